@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT
+# Makefile - builds dist/ (stack.wasm, JavaScript, type declarations), the tests and the demo
+#
+#   make            all of dist/                      make test     build and run every test
+#   make demo       2 GiB over TCP between two stacks make check    format, lint, types
+#   make bench      every program in bench/           make size     bytes shipped, and their limits
+#   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
+#   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
+#                                                     make distclean  these, node_modules/, it too
+#
+# V=1 shows commands; PROFILE=1 keeps function names in stack.wasm; EMCC and CC choose compilers.
+# demo, test and bench install what the machine lacks (tools/setup.sh); other goals only name it.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+LWIP := build/lwip/patched
+LWIPDIR := $(LWIP)/src
+
+# --- Sources -------------------------------------------------------------------------------------
+
+# The core, in the order of its layers; nothing else of core/ is compiled into the module.
+CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif route timers \
+	sock sock_tcp sock_tcp_data sock_tcp_open loop main)
+
+# lwIP's own lists. What our options switch off in these files compiles to nothing.
+# Goals that compile nothing of lwIP, and those that first install what is missing, do without.
+LIGHT_GOALS := help setup demo test bench js abi check-format check-sh check-js check-types format \
+	clean distclean
+ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
+include $(LWIPDIR)/Filelists.mk
+endif
+LWIP_SRC := $(COREFILES) $(CORE4FILES) $(CORE6FILES) $(LWIPDIR)/netif/ethernet.c
+
+JS_SRC := $(sort $(wildcard js/*.ts js/*/*.ts))
+
+# Programs of tests/c, each with its own main. Those with "threads" in their name also run under TSan;
+# those that include the rig are linked with lwIP alone, the others with the core too.
+C_TESTS := $(patsubst tests/c/%.c,%,$(wildcard tests/c/test_*.c))
+RIG_TESTS := $(patsubst tests/c/%.c,%,$(shell grep -sl '"lwip_rig/' tests/c/test_*.c))
+CORE_TESTS := $(filter-out $(RIG_TESTS),$(C_TESTS))
+TSAN_TESTS := $(foreach test,$(CORE_TESTS),$(if $(findstring threads,$(test)),$(test)))
+
+# lwIP's own unit tests; tests/c/lwip_unit/main.c says why these suites and not the others.
+LWIP_UNIT_SRC := $(patsubst %,$(LWIP)/test/unit/%.c,arch/sys_arch core/test_def core/test_netif \
+	core/test_pbuf etharp/test_etharp ip4/test_ip4 ip6/test_ip6 tcp/tcp_helper tcp/test_tcp \
+	tcp/test_tcp_oos tcp/test_tcp_state)
+
+# --- Tools and flags -----------------------------------------------------------------------------
+
+EMCC ?= emcc
+ifeq ($(origin CC),default)
+CC := cc
+endif
+# Debian's emcc looks for its JavaScript helpers only beside Debian's own Node.
+EMCC_ENV := $(if $(wildcard /usr/share/nodejs/acorn),NODE_PATH=/usr/share/nodejs)
+
+INCLUDES := -Icore -Ilwip -I$(LWIPDIR)/include
+WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes
+# lwIP compares a 16-bit MSS with our window, which has 32 bits.
+LWIP_WARNINGS := -Wno-tautological-constant-out-of-range-compare
+STD := -std=gnu11
+
+# Speed: wasm-opt runs at -O3; bulk memory makes memcpy and memset single instructions.
+WASM_SPEED := -O3 -msimd128 -mbulk-memory
+# Shared memory and atomics; the module spawns no thread itself.
+WASM_THREADS := -pthread
+# Position independent: data base, table base and stack pointer are imports. SIDE_MODULE=2 exports
+# only what the source marks for it and comes without JavaScript; with threads emcc finds it
+# experimental.
+WASM_PIC := -fPIC -fvisibility=hidden -sSIDE_MODULE=2 -Wno-experimental
+# -fvisibility=hidden is for definitions only. What is declared must be hidden as well, or the linker
+# reaches it through a global offset table and exports it.
+WASM_HIDDEN := -include build/hidden.h
+# In wasm a place in the arena is an address, and the arena starts at address 0 (core/arena.h).
+WASM_NULL := -Wno-null-pointer-arithmetic -Wno-null-pointer-subtraction
+WASM_NAMES := $(if $(PROFILE),--profiling-funcs)
+WASM_FLAGS := $(WASM_SPEED) $(WASM_THREADS) $(WASM_PIC)
+
+# Where pointers have 64 bits, two of them do not fit into the header of an IPv6 fragment.
+NATIVE_FLAGS := $(STD) -O1 -g -fno-omit-frame-pointer -pthread -DRINGSTACK_NATIVE \
+	-DIPV6_FRAG_COPYHEADER=1 $(shell pkg-config --cflags check 2>/dev/null)
+ASAN_FLAGS := $(NATIVE_FLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined
+TSAN_FLAGS := $(NATIVE_FLAGS) -fsanitize=thread
+CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null || echo -lcheck -lsubunit -lm -lrt -pthread)
+
+# --- Output --------------------------------------------------------------------------------------
+
+# $(call run,CC,file) opens a command: shows two words, or with V=1 the command itself.
+run = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)'; )
+Q := $(if $(V),,@)
+
+# $(call require,GROUP) stops with one line that says what to install, if what tools/setup.sh has in
+# that group is missing.
+SETUP := EMCC='$(EMCC)' CC='$(CC)' tools/setup.sh
+require = $(call refuse,$(shell $(SETUP) --check $(1) 2>&1))
+refuse = $(if $(1),$(error $(1)))
+
+# build/FLAVOUR/flags changes only when the flags do, so that changed flags rebuild what they touch.
+define flags_file
+build/$(1)/flags: FORCE
+	@mkdir -p $$(@D); printf '%s\n' '$(2)' | cmp -s - $$@ || { printf '%s\n' '$(2)' >$$@; }
+endef
+
+# $(call objects,FLAVOUR,sources): where the objects of sources lie.
+objects = $(patsubst %.c,build/$(1)/%.o,$(subst $(LWIP)/,lwip/,$(2)))
+
+# $(call flavour,NAME,label,compiler,flags,include paths before ours): rules for its objects.
+define flavour
+$(call flags_file,$(1),$(3) $(4) $(5))
+build/$(1)/lwip/%.o: $(LWIP)/%.c build/$(1)/flags | build/$(1)/tools
+	@mkdir -p $$(@D)
+	$$(call run,$(2),$$<)$(3) $(LWIP_WARNINGS) $(4) $$(EXTRA) $(5) $(INCLUDES) -MMD -MP -c $$< -o $$@
+build/$(1)/%.o: %.c build/$(1)/flags | build/$(1)/tools $(LWIPDIR)/Filelists.mk
+	@mkdir -p $$(@D)
+	$$(call run,$(2),$$<)$(3) $(WARNINGS) $(4) $(5) $(INCLUDES) -MMD -MP -c $$< -o $$@
+build/$(1)/tools:
+	$$(call require,$(if $(filter wasm%,$(1)),wasm,native))
+	@mkdir -p $$(@D); touch $$@
+DEPS += $$(wildcard build/$(1)/core/*.d build/$(1)/tests/c/*.d build/$(1)/tests/c/*/*.d \
+	build/$(1)/lwip/*/*/*.d build/$(1)/lwip/*/*/*/*.d)
+endef
+
+# --- dist/ ---------------------------------------------------------------------------------------
+
+.PHONY: all wasm js abi FORCE
+all: wasm js
+wasm: dist/stack.wasm
+js: dist/index.js
+
+WASM := wasm$(if $(PROFILE),-profile)
+WASM_OBJ := $(call objects,$(WASM),$(CORE_SRC) $(LWIP_SRC))
+$(eval $(call flavour,$(WASM),EMCC,$(EMCC_ENV) $(EMCC),$(STD) $(WASM_FLAGS) $(WASM_HIDDEN) \
+	$(WASM_NULL)))
+
+$(WASM_OBJ): | build/hidden.h
+build/hidden.h:
+	@mkdir -p $(@D); echo '#pragma GCC visibility push(hidden)' >$@
+
+# Rarely run, a tenth of the module at -O3: neighbours, control messages, fragments, set-up.
+WASM_SMALL := netif ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 ipv6/ip6_addr \
+	ipv6/ip6_frag ipv6/nd6
+$(WASM_SMALL:%=build/$(WASM)/lwip/src/core/%.o): EXTRA := -Os
+
+build/$(WASM)/stack.wasm: $(WASM_OBJ) tools/wasm_imports.mjs
+	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_NAMES) $(WASM_OBJ) -o $@
+	$(Q)node tools/wasm_imports.mjs $@
+
+# dist/ has one module: that of the last build, with or without PROFILE.
+dist/stack.wasm: build/$(WASM)/stack.wasm FORCE
+	@mkdir -p $(@D); cmp -s $< $@ || cp $< $@
+
+$(LWIPDIR)/Filelists.mk: lwip/fetch.sh lwip/VERSION lwip/patches $(wildcard lwip/patches/*.patch)
+	$(Q)$(call require,source)lwip/fetch.sh && touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	$(call require,js)
+	$(call run,NPM,ci)npm ci --ignore-scripts --no-progress --loglevel=error >/dev/null
+	@touch -c $@
+
+$(eval $(call flags_file,js,$(JS_SRC)))
+dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json build/js/flags \
+		node_modules/.package-lock.json
+	@mkdir -p $(@D); find $(@D) \( -name '*.js' -o -name '*.d.ts' \) -delete
+	$(call run,TSC,js)node_modules/.bin/tsc -p tsconfig.build.json
+	@touch -c $@
+
+abi: build/host/abi_gen
+	$(call run,GEN,js/abi.ts)build/host/abi_gen >build/host/abi.ts && cp build/host/abi.ts js/abi.ts
+
+build/host/abi_gen: core/abi_gen.c core/abi.h
+	@mkdir -p $(@D)
+	$(call run,HOSTCC,$<)$(CC) $(STD) $(WARNINGS) -O1 -Icore $< -o $@
+
+# --- Native tests --------------------------------------------------------------------------------
+
+$(eval $(call flavour,asan,CC asan,$(CC),$(ASAN_FLAGS)))
+$(eval $(call flavour,tsan,CC tsan,$(CC),$(TSAN_FLAGS)))
+# lwip_rig/ has its own lwip_port.h; lwip_unit/ its own lwipopts.h, which changes a few options.
+$(eval $(call flavour,rig,CC rig,$(CC),$(ASAN_FLAGS),-Itests/c/lwip_rig))
+$(eval $(call flavour,unit,CC unit,$(CC),$(ASAN_FLAGS),-Itests/c/lwip_unit -I$(LWIP)/test/unit))
+
+# $(call native_test,FLAVOUR,NAME,objects to link with,flags): the rule for one program of tests/c.
+define native_test
+build/$(1)/$(2): build/$(1)/tests/c/$(2).o $(3)
+	$$(call run,LD $(1),$(2))$(CC) $(4) $$^ $$(CHECK_LIBS) -o $$@
+endef
+ASAN_LWIP := $(call objects,asan,$(LWIP_SRC))
+ASAN_ALL := $(call objects,asan,$(CORE_SRC)) $(ASAN_LWIP)
+TSAN_ALL := $(call objects,tsan,$(CORE_SRC) $(LWIP_SRC))
+$(foreach test,$(CORE_TESTS),$(eval $(call native_test,asan,$(test),$(ASAN_ALL),$(ASAN_FLAGS))))
+$(foreach test,$(TSAN_TESTS),$(eval $(call native_test,tsan,$(test),$(TSAN_ALL),$(TSAN_FLAGS))))
+$(foreach test,$(RIG_TESTS),$(eval $(call native_test,rig,$(test),$(ASAN_LWIP),$(ASAN_FLAGS))))
+
+LWIP_UNIT_OBJ := $(call objects,unit,$(wildcard tests/c/lwip_unit/*.c) core/chksum.c) \
+	$(call objects,unit,$(LWIP_UNIT_SRC) $(LWIP_SRC))
+build/unit/lwip_unit: $(LWIP_UNIT_OBJ)
+	$(call run,LD unit,lwip_unit)$(CC) $(ASAN_FLAGS) $^ $(CHECK_LIBS) -o $@
+
+NATIVE_TESTS := $(CORE_TESTS:%=build/asan/%) $(TSAN_TESTS:%=build/tsan/%) \
+	$(RIG_TESTS:%=build/rig/%) build/unit/lwip_unit
+
+# --- Goals that run something --------------------------------------------------------------------
+
+.PHONY: help setup test test-run test-native test-js demo demo-run bench bench-run size
+help:
+	@sed -n '4,13s/^# \{0,1\}//p' Makefile
+
+setup:
+	$(Q)$(SETUP) source wasm js native lint
+
+# setup comes first, and the rest in a second make, which finds what was installed.
+test:
+	$(Q)$(SETUP) source wasm js native
+	$(Q)$(MAKE) --no-print-directory test-run
+
+# The sizes are shown first, and fail it only after every test has run.
+test-run: all $(NATIVE_TESTS) build/host/abi_gen
+	$(Q)node tools/size.mjs; size=$$?; tools/test.sh $(NATIVE_TESTS) && exit $$size
+
+test-native: $(NATIVE_TESTS)
+	$(Q)tools/test.sh --native $(NATIVE_TESTS)
+
+test-js: all build/host/abi_gen
+	$(Q)node_modules/.bin/vitest run
+
+demo:
+	$(Q)$(SETUP) source wasm js
+	$(Q)$(MAKE) --no-print-directory demo-run
+
+# SIZE, FILE, MTU, ENGINE and READER reach it as environment variables.
+export SIZE FILE MTU ENGINE READER
+demo-run: all
+	$(Q)node bench/demo.mjs
+
+bench:
+	$(Q)$(SETUP) source wasm js
+	$(Q)$(MAKE) --no-print-directory bench-run
+
+bench-run: all
+	$(Q)set -e; for program in $(filter-out bench/demo.mjs,$(wildcard bench/*.mjs)); do node "$$program"; done
+
+size: all
+	$(Q)node tools/size.mjs
+
+# --- Lint ----------------------------------------------------------------------------------------
+
+C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/c/*.[ch] tests/c/*/*.[ch])
+SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh) .ci/run
+CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
+CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
+LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)
+
+.PHONY: check check-format check-c check-sh check-js check-types format
+check: check-format check-c check-sh check-js check-types
+	@echo 'check: no findings'
+
+check-format:
+	$(call require,lint)
+	$(call run,FORMAT,C)bad=; for file in $(C_FILES); do \
+		$(CLANG_FORMAT) $$file | cmp -s - $$file || bad="$$bad $$file"; done; \
+		[ -z "$$bad" ] || { echo "not formatted (make format does it):$$bad"; exit 1; }
+
+check-sh:
+	$(call require,lint)
+	$(call run,SHELL,$(SH_FILES))shellcheck $(SH_FILES)
+
+# One stamp a file: only what changed is analysed again, and several at once.
+check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c tests/c/test_*.c))
+build/lint/tests/c/%.ok: tests/c/%.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
+	$(lint)
+build/lint/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
+	$(lint)
+define lint
+	@mkdir -p $(@D)
+	$(call require,lint)
+	$(call run,LINT,$<)$(CC) -fsyntax-only -Werror $(WARNINGS) $(LINT_FIRST) $(LINT_FLAGS) $< && \
+		{ $(CLANG_TIDY) --quiet $< -- $(LINT_FIRST) $(LINT_FLAGS) >$@.out 2>&1 || \
+		{ cat $@.out; false; }; }
+	@touch $@
+endef
+$(RIG_TESTS:%=build/lint/tests/c/%.ok): LINT_FIRST := -Itests/c/lwip_rig
+
+check-js: node_modules/.package-lock.json
+	$(call run,BIOME,.)node_modules/.bin/biome ci --colors=off .
+
+check-types: node_modules/.package-lock.json
+	$(call run,TSC,tsconfig.json)node_modules/.bin/tsc -p tsconfig.json
+
+format: node_modules/.package-lock.json
+	$(call require,lint)
+	$(call run,FORMAT,C)$(CLANG_FORMAT) -i $(C_FILES)
+	$(call run,FORMAT,TypeScript)node_modules/.bin/biome check --write --colors=off .
+
+.PHONY: clean distclean
+clean:
+	$(Q)find build -mindepth 1 -maxdepth 1 ! -name lwip -exec rm -rf {} + 2>/dev/null || true
+	$(Q)rm -rf dist
+
+distclean:
+	$(Q)rm -rf build dist node_modules
+
+-include $(DEPS)

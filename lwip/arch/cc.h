@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* cc.h - what lwIP wants to know of the compiler and the platform */
+#ifndef RINGSTACK_ARCH_CC_H
+#define RINGSTACK_ARCH_CC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* core/heap.c: lwIP's memory (lwipopts.h, MEM_CUSTOM_*). */
+void *heap_malloc(size_t size);
+void *heap_calloc(size_t count, size_t size);
+void heap_free(void *mem);
+
+/* core/chksum.c: SIMD where there is SIMD; lwIP's own best is 2.8 GB/s in wasm. */
+uint16_t chksum(const void *data, int len);
+#define LWIP_CHKSUM chksum
+
+/* core/random.c: keyed by the runtime's crypto. */
+uint32_t random_u32(void);
+#define LWIP_RAND() random_u32()
+
+#ifdef RINGSTACK_NATIVE
+#include <stdio.h>
+#include <stdlib.h>
+#define LWIP_PLATFORM_DIAG(x)                                                                      \
+    do {                                                                                           \
+        printf x;                                                                                  \
+    } while (0)
+#define LWIP_PLATFORM_ASSERT(x)                                                                    \
+    do {                                                                                           \
+        fprintf(stderr, "lwIP assertion \"%s\" failed at %s:%d\n", x, __FILE__, __LINE__);         \
+        abort();                                                                                   \
+    } while (0)
+#else
+#define LWIP_PLATFORM_DIAG(x)
+#define LWIP_PLATFORM_ASSERT(x)
+#endif
+
+#endif /* RINGSTACK_ARCH_CC_H */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* lwipopts.h - our overrides of lwIP's options (see src/include/lwip/opt.h), each with its reason
+ *
+ * Only what differs from lwIP's default stands here.
+ */
+#ifndef RINGSTACK_LWIPOPTS_H
+#define RINGSTACK_LWIPOPTS_H
+
+/* --- Platform: one thread turns a stack, time is passed in by the loop ------------------- */
+#define NO_SYS 1
+#define SYS_LIGHTWEIGHT_PROT 0
+/* core/timers.c calls the protocol timers itself, and only while a protocol has something to
+   time: lwIP's cyclic timers would wake an idle stack ten times a second. */
+#define LWIP_TIMERS 0
+#define LWIP_NETCONN 0
+#define LWIP_SOCKET 0
+#ifndef RINGSTACK_NATIVE
+/* The wasm module has nobody to print to; the native test builds keep the assertions. */
+#define LWIP_NOASSERT 1
+#endif
+
+/* --- Memory: everything comes from core/heap.c, which grows in the arena ------------------ */
+#define MEM_ALIGNMENT 8
+#define MEM_CUSTOM_ALLOCATOR 1
+#define MEM_CUSTOM_MALLOC heap_malloc
+#define MEM_CUSTOM_CALLOC heap_calloc
+#define MEM_CUSTOM_FREE heap_free
+/* Pools are the slabs of core/heap.c: a fixed pool would either cap the number of connections
+   or cost its memory on an idle stack. */
+#define MEMP_MEM_MALLOC 1
+/* Unused: frames never come in pool pbufs. Its size is derived from TCP_MSS and overflows a u16. */
+#define PBUF_POOL_SIZE 0
+#define PBUF_POOL_BUFSIZE 1600
+/* Frames are wrapped where they lie in a ring (custom pbuf, PBUF_REF). */
+#define LWIP_SUPPORT_CUSTOM_PBUF 1
+/* Payload lies in rings, which outlive the call but not the queue of an address resolution:
+   whatever ARP or ND keep, they copy. */
+#define PBUF_NEEDS_COPY(p) 1
+
+/* --- Hooks: routes, initial sequence numbers, receive memory (core/lwip_port.h) ------------ */
+#define LWIP_HOOK_FILENAME "lwip_port.h"
+#define LWIP_HOOK_TCP_ISN port_tcp_isn
+#define LWIP_HOOK_TCP_INPACKET_PCB port_tcp_inpacket
+#define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
+#define LWIP_HOOK_IP6_ROUTE port_ip6_route
+#define LWIP_HOOK_ND6_GET_GW port_nd6_gateway
+
+/* --- Link and IPv4 ------------------------------------------------------------------------- */
+/* Checksums can be switched off on a wire whose ends share memory. */
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+/* Several connects on a cold cache must not lose their SYNs. */
+#define ARP_QUEUEING 1
+#define ARP_QUEUE_LEN 256
+/* The largest the index type (s8) takes. */
+#define ARP_TABLE_SIZE 127
+/* The cache entry is remembered per connection, not searched per packet. */
+#define LWIP_NETIF_HWADDRHINT 1
+#define IP_REASS_MAX_PBUFS 64
+#define LWIP_RAW 0
+#define LWIP_UDP 0
+#define LWIP_DNS 0
+#define LWIP_DHCP 0
+#define LWIP_IGMP 0
+#define LWIP_ACD 0
+/* Own addresses are routed to the loopback interface by port_ip4_route, over a ring. */
+#define LWIP_HAVE_LOOPIF 0
+#define LWIP_NETIF_LOOPBACK 0
+
+/* --- IPv6: static addresses ------------------------------------------------------------------ */
+#define LWIP_IPV6 1
+/* One link-local address and three given ones. */
+#define LWIP_IPV6_NUM_ADDRESSES 4
+#define LWIP_IPV6_MLD 0
+#define LWIP_IPV6_AUTOCONFIG 0
+#define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0
+#define LWIP_IPV6_DHCP6 0
+/* A guest's router advertisement must not change our MTU and timers. */
+#define LWIP_ND6_ALLOW_RA_UPDATES 0
+#define LWIP_ND6_NUM_NEIGHBORS 127
+#define LWIP_ND6_NUM_DESTINATIONS 127
+#define LWIP_ND6_QUEUEING 1
+/* The largest the counter (u8) takes. */
+#define MEMP_NUM_ND6_QUEUE 255
+
+/* --- TCP -------------------------------------------------------------------------------------- */
+/* Compiled for the largest MTU (65520); TCP_CALCULATE_EFF_SEND_MSS does the rest per interface. */
+#define TCP_MSS 65480
+/* lwIP's sanity checks do 16-bit arithmetic on TCP_MSS and refuse 16383 and up. */
+#define LWIP_DISABLE_TCP_SANITY_CHECKS 1
+#define LWIP_WND_SCALE 1
+#define TCP_RCV_SCALE 9
+/* The upper bound of the option receiveBuffer; core/sock_tcp.c sets each connection's own. */
+#define TCP_WND (16 * 1024 * 1024)
+/* core/sock_tcp.c calls tcp_recved only when an update is worth sending. */
+#define TCP_WND_UPDATE_THRESHOLD 1
+/* The transmit ring bounds what is queued, so lwIP's own bounds are out of the way. */
+#define TCP_SND_BUF (32 * 1024 * 1024)
+#define TCP_SND_QUEUELEN 0xfff0
+/* Payload is never copied into lwIP. */
+#define TCP_OVERSIZE 0
+#define LWIP_TCP_SACK_OUT 1
+#define LWIP_TCP_KEEPALIVE 1
+#define TCP_LISTEN_BACKLOG 1
+/* A server's port can be bound again while old connections are in TIME_WAIT. */
+#define SO_REUSE 1
+/* The socket slot; its destructor tells when lwIP lets go of the rings. */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
+/* The clock of delayed ACKs (one interval) and of retransmission (two): the default 250 ms
+   makes an RTO of at least 1.5 s. */
+#define TCP_TMR_INTERVAL 10
+/* RFC 6298, 2.1 and Linux's minimum (patches/: rto-min). */
+#define LWIP_TCP_RTO_TIME 1000
+#define LWIP_TCP_RTO_MIN 200
+/* lwIP does not back off for SYNs: one a second, for 12 s. */
+#define TCP_SYNMAXRTX 12
+/* A virtual link has no packets that wander for minutes. lwIP counts TIME_WAIT and LAST_ACK with one
+   TCP_MSL; that stays as it is, and core/timers.c reaps TIME_WAIT after this time itself. */
+#define TIME_WAIT_MS 10000u
+
+/* --- Counters the engine publishes ------------------------------------------------------------- */
+#define LWIP_STATS 1
+#define LWIP_STATS_LARGE 1
+#define MIB2_STATS 1
+#define MEM_STATS 0
+#define MEMP_STATS 0
+#define SYS_STATS 0
+
+#endif /* RINGSTACK_LWIPOPTS_H */
