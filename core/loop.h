@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.h - one turn of the engine (theory of operation: core/loop.c) */
+#ifndef RINGSTACK_LOOP_H
+#define RINGSTACK_LOOP_H
+
+#include "abi.h"
+
+int loop_setup(struct stack_ctl *ctl);
+int loop_turn(double now);
+void loop_close(void);
+
+#endif /* RINGSTACK_LOOP_H */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* lwip_port.c - what lwIP asks of a platform: the clock, sequence numbers, conversions
+ *
+ * Time is passed in with every turn and does not move within one. The hooks about routes are in
+ * core/route.c, the one about received segments is in core/sock_tcp.c.
+ */
+#include "lwip_port.h"
+
+#include "lwip/sys.h"
+
+#include "random.h"
+
+static double now_ms;
+
+/**
+ * port_set_time() - Set the clock, once a turn
+ * @now: ms since some fixed moment, never going back
+ */
+void port_set_time(double now)
+{
+    now_ms = now;
+}
+
+/**
+ * port_time() - The clock of this turn
+ *
+ * Return: ms
+ */
+double port_time(void)
+{
+    return now_ms;
+}
+
+/**
+ * sys_now() - The clock as lwIP wants it
+ *
+ * Return: ms, wrapping
+ */
+u32_t sys_now(void)
+{
+    return (u32_t)(uint64_t)now_ms;
+}
+
+/**
+ * port_tcp_isn() - Initial sequence number by RFC 6528: a 4 us clock plus a keyed hash of the four
+ * ends (LWIP_HOOK_TCP_ISN)
+ * @local_ip: our address
+ * @local_port: our port
+ * @remote_ip: their address
+ * @remote_port: their port
+ *
+ * Return: the number
+ */
+u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                   u16_t remote_port)
+{
+    struct abi_addr ends[2];
+
+    port_from_lwip(local_ip, local_port, &ends[0]);
+    port_from_lwip(remote_ip, remote_port, &ends[1]);
+    return (u32_t)(uint64_t)(now_ms * 250.0) + (u32_t)random_hash(ends, sizeof(ends));
+}
+
+/**
+ * port_to_lwip() - Convert an address of the ABI
+ * @from: address
+ * @to: set to it; a link-local address has no zone yet
+ *
+ * Return: 0 or ABI_EINVAL: unknown family
+ */
+int port_to_lwip(const struct abi_addr *from, ip_addr_t *to)
+{
+    ip_addr_set_zero(to);
+    if (from->family == FAMILY_IPV4) {
+        IP_SET_TYPE_VAL(*to, IPADDR_TYPE_V4);
+        __builtin_memcpy(&ip_2_ip4(to)->addr, from->bytes, 4);
+        return 0;
+    }
+    if (from->family == FAMILY_IPV6) {
+        IP_SET_TYPE_VAL(*to, IPADDR_TYPE_V6);
+        __builtin_memcpy(ip_2_ip6(to)->addr, from->bytes, 16);
+        return 0;
+    }
+    return ABI_EINVAL;
+}
+
+/**
+ * port_from_lwip() - Convert an address of lwIP
+ * @from: address
+ * @port: port that goes with it, host byte order
+ * @to: set to both; zone and prefix are 0
+ */
+void port_from_lwip(const ip_addr_t *from, u16_t port, struct abi_addr *to)
+{
+    __builtin_memset(to, 0, sizeof(*to));
+    if (IP_IS_V6(from)) {
+        to->family = FAMILY_IPV6;
+        __builtin_memcpy(to->bytes, ip_2_ip6(from)->addr, 16);
+    } else {
+        to->family = FAMILY_IPV4;
+        __builtin_memcpy(to->bytes, &ip_2_ip4(from)->addr, 4);
+    }
+    to->port = port;
+}
+
+/**
+ * port_error() - The code of the ABI for an error of a call into lwIP
+ * @err: lwIP's error
+ *
+ * Return: 0 or a negative code
+ */
+int port_error(err_t err)
+{
+    switch (err) {
+    case ERR_OK:
+        return 0;
+    case ERR_MEM:
+    case ERR_BUF:
+        return ABI_ENOBUFS;
+    case ERR_RTE:
+        return ABI_EHOSTUNREACH;
+    case ERR_USE:
+    case ERR_ISCONN:
+        return ABI_EADDRINUSE;
+    case ERR_RST:
+        return ABI_ECONNRESET;
+    case ERR_ABRT:
+    case ERR_CLSD:
+    case ERR_CONN:
+        return ABI_ECONNABORTED;
+    case ERR_TIMEOUT:
+        return ABI_ETIMEDOUT;
+    default:
+        return ABI_EINVAL;
+    }
+}

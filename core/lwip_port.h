@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* lwip_port.h - what lwIP asks of a platform: the clock and its hooks (lwipopts.h) */
+#ifndef RINGSTACK_LWIP_PORT_H
+#define RINGSTACK_LWIP_PORT_H
+
+#include "lwip/err.h"
+#include "lwip/ip_addr.h"
+
+#include "abi.h"
+
+struct tcp_pcb;
+struct tcp_hdr;
+struct pbuf;
+struct netif;
+
+void port_set_time(double now);
+double port_time(void);
+
+u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                   u16_t remote_port);
+err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
+                        u8_t *opt2, struct pbuf *p);
+struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
+struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
+const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
+
+int port_to_lwip(const struct abi_addr *from, ip_addr_t *to);
+void port_from_lwip(const ip_addr_t *from, u16_t port, struct abi_addr *to);
+int port_error(err_t err);
+
+#endif /* RINGSTACK_LWIP_PORT_H */

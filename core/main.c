@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the only exported functions of the module
+ *
+ * One instance is either an arena's keeper (it calls arena_* for JS) or a stack (stack_*); both
+ * may use the copy. Every instance in an arena has globals, C stack and heap of its own.
+ */
+#include "lwip/init.h"
+#include "lwip/netif.h"
+
+#include "heap.h"
+#include "loop.h"
+#include "ring.h"
+#include "random.h"
+#include "ringif.h"
+#include "sock_tcp.h"
+#include "timers.h"
+
+#ifdef __wasm__
+#define EXPORT __attribute__((used, visibility("default")))
+#else
+#define EXPORT
+#endif
+
+EXPORT int rs_arena_init(uint32_t first, uint32_t size);
+EXPORT uint32_t rs_arena_alloc(uint32_t size, uint32_t owner);
+EXPORT void rs_arena_free(uint32_t offset);
+EXPORT uint32_t rs_arena_new_owner(void);
+EXPORT uint32_t rs_arena_free_owner(uint32_t owner);
+EXPORT void rs_copy(uint32_t to, uint32_t from, uint32_t length);
+EXPORT uint32_t rs_stack_init(uint32_t config, double now);
+EXPORT int rs_stack_turn(double now);
+EXPORT void rs_stack_close(void);
+
+static struct stack_ctl control __attribute__((aligned(ABI_LINE)));
+
+/**
+ * rs_arena_init() - arena_init() for JS
+ * @first: offset of the first byte after what JS laid out itself
+ * @size: bytes of the arena
+ *
+ * Return: 0 or ABI_EINVAL
+ */
+int rs_arena_init(uint32_t first, uint32_t size)
+{
+    return arena_init(first, size);
+}
+
+/**
+ * rs_arena_alloc() - arena_alloc() for JS
+ * @size: bytes
+ * @owner: owner number
+ *
+ * Return: offset, 0: out of memory
+ */
+uint32_t rs_arena_alloc(uint32_t size, uint32_t owner)
+{
+    return arena_alloc(size, owner);
+}
+
+/**
+ * rs_arena_free() - arena_free() for JS
+ * @offset: block
+ */
+void rs_arena_free(uint32_t offset)
+{
+    arena_free(offset);
+}
+
+/**
+ * rs_arena_new_owner() - arena_new_owner() for JS
+ *
+ * Return: owner number
+ */
+uint32_t rs_arena_new_owner(void)
+{
+    return arena_new_owner();
+}
+
+/**
+ * rs_arena_free_owner() - arena_free_owner() for JS
+ * @owner: owner number
+ *
+ * Return: bytes given back
+ */
+uint32_t rs_arena_free_owner(uint32_t owner)
+{
+    return arena_free_owner(owner);
+}
+
+/**
+ * rs_copy() - Copy within the arena: JS engines copy misaligned shared bytes one by one
+ * @to: offset
+ * @from: offset
+ * @length: bytes
+ */
+void rs_copy(uint32_t to, uint32_t from, uint32_t length)
+{
+    __builtin_memcpy(at(to), at(from), length);
+}
+
+/**
+ * rs_stack_init() - Set up this instance as a stack
+ * @config: offset of a struct stack_config
+ * @now: ms, the clock later given to rs_stack_turn()
+ *
+ * Return: offset of the struct stack_ctl, 0: out of memory
+ */
+uint32_t rs_stack_init(uint32_t config, double now)
+{
+    const struct stack_config *c = at(config);
+
+    control.magic = ABI_MAGIC;
+    control.version = ABI_VERSION;
+    control.size = sizeof(control);
+    control.owner = c->owner;
+    random_init(c->seed);
+    heap_init(c->owner);
+    if (loop_setup(&control) != 0) {
+        return 0;
+    }
+    lwip_init();
+    timers_start(now);
+    sock_setup(&control, c->max_sockets);
+    tcp_data_setup(&control.stats);
+    ringif_setup(c->owner, place_of(&control.bell), place_of(&control.app_bell));
+    return place_of(&control);
+}
+
+/**
+ * rs_stack_turn() - loop_turn() for JS
+ * @now: ms
+ *
+ * Return: 1 if there is more to do at once
+ */
+int rs_stack_turn(double now)
+{
+    return loop_turn(now);
+}
+
+/**
+ * rs_stack_close() - End all connections, remove all interfaces, give everything back
+ */
+void rs_stack_close(void)
+{
+    loop_close();
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/* ring.c - single-producer single-consumer rings of bytes and of frames (theory: core/ring.h) */
+#include "ring.h"
+
+/**
+ * ring_init() - Set up a ring before anyone uses it
+ * @ring: zeroed header
+ * @buf: offset of the storage, 0 if it comes later by ring_offer()
+ * @size: its size in bytes, a power of two, or 0
+ * @start: first position (tests start just before the wrap)
+ */
+void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start)
+{
+    ring->buf[0] = buf;
+    ring->size[0] = size;
+    ring->switch_pos = start;
+    /* Nobody else sees the header yet: plain order will do for all of these. */
+    atomic_store_explicit(&ring->tail, start, memory_order_relaxed);      /* before B */
+    atomic_store_explicit(&ring->head, start, memory_order_relaxed);      /* before D */
+    atomic_store_explicit(&ring->data_mark, start, memory_order_relaxed); /* before E */
+    atomic_store_explicit(&ring->room_mark, start - 1, memory_order_relaxed); /* before E */
+}
+
+/**
+ * producer_init() - Take the producer's side
+ * @p: to fill in
+ * @ring: header; nobody else produces
+ */
+void producer_init(struct producer *p, struct ring *ring)
+{
+    *p = (struct producer){ .ring = ring };
+    p->tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* our own B */
+    p->head = atomic_load_explicit(&ring->head, memory_order_seq_cst); /* A, pairs D */
+    p->gen = atomic_load_explicit(&ring->gen, memory_order_relaxed);   /* our own I */
+    p->told = p->tail;
+}
+
+/**
+ * consumer_init() - Take the consumer's side
+ * @c: to fill in
+ * @ring: header; nobody else consumes
+ */
+void consumer_init(struct consumer *c, struct ring *ring)
+{
+    *c = (struct consumer){ .ring = ring };
+    c->head = atomic_load_explicit(&ring->head, memory_order_relaxed);    /* our own D */
+    c->gen = atomic_load_explicit(&ring->cons_gen, memory_order_relaxed); /* our own K */
+    c->tail = c->head;
+    c->told = c->head;
+    consumer_refresh(c);
+}
+
+/**
+ * ring_settled() - Whether both sides have left the old buffer, so that the slot is free
+ * @ring: byte ring
+ *
+ * Return: 1 if nothing is offered that the producer has not adopted and the consumer reached
+ */
+int ring_settled(const struct ring *ring)
+{
+    uint32_t offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
+
+    return atomic_load_explicit(&ring->cons_gen, memory_order_acquire) == offered; /* L, pairs K */
+}
+
+/**
+ * ring_offer() - Give a byte ring a new buffer
+ * @ring: settled byte ring; called by the allocating side
+ * @buf: offset of the storage
+ * @size: its size in bytes, a power of two, or 0
+ */
+void ring_offer(struct ring *ring, uint32_t buf, uint32_t size)
+{
+    uint32_t next = atomic_load_explicit(&ring->offered, memory_order_relaxed) + 1; /* our own G */
+
+    ring->buf[next & 1] = buf;
+    ring->size[next & 1] = size;
+    atomic_store_explicit(&ring->offered, next, memory_order_release); /* G, pairs H */
+}
+
+/**
+ * bell_ring() - Count a ring of the bell and wake its sleeper
+ * @bell: offset of a struct bell, 0 for none
+ */
+void bell_ring(uint32_t bell)
+{
+    struct bell *b;
+
+    if (!bell) {
+        return;
+    }
+    b = at(bell);
+    atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst); /* M, before N */
+    if (atomic_load_explicit(&b->sleeping, memory_order_seq_cst)) { /* N, pairs the sleeper's */
+#ifdef __wasm__
+        __builtin_wasm_memory_atomic_notify((int *)&b->seq, 0x7fffffff);
+#endif
+    }
+}
+
+/**
+ * adopt() - Move to the buffer that was offered
+ * @p: producer of a byte ring
+ */
+static void adopt(struct producer *p)
+{
+    uint32_t offered = atomic_load_explicit(&p->ring->offered, memory_order_acquire); /* H, pairs G */
+
+    if (offered == p->gen) {
+        return;
+    }
+    p->gen = offered;
+    p->ring->switch_pos = p->tail;
+    atomic_store_explicit(&p->ring->gen, offered, memory_order_release); /* I, pairs J */
+}
+
+/**
+ * room_left() - Room as the producer knows it
+ * @p: producer of a byte ring
+ * @size: of its buffer; after a change to a smaller one the ring can hold more than that
+ *
+ * Return: bytes
+ */
+static uint32_t room_left(const struct producer *p, uint32_t size)
+{
+    uint32_t held = p->tail - p->head;
+
+    return held < size ? size - held : 0;
+}
+
+/**
+ * byte_reserve() - Find room at the tail
+ * @p: producer
+ * @want: bytes at the most
+ * @out: set to contiguous room, valid until submit or cancel
+ *
+ * Return: out->length, 0 if the ring is full now (or has no storage yet)
+ */
+uint32_t byte_reserve(struct producer *p, uint32_t want, struct span *out)
+{
+    uint32_t size, room, start;
+
+    adopt(p);
+    size = p->ring->size[p->gen & 1];
+    room = room_left(p, size);
+    if (room < want) {
+        producer_refresh(p);
+        room = room_left(p, size);
+    }
+    start = p->tail & (size - 1);
+    if (room > want) {
+        room = want;
+    }
+    if (room > size - start) {
+        room = size - start;
+    }
+    out->data = room ? (uint8_t *)at(p->ring->buf[p->gen & 1]) + start : (uint8_t *)0;
+    out->length = room;
+    p->reserved = room;
+    return room;
+}
+
+/**
+ * byte_submit() - Hand the first bytes of what was reserved to the consumer
+ * @p: producer
+ * @length: bytes written, at most what was reserved
+ *
+ * Return: 0 or ABI_EINVAL
+ */
+int byte_submit(struct producer *p, uint32_t length)
+{
+    if (length > p->reserved) {
+        return ABI_EINVAL;
+    }
+    p->reserved = 0;
+    producer_publish(p, length);
+    return 0;
+}
+
+/**
+ * byte_cancel() - Give up what was reserved
+ * @p: producer
+ */
+void byte_cancel(struct producer *p)
+{
+    p->reserved = 0;
+}
+
+/**
+ * follow() - Move to the producer's buffer if head has reached it
+ * @c: consumer of a byte ring
+ *
+ * Return: position where the buffer our head is in ends, which is tail if it is the last one
+ */
+static uint32_t follow(struct consumer *c)
+{
+    uint32_t gen = atomic_load_explicit(&c->ring->gen, memory_order_acquire); /* J, pairs I */
+    uint32_t end;
+
+    if (gen == c->gen) {
+        return c->tail;
+    }
+    end = c->ring->switch_pos;
+    if ((int32_t)(c->head - end) < 0) {
+        return end;
+    }
+    c->gen = gen;
+    atomic_store_explicit(&c->ring->cons_gen, gen, memory_order_release); /* K, pairs L */
+    return c->tail;
+}
+
+/**
+ * byte_peek() - Look at bytes not yet released
+ * @c: consumer
+ * @position: where to begin, from c->head on (a consumer may read ahead of what it releases)
+ * @out: set to contiguous bytes, valid until they are released
+ *
+ * Return: out->length, 0 if nothing stands there now
+ */
+uint32_t byte_peek(struct consumer *c, uint32_t position, struct span *out)
+{
+    uint32_t gen, end, size, start, length;
+
+    if (position == c->tail) {
+        consumer_refresh(c);
+    }
+    end = follow(c);
+    gen = c->gen;
+    /* Ahead of head there may be a change of buffer between. */
+    if (end != c->tail && position - c->head >= end - c->head) {
+        gen = c->gen + 1;
+        end = c->tail;
+    }
+    if (end - c->head > c->tail - c->head) {
+        end = c->tail;
+    }
+    size = c->ring->size[gen & 1];
+    start = position & (size - 1);
+    length = position - c->head < end - c->head ? end - position : 0;
+    if (length > size - start) {
+        length = size - start;
+    }
+    out->data = length ? (uint8_t *)at(c->ring->buf[gen & 1]) + start : (uint8_t *)0;
+    out->length = length;
+    return length;
+}
+
+/**
+ * byte_release() - Give bytes back to the producer
+ * @c: consumer
+ * @length: bytes from head on
+ *
+ * Return: 0, or ABI_EINVAL if so many were never there
+ */
+int byte_release(struct consumer *c, uint32_t length)
+{
+    if (length > c->tail - c->head) {
+        return ABI_EINVAL;
+    }
+    consumer_publish(c, length);
+    follow(c);
+    return 0;
+}
+
+static uint32_t record_size(uint32_t length)
+{
+    return FRAME_HEADER + ((length + FRAME_ALIGN - 1) & ~(FRAME_ALIGN - 1));
+}
+
+/**
+ * frame_reserve() - Find room for one frame
+ * @p: producer
+ * @length: bytes of the frame at the most
+ * @payload: set to where it goes, aligned to FRAME_ALIGN, valid until submit or cancel
+ *
+ * A record may have to skip to the start of the storage, so only one of up to half the storage
+ * is sure to fit into an empty ring.
+ *
+ * Return: 0, ABI_EMSGSIZE: can never fit, ABI_EAGAIN: full now
+ */
+int frame_reserve(struct producer *p, uint32_t length, uint8_t **payload)
+{
+    uint32_t size = p->ring->size[0], start = p->tail & (size - 1), need, skip = 0;
+
+    if (length > size / 2 - FRAME_HEADER) {
+        return ABI_EMSGSIZE;
+    }
+    need = record_size(length);
+    if (need > size - start) {
+        skip = size - start;
+    }
+    if (p->tail - p->head + skip + need > size) {
+        producer_refresh(p);
+        if (p->tail - p->head + skip + need > size) {
+            return ABI_EAGAIN;
+        }
+    }
+    p->skip = skip;
+    p->reserved = length;
+    *payload = (uint8_t *)at(p->ring->buf[0]) + (skip ? 0 : start) + FRAME_HEADER;
+    return 0;
+}
+
+/**
+ * frame_submit() - Hand the reserved frame to the consumer
+ * @p: producer
+ * @length: bytes written, at most what was reserved
+ *
+ * Return: 0 or ABI_EINVAL
+ */
+int frame_submit(struct producer *p, uint32_t length)
+{
+    uint32_t start = p->tail & (p->ring->size[0] - 1);
+    char *buf = at(p->ring->buf[0]);
+    struct frame *frame;
+
+    if (length > p->reserved) {
+        return ABI_EINVAL;
+    }
+    p->reserved = 0;
+    if (p->skip) {
+        ((struct frame *)(buf + start))->length = FRAME_SKIP;
+        start = 0;
+    }
+    frame = (struct frame *)(buf + start);
+    frame->length = length;
+    frame->flags = 0;
+    producer_publish(p, p->skip + record_size(length));
+    return 0;
+}
+
+/**
+ * frame_cancel() - Give up the reserved frame
+ * @p: producer
+ */
+void frame_cancel(struct producer *p)
+{
+    p->reserved = 0;
+}
+
+/**
+ * drop_rest() - Give up everything submitted so far: where records begin is no longer known
+ * @c: consumer
+ */
+static void drop_rest(struct consumer *c)
+{
+    c->ring->bad++;
+    consumer_publish(c, c->tail - c->head);
+}
+
+/**
+ * frame_peek() - Look at the oldest frame
+ * @c: consumer
+ * @max: largest frame there can be
+ * @out: set to its bytes, valid until release
+ *
+ * Return: 0, ABI_EAGAIN: nothing there now
+ */
+int frame_peek(struct consumer *c, uint32_t max, struct span *out)
+{
+    uint32_t size = c->ring->size[0], start, length, held;
+
+    for (;;) {
+        if (c->head == c->tail) {
+            consumer_refresh(c);
+            if (c->head == c->tail) {
+                return ABI_EAGAIN;
+            }
+        }
+        held = c->tail - c->head;
+        start = c->head & (size - 1);
+        if (held < FRAME_HEADER || (start & (FRAME_ALIGN - 1))) {
+            drop_rest(c);
+            continue;
+        }
+        length = *(volatile uint32_t *)((char *)at(c->ring->buf[0]) + start);
+        if (length == FRAME_SKIP && size - start <= held) {
+            consumer_publish(c, size - start);
+            continue;
+        }
+        if (length > size / 2 || record_size(length) > held || record_size(length) > size - start) {
+            drop_rest(c);
+            continue;
+        }
+        c->peeked = record_size(length);
+        if (length > max) {
+            c->ring->bad++;
+            frame_release(c);
+            continue;
+        }
+        out->data = (uint8_t *)at(c->ring->buf[0]) + start + FRAME_HEADER;
+        out->length = length;
+        return 0;
+    }
+}
+
+/**
+ * frame_release() - Give the frame that was peeked at back to the producer
+ * @c: consumer
+ */
+void frame_release(struct consumer *c)
+{
+    consumer_publish(c, c->peeked);
+    c->peeked = 0;
+}

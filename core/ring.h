@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* ring.h - single-producer single-consumer rings of bytes and of frames; twin: js/ring.ts
+ *
+ * Theory of operation
+ *
+ * tail is the producer's word, head the consumer's. Both are free-running u32 positions: tail -
+ * head is what the ring holds, right across the wrap at 2^32, and a position is masked only to
+ * address the storage. Each side keeps the other's position cached and reads it again only when
+ * the cache says full or empty.
+ *
+ *     producer                                consumer
+ *
+ *     if (LOAD head)          (A)             if (LOAD tail)          (C)
+ *        WRITE bytes                             READ bytes
+ *        STORE tail           (B)                STORE head           (D)
+ *
+ * (B) pairs with (C): without it the consumer could see the new tail and read bytes that are not
+ * written yet. (D) pairs with (A): without it the producer could overwrite bytes that are still
+ * being read.
+ *
+ * Sleep. A side that finds nothing to do writes a mark, looks again, and sleeps:
+ *
+ *     the side that sleeps                    the side that works
+ *
+ *     STORE mark              (E)             STORE tail or head      (B, D)
+ *     LOAD tail or head       (C, A)          LOAD mark               (F)
+ *     sleep if unchanged                      ring the bell if its position passed the mark
+ *
+ * (E) pairs with (F). All four are sequentially consistent: in their total order either the mark
+ * comes first and the worker sees it, or the position comes first and the sleeper sees that. The
+ * mark is a position ("ring when you pass this"), written by one side only and never cleared: a
+ * mark in the past is a mark that is not set. Only the submit or release that passes the mark
+ * rings, so the other side is woken once per edge.
+ *
+ * A byte ring can change its storage while both sides work: the allocating side writes the new
+ * buffer into the slot that is not in use and
+ *
+ *     STORE offered           (G)             LOAD offered            (H)   the producer adopts:
+ *                                             switch_pos = tail
+ *     LOAD gen (consumer)     (J)             STORE gen               (I)
+ *
+ * (G) pairs with (H): the slot is written before it is offered. (I) pairs with (J), before the
+ * (B) that submits the first byte there: a consumer that sees gen sees switch_pos, and bytes
+ * before that position are in the old buffer, the rest in the new one. When the consumer has
+ * passed it, it says so:
+ *
+ *     STORE cons_gen          (K)             LOAD cons_gen           (L)   the old buffer is free
+ *
+ * A bell is rung by (M) counting in seq, then (N) looking whether somebody sleeps on it; its sleeper
+ * says so first (N) and then looks at seq (M), again in one total order.
+ *
+ * Both sides work on state of their own (struct producer, struct consumer), which nobody else
+ * sees. What stands in the ring is input: a position or a length is read once, checked against
+ * the capacity, and dropped and counted in `bad` if it cannot be true.
+ *
+ * Five verbs: reserve, submit, cancel; peek, release.
+ */
+#ifndef RINGSTACK_RING_H
+#define RINGSTACK_RING_H
+
+#include "arena.h"
+
+/* Producer's side of a ring. */
+struct producer {
+    struct ring *ring;
+    uint32_t tail;     /* our position */
+    uint32_t head;     /* the consumer's, as last seen */
+    uint32_t gen;      /* our buffer is ring->buf[gen & 1] */
+    uint32_t reserved; /* bytes that may be submitted */
+    uint32_t told;     /* tail when the bell was last considered */
+    uint32_t skip;     /* frames: bytes to skip before the reserved record */
+};
+
+/* Consumer's side of a ring. */
+struct consumer {
+    struct ring *ring;
+    uint32_t head;   /* our position */
+    uint32_t tail;   /* the producer's, as last seen */
+    uint32_t gen;    /* buffer our position is in */
+    uint32_t peeked; /* frames: size of the record that release() passes */
+    uint32_t told;   /* head when the bell was last considered */
+};
+
+/* Contiguous bytes in a ring. */
+struct span {
+    uint8_t *data;
+    uint32_t length;
+};
+
+void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start);
+void producer_init(struct producer *p, struct ring *ring);
+void consumer_init(struct consumer *c, struct ring *ring);
+void ring_offer(struct ring *ring, uint32_t buf, uint32_t size);
+int ring_settled(const struct ring *ring);
+void bell_ring(uint32_t bell);
+
+uint32_t byte_reserve(struct producer *p, uint32_t want, struct span *out);
+int byte_submit(struct producer *p, uint32_t length);
+void byte_cancel(struct producer *p);
+uint32_t byte_peek(struct consumer *c, uint32_t position, struct span *out);
+int byte_release(struct consumer *c, uint32_t length);
+
+int frame_reserve(struct producer *p, uint32_t length, uint8_t **payload);
+int frame_submit(struct producer *p, uint32_t length);
+void frame_cancel(struct producer *p);
+int frame_peek(struct consumer *c, uint32_t max, struct span *out);
+void frame_release(struct consumer *c);
+
+/**
+ * ring_passed() - Whether a position went past a mark
+ * @mark: the mark
+ * @from: position before
+ * @to: position now
+ *
+ * Return: 1 if mark is one of from .. to-1, counted round the wrap
+ */
+static inline int ring_passed(uint32_t mark, uint32_t from, uint32_t to)
+{
+    return (uint32_t)(to - mark - 1u) < (uint32_t)(to - from);
+}
+
+/**
+ * producer_refresh() - Read the consumer's position again
+ * @p: producer
+ *
+ * A head that is not between the last one and tail cannot be true and is not taken.
+ */
+static inline void producer_refresh(struct producer *p)
+{
+    uint32_t head = atomic_load_explicit(&p->ring->head, memory_order_seq_cst); /* A, pairs D, E */
+
+    if (p->tail - head <= p->tail - p->head) {
+        p->head = head;
+    }
+}
+
+/**
+ * consumer_refresh() - Read the producer's position again
+ * @c: consumer
+ *
+ * A tail further ahead than the storage is large cannot be true: it is counted and not taken.
+ */
+static inline void consumer_refresh(struct consumer *c)
+{
+    uint32_t tail = atomic_load_explicit(&c->ring->tail, memory_order_seq_cst); /* C, pairs B, E */
+    uint32_t size = c->ring->size[0] > c->ring->size[1] ? c->ring->size[0] : c->ring->size[1];
+
+    if (tail - c->head > size) {
+        c->ring->bad++;
+        return;
+    }
+    c->tail = tail;
+}
+
+/**
+ * producer_publish() - Move tail
+ * @p: producer
+ * @length: bytes
+ */
+static inline void producer_publish(struct producer *p, uint32_t length)
+{
+    p->tail += length;
+    atomic_store_explicit(&p->ring->tail, p->tail, memory_order_seq_cst); /* B, pairs C */
+}
+
+/**
+ * consumer_publish() - Move head
+ * @c: consumer
+ * @length: bytes
+ */
+static inline void consumer_publish(struct consumer *c, uint32_t length)
+{
+    c->head += length;
+    atomic_store_explicit(&c->ring->head, c->head, memory_order_seq_cst); /* D, pairs A */
+}
+
+/**
+ * producer_notify() - Ring the consumer's bell if tail passed its mark; once per batch
+ * @p: producer
+ *
+ * Return: 1 if the bell was rung
+ */
+static inline int producer_notify(struct producer *p)
+{
+    uint32_t mark, from = p->told;
+
+    if (from == p->tail) {
+        return 0;
+    }
+    p->told = p->tail;
+    mark = atomic_load_explicit(&p->ring->data_mark, memory_order_seq_cst); /* F, pairs E */
+    if (!ring_passed(mark, from, p->tail)) {
+        return 0;
+    }
+    bell_ring(atomic_load_explicit(&p->ring->data_bell, memory_order_relaxed)); /* no order: either bell will do */
+    return 1;
+}
+
+/**
+ * consumer_notify() - Ring the producer's bell if head passed its mark; once per batch
+ * @c: consumer
+ *
+ * Return: 1 if the bell was rung
+ */
+static inline int consumer_notify(struct consumer *c)
+{
+    uint32_t mark, from = c->told;
+
+    if (from == c->head) {
+        return 0;
+    }
+    c->told = c->head;
+    mark = atomic_load_explicit(&c->ring->room_mark, memory_order_seq_cst); /* F, pairs E */
+    if (!ring_passed(mark, from, c->head)) {
+        return 0;
+    }
+    bell_ring(atomic_load_explicit(&c->ring->room_bell, memory_order_relaxed)); /* no order: either bell will do */
+    return 1;
+}
+
+/**
+ * consumer_arm() - Ask for the bell when more comes, and look again
+ * @c: consumer that has seen everything
+ *
+ * Return: 1 if there is still nothing: the caller may sleep
+ */
+static inline int consumer_arm(struct consumer *c)
+{
+    uint32_t seen = c->tail;
+
+    atomic_store_explicit(&c->ring->data_mark, seen, memory_order_seq_cst); /* E, pairs F */
+    consumer_refresh(c);
+    return c->tail == seen;
+}
+
+/**
+ * producer_arm() - Ask for the bell when head passes a position, and look again
+ * @p: producer that lacks room
+ * @mark: position; p->head asks for the next release
+ *
+ * Return: 1 if head has not passed it: the caller may sleep
+ */
+static inline int producer_arm(struct producer *p, uint32_t mark)
+{
+    uint32_t seen = p->head;
+
+    atomic_store_explicit(&p->ring->room_mark, mark, memory_order_seq_cst); /* E, pairs F */
+    producer_refresh(p);
+    return !ring_passed(mark, seen, p->head);
+}
+
+/**
+ * byte_held() - Bytes submitted and not released, as the consumer knows it
+ * @c: consumer
+ *
+ * Return: bytes
+ */
+static inline uint32_t byte_held(struct consumer *c)
+{
+    consumer_refresh(c);
+    return c->tail - c->head;
+}
+
+#endif /* RINGSTACK_RING_H */

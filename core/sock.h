@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* sock.h - socket slots: what JS holds a handle to (theory of operation: core/sock.c) */
+#ifndef RINGSTACK_SOCK_H
+#define RINGSTACK_SOCK_H
+
+#include "abi.h"
+#include "ring.h"
+
+struct tcp_pcb;
+
+/* A socket: the part JS sees first, then ours. */
+struct socket {
+    struct sock pub;
+    struct tcp_pcb *pcb;       /* NULL once lwIP is done with it, or for a listener's lpcb, closed */
+    struct socket *listener;   /* accepted and not yet taken by JS: who waits */
+    struct socket *next_event; /* list of sockets with events to tell */
+    struct socket *next_work;  /* list of sockets to look after at the end of the batch */
+    struct consumer tx;
+    struct producer rx;
+    uint32_t queued;      /* position in tx up to which lwIP has the bytes */
+    uint32_t recved;      /* position in rx up to which the window was given back */
+    uint32_t rx_max;      /* bound of the rx ring and of the window */
+    uint32_t tx_max;      /* bound of the tx ring */
+    uint32_t nodelay;     /* set when the connection opens */
+    uint32_t keepalive;   /* ms, set when the connection opens */
+    uint32_t backlog;     /* listener: connections JS has not taken, at the most */
+    uint32_t waiting;     /* listener: connections JS has not taken */
+    uint32_t events;      /* SOCK_* bits to tell */
+    uint8_t event_listed; /* stands in the list of events */
+    uint8_t work_listed;  /* stands in the list of work */
+    uint8_t announce;     /* EVENT_ACCEPT is still to be told */
+    uint8_t shutdown;     /* FIN after the last byte */
+    uint8_t fin_queued;   /* lwIP has the FIN */
+    uint8_t discard;      /* closed by JS: what comes is thrown away */
+    uint8_t released;     /* JS has forgotten the handle */
+    uint8_t dead;         /* freed while it stood in a list: the list frees it */
+};
+
+void sock_setup(struct stack_ctl *ctl, uint32_t max_sockets);
+struct socket *sock_new(uint32_t kind);
+struct socket *sock_get(uint32_t handle);
+void sock_free(struct socket *s);
+void sock_event(struct socket *s, uint32_t bits);
+void sock_work(struct socket *s);
+struct socket *sock_take_work(void);
+struct socket *sock_next(const struct socket *after);
+int sock_events_flush(struct producer *events);
+int sock_shortage(void);
+int sock_storage(struct ring *ring, uint32_t size);
+int sock_settle(struct ring *ring);
+
+#endif /* RINGSTACK_SOCK_H */

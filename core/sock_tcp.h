@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* sock_tcp.h - TCP over byte rings (theory of operation: core/sock_tcp.c) */
+#ifndef RINGSTACK_SOCK_TCP_H
+#define RINGSTACK_SOCK_TCP_H
+
+#include "sock.h"
+
+int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out);
+int tcp_sock_connect(const struct cmd_socket *cmd, struct socket **out);
+void tcp_sock_kick(struct socket *s);
+void tcp_sock_accepted(struct socket *s);
+void tcp_sock_shutdown(struct socket *s);
+void tcp_sock_discard(struct socket *s);
+void tcp_sock_close(struct socket *s);
+void tcp_sock_abort(struct socket *s, int error);
+void tcp_sock_release(struct socket *s);
+void tcp_sock_nodelay(struct socket *s, uint32_t on);
+void tcp_sock_keepalive(struct socket *s, uint32_t idle);
+int tcp_sock_interface_remove(uint32_t handle);
+void tcp_data_setup(struct stack_stats *to);
+void tcp_sock_run(void);
+void tcp_sock_retry(void);
+
+#endif /* RINGSTACK_SOCK_TCP_H */

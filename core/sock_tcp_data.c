@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* sock_tcp_data.c - the bytes of a TCP connection: byte rings to lwIP and back
+ *
+ * Theory of operation
+ *
+ * Transmit. JS fills tx. `queued` is how far lwIP has been given the bytes, by reference
+ * (tcp_write() without TCP_WRITE_FLAG_COPY); they stay in the ring until they are acknowledged
+ * (head). Whatever stands in the ring at the end of a batch is queued in one go, so small writes
+ * become full segments. When JS found no room, the ring is given a larger buffer, up to tx_max;
+ * lwIP's references into the old one hold it in place until they are acknowledged.
+ *
+ * Receive. Payload is copied into rx, the one copy of the way in. rx gets its first block with
+ * the first segment and moves to rx_max when that is too small. Position tail of the ring is
+ * rcv_nxt of the connection: port_tcp_inpacket() sees every segment before lwIP does and makes sure
+ * that the ring can hold everything up to the segment's end, holes included. If the arena has no
+ * memory for that, the segment is dropped there, unacknowledged and counted, and the peer sends it
+ * again: so what lwIP hands over always fits.
+ *
+ * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
+ * `recved` is how far the window has been given back. JS is asked for a CMD_KICK when its reads
+ * pass the point from which on an update is worth a segment: a quarter of rx_max.
+ */
+#include "lwip/priv/tcp_priv.h"
+
+#include "lwip_port.h"
+#include "sock_tcp.h"
+#include "sock_tcp_internal.h"
+
+/* tcp_write() and tcp_recved() take a u16. */
+#define LWIP_MOST 0xffffu
+
+static struct stack_stats *stats;
+
+/**
+ * tcp_data_setup() - Tell where to count
+ * @to: the stack's counters
+ */
+void tcp_data_setup(struct stack_stats *to)
+{
+    stats = to;
+}
+
+static uint32_t power_of_two(uint32_t size)
+{
+    return size <= RING_FIRST ? RING_FIRST : 1u << (32 - __builtin_clz(size - 1));
+}
+
+static uint32_t window_step(const struct socket *s)
+{
+    return s->rx_max / 4;
+}
+
+/**
+ * arm_window() - Ask JS for a kick when its reads are worth a window update
+ * @s: open connection
+ */
+static void arm_window(struct socket *s)
+{
+    producer_arm(&s->rx, s->recved + window_step(s) - 1);
+}
+
+/**
+ * tcp_data_open() - Set window and rings when the handshake is done
+ * @s: connection with a pcb; the tx ring has its first block
+ */
+void tcp_data_open(struct socket *s)
+{
+    uint32_t window = s->pcb->flags & TF_WND_SCALE ? s->rx_max : LWIP_MIN(s->rx_max, 0xffff);
+
+    s->pcb->rcv_wnd = window;
+    s->pcb->rcv_ann_wnd = window;
+    arm_window(s);
+    consumer_arm(&s->tx);
+}
+
+/**
+ * give_back() - Open the window by bytes that left rx
+ * @s: connection with a pcb
+ * @length: bytes
+ */
+static void give_back(struct socket *s, uint32_t length)
+{
+    s->recved += length;
+    while (length) {
+        uint32_t step = LWIP_MIN(length, LWIP_MOST);
+
+        tcp_recved(s->pcb, (u16_t)step);
+        length -= step;
+    }
+}
+
+/**
+ * tcp_data_give_back() - Open the window by all that is in rx: JS does not read it any more
+ * @s: connection with a pcb
+ */
+void tcp_data_give_back(struct socket *s)
+{
+    give_back(s, s->rx.tail - s->recved);
+}
+
+/**
+ * tcp_data_window() - Open the window by what JS has read, if it is worth a segment
+ * @s: connection
+ */
+void tcp_data_window(struct socket *s)
+{
+    uint32_t freed;
+
+    if (!s->pcb || s->discard) {
+        return;
+    }
+    producer_refresh(&s->rx);
+    freed = s->rx.head - s->recved;
+    if (freed >= window_step(s)) {
+        give_back(s, freed);
+    }
+    arm_window(s);
+}
+
+/**
+ * ensure() - Make sure rx can hold more bytes after its tail
+ * @s: connection
+ * @more: bytes
+ *
+ * Return: 1 if it can
+ */
+static int ensure(struct socket *s, uint32_t more)
+{
+    struct ring *ring = &s->pub.rx;
+    uint32_t size = ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) &
+                               1]; /* our own G */
+    uint32_t need = s->rx.tail - s->rx.head + more;
+
+    if (need <= size) {
+        return 1;
+    }
+    producer_refresh(&s->rx);
+    need = s->rx.tail - s->rx.head + more;
+    if (need <= size) {
+        return 1;
+    }
+    if (size == 0) {
+        return sock_storage(ring, power_of_two(need)) == 0;
+    }
+    return sock_settle(ring) && sock_storage(ring, power_of_two(LWIP_MAX(need, s->rx_max))) == 0;
+}
+
+/**
+ * port_tcp_inpacket() - See a segment before TCP does (LWIP_HOOK_TCP_INPACKET_PCB)
+ * @pcb: connection or listener
+ * @hdr: its header, host byte order
+ * @optlen: length of the options
+ * @opt1len: of them in the first pbuf
+ * @opt2: the others
+ * @p: its payload
+ *
+ * Return: ERR_OK to go on, ERR_MEM to drop it
+ */
+err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
+                        u8_t *opt2, struct pbuf *p)
+{
+    struct socket *s;
+    int32_t more;
+
+    (void)optlen;
+    (void)opt1len;
+    (void)opt2;
+    if (pcb->state == LISTEN || pcb->state == TIME_WAIT) {
+        return ERR_OK;
+    }
+    s = tcp_ext_arg_get(pcb, 0);
+    if (s && s->fin_queued) {
+        /* lwIP calls nobody when a FIN that had a segment of its own is acknowledged. */
+        sock_work(s);
+    }
+    if (!s || s->discard || p->tot_len == 0) {
+        return ERR_OK;
+    }
+    /* lwIP takes nothing beyond the window. */
+    more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
+    more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
+    if (more > 0 && !ensure(s, (uint32_t)more)) {
+        stats->no_memory_drops++;
+        return ERR_MEM;
+    }
+    return ERR_OK;
+}
+
+/**
+ * tcp_data_received() - Put payload into rx
+ * @s: connection
+ * @p: payload, possibly a chain; freed
+ *
+ * Return: ERR_OK, or ERR_ABRT: no memory for what came with the handshake, connection aborted
+ */
+err_t tcp_data_received(struct socket *s, struct pbuf *p)
+{
+    struct pbuf *q;
+    uint32_t mark, before;
+
+    if (s->discard) {
+        tcp_recved(s->pcb, p->tot_len);
+        pbuf_free(p);
+        return ERR_OK;
+    }
+    /* Passes at once but for the payload of a handshake's last ACK, which no hook saw. */
+    if (!ensure(s, p->tot_len)) {
+        pbuf_free(p);
+        s->pub.error = ABI_ENOBUFS;
+        tcp_abort(s->pcb);
+        return ERR_ABRT;
+    }
+    before = s->rx.tail;
+    for (q = p; q; q = q->next) {
+        uint32_t done = 0;
+
+        while (done < q->len) {
+            struct span to;
+
+            if (byte_reserve(&s->rx, q->len - done, &to) == 0) {
+                break;
+            }
+            __builtin_memcpy(to.data, (char *)q->payload + done, to.length);
+            byte_submit(&s->rx, to.length);
+            done += to.length;
+        }
+    }
+    pbuf_free(p);
+    mark = atomic_load_explicit(&s->pub.rx.data_mark, memory_order_seq_cst); /* F, pairs E */
+    if (ring_passed(mark, before, s->rx.tail)) {
+        sock_event(s, SOCK_READABLE);
+    }
+    return ERR_OK;
+}
+
+/**
+ * grow_tx() - Give tx a larger buffer if JS waits for room and may have more
+ * @s: open connection
+ */
+static void grow_tx(struct socket *s)
+{
+    struct ring *ring = &s->pub.tx;
+    uint32_t want = *(volatile uint32_t *)&ring->want, size, held;
+
+    if (want == 0 || !sock_settle(ring)) {
+        return;
+    }
+    size = ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* own G */
+    held = byte_held(&s->tx);
+    if (size >= s->tx_max || (held < size && want <= size / 2)) {
+        return;
+    }
+    want = LWIP_MIN(want, s->tx_max);
+    size = power_of_two(LWIP_MIN(s->tx_max, LWIP_MAX(4 * size, want + held)));
+    if (sock_storage(ring, size) == 0) {
+        sock_event(s, SOCK_WRITABLE);
+    }
+}
+
+/**
+ * note_fin() - See whether our FIN is acknowledged
+ * @s: connection with a FIN queued
+ */
+static void note_fin(struct socket *s)
+{
+    enum tcp_state state = s->pcb->state;
+
+    if (s->tx.head == s->queued && state != FIN_WAIT_1 && state != CLOSING && state != LAST_ACK) {
+        tcp_sock_sent_all(s);
+    }
+}
+
+/**
+ * tcp_data_output() - Give lwIP what stands in tx, the FIN after it, and send
+ * @s: open connection
+ */
+void tcp_data_output(struct socket *s)
+{
+    struct span from;
+    err_t err = ERR_OK;
+
+    if (!s->pcb) {
+        return;
+    }
+    if (s->fin_queued) {
+        note_fin(s);
+        return;
+    }
+    grow_tx(s);
+    while (err == ERR_OK && byte_peek(&s->tx, s->queued, &from)) {
+        uint32_t length = LWIP_MIN(from.length, LWIP_MIN(LWIP_MOST, tcp_sndbuf(s->pcb)));
+        int last = s->queued + length == s->tx.tail;
+
+        if (length == 0) {
+            break;
+        }
+        err = tcp_write(s->pcb, from.data, (u16_t)length, last ? 0 : TCP_WRITE_FLAG_MORE);
+        if (err == ERR_OK) {
+            s->queued += length;
+        }
+    }
+    /* Out of memory for segments: acknowledgements bring some back, and call us again. */
+    if (err == ERR_OK && !consumer_arm(&s->tx)) {
+        sock_work(s);
+    } else if (err == ERR_OK && s->shutdown && s->queued == s->tx.tail) {
+        s->fin_queued = tcp_shutdown(s->pcb, 0, 1) == ERR_OK;
+    }
+    if (s->pcb) {
+        tcp_output(s->pcb);
+    }
+}
+
+/**
+ * tcp_data_acked() - Release what the peer has acknowledged
+ * @s: connection
+ * @length: sequence numbers acknowledged, a FIN among them
+ */
+void tcp_data_acked(struct socket *s, uint32_t length)
+{
+    uint32_t before = s->tx.head, mark;
+
+    length = LWIP_MIN(length, s->queued - s->tx.head);
+    byte_release(&s->tx, length);
+    mark = atomic_load_explicit(&s->pub.tx.room_mark, memory_order_seq_cst); /* F, pairs E */
+    if (ring_passed(mark, before, s->tx.head)) {
+        sock_event(s, SOCK_WRITABLE);
+    }
+    sock_work(s);
+}

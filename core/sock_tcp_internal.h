@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* sock_tcp_internal.h - what sock_tcp.c and sock_tcp_data.c share and nobody else sees */
+#ifndef RINGSTACK_SOCK_TCP_INTERNAL_H
+#define RINGSTACK_SOCK_TCP_INTERNAL_H
+
+#include "lwip/tcp.h"
+
+#include "sock.h"
+
+/* First block of a ring. */
+#define RING_FIRST 4096u
+
+void tcp_data_open(struct socket *s);
+void tcp_data_acked(struct socket *s, uint32_t length);
+err_t tcp_data_received(struct socket *s, struct pbuf *p);
+void tcp_data_output(struct socket *s);
+void tcp_data_window(struct socket *s);
+void tcp_data_give_back(struct socket *s);
+void tcp_sock_sent_all(struct socket *s);
+void tcp_sock_attach(struct socket *s, struct tcp_pcb *pcb);
+
+#endif /* RINGSTACK_SOCK_TCP_INTERNAL_H */

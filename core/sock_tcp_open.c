@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/* sock_tcp_open.c - how TCP connections and listeners come to be
+ *
+ * Theory of operation
+ *
+ * A connection gets its rings before its SYN is sent (or when the peer's handshake is done), so
+ * that out of memory is an error of connect, or a reset to the peer, and not a surprise later.
+ *
+ * Backlog. lwIP counts half-open connections (TF_BACKLOGPEND) up to 255. Connections that are
+ * established but not yet taken by JS count in `waiting`; those above backlog - 255 keep counting
+ * in lwIP too (tcp_backlog_delayed()), so that a SYN beyond the backlog is not answered.
+ */
+#include "lwip/priv/tcp_priv.h"
+
+#include "lwip_port.h"
+#include "random.h"
+#include "ringif.h"
+#include "route.h"
+#include "sock_tcp.h"
+#include "sock_tcp_internal.h"
+
+#define LWIP_BACKLOG_MOST 255u
+#define EPHEMERAL_FIRST 32768u
+#define EPHEMERAL_COUNT 28232u /* 32768..60999, as Linux */
+#define PORT_TRIES 256
+
+/**
+ * prepare() - Rings of a new connection
+ * @s: zeroed socket
+ * @rx_max: bound of the rx ring
+ * @tx_max: bound of the tx ring
+ *
+ * Return: 0 or ABI_ENOMEM
+ */
+static int prepare(struct socket *s, uint32_t rx_max, uint32_t tx_max)
+{
+    s->rx_max = rx_max;
+    s->tx_max = tx_max;
+    ring_init(&s->pub.tx, 0, 0, 0);
+    ring_init(&s->pub.rx, 0, 0, 0);
+    if (sock_storage(&s->pub.tx, RING_FIRST) != 0) {
+        return ABI_ENOMEM;
+    }
+    consumer_init(&s->tx, &s->pub.tx);
+    producer_init(&s->rx, &s->pub.rx);
+    return 0;
+}
+
+/**
+ * opened() - The handshake is done
+ * @s: connection
+ */
+static void opened(struct socket *s)
+{
+    port_from_lwip(&s->pcb->local_ip, s->pcb->local_port, &s->pub.local);
+    port_from_lwip(&s->pcb->remote_ip, s->pcb->remote_port, &s->pub.remote);
+    tcp_sock_nodelay(s, s->nodelay);
+    tcp_sock_keepalive(s, s->keepalive);
+    tcp_data_open(s);
+    atomic_fetch_or_explicit(&s->pub.flags, SOCK_OPEN, memory_order_release); /* after addresses */
+}
+
+/**
+ * on_connected() - Our SYN was answered (tcp_connected_fn)
+ * @arg: connection
+ * @pcb: its pcb
+ * @err: ERR_OK
+ *
+ * Return: ERR_OK
+ */
+static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct socket *s = arg;
+
+    (void)pcb;
+    (void)err;
+    opened(s);
+    sock_event(s, SOCK_OPEN);
+    return ERR_OK;
+}
+
+/**
+ * on_accepted() - A connection to a listener is established (tcp_accept_fn)
+ * @arg: listener
+ * @pcb: pcb of the connection, NULL: lwIP had no memory for one
+ * @err: ERR_OK or ERR_MEM
+ *
+ * Return: ERR_OK, or ERR_MEM: lwIP resets the connection
+ */
+static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct socket *listener = arg, *s;
+
+    if (!pcb || err != ERR_OK || !listener) {
+        return ERR_VAL;
+    }
+    s = sock_new(SOCK_STREAM);
+    if (!s) {
+        return ERR_MEM;
+    }
+    if (prepare(s, listener->rx_max, listener->tx_max) != 0) {
+        sock_free(s);
+        return ERR_MEM;
+    }
+    s->listener = listener;
+    s->nodelay = listener->nodelay;
+    s->keepalive = listener->keepalive;
+    tcp_sock_attach(s, pcb);
+    opened(s);
+    listener->waiting++;
+    if (listener->waiting + LWIP_BACKLOG_MOST > listener->backlog) {
+        tcp_backlog_delayed(pcb);
+    }
+    s->announce = 1;
+    sock_event(s, SOCK_OPEN);
+    return ERR_OK;
+}
+
+/**
+ * tcp_sock_accepted() - JS has taken a connection
+ * @s: connection
+ */
+void tcp_sock_accepted(struct socket *s)
+{
+    if (s->listener) {
+        s->listener->waiting--;
+        s->listener = NULL;
+        if (s->pcb) {
+            tcp_backlog_accepted(s->pcb);
+        }
+    }
+}
+
+/**
+ * listening_on() - Whether a listener has an address and port already
+ * @ip: address
+ * @any: it stands for every address of both families
+ * @port: port
+ *
+ * Return: 1 if so
+ */
+static int listening_on(const ip_addr_t *ip, int any, u16_t port)
+{
+    const struct tcp_pcb_listen *lpcb = tcp_listen_pcbs.listen_pcbs;
+
+    for (; lpcb; lpcb = lpcb->next) {
+        if (lpcb->local_port != port) {
+            continue;
+        }
+        if (any || IP_IS_ANY_TYPE_VAL(lpcb->local_ip) || ip_addr_eq(&lpcb->local_ip, ip) ||
+            (IP_GET_TYPE(ip) == IP_GET_TYPE(&lpcb->local_ip) &&
+             (ip_addr_isany(ip) || ip_addr_isany(&lpcb->local_ip)))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/**
+ * bind_port() - Bind to a port, or to a random free one
+ * @pcb: new pcb
+ * @ip: local address
+ * @port: port, 0: any
+ * @listener: it must not collide with another listener
+ *
+ * Return: 0, ABI_EADDRINUSE, or another code
+ */
+static int bind_port(struct tcp_pcb *pcb, const ip_addr_t *ip, u16_t port, int listener)
+{
+    int any = IP_IS_ANY_TYPE_VAL(*ip), tries;
+
+    if (port) {
+        if (listener && listening_on(ip, any, port)) {
+            return ABI_EADDRINUSE;
+        }
+        return port_error(tcp_bind(pcb, ip, port));
+    }
+    for (tries = 0; tries < PORT_TRIES; tries++) {
+        port = (u16_t)(EPHEMERAL_FIRST + random_u32() % EPHEMERAL_COUNT);
+        if (!(listener && listening_on(ip, any, port)) && tcp_bind(pcb, ip, port) == ERR_OK) {
+            return 0;
+        }
+    }
+    return ABI_EADDRINUSE;
+}
+
+/**
+ * is_any() - Whether an address of the ABI is the unspecified one
+ * @address: address
+ *
+ * Return: 1 if so, or if it has no family
+ */
+static int is_any(const struct abi_addr *address)
+{
+    static const uint8_t zero[16];
+
+    return address->family == FAMILY_NONE ||
+           __builtin_memcmp(address->bytes, zero, sizeof(zero)) == 0;
+}
+
+/**
+ * open_listener() - Bind and listen
+ * @s: socket
+ * @cmd: command
+ *
+ * Return: 0 or a negative code
+ */
+static int open_listener(struct socket *s, const struct cmd_socket *cmd)
+{
+    int dual = cmd->local.family != FAMILY_IPV4 && is_any(&cmd->local), err;
+    ip_addr_t ip = *IP_ANY_TYPE;
+    struct tcp_pcb *pcb, *lpcb;
+    err_t lwip_err;
+
+    if (!dual && port_to_lwip(&cmd->local, &ip) != 0) {
+        return ABI_EINVAL;
+    }
+    if (!is_any(&cmd->local) && !route_is_own(&cmd->local)) {
+        return ABI_EADDRNOTAVAIL;
+    }
+    pcb = tcp_new_ip_type(dual ? IPADDR_TYPE_ANY : IP_GET_TYPE(&ip));
+    if (!pcb) {
+        return ABI_ENOMEM;
+    }
+    ip_set_option(pcb, SOF_REUSEADDR);
+    err = bind_port(pcb, &ip, cmd->local.port, 1);
+    if (err) {
+        tcp_abort(pcb);
+        return err;
+    }
+    lpcb = tcp_listen_with_backlog_and_err(
+        pcb, (u8_t)LWIP_MAX(1u, LWIP_MIN(cmd->backlog, LWIP_BACKLOG_MOST)), &lwip_err);
+    if (!lpcb) {
+        tcp_abort(pcb);
+        return lwip_err == ERR_USE ? ABI_EADDRINUSE : ABI_ENOMEM;
+    }
+    s->pcb = lpcb;
+    tcp_arg(lpcb, s);
+    tcp_accept(lpcb, on_accepted);
+    s->pub.local = cmd->local;
+    s->pub.local.port = lpcb->local_port;
+    return 0;
+}
+
+/**
+ * tcp_sock_listen() - CMD_LISTEN
+ * @cmd: command
+ * @out: set to the listener
+ *
+ * Return: 0 or a negative code
+ */
+int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out)
+{
+    struct socket *s = sock_new(SOCK_LISTENER);
+    int err;
+
+    if (!s) {
+        return sock_shortage();
+    }
+    s->rx_max = cmd->rx_max;
+    s->tx_max = cmd->tx_max;
+    s->nodelay = cmd->nodelay;
+    s->keepalive = cmd->keepalive;
+    s->backlog = cmd->backlog;
+    err = open_listener(s, cmd);
+    if (err) {
+        sock_free(s);
+        return err;
+    }
+    *out = s;
+    return 0;
+}
+
+/**
+ * choose_ends() - Addresses of a new connection
+ * @cmd: command
+ * @remote: set to where to
+ * @local: set to where from
+ *
+ * Return: 0, ABI_EINVAL, ABI_EHOSTUNREACH, ABI_EADDRNOTAVAIL
+ */
+static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_t *local)
+{
+    const struct ringif *zone = ringif_get(cmd->remote.zone);
+    const ip_addr_t *source;
+    struct netif *netif;
+
+    if (port_to_lwip(&cmd->remote, remote) != 0 || cmd->remote.port == 0) {
+        return ABI_EINVAL;
+    }
+    if (IP_IS_V6(remote) && zone) {
+        ip6_addr_assign_zone(ip_2_ip6(remote), IP6_UNICAST, &zone->netif);
+    }
+    ip_addr_set_zero(local);
+    IP_SET_TYPE(local, IP_GET_TYPE(remote));
+    if (!is_any(&cmd->local)) {
+        if (cmd->local.family != cmd->remote.family || !route_is_own(&cmd->local)) {
+            return ABI_EADDRNOTAVAIL;
+        }
+        port_to_lwip(&cmd->local, local);
+    } else if (route_is_own(&cmd->remote)) {
+        /* To ourselves from ourselves, as every host does. */
+        *local = *remote;
+    }
+    netif = ip_route(local, remote);
+    if (!netif) {
+        return ABI_EHOSTUNREACH;
+    }
+    if (ip_addr_isany(local)) {
+        source = ip_netif_get_local_ip(netif, remote);
+        if (!source || ip_addr_isany(source)) {
+            return ABI_EHOSTUNREACH;
+        }
+        *local = *source;
+    }
+    return 0;
+}
+
+/**
+ * start_connect() - Bind and send the SYN
+ * @s: socket
+ * @cmd: command
+ *
+ * Return: 0 or a negative code
+ */
+static int start_connect(struct socket *s, const struct cmd_socket *cmd)
+{
+    ip_addr_t remote, local;
+    struct tcp_pcb *pcb;
+    int err = choose_ends(cmd, &remote, &local);
+
+    if (err) {
+        return err;
+    }
+    if (prepare(s, cmd->rx_max, cmd->tx_max) != 0) {
+        return ABI_ENOMEM;
+    }
+    pcb = tcp_new_ip_type(IP_GET_TYPE(&remote));
+    if (!pcb) {
+        return ABI_ENOMEM;
+    }
+    err = bind_port(pcb, &local, cmd->local.port, 0);
+    if (err == 0) {
+        tcp_sock_attach(s, pcb);
+        s->pub.remote = cmd->remote;
+        err = port_error(tcp_connect(pcb, &remote, cmd->remote.port, on_connected));
+    }
+    if (err) {
+        tcp_arg(pcb, NULL);
+        tcp_ext_arg_set(pcb, 0, NULL);
+        tcp_err(pcb, NULL);
+        tcp_abort(pcb);
+        s->pcb = NULL;
+    }
+    return err;
+}
+
+/**
+ * tcp_sock_connect() - CMD_CONNECT
+ * @cmd: command
+ * @out: set to the connection, which is not open yet
+ *
+ * Return: 0 or a negative code
+ */
+int tcp_sock_connect(const struct cmd_socket *cmd, struct socket **out)
+{
+    struct socket *s = sock_new(SOCK_STREAM);
+    int err;
+
+    if (!s) {
+        return sock_shortage();
+    }
+    s->nodelay = cmd->nodelay;
+    s->keepalive = cmd->keepalive;
+    err = start_connect(s, cmd);
+    if (err) {
+        sock_free(s);
+        return err;
+    }
+    *out = s;
+    return 0;
+}

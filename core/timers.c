@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* timers.c - lwIP's protocol timers, run only while there is something to time
+ *
+ * Theory of operation
+ *
+ * lwIP wants tcp_tmr() every TCP_TMR_INTERVAL and the timers of ARP, ND and reassembly every
+ * second, for ever. Here both clocks stop when nothing waits for them:
+ *
+ * - TCP's is started by every turn and looks after each of its ticks whether some connection still
+ *   needs it (pcb_due()): data or a FIN on the way, an ACK to send, a handshake or an ending to
+ *   finish. If none does, it stops; a connection that only has keep-alive set says when it is due.
+ *   When the clock starts again, before the turn does anything, tcp_ticks is moved on by what was
+ *   skipped, so all that is measured in ticks stays right.
+ * - The one-second clock runs for QUIET_AFTER seconds after the last packet, long enough for any
+ *   reassembly, address resolution, neighbour probe and TIME_WAIT to end, and then stops. What it
+ *   missed is made up for at the start of the next turn, before any entry is used or made.
+ *
+ * A thread that was held up makes up for missed TCP ticks only when no frames wait, up to CATCH_UP
+ * of them a turn: an ACK that waits in the ring must be seen before the timer that waits for it.
+ *
+ * TIME_WAIT is reaped here after TIME_WAIT_MS (lwipopts.h), and earlier, oldest first, when more
+ * than TIME_WAIT_MOST stand there.
+ */
+#include "timers.h"
+
+#include "lwip/etharp.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
+#include "lwip/nd6.h"
+#include "lwip/priv/tcp_priv.h"
+
+#include "abi.h"
+#include "ringif.h"
+
+#define SECOND 1000.0
+#define QUIET_AFTER 20u
+#define MISSED_MOST 400u /* seconds; ARP entries live 300 */
+#define CATCH_UP 100u
+#define TIME_WAIT_MOST 4096u
+
+static double tcp_time;    /* when the last TCP tick was due */
+static double second_time; /* when the last second was due */
+static uint32_t tcp_running;
+static uint32_t tcp_long_due; /* stopped: slow ticks from tcp_time until keep-alive is due */
+static uint32_t packets_seen, quiet;
+
+/**
+ * timers_start() - Begin to count time
+ * @now: ms
+ */
+void timers_start(double now)
+{
+    tcp_time = now;
+    second_time = now;
+    quiet = QUIET_AFTER;
+    tcp_long_due = TIMER_NONE;
+}
+
+/**
+ * ticks_left() - Slow ticks until so many have passed since a moment
+ * @since: that moment, in ticks
+ * @ticks: how many
+ *
+ * Return: ticks, at least 1
+ */
+static uint32_t ticks_left(uint32_t since, uint32_t ticks)
+{
+    uint32_t passed = tcp_ticks - since;
+
+    return passed > ticks ? 1 : ticks - passed + 1;
+}
+
+/**
+ * pcb_due() - When a connection next needs the slow timer
+ * @pcb: active connection
+ *
+ * Return: slow ticks, TIMER_NONE: not at all
+ */
+static uint32_t pcb_due(const struct tcp_pcb *pcb)
+{
+    if ((pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) || pcb->unsent ||
+        pcb->unacked || pcb->ooseq || pcb->refused_data || pcb->rtime >= 0 ||
+        pcb->persist_backoff || pcb->state < ESTABLISHED || pcb->state == LAST_ACK) {
+        return 1;
+    }
+    if (pcb->state == FIN_WAIT_2 && (pcb->flags & TF_RXCLOSED)) {
+        return ticks_left(pcb->tmr, TCP_FIN_WAIT_TIMEOUT / TCP_SLOW_INTERVAL);
+    }
+    if (ip_get_option(pcb, SOF_KEEPALIVE) &&
+        (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT)) {
+        return ticks_left(pcb->tmr, (pcb->keep_idle + pcb->keep_cnt_sent * pcb->keep_intvl) /
+                                        TCP_SLOW_INTERVAL);
+    }
+    return TIMER_NONE;
+}
+
+/**
+ * tcp_due() - When TCP next needs its timer
+ *
+ * Return: slow ticks, TIMER_NONE: not at all
+ */
+static uint32_t tcp_due(void)
+{
+    const struct tcp_pcb *pcb;
+    uint32_t due = TIMER_NONE;
+
+    for (pcb = tcp_active_pcbs; pcb && due > 1; pcb = pcb->next) {
+        due = LWIP_MIN(due, pcb_due(pcb));
+    }
+    return due;
+}
+
+/**
+ * skip_tcp() - Move a stopped TCP clock to now
+ * @now: ms
+ */
+static void skip_tcp(double now)
+{
+    uint32_t ticks = (uint32_t)((now - tcp_time) / TCP_SLOW_INTERVAL);
+
+    tcp_ticks += ticks;
+    tcp_time += (double)ticks * TCP_SLOW_INTERVAL;
+    /* A stopped clock owes no tick for the part that is left. */
+    tcp_time = LWIP_MAX(tcp_time, now - TCP_TMR_INTERVAL + 1);
+}
+
+/**
+ * reap_time_wait() - Free connections that have stood in TIME_WAIT long enough
+ *
+ * The list is newest first.
+ */
+static void reap_time_wait(void)
+{
+    struct tcp_pcb *pcb = tcp_tw_pcbs, *next;
+    uint32_t count = 0;
+
+    for (; pcb; pcb = next) {
+        next = pcb->next;
+        if (++count > TIME_WAIT_MOST || tcp_ticks - pcb->tmr > TIME_WAIT_MS / TCP_SLOW_INTERVAL) {
+            tcp_pcb_remove(&tcp_tw_pcbs, pcb);
+            tcp_free(pcb);
+        }
+    }
+}
+
+/**
+ * run_tcp() - Run TCP's timer as often as is due, and stop its clock if nothing needs it
+ * @now: ms
+ * @frames_pending: frames wait to be taken in
+ */
+static void run_tcp(double now, int frames_pending)
+{
+    uint32_t missed, run;
+
+    if (!tcp_running || now - tcp_time < TCP_TMR_INTERVAL) {
+        return;
+    }
+    missed = (uint32_t)((now - tcp_time) / TCP_TMR_INTERVAL);
+    tcp_time += (double)missed * TCP_TMR_INTERVAL;
+    run = frames_pending ? 1 : LWIP_MIN(missed, CATCH_UP);
+    tcp_ticks += (missed - run) / 2;
+    while (run--) {
+        tcp_tmr();
+    }
+    if (!(tcp_ticks & 7)) {
+        reap_time_wait();
+    }
+    tcp_long_due = tcp_due();
+    tcp_running = tcp_long_due <= 1;
+}
+
+/**
+ * run_seconds() - Run the one-second timers as often as is due
+ * @now: ms
+ */
+static void run_seconds(double now)
+{
+    uint32_t missed, run;
+
+    if (now - second_time < SECOND) {
+        return;
+    }
+    missed = (uint32_t)((now - second_time) / SECOND);
+    second_time += (double)missed * SECOND;
+    quiet += missed;
+    if (ringif_packets() != packets_seen) {
+        packets_seen = ringif_packets();
+        quiet = 0;
+    }
+    for (run = LWIP_MIN(missed, MISSED_MOST); run; run--) {
+        etharp_tmr();
+        nd6_tmr();
+        ip_reass_tmr();
+        ip6_reass_tmr();
+    }
+    reap_time_wait();
+}
+
+/**
+ * timers_begin() - Start the clocks again, before a turn does anything
+ * @now: ms
+ */
+void timers_begin(double now)
+{
+    if (!tcp_running) {
+        skip_tcp(now);
+        tcp_running = 1;
+    }
+    if (quiet >= QUIET_AFTER) {
+        run_seconds(now);
+    }
+}
+
+/**
+ * timers_run() - Run what is due, at the end of a turn
+ * @now: ms
+ * @frames_pending: frames wait to be taken in
+ */
+void timers_run(double now, int frames_pending)
+{
+    run_tcp(now, frames_pending);
+    run_seconds(now);
+}
+
+/**
+ * wait_until() - Time left until a moment
+ * @when: moment, ms
+ * @now: ms
+ *
+ * Return: ms, rounded up
+ */
+static uint32_t wait_until(double when, double now)
+{
+    return when > now ? (uint32_t)(when - now) + 1 : 0;
+}
+
+/**
+ * timers_next() - How long the engine may sleep
+ * @now: ms
+ *
+ * Return: ms, TIMER_NONE: until a bell rings
+ */
+uint32_t timers_next(double now)
+{
+    uint32_t next = TIMER_NONE;
+
+    if (tcp_running) {
+        next = wait_until(tcp_time + TCP_TMR_INTERVAL, now);
+    } else if (tcp_long_due != TIMER_NONE) {
+        next = wait_until(tcp_time + (double)tcp_long_due * TCP_SLOW_INTERVAL, now);
+    }
+    if (quiet < QUIET_AFTER || ringif_packets() != packets_seen) {
+        next = LWIP_MIN(next, wait_until(second_time + SECOND, now));
+    }
+    return next;
+}
