@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// engine_inline - turns stacks on the thread that created them
+//
+// Theory of operation
+//
+// wake() schedules a turn (js/wait.ts). A turn calls into the module once, dispatches the events,
+// and looks at the bells of all stacks of this thread: whoever's bell was rung (by the stack that
+// turned, whose tx ring is the other's rx ring) is scheduled too. One timer per stack covers
+// ctl.next_timer; it is moved only when it would fire too late, so a busy stack does not set timers.
+
+import { BELL_SEQ, STACK_BELL, STACK_NEXT_TIMER, TIMER_NONE } from './abi.ts';
+import type { Arena, Exports } from './memory.ts';
+import { schedule } from './wait.ts';
+
+const engines = new Set<InlineEngine>();
+
+/** Schedules every stack of this thread whose bell was rung. */
+function wakeRung(): void {
+  for (const engine of engines) engine.wakeIfRung();
+}
+
+/** One stack, turned by this thread. */
+export class InlineEngine {
+  readonly #arena: Arena;
+  readonly #exports: Exports;
+  readonly #bell: number;
+  readonly #nextTimer: number;
+  #onTurn: (() => void) | undefined;
+  #rings = 0;
+  #scheduled = false;
+  #closed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDue = Number.POSITIVE_INFINITY;
+
+  /** ctl: offset of the struct stack_ctl that rs_stack_init() of these exports returned. */
+  constructor(arena: Arena, exports: Exports, ctl: number) {
+    this.#arena = arena;
+    this.#exports = exports;
+    this.#bell = (ctl + STACK_BELL + BELL_SEQ) >> 2;
+    this.#nextTimer = (ctl + STACK_NEXT_TIMER) >> 2;
+    engines.add(this);
+  }
+
+  /** Sets what runs after every turn. */
+  onTurn(callback: () => void): void {
+    this.#onTurn = callback;
+  }
+
+  /** Asks for a turn. */
+  readonly wake = (): void => {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    schedule(this.#run);
+  };
+
+  /** Asks for a turn if somebody rang the bell since the last one. */
+  wakeIfRung(): void {
+    if (Atomics.load(this.#arena.i32, this.#bell) !== this.#rings) this.wake();
+  }
+
+  readonly #run = (): void => {
+    this.#scheduled = false;
+    if (!this.#closed) this.turn();
+  };
+
+  /** Turns the stack once, now. */
+  turn(): void {
+    this.#rings = Atomics.load(this.#arena.i32, this.#bell);
+    const now = performance.now();
+    const more = this.#exports.rs_stack_turn(now);
+    if (more) this.wake();
+    else this.#setTimer(now);
+    wakeRung();
+    this.#onTurn?.();
+  }
+
+  #setTimer(now: number): void {
+    const wait = (this.#arena.i32[this.#nextTimer] ?? 0) >>> 0;
+    const due = wait === TIMER_NONE ? Number.POSITIVE_INFINITY : now + wait;
+    if (due >= this.#timerDue) return;
+    clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = setTimeout(this.#onTimer, wait);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timerDue = Number.POSITIVE_INFINITY;
+    this.#timer = undefined;
+    this.wake();
+  };
+
+  /** Ends the stack: its memory may be freed after this. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    engines.delete(this);
+    clearTimeout(this.#timer);
+    this.#exports.rs_stack_close();
+    wakeRung();
+  }
+}

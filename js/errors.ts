@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// errors - the one error class of the API, with Node-style codes
+
+import * as abi from './abi.ts';
+
+/** Every code a NetError can carry, with the text that ends its message by default. */
+export const ERROR_REASONS = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'address not available',
+  EAFNOSUPPORT: 'address family not supported',
+  EAGAIN: 'no room now',
+  EALREADY: 'operation already in progress',
+  EBADF: 'no longer open',
+  ECONNABORTED: 'connection aborted',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
+  EHOSTUNREACH: 'no route to host',
+  EINVAL: 'invalid argument',
+  EISCONN: 'already connected',
+  EMFILE: 'too many open sockets',
+  EMSGSIZE: 'message too long',
+  ENETDOWN: 'network is down',
+  ENETUNREACH: 'network is unreachable',
+  ENOBUFS: 'no buffer space available',
+  ENODEV: 'no such interface',
+  ENOMEM: 'out of memory',
+  ENOTCONN: 'not connected',
+  ENOTFOUND: 'name not found',
+  ENOTSUP: 'operation not supported',
+  EPIPE: 'sending side already closed',
+  EPROTO: 'protocol error',
+  ESHUTDOWN: 'stack closed',
+  ETIMEDOUT: 'timed out',
+} as const;
+
+/** The stable codes: names that Node programs already know. */
+export type NetErrorCode = keyof typeof ERROR_REASONS;
+
+/** What else a NetError may be given. */
+export interface NetErrorOptions {
+  /** Says what is wrong in this case, in place of the default text of the code. */
+  readonly reason?: string;
+  /** The error that led to this one. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The error of every failed operation. Programs switch on `code`; people read `message`, which names
+ * the action, the value and the reason: "Cannot connect to 10.0.0.2:80: connection refused".
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { NetError } from '../js/errors.ts';
+ *
+ * const error = new NetError('ECONNREFUSED', 'Cannot connect to 10.0.0.2:80');
+ * assert.equal(error.code, 'ECONNREFUSED');
+ * assert.equal(error.message, 'Cannot connect to 10.0.0.2:80: connection refused');
+ * ```
+ */
+export class NetError extends Error {
+  static {
+    NetError.prototype.name = 'NetError';
+  }
+
+  /** Stable, for programs. */
+  readonly code: NetErrorCode;
+
+  /**
+   * Builds the message from its two halves.
+   *
+   * @param code - Stable code; also gives the default reason.
+   * @param action - What could not be done and with which value, such as "Cannot listen on port 80".
+   * @param options - A closer reason, and the cause.
+   * @throws Never.
+   */
+  constructor(code: NetErrorCode, action: string, options: NetErrorOptions = {}) {
+    super(`${action}: ${options.reason ?? ERROR_REASONS[code]}`, options);
+    this.code = code;
+  }
+}
+
+/** Which code a number from C stands for. */
+export type ErrorTable = Readonly<Partial<Record<number, NetErrorCode>>>;
+
+/**
+ * Turns a numeric result of C into the error to throw.
+ *
+ * @param table - Numeric code to NetErrorCode.
+ * @param code - Numeric code as C returned it, negative.
+ * @param action - What could not be done and with which value.
+ * @returns The error; a number that is not in the table becomes EPROTO and is named.
+ * @throws Never.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { netErrorFromTable } from '../js/errors.ts';
+ *
+ * const table = { [-1]: 'ENOMEM' } as const;
+ * assert.equal(netErrorFromTable(table, -1, 'Cannot create a stack').code, 'ENOMEM');
+ * assert.equal(netErrorFromTable(table, -9, 'Cannot create a stack').code, 'EPROTO');
+ * ```
+ */
+export function netErrorFromTable(table: ErrorTable, code: number, action: string): NetError {
+  const known = table[code];
+  if (known !== undefined) return new NetError(known, action);
+  return new NetError('EPROTO', action, { reason: `unknown error code ${code}` });
+}
+
+const ABI_CODES: ErrorTable = {
+  [abi.ABI_EINVAL]: 'EINVAL',
+  [abi.ABI_ENOMEM]: 'ENOMEM',
+  [abi.ABI_EMFILE]: 'EMFILE',
+  [abi.ABI_EADDRINUSE]: 'EADDRINUSE',
+  [abi.ABI_EADDRNOTAVAIL]: 'EADDRNOTAVAIL',
+  [abi.ABI_EHOSTUNREACH]: 'EHOSTUNREACH',
+  [abi.ABI_ECONNREFUSED]: 'ECONNREFUSED',
+  [abi.ABI_ECONNRESET]: 'ECONNRESET',
+  [abi.ABI_ECONNABORTED]: 'ECONNABORTED',
+  [abi.ABI_ETIMEDOUT]: 'ETIMEDOUT',
+  [abi.ABI_ENODEV]: 'ENODEV',
+  [abi.ABI_EBADF]: 'EBADF',
+  [abi.ABI_EMSGSIZE]: 'EMSGSIZE',
+  [abi.ABI_EAGAIN]: 'EAGAIN',
+  [abi.ABI_EPROTO]: 'EPROTO',
+  [abi.ABI_ENOBUFS]: 'ENOBUFS',
+};
+
+/**
+ * Turns a code of core/abi.h into the error to throw.
+ *
+ * @param code - Numeric code as C returned it, negative.
+ * @param action - What could not be done and with which value.
+ * @returns The error.
+ * @throws Never.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { netErrorFromCode } from '../js/errors.ts';
+ *
+ * assert.equal(netErrorFromCode(-1, 'Cannot listen on port 80').code, 'EINVAL');
+ * ```
+ */
+export function netErrorFromCode(code: number, action: string): NetError {
+  return netErrorFromTable(ABI_CODES, code, action);
+}

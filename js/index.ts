@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// index - what the package exports
+
+export type { NetErrorCode } from './errors.ts';
+export { NetError } from './errors.ts';
+export { createArena, createStack } from './stack.ts';
+export type * from './types.ts';

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: MIT
+// ring - the JavaScript side of the rings; twin: core/ring.h, which has the theory of operation and
+// the diagram that the letters refer to
+//
+// Atomics on an Int32Array are sequentially consistent and signed: positions are compared by
+// differences, and made unsigned (>>> 0) only where a length comes out of them.
+
+import {
+  FRAME_ALIGN,
+  FRAME_HEADER,
+  FRAME_SKIP,
+  RING_BAD,
+  RING_BUF,
+  RING_CONS_GEN,
+  RING_DATA_MARK,
+  RING_GEN,
+  RING_HEAD,
+  RING_OFFERED,
+  RING_ROOM_MARK,
+  RING_SIZE,
+  RING_SWITCH_POS,
+  RING_TAIL,
+  RING_WANT,
+} from './abi.ts';
+import type { Arena } from './memory.ts';
+
+/** reserve() of a frame that can never fit. */
+export const NEVER_FITS = -1;
+/** reserve() of a frame for which there is no room now. */
+export const FULL_NOW = 0;
+
+/** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
+function passed(mark: number, from: number, to: number): boolean {
+  return (to - mark - 1) >>> 0 < (to - from) >>> 0;
+}
+
+function recordSize(length: number): number {
+  return FRAME_HEADER + ((length + FRAME_ALIGN - 1) & -FRAME_ALIGN);
+}
+
+/** What the two producers share. */
+class Producer {
+  protected readonly arena: Arena;
+  protected readonly i32: Int32Array;
+  protected readonly word: number;
+  /** Our position. */
+  protected tail: number;
+  /** The consumer's position, as last seen. */
+  protected head: number;
+  #told: number;
+  /** Where the reserved room begins. */
+  offset = 0;
+
+  constructor(arena: Arena, ring: number) {
+    this.arena = arena;
+    this.i32 = arena.i32;
+    this.word = ring >> 2;
+    this.tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // our own B
+    this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
+    this.#told = this.tail;
+  }
+
+  protected refresh(): void {
+    const head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
+    // A head that is not between the last one and tail cannot be true.
+    if ((this.tail - head) >>> 0 <= (this.tail - this.head) >>> 0) this.head = head;
+  }
+
+  protected publish(length: number): void {
+    this.tail = (this.tail + length) | 0;
+    Atomics.store(this.i32, this.word + (RING_TAIL >> 2), this.tail); // B, pairs C
+  }
+
+  /** Whether the consumer asked to be told of what was submitted since the last call. */
+  mustNotify(): boolean {
+    const from = this.#told;
+    if (from === this.tail) return false;
+    this.#told = this.tail;
+    const mark = Atomics.load(this.i32, this.word + (RING_DATA_MARK >> 2)); // F, pairs E
+    return passed(mark, from, this.tail);
+  }
+
+  /** Asks to be told when so many more bytes are released; false: they already are. */
+  arm(room: number): boolean {
+    const seen = this.head;
+    const mark = (seen + room - 1) | 0;
+    Atomics.store(this.i32, this.word + (RING_ROOM_MARK >> 2), mark); // E, pairs F
+    this.refresh();
+    return !passed(mark, seen, this.head);
+  }
+
+  /** Bytes submitted and not released. */
+  get held(): number {
+    this.refresh();
+    return (this.tail - this.head) >>> 0;
+  }
+}
+
+/** What the two consumers share. */
+class Consumer {
+  protected readonly arena: Arena;
+  protected readonly i32: Int32Array;
+  protected readonly word: number;
+  /** Our position. */
+  protected head: number;
+  /** The producer's position, as last seen. */
+  protected tail: number;
+  #told: number;
+  /** Where the bytes that peek() found begin. */
+  offset = 0;
+
+  constructor(arena: Arena, ring: number) {
+    this.arena = arena;
+    this.i32 = arena.i32;
+    this.word = ring >> 2;
+    this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // our own D
+    this.tail = this.head;
+    this.#told = this.head;
+    this.refresh();
+  }
+
+  protected refresh(): void {
+    const tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // C, pairs B, E
+    const size = Math.max(
+      this.i32[this.word + (RING_SIZE >> 2)] ?? 0,
+      this.i32[this.word + (RING_SIZE >> 2) + 1] ?? 0,
+    );
+    // A tail further ahead than the storage is large cannot be true.
+    if ((tail - this.head) >>> 0 > size) this.bad();
+    else this.tail = tail;
+  }
+
+  protected bad(): void {
+    Atomics.add(this.i32, this.word + (RING_BAD >> 2), 1); // no order: a counter
+  }
+
+  protected publish(length: number): void {
+    this.head = (this.head + length) | 0;
+    Atomics.store(this.i32, this.word + (RING_HEAD >> 2), this.head); // D, pairs A
+  }
+
+  /** Whether the producer asked to be told of what was released since the last call. */
+  mustNotify(): boolean {
+    const from = this.#told;
+    if (from === this.head) return false;
+    this.#told = this.head;
+    const mark = Atomics.load(this.i32, this.word + (RING_ROOM_MARK >> 2)); // F, pairs E
+    return passed(mark, from, this.head);
+  }
+
+  /** Asks to be told when more comes; false: it already has. */
+  arm(): boolean {
+    const seen = this.tail;
+    Atomics.store(this.i32, this.word + (RING_DATA_MARK >> 2), seen); // E, pairs F
+    this.refresh();
+    return this.tail === seen;
+  }
+
+  /** Bytes submitted and not released. */
+  get held(): number {
+    this.refresh();
+    return (this.tail - this.head) >>> 0;
+  }
+}
+
+/** Producer of a byte ring. */
+export class ByteProducer extends Producer {
+  #gen: number;
+  #reserved = 0;
+  #buf = 0;
+  #size = 0;
+
+  constructor(arena: Arena, ring: number) {
+    super(arena, ring);
+    this.#gen = Atomics.load(this.i32, this.word + (RING_GEN >> 2)); // our own I
+    this.#adopt();
+  }
+
+  /** Moves to the buffer that was offered. */
+  #adopt(): void {
+    const offered = Atomics.load(this.i32, this.word + (RING_OFFERED >> 2)); // H, pairs G
+    if (offered !== this.#gen) {
+      this.#gen = offered;
+      this.i32[this.word + (RING_SWITCH_POS >> 2)] = this.tail;
+      Atomics.store(this.i32, this.word + (RING_GEN >> 2), offered); // I, pairs J
+    } else if (this.#size !== 0) {
+      return;
+    }
+    this.#buf = this.i32[this.word + (RING_BUF >> 2) + (offered & 1)] ?? 0;
+    this.#size = this.i32[this.word + (RING_SIZE >> 2) + (offered & 1)] ?? 0;
+  }
+
+  /** Bytes the present buffer takes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Finds contiguous room, up to want bytes, at `offset`; returns how much, 0: full now. */
+  reserve(want: number): number {
+    this.#adopt();
+    let held = (this.tail - this.head) >>> 0;
+    if (held + want > this.#size) {
+      this.refresh();
+      held = (this.tail - this.head) >>> 0;
+    }
+    const start = this.tail & (this.#size - 1);
+    const room = Math.max(0, Math.min(want, this.#size - held, this.#size - start));
+    this.offset = this.#buf + start;
+    this.#reserved = room;
+    return room;
+  }
+
+  /** Hands the first bytes of what was reserved to the consumer. */
+  submit(length: number): void {
+    if (length > this.#reserved) throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
+    this.#reserved = 0;
+    this.publish(length);
+  }
+
+  /** Gives up what was reserved. */
+  cancel(): void {
+    this.#reserved = 0;
+  }
+
+  /** Says how much room the next write waits for, so that the other side may grow the ring. */
+  want(bytes: number): void {
+    this.i32[this.word + (RING_WANT >> 2)] = bytes;
+  }
+}
+
+/** Consumer of a byte ring. */
+export class ByteConsumer extends Consumer {
+  #gen: number;
+
+  constructor(arena: Arena, ring: number) {
+    super(arena, ring);
+    this.#gen = Atomics.load(this.i32, this.word + (RING_CONS_GEN >> 2)); // our own K
+  }
+
+  /** Moves to the producer's buffer if head has reached it; returns where ours ends. */
+  #follow(): number {
+    const gen = Atomics.load(this.i32, this.word + (RING_GEN >> 2)); // J, pairs I
+    if (gen === this.#gen) return this.tail;
+    const end = this.i32[this.word + (RING_SWITCH_POS >> 2)] ?? 0;
+    if (((this.head - end) | 0) < 0) return end;
+    this.#gen = gen;
+    Atomics.store(this.i32, this.word + (RING_CONS_GEN >> 2), gen); // K, pairs L
+    return this.tail;
+  }
+
+  /** Finds the oldest bytes, contiguous, at `offset`; returns how many, 0: nothing there now. */
+  peek(): number {
+    if (this.head === this.tail) this.refresh();
+    const end = this.#follow();
+    const size = this.i32[this.word + (RING_SIZE >> 2) + (this.#gen & 1)] ?? 0;
+    const start = this.head & (size - 1);
+    this.offset = (this.i32[this.word + (RING_BUF >> 2) + (this.#gen & 1)] ?? 0) + start;
+    const held = (this.tail - this.head) >>> 0;
+    return Math.min(held, (end - this.head) >>> 0, size - start);
+  }
+
+  /** Gives the oldest bytes back to the producer. */
+  release(length: number): void {
+    if (length > (this.tail - this.head) >>> 0) {
+      throw new RangeError(`Cannot release ${length} bytes: they are not there`);
+    }
+    this.publish(length);
+    this.#follow();
+  }
+}
+
+/** Producer of a frame ring. */
+export class FrameProducer extends Producer {
+  readonly #buf: number;
+  readonly #size: number;
+  #reserved = 0;
+  #skip = 0;
+
+  constructor(arena: Arena, ring: number) {
+    super(arena, ring);
+    this.#buf = this.i32[this.word + (RING_BUF >> 2)] ?? 0;
+    this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
+  }
+
+  /** Finds room for a frame at `offset`; returns 1, FULL_NOW or NEVER_FITS. */
+  reserve(length: number): number {
+    if (length > this.#size / 2 - FRAME_HEADER) return NEVER_FITS;
+    const start = this.tail & (this.#size - 1);
+    const need = recordSize(length);
+    const skip = need > this.#size - start ? this.#size - start : 0;
+    if (((this.tail - this.head) >>> 0) + skip + need > this.#size) {
+      this.refresh();
+      if (((this.tail - this.head) >>> 0) + skip + need > this.#size) return FULL_NOW;
+    }
+    this.#skip = skip;
+    this.#reserved = length;
+    this.offset = this.#buf + (skip ? 0 : start) + FRAME_HEADER;
+    return 1;
+  }
+
+  /** Hands the reserved frame to the consumer. */
+  submit(length: number): void {
+    if (length > this.#reserved) throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
+    this.#reserved = 0;
+    if (this.#skip) this.i32[(this.#buf + (this.tail & (this.#size - 1))) >> 2] = FRAME_SKIP | 0;
+    const record = (this.offset - FRAME_HEADER) >> 2;
+    this.i32[record] = length;
+    this.i32[record + 1] = 0;
+    this.publish(this.#skip + recordSize(length));
+  }
+
+  /** Gives up the reserved frame. */
+  cancel(): void {
+    this.#reserved = 0;
+  }
+
+  /** Contiguous room for whole records, for span copies; returns its length, `offset` its start. */
+  reserveSpan(): number {
+    this.refresh();
+    const start = this.tail & (this.#size - 1);
+    this.offset = this.#buf + start;
+    return Math.min(this.#size - ((this.tail - this.head) >>> 0), this.#size - start);
+  }
+
+  /** Hands records copied to `offset` to the consumer. */
+  submitSpan(length: number): void {
+    this.publish(length);
+  }
+
+  /** Skips to the start of the storage, if there is room to. */
+  wrap(): boolean {
+    const start = this.tail & (this.#size - 1);
+    const rest = this.#size - start;
+    this.refresh();
+    if (start === 0 || ((this.tail - this.head) >>> 0) + rest > this.#size) return false;
+    this.i32[(this.#buf + start) >> 2] = FRAME_SKIP | 0;
+    this.publish(rest);
+    return true;
+  }
+}
+
+/** Consumer of a frame ring. */
+export class FrameConsumer extends Consumer {
+  readonly #buf: number;
+  readonly #size: number;
+  readonly #max: number;
+  #peeked = 0;
+
+  /** max: the largest frame there can be. */
+  constructor(arena: Arena, ring: number, max: number) {
+    super(arena, ring);
+    this.#buf = this.i32[this.word + (RING_BUF >> 2)] ?? 0;
+    this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
+    this.#max = max;
+  }
+
+  /** Length of the record at a position, or -1: it cannot be one; FRAME_SKIP has its own size. */
+  #record(at: number): number {
+    const held = (this.tail - at) >>> 0;
+    const start = at & (this.#size - 1);
+    if (held < FRAME_HEADER || start & (FRAME_ALIGN - 1)) return -1;
+    const length = (this.i32[(this.#buf + start) >> 2] ?? 0) >>> 0;
+    if (length === FRAME_SKIP) return this.#size - start <= held ? FRAME_SKIP : -1;
+    if (length > this.#size / 2) return -1;
+    const size = recordSize(length);
+    return size <= held && size <= this.#size - start ? length : -1;
+  }
+
+  /** Finds the oldest frame at `offset`; returns its length, -1: nothing there now. */
+  peek(): number {
+    for (;;) {
+      if (this.head === this.tail) {
+        this.refresh();
+        if (this.head === this.tail) return -1;
+      }
+      const start = this.head & (this.#size - 1);
+      const length = this.#record(this.head);
+      if (length === FRAME_SKIP) {
+        this.publish(this.#size - start);
+      } else if (length < 0) {
+        // Where records begin is no longer known: give up what was submitted so far.
+        this.bad();
+        this.publish(this.tail - this.head);
+      } else if (length > this.#max) {
+        this.bad();
+        this.publish(recordSize(length));
+      } else {
+        this.#peeked = recordSize(length);
+        this.offset = this.#buf + start + FRAME_HEADER;
+        return length;
+      }
+    }
+  }
+
+  /** Gives the frame that was peeked at back to the producer. */
+  release(): void {
+    this.publish(this.#peeked);
+    this.#peeked = 0;
+  }
+
+  /** Finds whole records, contiguous, up to limit bytes, at `offset`; returns their length. */
+  peekSpan(limit: number): number {
+    if (this.peek() < 0) return 0;
+    let length = 0;
+    for (let at = this.head; at !== this.tail; ) {
+      const frame = this.#record(at);
+      if (frame < 0 || frame === FRAME_SKIP || frame > this.#max) break;
+      const size = recordSize(frame);
+      if (length + size > limit) break;
+      length += size;
+      at = (at + size) | 0;
+      if ((at & (this.#size - 1)) === 0) break;
+    }
+    this.offset -= FRAME_HEADER;
+    return length;
+  }
+
+  /** Gives the records of peekSpan() back. */
+  releaseSpan(length: number): void {
+    this.publish(length);
+  }
+}

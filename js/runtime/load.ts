@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// load - fetches and compiles the module, wherever the runtime keeps it
+
+/** What createStack() takes as `wasm`. */
+export type WasmSource = URL | string | BufferSource | WebAssembly.Module;
+
+let packaged: Promise<WebAssembly.Module> | undefined;
+
+/** Reads a file: fetch() of file: URLs is not there in Node. */
+async function readFile(url: URL): Promise<BufferSource> {
+  const { readFile } = await import('node:fs/promises');
+  return new Uint8Array(await readFile(url));
+}
+
+async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  if (typeof source !== 'string' && !(source instanceof URL)) return WebAssembly.compile(source);
+  const url = new URL(source, import.meta.url);
+  if (url.protocol === 'file:') return WebAssembly.compile(await readFile(url));
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`Cannot fetch ${url}: ${response.status}`);
+  // Not compileStreaming: it insists on the MIME type, which many static hosts get wrong.
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/**
+ * Compiles the module; the one of the package only once.
+ *
+ * @param source - Where it is, or what it is; the package's own by default.
+ * @returns The compiled module.
+ * @throws {Error} If it cannot be fetched, or is no module (WebAssembly.CompileError).
+ */
+export function loadModule(source?: WasmSource): Promise<WebAssembly.Module> {
+  if (source !== undefined) return compile(source);
+  packaged ??= compile(new URL('./../stack.wasm', import.meta.url)).catch((error: unknown) => {
+    packaged = undefined;
+    throw error;
+  });
+  return packaged;
+}

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+// streams - web streams over the cursors of byte rings and frame rings
+//
+// Theory of operation
+//
+// The streams queue nothing themselves (high-water mark 0): a read is answered from the ring, a
+// write goes into the ring, and what does not fit waits inside the sink's promise. Backpressure is
+// thereby the ring's: an unread readable leaves its bytes in the ring, which closes the window.
+//
+// Bytes are copied once each way. A BYOB read is copied straight into the view the stream hands out
+// (at its own byteOffset). For a default reader the chunk is allocated so that it is congruent mod 8
+// to the bytes in the ring, since anything else is copied ten times slower (js/memory.ts); hence the
+// chunk's byteOffset may not be 0. Chunks are never over shared memory.
+
+import { NetError } from './errors.ts';
+import type { Arena } from './memory.ts';
+import type { ByteConsumer, ByteProducer, FrameConsumer, FrameProducer } from './ring.ts';
+import { FULL_NOW, NEVER_FITS } from './ring.ts';
+
+/** Largest chunk for a default reader. */
+const CHUNK_MOST = 128 * 1024;
+
+/**
+ * The bytes of a chunk somebody wrote.
+ *
+ * @param chunk - What was written.
+ * @returns A view on the same memory.
+ * @throws {TypeError} If it is neither an ArrayBuffer nor a view on one.
+ */
+export function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (ArrayBuffer.isView(chunk)) {
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  }
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  throw new TypeError(`Cannot write ${typeof chunk}: a chunk must be a Uint8Array`);
+}
+
+/** A chunk of n bytes of the arena, copied once. */
+function copyChunk(arena: Arena, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const skew = length < 64 ? 0 : offset & 7;
+  const chunk = new Uint8Array(new ArrayBuffer(length + skew), skew, length);
+  arena.copyOut(offset, chunk, 0, length);
+  return chunk;
+}
+
+/** What a ByteReadable needs of its owner. */
+export interface ReadableOwner {
+  /** The other side waits for room, and now there is some. */
+  kick(): void;
+  /** The stream has ended, or its error was delivered: the ring is not read any more. */
+  finished(): void;
+  /** The user cancelled it. */
+  cancelled(reason: unknown): void;
+}
+
+/** A readable byte stream over the consumer's side of a byte ring. */
+export class ByteReadable {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #arena: Arena;
+  readonly #ring: ByteConsumer;
+  readonly #owner: ReadableOwner;
+  #controller!: ReadableByteStreamController;
+  #wanted = false;
+  #ended = false;
+  #done = false;
+  #error: unknown;
+
+  constructor(arena: Arena, ring: ByteConsumer, owner: ReadableOwner) {
+    this.#arena = arena;
+    this.#ring = ring;
+    this.#owner = owner;
+    this.stream = new ReadableStream<Uint8Array>({
+      type: 'bytes',
+      start: (controller) => {
+        this.#controller = controller as ReadableByteStreamController;
+      },
+      pull: () => {
+        this.#wanted = true;
+        this.poke();
+      },
+      cancel: (reason) => {
+        this.#done = true;
+        this.#owner.cancelled(reason);
+      },
+    }) as ReadableStream<Uint8Array>;
+  }
+
+  /** The stream has ended one way or another. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** Answers the read that waits, if it can be; asks to be told otherwise. */
+  poke(): void {
+    if (this.#done) return;
+    for (;;) {
+      const length = this.#ring.peek();
+      if (length > 0) {
+        if (this.#wanted) this.#deliver(length);
+        return;
+      }
+      if (this.#ended || this.#error !== undefined) {
+        this.#finish();
+        return;
+      }
+      if (this.#ring.arm()) return;
+    }
+  }
+
+  #deliver(length: number): void {
+    this.#wanted = false;
+    const request = this.#controller.byobRequest;
+    if (request?.view) {
+      const { buffer, byteOffset, byteLength } = request.view;
+      const view = new Uint8Array(buffer, byteOffset, byteLength);
+      let done = 0;
+      for (let left = length; left > 0 && done < byteLength; left = this.#ring.peek()) {
+        const step = Math.min(left, byteLength - done);
+        this.#arena.copyOut(this.#ring.offset, view, done, step);
+        this.#ring.release(step);
+        done += step;
+      }
+      this.#kick();
+      request.respond(done);
+    } else {
+      const step = Math.min(length, CHUNK_MOST);
+      const chunk = copyChunk(this.#arena, this.#ring.offset, step);
+      this.#ring.release(step);
+      this.#kick();
+      this.#controller.enqueue(chunk);
+    }
+  }
+
+  #kick(): void {
+    if (this.#ring.mustNotify()) this.#owner.kick();
+  }
+
+  #finish(): void {
+    this.#done = true;
+    if (this.#error !== undefined) {
+      this.#controller.error(this.#error);
+    } else {
+      this.#controller.close();
+      this.#controller.byobRequest?.respond(0);
+    }
+    this.#owner.finished();
+  }
+
+  /** No more bytes come after those in the ring. */
+  end(): void {
+    this.#ended = true;
+    this.poke();
+  }
+
+  /** The stream fails when what is in the ring has been read. */
+  fail(error: unknown): void {
+    this.#error ??= error;
+    this.poke();
+  }
+
+  /** Ends (no error) or fails the stream now; what is in the ring is not read. */
+  stop(error?: unknown): void {
+    if (this.#done) return;
+    this.#error ??= error;
+    this.#finish();
+  }
+}
+
+/** What a ByteWritable needs of its owner. */
+export interface WritableOwner {
+  /** The other side waits for bytes, and now there are some; or we wait for room. */
+  kick(): void;
+  /** The user closed the stream: settles when all has arrived. */
+  closed(): Promise<void>;
+  /** The user aborted it. */
+  aborted(reason: unknown): void;
+}
+
+/** A write that waits for room. */
+interface PendingWrite {
+  readonly bytes: Uint8Array;
+  done: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A writable stream over the producer's side of a byte ring. */
+export class ByteWritable {
+  readonly stream: WritableStream<Uint8Array>;
+  readonly #arena: Arena;
+  readonly #ring: ByteProducer;
+  readonly #owner: WritableOwner;
+  #controller!: WritableStreamDefaultController;
+  #pending: PendingWrite | undefined;
+  #done = false;
+
+  constructor(arena: Arena, ring: ByteProducer, owner: WritableOwner) {
+    this.#arena = arena;
+    this.#ring = ring;
+    this.#owner = owner;
+    this.stream = new WritableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+        // The stream itself waits for a write in flight before it calls abort().
+        controller.signal.addEventListener('abort', () => this.#abort(controller.signal.reason));
+      },
+      write: (chunk) => this.#write(bytesOf(chunk)),
+      close: () => {
+        this.#done = true;
+        return this.#owner.closed();
+      },
+    });
+  }
+
+  /** Whether a write waits for room. */
+  get busy(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  #write(bytes: Uint8Array): Promise<void> | undefined {
+    const done = this.#fill(bytes, 0);
+    if (this.#ring.mustNotify()) this.#owner.kick();
+    if (done === bytes.length) return undefined;
+    return new Promise((resolve, reject) => {
+      this.#pending = { bytes, done, resolve, reject };
+      this.#wait();
+    });
+  }
+
+  /** Copies into the ring as much as fits now; returns how far it came. */
+  #fill(bytes: Uint8Array, from: number): number {
+    let done = from;
+    while (done < bytes.length) {
+      const room = this.#ring.reserve(bytes.length - done);
+      if (room === 0) break;
+      this.#arena.copyIn(this.#ring.offset, bytes, done, room);
+      this.#ring.submit(room);
+      done += room;
+    }
+    return done;
+  }
+
+  /** Asks for room for the write that waits. */
+  #wait(): void {
+    const write = this.#pending;
+    if (!write) return;
+    const rest = write.bytes.length - write.done;
+    this.#ring.want(rest);
+    const armed = this.#ring.arm(Math.max(1, Math.min(rest, this.#ring.size >> 1)));
+    this.#owner.kick();
+    if (!armed) this.poke();
+  }
+
+  /** Goes on with the write that waits, if there is room. */
+  poke(): void {
+    const write = this.#pending;
+    if (!write) return;
+    write.done = this.#fill(write.bytes, write.done);
+    if (write.done < write.bytes.length) {
+      this.#wait();
+      return;
+    }
+    this.#pending = undefined;
+    this.#ring.want(0);
+    if (this.#ring.mustNotify()) this.#owner.kick();
+    write.resolve();
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#pending?.reject(reason);
+    this.#pending = undefined;
+    this.#owner.aborted(reason);
+  }
+
+  /** Fails the stream and the write that waits; the ring is not written any more. */
+  fail(error: unknown): void {
+    if (!this.#done) this.#controller.error(error);
+    this.#done = true;
+    this.#pending?.reject(error);
+    this.#pending = undefined;
+  }
+}
+
+/** Reads frames one at a time for a default stream. */
+export class FrameSource {
+  readonly #arena: Arena;
+  readonly #ring: FrameConsumer;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #wanted = false;
+
+  /** The source to make the stream with. */
+  readonly source: UnderlyingDefaultSource<Uint8Array>;
+
+  constructor(arena: Arena, ring: FrameConsumer, notify: () => void) {
+    this.#arena = arena;
+    this.#ring = ring;
+    this.#notify = notify;
+    this.source = {
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => {
+        this.#wanted = true;
+        this.poke();
+      },
+      cancel: () => {
+        this.#controller = undefined;
+      },
+    };
+  }
+
+  readonly #notify: () => void;
+
+  /** Answers the read that waits, if there is a frame. */
+  poke(): void {
+    if (!this.#wanted || !this.#controller) return;
+    const length = this.#next();
+    if (length < 0) return;
+    const frame = copyChunk(this.#arena, this.#ring.offset, length);
+    this.#ring.release();
+    if (this.#ring.mustNotify()) this.#notify();
+    this.#wanted = false;
+    this.#controller.enqueue(frame);
+  }
+
+  /** Length of the oldest frame; asks to be told when there is none, and returns -1. */
+  #next(): number {
+    for (;;) {
+      const length = this.#ring.peek();
+      if (length >= 0 || this.#ring.arm()) return length;
+    }
+  }
+
+  /** Ends the stream. */
+  end(): void {
+    this.#controller?.close();
+    this.#controller = undefined;
+  }
+}
+
+/** Writes frames of a stream into a frame ring. */
+export class FrameSink {
+  readonly #arena: Arena;
+  readonly #ring: FrameProducer;
+  readonly #max: number;
+  readonly #notify: () => void;
+  readonly #oversize: () => void;
+  #controller: WritableStreamDefaultController | undefined;
+  #pending: { frame: Uint8Array; resolve: () => void; reject: (error: unknown) => void } | undefined;
+
+  /** The sink to make the stream with. */
+  readonly sink: UnderlyingSink<Uint8Array>;
+
+  constructor(
+    arena: Arena,
+    ring: FrameProducer,
+    max: number,
+    notify: () => void,
+    oversize: () => void,
+  ) {
+    this.#arena = arena;
+    this.#ring = ring;
+    this.#max = max;
+    this.#notify = notify;
+    this.#oversize = oversize;
+    this.sink = {
+      start: (controller) => {
+        this.#controller = controller;
+        controller.signal.addEventListener('abort', () => {
+          this.#pending?.reject(controller.signal.reason);
+          this.#pending = undefined;
+        });
+      },
+      write: (chunk) => this.#write(bytesOf(chunk)),
+    };
+  }
+
+  #write(frame: Uint8Array): Promise<void> | undefined {
+    if (this.#put(frame)) return undefined;
+    return new Promise((resolve, reject) => {
+      this.#pending = { frame, resolve, reject };
+      if (!this.#ring.arm(1)) this.poke();
+    });
+  }
+
+  /** Puts a frame into the ring, or counts it as unfit; false: no room now. */
+  #put(frame: Uint8Array): boolean {
+    const room = frame.length > this.#max ? NEVER_FITS : this.#ring.reserve(frame.length);
+    if (room === FULL_NOW) return false;
+    if (room === NEVER_FITS) {
+      this.#oversize();
+      return true;
+    }
+    this.#arena.copyIn(this.#ring.offset, frame, 0, frame.length);
+    this.#ring.submit(frame.length);
+    if (this.#ring.mustNotify()) this.#notify();
+    return true;
+  }
+
+  /** Goes on with the frame that waits, if there is room. */
+  poke(): void {
+    const write = this.#pending;
+    if (!write) return;
+    while (!this.#put(write.frame)) {
+      if (this.#ring.arm(1)) return;
+    }
+    this.#pending = undefined;
+    write.resolve();
+  }
+
+  /** Fails the stream and the frame that waits. */
+  fail(error: NetError): void {
+    this.#controller?.error(error);
+    this.#pending?.reject(error);
+    this.#pending = undefined;
+  }
+}
