@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* lwip_port.h - stands in for core/lwip_port.h where lwIP is tested without our core
+ *
+ * lwip/lwipopts.h names these hooks. Put this directory before core/ on the include path;
+ * lwip_rig/rig.h defines the functions.
+ */
+#ifndef RINGSTACK_TEST_LWIP_PORT_H
+#define RINGSTACK_TEST_LWIP_PORT_H
+
+#include "lwip/err.h"
+#include "lwip/ip_addr.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+
+struct tcp_pcb;
+struct tcp_hdr;
+
+u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                   u16_t remote_port);
+err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
+                        u8_t *opt2, struct pbuf *p);
+struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
+struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
+const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
+
+#endif /* RINGSTACK_TEST_LWIP_PORT_H */

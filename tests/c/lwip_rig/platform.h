@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* platform.h - heap, checksum, clock and routes for an lwIP that is tested without our core
+ *
+ * Stands in for core/heap.c, core/chksum.c, core/random.c and core/lwip_port.c (lwip/arch/cc.h and
+ * lwip/lwipopts.h name what they define). A test can run the heap dry and count what is in use.
+ */
+#ifndef RINGSTACK_TEST_PLATFORM_H
+#define RINGSTACK_TEST_PLATFORM_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/sys.h"
+
+#include "lwip_port.h"
+
+static unsigned rig_allocated;      /* pieces of heap in use */
+static int rig_heap_countdown = -1; /* allocations until the heap is empty; -1: never */
+static u32_t rig_now;               /* the clock */
+
+/**
+ * heap_malloc() - lwIP's heap (lwip/arch/cc.h), which a test can run dry
+ * @size: bytes
+ *
+ * Return: memory, or NULL
+ */
+void *heap_malloc(size_t size)
+{
+    if (rig_heap_countdown == 0)
+        return NULL;
+    if (rig_heap_countdown > 0)
+        rig_heap_countdown--;
+    rig_allocated++;
+    return malloc(size);
+}
+
+/**
+ * heap_calloc() - heap_malloc() of zeroed memory
+ * @count: elements
+ * @size: bytes of each
+ *
+ * Return: memory, or NULL
+ */
+void *heap_calloc(size_t count, size_t size)
+{
+    void *mem = heap_malloc(count * size);
+
+    if (mem)
+        memset(mem, 0, count * size);
+    return mem;
+}
+
+/**
+ * heap_free() - give back heap_malloc()'s memory
+ * @mem: the memory
+ */
+void heap_free(void *mem)
+{
+    rig_allocated--;
+    free(mem);
+}
+
+/**
+ * chksum() - sum of 16-bit words as they lie in memory, folded, not inverted
+ * @data: bytes
+ * @len: how many
+ *
+ * Return: the sum
+ */
+uint16_t chksum(const void *data, int len)
+{
+    const u8_t *bytes = data;
+    u32_t sum = 0;
+    u16_t word;
+
+    for (; len > 1; len -= 2, bytes += 2) {
+        memcpy(&word, bytes, 2);
+        sum += word;
+    }
+    if (len) {
+        word = 0;
+        memcpy(&word, bytes, 1);
+        sum += word;
+    }
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (u16_t)sum;
+}
+
+/**
+ * random_u32() - a generator that starts the same in every test
+ *
+ * Return: a number
+ */
+uint32_t random_u32(void)
+{
+    static u32_t state = 1;
+
+    state = state * 1664525u + 1013904223u;
+    return state;
+}
+
+/**
+ * sys_now() - the clock, which only rig_ms() moves
+ *
+ * Return: milliseconds
+ */
+u32_t sys_now(void)
+{
+    return rig_now;
+}
+
+/**
+ * port_tcp_isn() - our initial sequence number: close to the wrap
+ * @local_ip: unused
+ * @local_port: unused
+ * @remote_ip: unused
+ * @remote_port: unused
+ *
+ * Return: the number
+ */
+u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                   u16_t remote_port)
+{
+    LWIP_UNUSED_ARG(local_ip);
+    LWIP_UNUSED_ARG(local_port);
+    LWIP_UNUSED_ARG(remote_ip);
+    LWIP_UNUSED_ARG(remote_port);
+    return 0xffffff00u;
+}
+
+/**
+ * port_tcp_inpacket() - lets every segment through
+ * @pcb: unused
+ * @hdr: unused
+ * @optlen: unused
+ * @opt1len: unused
+ * @opt2: unused
+ * @p: unused
+ *
+ * Return: ERR_OK
+ */
+err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
+                        u8_t *opt2, struct pbuf *p)
+{
+    LWIP_UNUSED_ARG(pcb);
+    LWIP_UNUSED_ARG(hdr);
+    LWIP_UNUSED_ARG(optlen);
+    LWIP_UNUSED_ARG(opt1len);
+    LWIP_UNUSED_ARG(opt2);
+    LWIP_UNUSED_ARG(p);
+    return ERR_OK;
+}
+
+/**
+ * port_ip4_route() - leaves routing to lwIP
+ * @src: unused
+ * @dest: unused
+ *
+ * Return: NULL
+ */
+struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest)
+{
+    LWIP_UNUSED_ARG(src);
+    LWIP_UNUSED_ARG(dest);
+    return NULL;
+}
+
+/**
+ * port_ip6_route() - leaves routing to lwIP
+ * @src: unused
+ * @dest: unused
+ *
+ * Return: NULL
+ */
+struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
+{
+    LWIP_UNUSED_ARG(src);
+    LWIP_UNUSED_ARG(dest);
+    return NULL;
+}
+
+/**
+ * port_nd6_gateway() - no gateways
+ * @netif: unused
+ * @dest: unused
+ *
+ * Return: NULL
+ */
+const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest)
+{
+    LWIP_UNUSED_ARG(netif);
+    LWIP_UNUSED_ARG(dest);
+    return NULL;
+}
+
+#endif /* RINGSTACK_TEST_PLATFORM_H */

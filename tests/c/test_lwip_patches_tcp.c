@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: MIT */
+/* test_lwip_patches_tcp.c - test_lwip_patches.c for the patches of TCP's queues and timers
+ *
+ * The peer offers no window scaling, so our window is 65535 bytes, and nothing is read from it:
+ * what the test sends closes it.
+ */
+#include <check.h>
+
+#include "lwip_rig/conn.h"
+
+#define TICKS(ms) ((ms) / TCP_SLOW_INTERVAL)
+#define RTO_MAX 60000
+
+static u8_t pattern[0x10000 + 2000];
+
+static void setup(void)
+{
+    for (u32_t i = 0; i < sizeof(pattern); i++)
+        pattern[i] = (u8_t)(i * 31 + (i >> 8));
+    rig_start();
+}
+
+static void teardown(void)
+{
+    ck_assert_uint_eq(rig_stop(), 0);
+}
+
+/* data() - hand lwIP the bytes of pattern[] from offset on, at that offset */
+static void data(u32_t offset, u16_t len, u8_t flags)
+{
+    conn_data(offset, pattern + offset, len, flags);
+}
+
+/* expect_got() - what lwIP handed up is the start of pattern[], and all slots are given back */
+static void expect_got(u32_t len)
+{
+    ck_assert_uint_eq(conn.got, len);
+    ck_assert_mem_eq(conn_got, pattern, len);
+    ck_assert_uint_eq(rig_slots, 0);
+}
+
+/* --- 0008-tcp-ooseq-copy ---------------------------------------------------------------------- */
+
+START_TEST(segment_out_of_order_gives_its_slot_back)
+{
+    /* in how many bytes of IP packet the first pbuf ends: with the packet, the headers, an option, the data */
+    static const u16_t splits[] = { 0, IP_HLEN + TCP_HLEN + 12, IP_HLEN + TCP_HLEN + 5,
+                                    IP_HLEN + TCP_HLEN + 212 };
+    static const u8_t opt[12] = { 1, 1, 30, 10 };
+
+    conn_open(1460, 0xffff);
+    conn_feed((struct rig_seg){ .seq = conn.snd + 1000,
+                                .flags = TCP_ACK | TCP_PSH,
+                                .data = pattern + 1000,
+                                .len = 500,
+                                .opt = opt,
+                                .optlen = sizeof(opt),
+                                .split = splits[_i] });
+    ck_assert_uint_eq(rig_slots, 0);
+    ck_assert_ptr_nonnull(conn.pcb->ooseq);
+    ck_assert_uint_eq(conn.pcb->ooseq->len, 500);
+    ck_assert_uint_eq(conn.pcb->ooseq->tcphdr->seqno, conn.snd + 1000);
+    ck_assert_uint_eq(TCPH_FLAGS(conn.pcb->ooseq->tcphdr), TCP_ACK | TCP_PSH);
+    data(0, 1000, 0);
+    expect_got(1500);
+    ck_assert_ptr_null(conn.pcb->ooseq);
+}
+END_TEST
+
+START_TEST(segments_out_of_order_overlap)
+{
+    conn_open(1460, 0xffff);
+    data(1000, 500, 0);
+    data(1400, 600, 0);       /* cuts the end of the one before */
+    data(500, 600, 0);        /* loses its end to the one behind */
+    data(2600, 400, TCP_FIN); /* another block */
+    data(2500, 500, TCP_FIN); /* takes the place of that */
+    data(3000, 0, TCP_FIN);   /* nothing but the FIN, again */
+    data(700, 1000, 0);       /* covers one whole segment */
+    ck_assert_uint_eq(rig_slots, 0);
+    ck_assert_uint_eq(conn.got, 0);
+    data(0, 600, 0);
+    expect_got(2000);
+    data(1900, 600, 0);
+    expect_got(3000);
+    ck_assert_int_eq(conn.eof, 1);
+    ck_assert_uint_eq(conn.pcb->rcv_nxt, conn.snd + 3001);
+}
+END_TEST
+
+/* expect_sack() - the next ACK selectively acknowledges one block, or none if it is empty */
+static void expect_sack(u32_t from, u32_t to)
+{
+    struct rig_seg sent;
+
+    rig_forget();
+    rig_ms(TCP_TMR_INTERVAL);
+    ck_assert(rig_sent(0, &sent));
+    ck_assert_uint_eq(sent.optlen, from == to ? 0 : 12);
+    if (from != to) {
+        ck_assert_uint_eq(get32(sent.opt + 4), conn.snd + from);
+        ck_assert_uint_eq(get32(sent.opt + 8), conn.snd + to);
+    }
+}
+
+START_TEST(no_memory_to_queue_segment)
+{
+    unsigned before;
+
+    conn_open(1460, 0xffff);
+    before = rig_allocated;
+    rig_heap_countdown = _i; /* 0: for the segment, 1: for its data */
+    data(1000, 500, 0);
+    rig_heap_countdown = -1;
+    ck_assert_uint_eq(rig_allocated, before);
+    ck_assert_uint_eq(rig_slots, 0);
+    ck_assert_ptr_null(conn.pcb->ooseq);
+    expect_sack(0, 0);
+    data(2000, 500, 0);
+    before = rig_allocated;
+    rig_heap_countdown = _i;
+    data(1000, 500, 0);
+    rig_heap_countdown = -1;
+    ck_assert_uint_eq(rig_allocated, before);
+    ck_assert_uint_eq(conn.pcb->ooseq->tcphdr->seqno, conn.snd + 2000);
+    expect_sack(2000, 2500);
+    data(0, 2000, 0);
+    expect_got(2500);
+}
+END_TEST
+
+/* --- 0009-tcp-ooseq-window -------------------------------------------------------------------- */
+
+START_TEST(segment_out_of_order_overruns_window)
+{
+    const u32_t left = 0xffff - 64000;
+
+    conn_open(1460, 0xffff);
+    for (u32_t offset = 0; offset < 64000; offset += 1000)
+        data(offset, 1000, 0);
+    ck_assert_uint_eq(conn.pcb->rcv_wnd, left);
+    if (_i & 1)
+        data(64500, 100, 0); /* so that it is put before another one */
+    if (_i & 2)
+        data(64001, (u16_t)(left - 1), TCP_FIN); /* only the FIN is too much */
+    else
+        data(64001, 2000, 0);
+    data(64000, 1, 0);
+    ck_assert_uint_eq(conn.pcb->rcv_wnd, 0);
+    ck_assert_int_eq(conn.eof, 0);
+    expect_got(0xffff);
+}
+END_TEST
+
+START_TEST(fin_out_of_order_is_not_moved_out_of_window)
+{
+    conn_open(1460, 0xffff);
+    for (u32_t offset = 0; offset < 64000; offset += 1000)
+        data(offset, 1000, 0);
+    data(64500, 1000, TCP_FIN);
+    if (_i) {
+        data(64001, 0xffff - 64001, 0); /* goes on where the FIN was, out of order */
+        data(64000, 1, 0);
+    } else {
+        data(64000, 0xffff - 64000, 0); /* the same in order */
+    }
+    ck_assert_uint_eq(conn.pcb->rcv_wnd, 0);
+    ck_assert_int_eq(conn.eof, 0);
+    expect_got(0xffff);
+}
+END_TEST
+
+/* --- 0010-tcp-ack-now --------------------------------------------------------------------------- */
+
+/* nagle() - a connection on which 10 bytes are in flight and 10 more wait for their ACK */
+static void nagle(void)
+{
+    conn_open(1460, 0xffff);
+    ck_assert_int_eq(conn_write(pattern, 10), ERR_OK);
+    ck_assert_int_eq(conn_write(pattern + 10, 10), ERR_OK);
+    ck_assert_uint_eq(rig_out_count, 1);
+    rig_forget();
+}
+
+/* expect_ack() - one packet was sent, and it acknowledges this many bytes and carries none */
+static void expect_ack(u32_t len)
+{
+    struct rig_seg sent;
+
+    ck_assert_uint_eq(rig_out_count, 1);
+    ck_assert(rig_sent(0, &sent));
+    ck_assert_uint_eq(sent.ack, conn.snd + len);
+    ck_assert_uint_eq(sent.len, 0);
+}
+
+START_TEST(ack_is_due_while_nagle_holds_data_back)
+{
+    nagle();
+    data(0, 1000, 0);
+    ck_assert_uint_eq(rig_out_count, 0);
+    data(1000, 1000, 0);
+    expect_ack(2000);
+}
+END_TEST
+
+START_TEST(delayed_ack_is_due_while_nagle_holds_data_back)
+{
+    nagle();
+    data(0, 1000, 0);
+    rig_ms(TCP_TMR_INTERVAL);
+    expect_ack(1000);
+    rig_ms(5 * TCP_TMR_INTERVAL);
+    ck_assert_uint_eq(rig_out_count, 1);
+}
+END_TEST
+
+START_TEST(delayed_ack_is_due_while_ring_is_full)
+{
+    conn_open(1460, 0xffff);
+    data(0, 1000, 0);
+    rig_full = 1;
+    rig_ms(2 * TCP_TMR_INTERVAL);
+    rig_full = 0;
+    ck_assert_uint_eq(rig_out_count, 0);
+    rig_ms(TCP_TMR_INTERVAL);
+    expect_ack(1000);
+}
+END_TEST
+
+/* --- 0011-tcp-split ------------------------------------------------------------------------- */
+
+START_TEST(segment_with_fin_is_split)
+{
+    struct rig_seg sent;
+
+    conn_open(1460, 1000);
+    ck_assert_int_eq(conn_write(pattern, 500), ERR_OK);
+    conn.rcv += 500;
+    conn.wnd = 100;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    rig_forget();
+    /* does not fit into the window; the FIN joins it */
+    ck_assert_int_eq(conn_write(pattern + 500, 400), ERR_OK);
+    ck_assert_int_eq(tcp_shutdown(conn.pcb, 0, 1), ERR_OK);
+    ck_assert_uint_eq(rig_out_count, 0);
+    rig_ms(1600); /* the persist timer splits it */
+    ck_assert(rig_sent(0, &sent));
+    ck_assert_uint_eq(sent.len, 100);
+    ck_assert_uint_eq(sent.flags & (TCP_FIN | TCP_PSH), 0);
+    conn.rcv += 100;
+    conn.wnd = 1000;
+    rig_forget();
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    ck_assert(rig_sent(0, &sent));
+    ck_assert_uint_eq(sent.seq, conn.rcv);
+    ck_assert_uint_eq(sent.len, 300);
+    ck_assert_mem_eq(sent.data, pattern + 600, 300);
+    ck_assert_uint_ne(sent.flags & TCP_FIN, 0);
+}
+END_TEST
+
+START_TEST(segment_queued_before_the_syn_is_split)
+{
+    const u8_t opt[4] = { LWIP_TCP_OPT_MSS, 4, 0, 100 };
+    struct rig_seg sent;
+
+    conn_connect(conn_connected);
+    ck_assert_int_eq(tcp_write(conn.pcb, pattern, 500, 0), ERR_OK);
+    conn_feed((struct rig_seg){
+        .flags = TCP_SYN | TCP_ACK, .wnd = 300, .opt = opt, .optlen = sizeof(opt) });
+    conn.snd++;
+    ck_assert_uint_lt(next_sent(5000), 5000);
+    ck_assert(rig_sent(0, &sent));
+    ck_assert_uint_eq(sent.len, 100);
+    ck_assert_mem_eq(sent.data, pattern, 100);
+}
+END_TEST
+
+/* --- 0012-tcp-rto ------------------------------------------------------------------------------- */
+
+/* connect_after() - connect to the peer, whose answer takes this long */
+static void connect_after(u32_t ms)
+{
+    conn_connect(conn_connected);
+    rig_ms(ms);
+    conn_feed((struct rig_seg){ .flags = TCP_SYN | TCP_ACK });
+    ck_assert_int_eq(conn.pcb->state, ESTABLISHED);
+    conn.snd++;
+    rig_forget();
+}
+
+START_TEST(rto_has_a_lower_bound)
+{
+    u32_t ms;
+
+    conn_open(1460, 0xffff);
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+        conn.rcv += 100;
+        conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    }
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    ms = next_sent(1000);
+    ck_assert_uint_ge(ms, LWIP_TCP_RTO_MIN);
+    ck_assert_uint_le(ms, LWIP_TCP_RTO_MIN + TCP_SLOW_INTERVAL);
+    ck_assert_int_eq(conn.pcb->nrtx, 1);
+}
+END_TEST
+
+START_TEST(rto_after_the_handshake_fits_the_round_trip)
+{
+    connect_after(300);
+    /* RFC 6298, 2.2: R + 4 * R / 2 */
+    ck_assert_int_ge(conn.pcb->rto, TICKS(900) - 3);
+    ck_assert_int_le(conn.pcb->rto, TICKS(900) + 3);
+}
+END_TEST
+
+START_TEST(silence_after_the_handshake_is_no_round_trip)
+{
+    connect_after(100);
+    rig_ms(700000); /* more ticks than an s16_t */
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    rig_ms(100);
+    conn.rcv += 100;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    ck_assert_int_ge(conn.pcb->rto, TICKS(LWIP_TCP_RTO_MIN));
+    ck_assert_int_le(conn.pcb->rto, TICKS(400));
+}
+END_TEST
+
+START_TEST(segment_sent_twice_is_no_measurement)
+{
+    s16_t sa, sv;
+
+    connect_after(300);
+    sa = conn.pcb->sa;
+    sv = conn.pcb->sv;
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    ck_assert_uint_lt(next_sent(5000), 1000);
+    conn.rcv += 100;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK }); /* of which of the two? */
+    ck_assert_int_eq(conn.pcb->sa, sa);
+    ck_assert_int_eq(conn.pcb->sv, sv);
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    conn.rcv += 100;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    ck_assert_int_lt(conn.pcb->sa, sa);
+}
+END_TEST
+
+START_TEST(rto_has_an_upper_bound)
+{
+    u32_t ms, total = 0;
+
+    conn_open(1460, 0xffff);
+    if (_i)
+        conn.pcb->sv = TICKS(50000);
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    for (int i = 0; i < TCP_MAXRTX; i++) {
+        ms = next_sent(1000000);
+        ck_assert_uint_le(ms, RTO_MAX);
+        total += ms;
+    }
+    ck_assert_ptr_nonnull(conn.pcb);
+    ck_assert_uint_ge(total, 100000); /* RFC 1122, 4.2.3.5: R2 */
+    rig_ms(RTO_MAX);
+    ck_assert_int_eq(conn.err, ERR_ABRT);
+}
+END_TEST
+
+START_TEST(lost_syn_is_no_congestion)
+{
+    conn_connect(conn_connected);
+    ck_assert_uint_lt(next_sent(5000), 5000);
+    ck_assert_int_eq(conn.pcb->nrtx, 1);
+    conn_feed((struct rig_seg){ .flags = TCP_SYN | TCP_ACK });
+    ck_assert_int_eq(conn.pcb->state, ESTABLISHED);
+    ck_assert_int_eq(conn.pcb->nrtx, 0);
+    ck_assert_uint_eq(conn.pcb->ssthresh, TCP_SND_BUF);
+}
+END_TEST
+
+START_TEST(segment_out_of_order_waits_for_retransmissions)
+{
+    conn_open(1460, 0xffff);
+    data(1000, 500, 0);
+    rig_ms(8900);
+    ck_assert_ptr_nonnull(conn.pcb->ooseq);
+    rig_ms(200);
+    ck_assert_ptr_null(conn.pcb->ooseq);
+}
+END_TEST
+
+/* --- 0013-tcp-persist --------------------------------------------------------------------------- */
+
+/* shut_window() - a connection with this many bytes to send and a peer that takes none */
+static void shut_window(u16_t len)
+{
+    conn_open(1460, 1000);
+    ck_assert_int_eq(conn_write(pattern, 500), ERR_OK);
+    conn.rcv += 500;
+    rig_forget();
+    rig_feed_tcp(&(struct rig_seg){ .from = CONN_PEER_PORT,
+                                    .to = CONN_PORT,
+                                    .seq = conn.snd,
+                                    .ack = conn.rcv,
+                                    .flags = TCP_ACK });
+    ck_assert_int_eq(conn_write(pattern, len), ERR_OK);
+    ck_assert_uint_eq(rig_out_count, 0);
+}
+
+START_TEST(window_probes_back_off_to_a_minute)
+{
+    static const u32_t due[] = { 1500, 3000, 6000, 12000, 24000, 48000, 60000, 60000, 60000 };
+    struct rig_seg sent;
+
+    shut_window(500);
+    for (unsigned i = 0; i < LWIP_ARRAYSIZE(due); i++) {
+        u32_t ms = next_sent(100000);
+
+        ck_assert_uint_ge(ms, due[i] - TCP_SLOW_INTERVAL);
+        ck_assert_uint_le(ms, due[i] + TCP_SLOW_INTERVAL);
+        ck_assert(rig_sent(0, &sent));
+        ck_assert_uint_eq(sent.len, 1);
+        ck_assert_uint_eq(sent.seq, conn.rcv);
+        if (_i) /* the peer lives, but takes nothing */
+            rig_feed_tcp(&(struct rig_seg){ .from = CONN_PEER_PORT,
+                                            .to = CONN_PORT,
+                                            .seq = conn.snd,
+                                            .ack = conn.rcv,
+                                            .flags = TCP_ACK });
+    }
+    rig_ms(4 * 60000);
+    ck_assert_int_eq(conn.err, _i ? ERR_OK : ERR_ABRT);
+}
+END_TEST
+
+START_TEST(window_probe_carries_the_last_byte)
+{
+    shut_window(1);
+    ck_assert_uint_lt(next_sent(5000), 5000);
+    conn.rcv++;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK }); /* taken, and the window is open again */
+    ck_assert_ptr_null(conn.pcb->unsent);
+    ck_assert_uint_eq(next_sent(100000), 100000); /* nothing is left to probe for */
+    ck_assert_int_eq(conn.pcb->persist_backoff, 0);
+}
+END_TEST
+
+/* --- The suite ---------------------------------------------------------------------------------- */
+
+/* add_case() - an empty test case with our fixture */
+static TCase *add_case(Suite *suite, const char *name)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+Suite *lwip_patches_tcp_suite(void);
+
+/**
+ * lwip_patches_tcp_suite() - one test case per patch, named after its number
+ *
+ * Return: the suite
+ */
+Suite *lwip_patches_tcp_suite(void)
+{
+    Suite *suite = suite_create("lwip_patches_tcp");
+    TCase *tcase;
+
+    tcase = add_case(suite, "0008");
+    tcase_add_loop_test(tcase, segment_out_of_order_gives_its_slot_back, 0, 4);
+    tcase_add_test(tcase, segments_out_of_order_overlap);
+    tcase_add_loop_test(tcase, no_memory_to_queue_segment, 0, 2);
+    tcase = add_case(suite, "0009");
+    tcase_add_loop_test(tcase, segment_out_of_order_overruns_window, 0, 4);
+    tcase_add_loop_test(tcase, fin_out_of_order_is_not_moved_out_of_window, 0, 2);
+    tcase = add_case(suite, "0010");
+    tcase_add_test(tcase, ack_is_due_while_nagle_holds_data_back);
+    tcase_add_test(tcase, delayed_ack_is_due_while_nagle_holds_data_back);
+    tcase_add_test(tcase, delayed_ack_is_due_while_ring_is_full);
+    tcase = add_case(suite, "0011");
+    tcase_add_test(tcase, segment_with_fin_is_split);
+    tcase_add_test(tcase, segment_queued_before_the_syn_is_split);
+    tcase = add_case(suite, "0012");
+    tcase_add_test(tcase, rto_has_a_lower_bound);
+    tcase_add_test(tcase, rto_after_the_handshake_fits_the_round_trip);
+    tcase_add_test(tcase, silence_after_the_handshake_is_no_round_trip);
+    tcase_add_test(tcase, segment_sent_twice_is_no_measurement);
+    tcase_add_loop_test(tcase, rto_has_an_upper_bound, 0, 2);
+    tcase_add_test(tcase, lost_syn_is_no_congestion);
+    tcase_add_test(tcase, segment_out_of_order_waits_for_retransmissions);
+    tcase = add_case(suite, "0013");
+    tcase_add_loop_test(tcase, window_probes_back_off_to_a_minute, 0, 2);
+    tcase_add_test(tcase, window_probe_carries_the_last_byte);
+    return suite;
+}
+
+/**
+ * main() - run the suite
+ *
+ * Return: 0 if all tests pass
+ */
+int main(void)
+{
+    SRunner *runner = srunner_create(lwip_patches_tcp_suite());
+    int failed;
+
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// rules - the house rules of DESIGN.md and STYLE.md that are data
+
+/**
+ * Which module of js/ may import which. Names are paths below js/ without the extension; '*' stands
+ * for anything; 'type x' allows `import type` only. The first key that fits a module counts, and a
+ * module that fits none is a violation, so this table is the map of js/.
+ */
+export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
+  abi: [],
+  types: [],
+  errors: ['abi'],
+  address: ['errors'],
+  memory: ['abi', 'errors'],
+  ring: ['abi', 'memory'],
+  wait: ['abi', 'memory'],
+  streams: ['ring', 'wait', 'errors', 'types'],
+  sock: ['abi', 'ring', 'memory', 'errors', 'address', 'types'],
+  'runtime/*': ['runtime/*', 'errors', 'types'],
+  'engine_*': [
+    'abi',
+    'memory',
+    'ring',
+    'sock',
+    'wait',
+    'errors',
+    'types',
+    'runtime/*',
+    'workers/*',
+  ],
+  'workers/*': [
+    'abi',
+    'memory',
+    'ring',
+    'sock',
+    'wait',
+    'errors',
+    'types',
+    'runtime/*',
+    'engine_*',
+  ],
+  tcp: ['streams', 'sock', 'type engine_*', 'address', 'errors', 'types'],
+  interfaces: ['streams', 'sock', 'type engine_*', 'address', 'errors', 'types'],
+  'wire/*': ['wire/*', 'address', 'errors'],
+  'link/*': ['link/*', 'wire/*', 'address', 'errors', 'types'],
+  stack: [
+    'abi',
+    'memory',
+    'ring',
+    'wait',
+    'streams',
+    'sock',
+    'engine_*',
+    'tcp',
+    'interfaces',
+    'address',
+    'errors',
+    'types',
+    'runtime/*',
+  ],
+  index: ['stack', 'interfaces', 'tcp', 'memory', 'address', 'errors', 'types'],
+};
+
+/** Which modules of js/ may import what is not ours. Everything else runs in a browser as it is. */
+export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
+  'runtime/node': ['node:*'],
+  'runtime/deno': ['node:*'],
+  'runtime/bun': ['node:*'],
+  'link/*': ['node:*', 'v86'],
+};
+
+/** Same for C: base names of core/ and lwip/, where x.c and x.h are one. A file may include itself. */
+export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
+  abi: [],
+  abi_gen: ['abi'],
+  arena: ['abi'],
+  ring: ['abi', 'arena'],
+  heap: ['abi', 'arena'],
+  random: ['abi'],
+  chksum: [],
+  cc: ['chksum', 'random'],
+  lwipopts: ['abi', 'chksum'],
+  lwip_port: ['abi', 'arena', 'heap', 'random', 'chksum'],
+  ringif: ['abi', 'arena', 'heap', 'ring', 'lwip_port'],
+  'route*': ['abi', 'ringif', 'lwip_port'],
+  'sock*': ['abi', 'arena', 'heap', 'ring', 'lwip_port', 'ringif', 'route*', 'sock*'],
+  loop: ['abi', 'arena', 'heap', 'ring', 'random', 'lwip_port', 'ringif', 'route*', 'sock*'],
+  main: [
+    'abi',
+    'arena',
+    'heap',
+    'ring',
+    'random',
+    'lwip_port',
+    'ringif',
+    'route*',
+    'sock*',
+    'loop',
+  ],
+};
+
+/** System headers, for those that may not include what they like. */
+export const C_SYSTEM: Readonly<Record<string, readonly string[]>> = {
+  abi: ['stdatomic.h', 'stddef.h', 'stdint.h'],
+};
+
+/** Who may include lwIP's headers. */
+export const LWIP_USERS = ['lwip_port', 'ringif', 'route*', 'sock*', 'loop'];
+
+/** Lines at the most. */
+export const MAX_LINES = { c: 600, ts: 400, function: 60 };
+
+/** Files that no person reads or writes, and whose length says nothing. */
+export const GENERATED = ['js/abi.ts'];
+
+/** Where every atomic carries its letter, language by language; letters are defined in `diagram`. */
+export const ATOMICS = {
+  diagram: 'core/ring.h',
+  files: ['core/ring.h', 'core/ring.c', 'js/ring.ts'],
+};
+
+/** Names that a block of documentation may use without declaring them; it is then only type-checked. */
+export const EXAMPLE_NAMES: Readonly<Record<string, string>> = {
+  stack: 'Stack',
+  connection: 'TcpConnection',
+  listener: 'TcpListener',
+  tap: 'TapInterface',
+  tun: 'TunInterface',
+};
