@@ -22,8 +22,8 @@ LWIPDIR := $(LWIP)/src
 # --- Sources -------------------------------------------------------------------------------------
 
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
-CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif route timers \
-	sock sock_tcp sock_tcp_data sock_tcp_open loop main)
+CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif iface route \
+	timers sock sock_tcp sock_tcp_data sock_tcp_open loop main)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
@@ -205,7 +205,7 @@ NATIVE_TESTS := $(CORE_TESTS:%=build/asan/%) $(TSAN_TESTS:%=build/tsan/%) \
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-js demo demo-run bench bench-run size
+.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run size
 help:
 	@sed -n '4,13s/^# \{0,1\}//p' Makefile
 
@@ -223,6 +223,10 @@ test-run: all $(NATIVE_TESTS) build/host/abi_gen
 
 test-native: $(NATIVE_TESTS)
 	$(Q)tools/test.sh --native $(NATIVE_TESTS)
+
+# Takes each patch of lwIP back in turn and sees its tests fail; some minutes.
+test-patches: $(LWIPDIR)/Filelists.mk
+	$(Q)tests/c/lwip_patches_needed.sh
 
 test-js: all build/host/abi_gen
 	$(Q)node_modules/.bin/vitest run
@@ -249,7 +253,7 @@ size: all
 # --- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/c/*.[ch] tests/c/*/*.[ch])
-SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh) .ci/run
+SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/c/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
 LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)

@@ -37,11 +37,11 @@ struct arena_ctl {
     uint32_t first_page; /* page number of the first page that can be handed out */
     _Atomic uint32_t lock;
     uint32_t free_bytes;
-    uint32_t total_bytes;          /* free_bytes of the empty arena */
-    uint32_t page_map;             /* offset of one byte a page: state and order of the block it heads */
-    uint32_t owner_map;            /* offset of one u16 a page: owner of the block it heads */
-    uint32_t next_owner;           /* last owner number given out */
-    uint32_t heads[ARENA_ORDERS];  /* first free block of each order, or 0 */
+    uint32_t total_bytes; /* free_bytes of the empty arena */
+    uint32_t page_map;    /* offset of one byte a page: state and order of the block it heads */
+    uint32_t owner_map;   /* offset of one u16 a page: owner of the block it heads */
+    uint32_t next_owner;  /* last owner number given out */
+    uint32_t heads[ARENA_ORDERS]; /* first free block of each order, or 0 */
 };
 
 /* --- Doorbell --------------------------------------------------------------------------------- */
@@ -73,10 +73,11 @@ struct ring {
     uint32_t bad;               /* bad records dropped (counter) */
     uint32_t pad1[12];
     /* set up before use; buf[] and offered are written by the allocating side (C) alone */
-    uint32_t buf[2];            /* offsets of the storage */
-    uint32_t size[2];           /* their sizes: powers of two, or 0 */
-    _Atomic uint32_t offered;   /* generation that buf[]/size[] hold; the producer adopts it */
-    _Atomic uint32_t data_bell; /* offset of the bell of who consumes, changed when a wire is plugged */
+    uint32_t buf[2];          /* offsets of the storage */
+    uint32_t size[2];         /* their sizes: powers of two, or 0 */
+    _Atomic uint32_t offered; /* generation that buf[]/size[] hold; the producer adopts it */
+    _Atomic uint32_t
+        data_bell; /* offset of the bell of who consumes, changed when a wire is plugged */
     _Atomic uint32_t room_bell; /* offset of the producer's bell */
     uint32_t pad2[9];
 };
@@ -148,18 +149,18 @@ struct iface {
     uint32_t handle;
     uint32_t kind;
     uint32_t mtu;
-    uint32_t frame_max;      /* largest frame either way: MTU, and the Ethernet header on a tap */
-    uint32_t listening;      /* JS: tx has a consumer; without one frames are dropped and counted */
-    uint32_t dropped;        /* C: frames dropped because nobody listens */
-    uint32_t tx_packets;     /* C */
-    uint32_t rx_packets;     /* C */
-    uint64_t tx_bytes;       /* C */
-    uint64_t rx_bytes;       /* C */
-    uint32_t rx_invalid;     /* C: frames taken from rx that were too short */
-    uint32_t rx_oversize;    /* JS: frames too long to be put into rx */
-    uint32_t rx_copied;      /* C: frames copied because lwIP may keep them (fragments, a full ring) */
-    uint32_t tx_blocked;     /* C: frames that had to wait for room in tx */
-    uint32_t tx_lost;        /* C: frames lost because neither tx nor memory had room */
+    uint32_t frame_max;   /* largest frame either way: MTU, and the Ethernet header on a tap */
+    uint32_t listening;   /* JS: tx has a consumer; without one frames are dropped and counted */
+    uint32_t dropped;     /* C: frames dropped because nobody listens */
+    uint32_t tx_packets;  /* C */
+    uint32_t rx_packets;  /* C */
+    uint64_t tx_bytes;    /* C */
+    uint64_t rx_bytes;    /* C */
+    uint32_t rx_invalid;  /* C: frames taken from rx that were too short */
+    uint32_t rx_oversize; /* JS: frames too long to be put into rx */
+    uint32_t rx_copied;   /* C: frames copied because lwIP may keep them (fragments, a full ring) */
+    uint32_t tx_blocked;  /* C: frames that had to wait for room in tx */
+    uint32_t tx_lost;     /* C: frames lost because neither tx nor memory had room */
     struct abi_addr link_local; /* C: the IPv6 link-local address, FAMILY_NONE if there is none */
 };
 
@@ -168,18 +169,18 @@ struct iface {
 enum command {
     CMD_IFACE_ADD = 1, /* cmd_iface; answered by EVENT_RESULT */
     CMD_IFACE_REMOVE,  /* cmd; answered */
-    CMD_IFACE_WIRE,    /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
-    CMD_LISTEN,        /* cmd_socket; answered */
-    CMD_CONNECT,       /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
-    CMD_ACCEPTED,      /* cmd: JS has taken the connection: it no longer counts for the backlog */
-    CMD_KICK,          /* cmd: tx has bytes or wants room, or rx has room past its mark */
-    CMD_SHUTDOWN,      /* cmd: FIN after the last byte of tx */
-    CMD_DISCARD,       /* cmd: what still comes is thrown away */
-    CMD_CLOSE,         /* cmd: a listener stops; connections JS was not told of are reset */
-    CMD_ABORT,         /* cmd: RST */
-    CMD_RELEASE,       /* cmd: JS forgets the handle; C frees what it may */
-    CMD_NODELAY,       /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
-    CMD_KEEPALIVE,     /* cmd, value: idle time before the first probe, ms; 0: off */
+    CMD_IFACE_WIRE, /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
+    CMD_LISTEN,     /* cmd_socket; answered */
+    CMD_CONNECT,    /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
+    CMD_ACCEPTED,   /* cmd: JS has taken the connection: it no longer counts for the backlog */
+    CMD_KICK,       /* cmd: tx has bytes or wants room, or rx has room past its mark */
+    CMD_SHUTDOWN,   /* cmd: FIN after the last byte of tx */
+    CMD_DISCARD,    /* cmd: what still comes is thrown away */
+    CMD_CLOSE,      /* cmd: a listener stops; connections JS was not told of are reset */
+    CMD_ABORT,      /* cmd: RST */
+    CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
+    CMD_NODELAY,    /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
+    CMD_KEEPALIVE,  /* cmd, value: idle time before the first probe, ms; 0: off */
 };
 
 struct cmd {
@@ -235,29 +236,29 @@ struct event {
 
 /* Counters a stack publishes; C writes, anyone reads. */
 struct stack_stats {
-    uint32_t tcp_rexmit;      /* segments sent again */
+    uint32_t tcp_rexmit; /* segments sent again */
     uint32_t tcp_rx_segments;
     uint32_t tcp_tx_segments;
     uint32_t checksum_errors; /* IP, TCP and ICMP together */
     uint32_t input_drops;     /* packets lwIP dropped: malformed, not ours, no route back */
-    uint32_t no_memory_drops; /* segments dropped for want of receive memory (the peer sends again) */
-    uint32_t sockets;         /* slots in use */
-    uint32_t orphans;         /* connections JS has let go of that lwIP still finishes */
-    uint32_t heap_bytes;      /* in use by the stack in its heap */
-    uint32_t ring_bytes;      /* storage of socket rings */
+    uint32_t
+        no_memory_drops; /* segments dropped for want of receive memory (the peer sends again) */
+    uint32_t sockets;    /* slots in use */
+    uint32_t heap_bytes; /* in use by the stack in its heap */
+    uint32_t ring_bytes; /* storage of socket rings */
     uint32_t turns;
-    uint32_t wakeups;         /* turns that only a timer asked for */
+    uint64_t bytes_copied; /* payload and headers, each time they were copied in C */
 };
 
 struct stack_ctl {
     uint32_t magic;
     uint32_t version;
-    uint32_t size;            /* sizeof(struct stack_ctl), for the handshake */
-    uint32_t owner;           /* arena owner number */
-    struct bell bell;         /* of the engine */
-    struct bell app_bell;     /* of the app */
-    uint32_t next_timer;      /* C: ms until the next timer, TIMER_NONE: nothing to time */
-    uint32_t more;            /* C: work was left for another turn */
+    uint32_t size;        /* sizeof(struct stack_ctl), for the handshake */
+    uint32_t owner;       /* arena owner number */
+    struct bell bell;     /* of the engine */
+    struct bell app_bell; /* of the app */
+    uint32_t next_timer;  /* C: ms until the next timer, TIMER_NONE: nothing to time */
+    uint32_t more;        /* C: work was left for another turn */
     uint32_t pad[6];
     struct ring commands;
     struct ring events;
@@ -305,6 +306,8 @@ ABI_ASSERT(offsetof(struct iface, rx) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct iface, tx_bytes) % 8 == 0 && offsetof(struct iface, rx_bytes) % 8 == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, commands) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, events) % ABI_LINE == 0);
+ABI_ASSERT(offsetof(struct stack_ctl, stats) % 8 == 0);
+ABI_ASSERT(offsetof(struct stack_stats, bytes_copied) % 8 == 0);
 ABI_ASSERT(sizeof(struct cmd) == 16 && sizeof(struct event) == 24);
 
 #endif /* RINGSTACK_ABI_H */

@@ -4,7 +4,7 @@
 
 #include "abi.h"
 
-#define PLACE(name, type, field) \
+#define PLACE(name, type, field)                                                                   \
     printf("export const %s = %u;\n", name, (unsigned)offsetof(struct type, field))
 #define SIZE(name, type) printf("export const %s = %u;\n", name, (unsigned)sizeof(struct type))
 #define VALUE(constant) printf("export const %s = %lld;\n", #constant, (long long)(constant))
@@ -171,6 +171,7 @@ static void stack(void)
     PLACE("STATS_HEAP_BYTES", stack_stats, heap_bytes);
     PLACE("STATS_RING_BYTES", stack_stats, ring_bytes);
     PLACE("STATS_TURNS", stack_stats, turns);
+    PLACE("STATS_BYTES_COPIED", stack_stats, bytes_copied);
     PLACE("CONFIG_OWNER", stack_config, owner);
     PLACE("CONFIG_MAX_SOCKETS", stack_config, max_sockets);
     PLACE("CONFIG_SEED", stack_config, seed);

@@ -41,8 +41,9 @@ uint16_t chksum(const void *data, int len)
         a = wasm_i32x4_add(a, wasm_u32x4_extadd_pairwise_u16x8(wasm_v128_load(p)));
     }
     a = wasm_i32x4_add(wasm_i32x4_add(a, b), wasm_i32x4_add(c, d));
-    sum = (uint64_t)(uint32_t)wasm_i32x4_extract_lane(a, 0) + (uint32_t)wasm_i32x4_extract_lane(a, 1) +
-          (uint32_t)wasm_i32x4_extract_lane(a, 2) + (uint32_t)wasm_i32x4_extract_lane(a, 3);
+    sum = (uint64_t)(uint32_t)wasm_i32x4_extract_lane(a, 0) +
+          (uint32_t)wasm_i32x4_extract_lane(a, 1) + (uint32_t)wasm_i32x4_extract_lane(a, 2) +
+          (uint32_t)wasm_i32x4_extract_lane(a, 3);
 #endif
     for (; len >= 8; len -= 8, p += 8) {
         uint32_t two[2];

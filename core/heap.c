@@ -26,8 +26,8 @@
 
 /* Multiples of 16, so that every object is aligned for anything lwIP or a ring header of a line
  * needs; 64 | 512 and 64 | 576 keep socket slots on line borders. */
-static const uint16_t class_size[] = {32,  48,  64,  96,  128,  160,  192,  256,
-                                      320, 384, 512, 576, 768, 1024, 1536, 2048, 4032};
+static const uint16_t class_size[] = { 32,  48,  64,  96,  128,  160,  192,  256, 320,
+                                       384, 512, 576, 768, 1024, 1536, 2048, 4032 };
 #define CLASSES (sizeof(class_size) / sizeof(class_size[0]))
 #define CLASS_MAX 4032u
 
@@ -60,9 +60,9 @@ void heap_init(uint32_t owner)
     heap_owner = owner;
     for (size = 0; size <= CLASS_MAX; size += 16) {
         if (size > class_size[class]) {
-            class++;
+            class ++;
         }
-        class_of[size / 16] = (uint8_t)class;
+        class_of[size / 16] = (uint8_t) class;
     }
 }
 
@@ -139,8 +139,8 @@ static void *large(size_t size)
         return NULL;
     }
     /* Aligned to SLAB, so that heap_free() finds the header by the same mask. */
-    offset = arena_alloc(size + SLAB_HEADER < SLAB ? SLAB : (uint32_t)size + SLAB_HEADER,
-                         heap_owner);
+    offset =
+        arena_alloc(size + SLAB_HEADER < SLAB ? SLAB : (uint32_t)size + SLAB_HEADER, heap_owner);
     if (!offset) {
         return NULL;
     }
@@ -261,7 +261,7 @@ void heap_trim(void)
 {
     uint32_t class;
 
-    for (class = 0; class < CLASSES; class++) {
+    for (class = 0; class < CLASSES; class ++) {
         struct slab *slab = partial[class], *next;
 
         for (; slab; slab = next) {

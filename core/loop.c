@@ -20,9 +20,9 @@
 #include "lwip/stats.h"
 
 #include "heap.h"
+#include "iface.h"
 #include "lwip_port.h"
 #include "ring.h"
-#include "ringif.h"
 #include "sock_tcp.h"
 #include "timers.h"
 
@@ -80,7 +80,7 @@ void loop_close(void)
             sock_free(s);
         }
     }
-    while ((ifc = ringif_next(NULL))) {
+    while ((ifc = iface_next(NULL))) {
         tcp_sock_interface_remove(ifc->pub->handle);
     }
     arena_free(ctl->commands.buf[0]);
@@ -119,13 +119,13 @@ static void iface_command(const struct cmd_iface *cmd)
 
     switch (cmd->cmd.op) {
     case CMD_IFACE_ADD:
-        err = ringif_add(cmd, &handle, &place);
+        err = iface_add(cmd, &handle, &place);
         break;
     case CMD_IFACE_REMOVE:
         err = tcp_sock_interface_remove(handle);
         break;
     default:
-        err = ringif_wire(handle, cmd->cmd.value);
+        err = iface_wire(handle, cmd->cmd.value);
         break;
     }
     answer(cmd->cmd.id, err, handle, place);
@@ -285,13 +285,13 @@ int loop_turn(double now)
     ctl->stats.turns++;
     more = run_commands();
     tcp_sock_run();
-    if (ringif_retry()) {
+    if (iface_retry()) {
         tcp_sock_retry();
     }
-    more |= ringif_poll(FRAMES_A_TURN);
+    more |= iface_poll(FRAMES_A_TURN);
     timers_run(now, more);
     tcp_sock_run();
-    ringif_flush();
+    iface_flush();
     publish();
     if (!sock_events_flush(&events)) {
         more |= !producer_arm(&events, events.head);
@@ -299,7 +299,7 @@ int loop_turn(double now)
     producer_notify(&events);
     consumer_notify(&commands);
     if (!more) {
-        more = !ringif_arm() || (has_room() && !consumer_arm(&commands));
+        more = !iface_arm() || (has_room() && !consumer_arm(&commands));
     }
     ctl->more = (uint32_t)more;
     ctl->next_timer = more ? 0 : timers_next(now);

@@ -8,8 +8,8 @@
 #include "lwip/netif.h"
 
 #include "heap.h"
+#include "iface.h"
 #include "loop.h"
-#include "ring.h"
 #include "random.h"
 #include "ringif.h"
 #include "sock_tcp.h"
@@ -122,7 +122,8 @@ uint32_t rs_stack_init(uint32_t config, double now)
     timers_start(now);
     sock_setup(&control, c->max_sockets);
     tcp_data_setup(&control.stats);
-    ringif_setup(c->owner, place_of(&control.bell), place_of(&control.app_bell));
+    ringif_setup(&control.stats);
+    iface_setup(&control);
     return place_of(&control);
 }
 

@@ -15,9 +15,9 @@ void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start)
     ring->size[0] = size;
     ring->switch_pos = start;
     /* Nobody else sees the header yet: plain order will do for all of these. */
-    atomic_store_explicit(&ring->tail, start, memory_order_relaxed);      /* before B */
-    atomic_store_explicit(&ring->head, start, memory_order_relaxed);      /* before D */
-    atomic_store_explicit(&ring->data_mark, start, memory_order_relaxed); /* before E */
+    atomic_store_explicit(&ring->tail, start, memory_order_relaxed);          /* before B */
+    atomic_store_explicit(&ring->head, start, memory_order_relaxed);          /* before D */
+    atomic_store_explicit(&ring->data_mark, start, memory_order_relaxed);     /* before E */
     atomic_store_explicit(&ring->room_mark, start - 1, memory_order_relaxed); /* before E */
 }
 
@@ -90,7 +90,7 @@ void bell_ring(uint32_t bell)
         return;
     }
     b = at(bell);
-    atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst); /* M, before N */
+    atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst);    /* M, before N */
     if (atomic_load_explicit(&b->sleeping, memory_order_seq_cst)) { /* N, pairs the sleeper's */
 #ifdef __wasm__
         __builtin_wasm_memory_atomic_notify((int *)&b->seq, 0x7fffffff);
@@ -104,7 +104,8 @@ void bell_ring(uint32_t bell)
  */
 static void adopt(struct producer *p)
 {
-    uint32_t offered = atomic_load_explicit(&p->ring->offered, memory_order_acquire); /* H, pairs G */
+    uint32_t offered =
+        atomic_load_explicit(&p->ring->offered, memory_order_acquire); /* H, pairs G */
 
     if (offered == p->gen) {
         return;
@@ -237,6 +238,9 @@ uint32_t byte_peek(struct consumer *c, uint32_t position, struct span *out)
     size = c->ring->size[gen & 1];
     start = position & (size - 1);
     length = position - c->head < end - c->head ? end - position : 0;
+    if (length > size) {
+        length = size; /* a generation that cannot be true: that slot may have no storage */
+    }
     if (length > size - start) {
         length = size - start;
     }
@@ -297,6 +301,7 @@ int frame_reserve(struct producer *p, uint32_t length, uint8_t **payload)
     }
     p->skip = skip;
     p->reserved = length;
+    p->open = 1;
     *payload = (uint8_t *)at(p->ring->buf[0]) + (skip ? 0 : start) + FRAME_HEADER;
     return 0;
 }
@@ -314,10 +319,11 @@ int frame_submit(struct producer *p, uint32_t length)
     char *buf = at(p->ring->buf[0]);
     struct frame *frame;
 
-    if (length > p->reserved) {
+    if (!p->open || length > p->reserved) {
         return ABI_EINVAL;
     }
     p->reserved = 0;
+    p->open = 0;
     if (p->skip) {
         ((struct frame *)(buf + start))->length = FRAME_SKIP;
         start = 0;
@@ -336,6 +342,7 @@ int frame_submit(struct producer *p, uint32_t length)
 void frame_cancel(struct producer *p)
 {
     p->reserved = 0;
+    p->open = 0;
 }
 
 /**

@@ -69,6 +69,7 @@ struct producer {
     uint32_t reserved; /* bytes that may be submitted */
     uint32_t told;     /* tail when the bell was last considered */
     uint32_t skip;     /* frames: bytes to skip before the reserved record */
+    uint32_t open;     /* frames: a record is reserved, of 0 bytes or more */
 };
 
 /* Consumer's side of a ring. */
@@ -138,7 +139,9 @@ static inline void producer_refresh(struct producer *p)
  * consumer_refresh() - Read the producer's position again
  * @c: consumer
  *
- * A tail further ahead than the storage is large cannot be true: it is counted and not taken.
+ * A tail further ahead than the storage is large cannot be true: it is counted and not taken. A
+ * tail behind head means that an earlier one was not true: head goes back to it, or the two sides
+ * would never meet again.
  */
 static inline void consumer_refresh(struct consumer *c)
 {
@@ -147,7 +150,11 @@ static inline void consumer_refresh(struct consumer *c)
 
     if (tail - c->head > size) {
         c->ring->bad++;
-        return;
+        if (c->head - tail > size) {
+            return;
+        }
+        c->head = tail;
+        atomic_store_explicit(&c->ring->head, tail, memory_order_seq_cst); /* D, pairs A */
     }
     c->tail = tail;
 }
@@ -192,7 +199,8 @@ static inline int producer_notify(struct producer *p)
     if (!ring_passed(mark, from, p->tail)) {
         return 0;
     }
-    bell_ring(atomic_load_explicit(&p->ring->data_bell, memory_order_relaxed)); /* no order: either bell will do */
+    bell_ring(atomic_load_explicit(&p->ring->data_bell,
+                                   memory_order_relaxed)); /* no order: either bell will do */
     return 1;
 }
 
@@ -214,7 +222,8 @@ static inline int consumer_notify(struct consumer *c)
     if (!ring_passed(mark, from, c->head)) {
         return 0;
     }
-    bell_ring(atomic_load_explicit(&c->ring->room_bell, memory_order_relaxed)); /* no order: either bell will do */
+    bell_ring(atomic_load_explicit(&c->ring->room_bell,
+                                   memory_order_relaxed)); /* no order: either bell will do */
     return 1;
 }
 

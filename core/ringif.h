@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ringif.h - lwIP network interfaces over two frame rings (theory of operation: core/ringif.c) */
+/* ringif.h - lwIP driver over two frame rings (theory of operation: core/ringif.c) */
 #ifndef RINGSTACK_RINGIF_H
 #define RINGSTACK_RINGIF_H
 
@@ -9,8 +9,8 @@
 #include "abi.h"
 #include "ring.h"
 
-/* lwIP numbers interfaces with a u8 from 1 to 254. */
-#define RINGIF_MAX 254
+/* The last bytes of a tx ring, for small packets only. */
+#define RINGIF_RESERVE 8192u
 
 struct ringif {
     struct iface *pub;
@@ -29,17 +29,12 @@ struct ringif {
     ip6_addr_t gateway6;
 };
 
-void ringif_setup(uint32_t owner, uint32_t bell, uint32_t app_bell);
-int ringif_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place);
-int ringif_remove(uint32_t handle);
-int ringif_wire(uint32_t handle, uint32_t ring);
-int ringif_poll(uint32_t budget);
-int ringif_retry(void);
-void ringif_flush(void);
-int ringif_arm(void);
+void ringif_setup(struct stack_stats *to);
+err_t ringif_init(struct netif *netif);
+uint32_t ringif_input(struct ringif *ifc, uint32_t budget);
+int ringif_retry(struct ringif *ifc);
+void ringif_flush(struct ringif *ifc);
+int ringif_arm(struct ringif *ifc);
 uint32_t ringif_packets(void);
-struct ringif *ringif_next(const struct ringif *after);
-struct ringif *ringif_get(uint32_t handle);
-uint32_t ringif_handle_of(const struct netif *netif);
 
 #endif /* RINGSTACK_RINGIF_H */

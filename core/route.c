@@ -8,8 +8,8 @@
  */
 #include "lwip/netif.h"
 
+#include "iface.h"
 #include "lwip_port.h"
-#include "ringif.h"
 #include "route.h"
 
 /**
@@ -106,7 +106,7 @@ int route_is_own(const struct abi_addr *address)
 {
     const struct ringif *ifc = NULL;
 
-    while ((ifc = ringif_next(ifc))) {
+    while ((ifc = iface_next(ifc))) {
         if (has_address(ifc, address->family, address->bytes)) {
             return 1;
         }
@@ -128,7 +128,7 @@ static struct netif *route(uint32_t family, const uint8_t *src, const uint8_t *d
     uint32_t best_length = 0;
     int own = 0, gateway_has_src = 0;
 
-    while ((ifc = ringif_next(ifc))) {
+    while ((ifc = iface_next(ifc))) {
         uint32_t length = best_prefix(ifc, family, dest);
 
         own |= has_address(ifc, family, dest);

@@ -11,8 +11,8 @@ struct tcp_pcb;
 /* A socket: the part JS sees first, then ours. */
 struct socket {
     struct sock pub;
-    struct tcp_pcb *pcb;       /* NULL once lwIP is done with it, or for a listener's lpcb, closed */
-    struct socket *listener;   /* accepted and not yet taken by JS: who waits */
+    struct tcp_pcb *pcb;     /* NULL once lwIP is done with it, or for a listener's lpcb, closed */
+    struct socket *listener; /* accepted and not yet taken by JS: who waits */
     struct socket *next_event; /* list of sockets with events to tell */
     struct socket *next_work;  /* list of sockets to look after at the end of the batch */
     struct consumer tx;

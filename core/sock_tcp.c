@@ -22,8 +22,8 @@
 #include "lwip/etharp.h"
 #include "lwip/priv/tcp_priv.h"
 
+#include "iface.h"
 #include "lwip_port.h"
-#include "ringif.h"
 #include "sock_tcp_internal.h"
 
 /* As Node: a probe a second, ten of them. */
@@ -398,7 +398,7 @@ void tcp_sock_keepalive(struct socket *s, uint32_t idle)
  */
 int tcp_sock_interface_remove(uint32_t handle)
 {
-    const struct ringif *ifc = ringif_get(handle);
+    const struct ringif *ifc = iface_get(handle);
     struct socket *s = NULL;
     uint32_t i;
     int err;
@@ -416,7 +416,7 @@ int tcp_sock_interface_remove(uint32_t handle)
         }
     }
     abort_reason = ABI_ENODEV;
-    err = ringif_remove(handle);
+    err = iface_remove(handle);
     abort_reason = 0;
     return err;
 }

@@ -127,8 +127,8 @@ void tcp_data_window(struct socket *s)
 static int ensure(struct socket *s, uint32_t more)
 {
     struct ring *ring = &s->pub.rx;
-    uint32_t size = ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) &
-                               1]; /* our own G */
+    uint32_t size =
+        ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* our own G */
     uint32_t need = s->rx.tail - s->rx.head + more;
 
     if (need <= size) {
@@ -210,6 +210,7 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
         tcp_abort(s->pcb);
         return ERR_ABRT;
     }
+    stats->bytes_copied += p->tot_len;
     before = s->rx.tail;
     for (q = p; q; q = q->next) {
         uint32_t done = 0;

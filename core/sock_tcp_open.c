@@ -12,9 +12,9 @@
  */
 #include "lwip/priv/tcp_priv.h"
 
+#include "iface.h"
 #include "lwip_port.h"
 #include "random.h"
-#include "ringif.h"
 #include "route.h"
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
@@ -281,7 +281,7 @@ int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out)
  */
 static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_t *local)
 {
-    const struct ringif *zone = ringif_get(cmd->remote.zone);
+    const struct ringif *zone = iface_get(cmd->remote.zone);
     const ip_addr_t *source;
     struct netif *netif;
 

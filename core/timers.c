@@ -78,9 +78,9 @@ static uint32_t ticks_left(uint32_t since, uint32_t ticks)
  */
 static uint32_t pcb_due(const struct tcp_pcb *pcb)
 {
-    if ((pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) || pcb->unsent ||
-        pcb->unacked || pcb->ooseq || pcb->refused_data || pcb->rtime >= 0 ||
-        pcb->persist_backoff || pcb->state < ESTABLISHED || pcb->state == LAST_ACK) {
+    if ((pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)) || pcb->unsent || pcb->unacked ||
+        pcb->ooseq || pcb->refused_data || pcb->rtime >= 0 || pcb->persist_backoff ||
+        pcb->state < ESTABLISHED || pcb->state == LAST_ACK) {
         return 1;
     }
     if (pcb->state == FIN_WAIT_2 && (pcb->flags & TF_RXCLOSED)) {

@@ -55,10 +55,10 @@ import {
   randomMac,
 } from './address.ts';
 import { NetError } from './errors.ts';
+import { FrameSink, FrameSource } from './frame_streams.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 import type { Control, Made } from './sock.ts';
 import { addressAt, writeAddress } from './sock.ts';
-import { FrameSink, FrameSource } from './streams.ts';
 import type { InterfaceOptions, InterfaceStatistics, NetworkInterface } from './types.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wires.ts';
 

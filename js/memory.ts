@@ -41,6 +41,9 @@ const BOUNCE = 65536;
 
 /** What every instance exports (core/main.c). */
 export interface Exports {
+  /** What the linker makes of it, if the module needs it. */
+  __wasm_apply_data_relocs?(): void;
+  __wasm_call_ctors?(): void;
   rs_arena_init(first: number, size: number): number;
   rs_arena_alloc(size: number, owner: number): number;
   rs_arena_free(offset: number): void;
@@ -72,7 +75,8 @@ function readNeeds(module: WebAssembly.Module): Needs {
     }
   };
   // Subsection 1 is the memory info: size, alignment, table size, alignment.
-  if (leb() !== 1) throw new NetError('EPROTO', 'Cannot load the module', { reason: 'no dylink.0' });
+  if (leb() !== 1)
+    throw new NetError('EPROTO', 'Cannot load the module', { reason: 'no dylink.0' });
   leb();
   const memory = leb();
   leb();
@@ -160,9 +164,9 @@ export class Arena {
         __table_base: i32(TABLE_BASE),
       },
     });
-    const exports = instance.exports as unknown as Exports & Record<string, () => void>;
-    exports['__wasm_apply_data_relocs']?.();
-    exports['__wasm_call_ctors']?.();
+    const exports = instance.exports as unknown as Exports;
+    exports.__wasm_apply_data_relocs?.();
+    exports.__wasm_call_ctors?.();
     return exports;
   }
 
@@ -215,7 +219,8 @@ export class Arena {
 
   /** Copies user bytes into the arena, at most BOUNCE of them when not congruent. */
   copyIn(to: number, from: Uint8Array, start: number, length: number): void {
-    const source = start === 0 && length === from.length ? from : from.subarray(start, start + length);
+    const source =
+      start === 0 && length === from.length ? from : from.subarray(start, start + length);
     const skew = (source.byteOffset - to) & 7;
     if (skew === 0 || length < SMALL_COPY) {
       this.u8.set(source, to);

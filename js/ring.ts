@@ -212,7 +212,8 @@ export class ByteProducer extends Producer {
 
   /** Hands the first bytes of what was reserved to the consumer. */
   submit(length: number): void {
-    if (length > this.#reserved) throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
+    if (length > this.#reserved)
+      throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
     this.#reserved = 0;
     this.publish(length);
   }
@@ -300,7 +301,8 @@ export class FrameProducer extends Producer {
 
   /** Hands the reserved frame to the consumer. */
   submit(length: number): void {
-    if (length > this.#reserved) throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
+    if (length > this.#reserved)
+      throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
     this.#reserved = 0;
     if (this.#skip) this.i32[(this.#buf + (this.tail & (this.#size - 1))) >> 2] = FRAME_SKIP | 0;
     const record = (this.offset - FRAME_HEADER) >> 2;

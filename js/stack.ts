@@ -96,9 +96,7 @@ export async function createArena(
 }
 
 /** The arena of a stack, and what to do when the stack is gone. */
-async function openArena(
-  options: StackOptions,
-): Promise<{ arena: Arena; release: () => void }> {
+async function openArena(options: StackOptions): Promise<{ arena: Arena; release: () => void }> {
   if (options.arena !== undefined) {
     if (!(options.arena instanceof Arena)) {
       throw new NetError('EINVAL', 'Cannot use the arena', { reason: 'not from createArena()' });
@@ -196,7 +194,10 @@ class Stack implements NetworkStack {
     };
   }
 
-  async #create(type: 'loopback' | 'tun' | 'tap', options: AnyInterfaceOptions): Promise<Interface> {
+  async #create(
+    type: 'loopback' | 'tun' | 'tap',
+    options: AnyInterfaceOptions,
+  ): Promise<Interface> {
     const made = await createInterface(this.#control, type, options);
     this.#interfaces.add(made);
     return made;
@@ -293,12 +294,14 @@ function checkOptions(options: StackOptions): void {
  * const listener = await stack.listenTcp({ port: 7 });
  * const connection = await stack.connectTcp({ host: '127.0.0.1', port: 7 });
  * const peer = await listener.accept();
- * void peer.readable.pipeTo(peer.writable);
+ * const echo = peer.readable.pipeTo(peer.writable);
  *
  * const writer = connection.writable.getWriter();
  * await writer.write(new TextEncoder().encode('hello'));
  * const { value } = await connection.readable.getReader().read();
  * assert.equal(new TextDecoder().decode(value), 'hello');
+ * await writer.close();
+ * await echo;
  * await stack.close();
  * ```
  */

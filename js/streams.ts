@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// streams - web streams over the cursors of byte rings and frame rings
+// streams - web streams over the cursors of byte rings (of frame rings: js/frame_streams.ts)
 //
 // Theory of operation
 //
@@ -12,10 +12,8 @@
 // to the bytes in the ring, since anything else is copied ten times slower (js/memory.ts); hence the
 // chunk's byteOffset may not be 0. Chunks are never over shared memory.
 
-import { NetError } from './errors.ts';
 import type { Arena } from './memory.ts';
-import type { ByteConsumer, ByteProducer, FrameConsumer, FrameProducer } from './ring.ts';
-import { FULL_NOW, NEVER_FITS } from './ring.ts';
+import type { ByteConsumer, ByteProducer } from './ring.ts';
 
 /** Largest chunk for a default reader. */
 const CHUNK_MOST = 128 * 1024;
@@ -36,8 +34,16 @@ export function bytesOf(chunk: unknown): Uint8Array {
   throw new TypeError(`Cannot write ${typeof chunk}: a chunk must be a Uint8Array`);
 }
 
-/** A chunk of n bytes of the arena, copied once. */
-function copyChunk(arena: Arena, offset: number, length: number): Uint8Array<ArrayBuffer> {
+/**
+ * A chunk for the user, copied out of the arena once.
+ *
+ * @param arena - The arena.
+ * @param offset - Where the bytes begin.
+ * @param length - How many.
+ * @returns The chunk, congruent mod 8 to where it came from unless it is tiny.
+ * @throws Never.
+ */
+export function copyChunk(arena: Arena, offset: number, length: number): Uint8Array<ArrayBuffer> {
   const skew = length < 64 ? 0 : offset & 7;
   const chunk = new Uint8Array(new ArrayBuffer(length + skew), skew, length);
   arena.copyOut(offset, chunk, 0, length);
@@ -279,141 +285,6 @@ export class ByteWritable {
   fail(error: unknown): void {
     if (!this.#done) this.#controller.error(error);
     this.#done = true;
-    this.#pending?.reject(error);
-    this.#pending = undefined;
-  }
-}
-
-/** Reads frames one at a time for a default stream. */
-export class FrameSource {
-  readonly #arena: Arena;
-  readonly #ring: FrameConsumer;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #wanted = false;
-
-  /** The source to make the stream with. */
-  readonly source: UnderlyingDefaultSource<Uint8Array>;
-
-  constructor(arena: Arena, ring: FrameConsumer, notify: () => void) {
-    this.#arena = arena;
-    this.#ring = ring;
-    this.#notify = notify;
-    this.source = {
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: () => {
-        this.#wanted = true;
-        this.poke();
-      },
-      cancel: () => {
-        this.#controller = undefined;
-      },
-    };
-  }
-
-  readonly #notify: () => void;
-
-  /** Answers the read that waits, if there is a frame. */
-  poke(): void {
-    if (!this.#wanted || !this.#controller) return;
-    const length = this.#next();
-    if (length < 0) return;
-    const frame = copyChunk(this.#arena, this.#ring.offset, length);
-    this.#ring.release();
-    if (this.#ring.mustNotify()) this.#notify();
-    this.#wanted = false;
-    this.#controller.enqueue(frame);
-  }
-
-  /** Length of the oldest frame; asks to be told when there is none, and returns -1. */
-  #next(): number {
-    for (;;) {
-      const length = this.#ring.peek();
-      if (length >= 0 || this.#ring.arm()) return length;
-    }
-  }
-
-  /** Ends the stream. */
-  end(): void {
-    this.#controller?.close();
-    this.#controller = undefined;
-  }
-}
-
-/** Writes frames of a stream into a frame ring. */
-export class FrameSink {
-  readonly #arena: Arena;
-  readonly #ring: FrameProducer;
-  readonly #max: number;
-  readonly #notify: () => void;
-  readonly #oversize: () => void;
-  #controller: WritableStreamDefaultController | undefined;
-  #pending: { frame: Uint8Array; resolve: () => void; reject: (error: unknown) => void } | undefined;
-
-  /** The sink to make the stream with. */
-  readonly sink: UnderlyingSink<Uint8Array>;
-
-  constructor(
-    arena: Arena,
-    ring: FrameProducer,
-    max: number,
-    notify: () => void,
-    oversize: () => void,
-  ) {
-    this.#arena = arena;
-    this.#ring = ring;
-    this.#max = max;
-    this.#notify = notify;
-    this.#oversize = oversize;
-    this.sink = {
-      start: (controller) => {
-        this.#controller = controller;
-        controller.signal.addEventListener('abort', () => {
-          this.#pending?.reject(controller.signal.reason);
-          this.#pending = undefined;
-        });
-      },
-      write: (chunk) => this.#write(bytesOf(chunk)),
-    };
-  }
-
-  #write(frame: Uint8Array): Promise<void> | undefined {
-    if (this.#put(frame)) return undefined;
-    return new Promise((resolve, reject) => {
-      this.#pending = { frame, resolve, reject };
-      if (!this.#ring.arm(1)) this.poke();
-    });
-  }
-
-  /** Puts a frame into the ring, or counts it as unfit; false: no room now. */
-  #put(frame: Uint8Array): boolean {
-    const room = frame.length > this.#max ? NEVER_FITS : this.#ring.reserve(frame.length);
-    if (room === FULL_NOW) return false;
-    if (room === NEVER_FITS) {
-      this.#oversize();
-      return true;
-    }
-    this.#arena.copyIn(this.#ring.offset, frame, 0, frame.length);
-    this.#ring.submit(frame.length);
-    if (this.#ring.mustNotify()) this.#notify();
-    return true;
-  }
-
-  /** Goes on with the frame that waits, if there is room. */
-  poke(): void {
-    const write = this.#pending;
-    if (!write) return;
-    while (!this.#put(write.frame)) {
-      if (this.#ring.arm(1)) return;
-    }
-    this.#pending = undefined;
-    write.resolve();
-  }
-
-  /** Fails the stream and the frame that waits. */
-  fail(error: NetError): void {
-    this.#controller?.error(error);
     this.#pending?.reject(error);
     this.#pending = undefined;
   }

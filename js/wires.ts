@@ -180,8 +180,10 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
       to instanceof InterfaceWritable && !this.locked && !to.locked && !options?.signal?.aborted
         ? this.#wireTo(to, options)
         : super.pipeTo(to, options);
-    this.#update();
-    return piping.finally(() => this.#update());
+    const update = (): void => this.#update();
+    update();
+    piping.then(update, update);
+    return piping;
   }
 
   #wireTo(to: InterfaceWritable, options: StreamPipeOptions | undefined): Promise<void> {
@@ -207,7 +209,10 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
       });
     this.#wire = settled;
     to.plugged(settled);
-    return wire.then(() => settled).then(() => super.pipeTo(to, options));
+    const piping = wire.then(() => settled).then(() => super.pipeTo(to, options));
+    // A wire ends because an interface went: no error of a program that only plugged it.
+    piping.catch(() => {});
+    return piping;
   }
 
   override values(

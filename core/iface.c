@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/* iface.c - the table of interfaces: handles, creation, addresses, wires, removal
+ *
+ * Theory of operation
+ *
+ * Handles are a slot number and a generation, so a handle of an interface that is gone finds
+ * nothing. An interface owns two frame rings of the arena; the driver over them is core/ringif.c.
+ *
+ * A wire makes an interface take its frames from the tx ring of another one, whose JS consumer has
+ * stopped: what stood in its own rx before comes first, and what stands in the other ring when the
+ * wire is pulled still arrives. The ring's data_bell is the engine of whoever consumes, so it
+ * changes hands with the wire.
+ */
+#include "iface.h"
+
+#include "lwip/ip.h"
+#include "netif/ethernet.h"
+
+#include "heap.h"
+#include "lwip_port.h"
+
+static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
+static uint16_t generations[IFACE_MAX + 1];
+static uint32_t arena_owner, engine_bell, app_bell;
+
+/**
+ * iface_setup() - Tell where memory and bells are
+ * @ctl: control block of the stack
+ */
+void iface_setup(struct stack_ctl *ctl)
+{
+    arena_owner = ctl->owner;
+    engine_bell = place_of(&ctl->bell);
+    app_bell = place_of(&ctl->app_bell);
+}
+
+/**
+ * iface_get() - The interface of a handle
+ * @handle: from iface_add()
+ *
+ * Return: interface, or NULL: never was or is gone
+ */
+struct ringif *iface_get(uint32_t handle)
+{
+    uint32_t index = handle & 0xffff;
+
+    if (index > IFACE_MAX || !ifaces[index] || ifaces[index]->pub->handle != handle) {
+        return NULL;
+    }
+    return ifaces[index];
+}
+
+/**
+ * iface_next() - Go through all interfaces, oldest slot first
+ * @after: the last one, NULL to begin
+ *
+ * Return: interface, or NULL: that was the last
+ */
+struct ringif *iface_next(const struct ringif *after)
+{
+    uint32_t i = after ? (after->pub->handle & 0xffff) + 1 : 1;
+
+    for (; i <= IFACE_MAX; i++) {
+        if (ifaces[i]) {
+            return ifaces[i];
+        }
+    }
+    return NULL;
+}
+
+/**
+ * set_addresses() - Give lwIP the addresses
+ * @ifc: interface, added
+ */
+static void set_addresses(struct ringif *ifc)
+{
+    struct netif *netif = &ifc->netif;
+    s8_t next = 1;
+    uint32_t i;
+
+    for (i = 0; i < ifc->addr_count; i++) {
+        ip_addr_t ip;
+
+        if (ifc->addrs[i].family != FAMILY_IPV6) {
+            continue;
+        }
+        port_to_lwip(&ifc->addrs[i], &ip);
+        if (next == 1 && ifc->pub->kind == IFACE_TAP) {
+            netif_create_ip6_linklocal_address(netif, 1);
+            netif_ip6_addr_set_state(netif, 0, IP6_ADDR_PREFERRED);
+            port_from_lwip(netif_ip_addr6(netif, 0), 0, &ifc->pub->link_local);
+        }
+        ip6_addr_assign_zone(ip_2_ip6(&ip), IP6_UNICAST, netif);
+        /* State first: no duplicate address detection, the address is what the user says. */
+        netif_ip6_addr_set(netif, next, ip_2_ip6(&ip));
+        netif_ip6_addr_set_state(netif, next, IP6_ADDR_PREFERRED);
+        next++;
+    }
+    for (i = 0; i < ifc->gateway_count; i++) {
+        ip_addr_t ip;
+
+        port_to_lwip(&ifc->gateways[i], &ip);
+        if (IP_IS_V6(&ip)) {
+            ifc->gateway6 = *ip_2_ip6(&ip);
+            ip6_addr_assign_zone(&ifc->gateway6, IP6_UNICAST, netif);
+        } else {
+            netif_set_gw(netif, ip_2_ip4(&ip));
+        }
+    }
+}
+
+/**
+ * attach() - Add the interface to lwIP and bring it up
+ * @ifc: interface with pub and addresses filled in
+ *
+ * Return: 0 or a negative code
+ */
+static int attach(struct ringif *ifc)
+{
+    ip4_addr_t ip4 = { 0 }, mask = { 0 }, none = { 0 };
+    uint32_t i;
+
+    for (i = 0; i < ifc->addr_count; i++) {
+        if (ifc->addrs[i].family == FAMILY_IPV4) {
+            uint32_t prefix = ifc->addrs[i].prefix;
+
+            __builtin_memcpy(&ip4.addr, ifc->addrs[i].bytes, 4);
+            mask.addr = prefix ? lwip_htonl(0xffffffffu << (32 - prefix)) : 0;
+        }
+    }
+    if (!netif_add(&ifc->netif, &ip4, &mask, &none, ifc, ringif_init,
+                   ifc->pub->kind == IFACE_TAP ? ethernet_input : ip_input)) {
+        return ABI_EMFILE;
+    }
+    set_addresses(ifc);
+    netif_set_up(&ifc->netif);
+    return 0;
+}
+
+/**
+ * valid() - Whether a command describes an interface there can be
+ * @cmd: command
+ *
+ * Return: 1 if so
+ */
+static int valid(const struct cmd_iface *cmd)
+{
+    uint32_t i, v4 = 0, v6 = 0;
+
+    if (cmd->kind < IFACE_LOOPBACK || cmd->kind > IFACE_TAP || cmd->mtu < IFACE_MTU_MIN ||
+        cmd->mtu > IFACE_MTU_MAX || cmd->addr_count > IFACE_ADDRS || cmd->gateway_count > 2 ||
+        (cmd->ring_size & (cmd->ring_size - 1)) || cmd->ring_size < 4 * cmd->mtu + RINGIF_RESERVE ||
+        cmd->ring_size > 1u << 30) {
+        return 0;
+    }
+    for (i = 0; i < cmd->addr_count; i++) {
+        v4 += cmd->addrs[i].family == FAMILY_IPV4 && cmd->addrs[i].prefix <= 32;
+        v6 += cmd->addrs[i].family == FAMILY_IPV6 && cmd->addrs[i].prefix <= 128;
+    }
+    return v4 <= 1 && v6 < IFACE_ADDRS && v4 + v6 == cmd->addr_count;
+}
+
+/**
+ * destroy() - Free what iface_add() took
+ * @ifc: interface that lwIP does not know (any more)
+ */
+static void destroy(struct ringif *ifc)
+{
+    arena_free(ifc->pub->tx.buf[0]);
+    arena_free(ifc->pub->rx.buf[0]);
+    heap_free(ifc->pub);
+    heap_free(ifc);
+}
+
+/**
+ * create() - Memory and rings of an interface
+ * @cmd: valid command
+ *
+ * Return: interface, or NULL: out of memory
+ */
+static struct ringif *create(const struct cmd_iface *cmd)
+{
+    struct ringif *ifc = heap_calloc(1, sizeof(*ifc));
+    struct iface *pub = heap_calloc(1, sizeof(*pub));
+    uint32_t tx = arena_alloc(cmd->ring_size, arena_owner);
+    uint32_t rx = cmd->kind == IFACE_LOOPBACK ? 0 : arena_alloc(cmd->ring_size, arena_owner);
+
+    if (!ifc || !pub || !tx || (!rx && cmd->kind != IFACE_LOOPBACK)) {
+        heap_free(ifc);
+        heap_free(pub);
+        arena_free(tx);
+        arena_free(rx);
+        return NULL;
+    }
+    ifc->pub = pub;
+    pub->kind = cmd->kind;
+    pub->mtu = cmd->mtu;
+    pub->frame_max = cmd->mtu + (cmd->kind == IFACE_TAP ? ETHERNET_HEADER : 0);
+    pub->listening = cmd->kind == IFACE_LOOPBACK;
+    ring_init(&pub->tx, tx, cmd->ring_size, 0);
+    ring_init(&pub->rx, rx, rx ? cmd->ring_size : 0, 0);
+    pub->tx.room_bell = engine_bell;
+    pub->tx.data_bell = cmd->kind == IFACE_LOOPBACK ? engine_bell : app_bell;
+    pub->rx.data_bell = engine_bell;
+    pub->rx.room_bell = app_bell;
+    producer_init(&ifc->tx, &pub->tx);
+    consumer_init(&ifc->rx, cmd->kind == IFACE_LOOPBACK ? &pub->tx : &pub->rx);
+    return ifc;
+}
+
+/**
+ * iface_add() - Create an interface and bring it up
+ * @cmd: what the user wants
+ * @handle: set to its handle
+ * @place: set to the offset of its struct iface
+ *
+ * Return: 0, ABI_EINVAL, ABI_ENOMEM, ABI_EMFILE
+ */
+int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place)
+{
+    struct ringif *ifc;
+    uint32_t index = 1;
+    int err;
+
+    if (!valid(cmd)) {
+        return ABI_EINVAL;
+    }
+    while (index <= IFACE_MAX && ifaces[index]) {
+        index++;
+    }
+    if (index > IFACE_MAX) {
+        return ABI_EMFILE;
+    }
+    ifc = create(cmd);
+    if (!ifc) {
+        return ABI_ENOMEM;
+    }
+    ifc->addr_count = cmd->addr_count;
+    ifc->gateway_count = cmd->gateway_count;
+    __builtin_memcpy(ifc->addrs, cmd->addrs, sizeof(ifc->addrs));
+    __builtin_memcpy(ifc->gateways, cmd->gateways, sizeof(ifc->gateways));
+    __builtin_memcpy(ifc->netif.hwaddr, cmd->mac, ETH_HWADDR_LEN);
+    ifc->pub->handle = (uint32_t)++generations[index] << 16 | index;
+    err = attach(ifc);
+    if (err) {
+        destroy(ifc);
+        return err;
+    }
+    if (cmd->flags & IFACE_NO_CHECKSUM) {
+        NETIF_SET_CHECKSUM_CTRL(&ifc->netif, NETIF_CHECKSUM_DISABLE_ALL);
+    }
+    ifaces[index] = ifc;
+    *handle = ifc->pub->handle;
+    *place = place_of(ifc->pub);
+    return 0;
+}
+
+/**
+ * iface_remove() - Take an interface down and free it
+ * @handle: its handle; JS no longer uses its rings, and no wire reads them
+ *
+ * Connections from and to its addresses are aborted (netif_remove()).
+ *
+ * Return: 0 or ABI_ENODEV
+ */
+int iface_remove(uint32_t handle)
+{
+    struct ringif *ifc = iface_get(handle);
+
+    if (!ifc) {
+        return ABI_ENODEV;
+    }
+    iface_wire(handle, 0);
+    netif_remove(&ifc->netif);
+    ifaces[handle & 0xffff] = NULL;
+    destroy(ifc);
+    return 0;
+}
+
+/**
+ * iface_wire() - Take frames from another interface's tx ring, or from our own rx again
+ * @handle: interface
+ * @ring: offset of that ring, whose consumer has stopped; 0: our own
+ *
+ * Return: 0, ABI_ENODEV, ABI_EINVAL: loopback
+ */
+int iface_wire(uint32_t handle, uint32_t ring)
+{
+    struct ringif *ifc = iface_get(handle);
+
+    if (!ifc) {
+        return ABI_ENODEV;
+    }
+    if (ifc->pub->kind == IFACE_LOOPBACK) {
+        return ring ? ABI_EINVAL : 0;
+    }
+    if (ifc->wired) {
+        /* What was sent before it is pulled still arrives. */
+        ringif_input(ifc, ~0u);
+        consumer_notify(&ifc->rx);
+        atomic_store_explicit(&ifc->rx.ring->data_bell, ifc->own_bell,
+                              memory_order_relaxed); /* no order: either bell will do */
+        consumer_init(&ifc->rx, &ifc->pub->rx);
+        ifc->wired = 0;
+    }
+    if (ring) {
+        /* What came before the wire was plugged comes first. */
+        ringif_input(ifc, ~0u);
+        consumer_init(&ifc->rx, at(ring));
+        ifc->own_bell =
+            atomic_load_explicit(&ifc->rx.ring->data_bell, memory_order_relaxed); /* as above */
+        atomic_store_explicit(&ifc->rx.ring->data_bell, engine_bell,
+                              memory_order_relaxed); /* as above; consumer_arm() looks again */
+        ifc->wired = 1;
+    }
+    return 0;
+}
+
+/**
+ * iface_poll() - Pass frames of all interfaces to lwIP
+ * @budget: frames of each interface at the most
+ *
+ * Return: 1 if an interface used up its budget: there may be more
+ */
+int iface_poll(uint32_t budget)
+{
+    struct ringif *ifc = NULL;
+    int more = 0;
+
+    while ((ifc = iface_next(ifc))) {
+        more |= ringif_input(ifc, budget) == budget;
+    }
+    return more;
+}
+
+/**
+ * iface_retry() - Whether room has returned to an interface that had refused a packet
+ *
+ * Return: 1 if so: the caller has TCP try again
+ */
+int iface_retry(void)
+{
+    struct ringif *ifc = NULL;
+    int retry = 0;
+
+    while ((ifc = iface_next(ifc))) {
+        retry |= ringif_retry(ifc);
+    }
+    return retry;
+}
+
+/**
+ * iface_flush() - Ring the bells that this batch owes
+ */
+void iface_flush(void)
+{
+    struct ringif *ifc = NULL;
+
+    while ((ifc = iface_next(ifc))) {
+        ringif_flush(ifc);
+    }
+}
+
+/**
+ * iface_arm() - Ask for the bell of every ring we wait for
+ *
+ * Return: 1 if there is nothing to do meanwhile: the engine may sleep
+ */
+int iface_arm(void)
+{
+    struct ringif *ifc = NULL;
+    int idle = 1;
+
+    while ((ifc = iface_next(ifc))) {
+        idle &= ringif_arm(ifc);
+    }
+    return idle;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* iface.h - the table of interfaces (theory of operation: core/iface.c) */
+#ifndef RINGSTACK_IFACE_H
+#define RINGSTACK_IFACE_H
+
+#include "ringif.h"
+
+/* lwIP numbers interfaces with a u8 from 1 to 254. */
+#define IFACE_MAX 254u
+
+void iface_setup(struct stack_ctl *ctl);
+int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place);
+int iface_remove(uint32_t handle);
+int iface_wire(uint32_t handle, uint32_t ring);
+int iface_poll(uint32_t budget);
+int iface_retry(void);
+void iface_flush(void);
+int iface_arm(void);
+struct ringif *iface_next(const struct ringif *after);
+struct ringif *iface_get(uint32_t handle);
+
+#endif /* RINGSTACK_IFACE_H */
