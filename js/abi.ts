@@ -10,8 +10,10 @@ export const ARENA_CTL_SIZE = 116;
 export const ARENA_FREE_BYTES = 20;
 export const ARENA_TOTAL_BYTES = 24;
 export const BELL_SEQ = 0;
+export const BELL_SLEEPING = 4;
 
 // Rings
+export const RING_LAYOUT_SIZE = 192;
 export const RING_TAIL = 0;
 export const RING_ROOM_MARK = 4;
 export const RING_GEN = 8;
@@ -24,6 +26,8 @@ export const RING_BAD = 76;
 export const RING_BUF = 128;
 export const RING_SIZE = 136;
 export const RING_OFFERED = 144;
+export const RING_DATA_BELL = 148;
+export const RING_ROOM_BELL = 152;
 export const FRAME_ALIGN = 8;
 export const FRAME_HEADER = 8;
 export const FRAME_SKIP = 4294967295;

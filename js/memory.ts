@@ -93,6 +93,7 @@ export class Arena {
   readonly #needs: Needs;
   readonly #keeper: Exports;
   #bounce = 0;
+  #copied = 0;
 
   /**
    * Takes the memory and lays it out.
@@ -135,6 +136,11 @@ export class Arena {
   /** Bytes not handed out. */
   get freeBytes(): number {
     return this.view.getUint32(ARENA_CTL + ARENA_FREE_BYTES, true);
+  }
+
+  /** Bytes copied in and out, detours counted. */
+  get bytesCopied(): number {
+    return this.#copied;
   }
 
   /** Bytes that can be handed out when nobody has any. */
@@ -221,11 +227,12 @@ export class Arena {
   copyIn(to: number, from: Uint8Array, start: number, length: number): void {
     const source =
       start === 0 && length === from.length ? from : from.subarray(start, start + length);
-    const skew = (source.byteOffset - to) & 7;
-    if (skew === 0 || length < SMALL_COPY) {
+    this.#copied += length;
+    if (((source.byteOffset - to) & 7) === 0 || length < SMALL_COPY) {
       this.u8.set(source, to);
       return;
     }
+    this.#copied += length;
     for (let done = 0; done < length; done += BOUNCE) {
       const step = Math.min(BOUNCE, length - done);
       const bounce = this.#bounceAt((source.byteOffset + done) & 7);
@@ -236,10 +243,12 @@ export class Arena {
 
   /** Copies bytes of the arena into the user's memory. */
   copyOut(from: number, to: Uint8Array, start: number, length: number): void {
+    this.#copied += length;
     if (((to.byteOffset + start - from) & 7) === 0 || length < SMALL_COPY) {
       to.set(this.u8.subarray(from, from + length), start);
       return;
     }
+    this.#copied += length;
     for (let done = 0; done < length; done += BOUNCE) {
       const step = Math.min(BOUNCE, length - done);
       const bounce = this.#bounceAt((to.byteOffset + start + done) & 7);

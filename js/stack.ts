@@ -13,6 +13,7 @@ import {
   STACK_SIZE,
   STACK_STATS,
   STACK_VERSION,
+  STATS_BYTES_COPIED,
   STATS_CHECKSUM_ERRORS,
   STATS_HEAP_BYTES,
   STATS_INPUT_DROPS,
@@ -43,13 +44,15 @@ import type {
   StackStatistics,
   TapInterface,
   TapInterfaceOptions,
+  TunInterface,
+  TunInterfaceOptions,
+} from './types.ts';
+import type {
   TcpConnection,
   TcpConnectOptions,
   TcpListener,
   TcpListenOptions,
-  TunInterface,
-  TunInterfaceOptions,
-} from './types.ts';
+} from './types_tcp.ts';
 
 const MAX_SOCKETS = 65535;
 const LOOPBACK = '127.0.0.1/8';
@@ -191,6 +194,9 @@ class Stack implements NetworkStack {
       heapBytes: count(STATS_HEAP_BYTES),
       ringBytes: count(STATS_RING_BYTES),
       turns: count(STATS_TURNS),
+      bytesCopied: Number(
+        this.#arena.view.getBigUint64(this.#ctl + STACK_STATS + STATS_BYTES_COPIED, true),
+      ),
     };
   }
 

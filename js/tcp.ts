@@ -33,7 +33,7 @@ import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
 import { ByteReadable, ByteWritable } from './streams.ts';
-import type { TcpConnection } from './types.ts';
+import type { TcpConnection } from './types_tcp.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
 const KEEPALIVE_IDLE = 7_200_000;

@@ -31,7 +31,7 @@ import type {
   TcpListener,
   TcpListenOptions,
   TcpOptions,
-} from './types.ts';
+} from './types_tcp.ts';
 
 const KIB = 1024;
 const BUFFER = 512 * KIB;

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
-// types - the public interfaces; imports nothing
+// types - the public interfaces of stacks and interfaces (of TCP: js/types_tcp.ts)
+
+import type {
+  TcpConnection,
+  TcpConnectOptions,
+  TcpListener,
+  TcpListenOptions,
+} from './types_tcp.ts';
 
 /** One CIDR such as `192.168.1.1/24` or `fd00::1/64`, or a list: at most one IPv4, three IPv6. */
 export type Cidrs = string | readonly string[];
@@ -72,10 +79,27 @@ export interface NetworkInterface {
 
 /** Loopback interface: what the stack sends to itself. */
 export interface LoopbackInterface extends NetworkInterface {
+  /** Kind of the interface. */
   readonly type: 'loopback';
 }
 
-/** What tun and tap interfaces have in common: the frames the stack sends and takes. */
+/**
+ * What tun and tap interfaces have in common: the frames the stack sends and takes.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const tun = await stack.createTunInterface({ ip: '10.0.0.1/24' });
+ * const packets = tun.listen();
+ * stack.connectTcp({ host: '10.0.0.2', port: 80 }).catch(() => {});
+ * const { value } = await packets.next();
+ * assert.equal(value?.[9], 6); // an IPv4 packet with a TCP segment: the SYN
+ * await stack.close();
+ * ```
+ */
 export interface FrameInterface extends NetworkInterface {
   /**
    * Packets the stack sends, one a chunk. The interface listens only while this is locked; before,
@@ -88,115 +112,34 @@ export interface FrameInterface extends NetworkInterface {
    * Ethernet header) is dropped and counted (`statistics.invalid`): a link must survive it.
    */
   readonly writable: WritableStream<Uint8Array>;
-  /** Locks the readable and iterates over its packets. */
+  /**
+   * Locks the readable and iterates over its packets; leaving the loop unlocks it.
+   *
+   * @returns The iterator; it ends when the interface is removed.
+   * @throws {TypeError} If the readable is locked already.
+   */
   listen(): AsyncIterableIterator<Uint8Array>;
-  /** As listen(). */
+  /**
+   * As listen().
+   *
+   * @returns The iterator.
+   * @throws {TypeError} If the readable is locked already.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
 }
 
 /** Tun interface: whole IP packets (L3). */
 export interface TunInterface extends FrameInterface {
+  /** Kind of the interface. */
   readonly type: 'tun';
 }
 
 /** Tap interface: Ethernet frames (L2). */
 export interface TapInterface extends FrameInterface {
+  /** Kind of the interface. */
   readonly type: 'tap';
   /** Its MAC address. */
   readonly mac: string;
-}
-
-/** Options of a connection, and of those a listener accepts. */
-export interface TcpOptions {
-  /** `false` holds small segments back while others are on the way (Nagle). @default true */
-  readonly noDelay?: boolean;
-  /** Idle time before the first keep-alive probe, ms; 0 or false: none. @default false */
-  readonly keepAlive?: number | boolean;
-  /**
-   * Receive buffer, which bounds the window: bytes, rounded up to a power of two, 64 KiB to 16 MiB.
-   * Memory is taken as data comes. @default 512 KiB
-   */
-  readonly receiveBuffer?: number;
-  /** Send buffer: bytes, rounded up to a power of two, 4 KiB to 16 MiB. @default 512 KiB */
-  readonly sendBuffer?: number;
-}
-
-/** Options of connectTcp(). */
-export interface TcpConnectOptions extends TcpOptions {
-  /** IPv4 or IPv6 address (`fe80::1%2` names an interface), or `localhost`. */
-  readonly host: string;
-  /** 1 to 65535. */
-  readonly port: number;
-  /** Address to connect from, one of the stack's. @default chosen by the route */
-  readonly localAddress?: string;
-  /** Port to connect from. @default a random free one */
-  readonly localPort?: number;
-  /** Gives up after so many ms. @default about 12 s, when TCP itself gives up */
-  readonly timeout?: number;
-  /** Gives up when aborted, with its reason. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of listenTcp(). */
-export interface TcpListenOptions extends TcpOptions {
-  /** Address to listen on, one of the stack's. @default all, of both families */
-  readonly host?: string;
-  /** 1 to 65535, 0: a random free one (see listener.port). */
-  readonly port: number;
-  /** Connections that may wait to be accepted, 1 to 65535. @default 511 */
-  readonly backlog?: number;
-}
-
-/** A TCP connection. */
-export interface TcpConnection extends AsyncDisposable {
-  /**
-   * Bytes from the peer, a byte stream (BYOB readers work). Ends when the peer ends its side.
-   * Cancelling it resets the connection. What is not read closes the peer's window.
-   */
-  readonly readable: ReadableStream<Uint8Array>;
-  /**
-   * Bytes to the peer. A write settles when the bytes are in the send buffer; closing it sends FIN
-   * behind them and settles when the peer has acknowledged everything. Aborting it resets.
-   */
-  readonly writable: WritableStream<Uint8Array>;
-  /** Settles when the connection is open. */
-  readonly opened: Promise<void>;
-  /** Settles when both sides are closed; rejects with the error that ended the connection. */
-  readonly closed: Promise<void>;
-  /** Our address. */
-  readonly localAddress: string;
-  /** Our port. */
-  readonly localPort: number;
-  /** The peer's address. */
-  readonly remoteAddress: string;
-  /** The peer's port. */
-  readonly remotePort: number;
-  /** Whether small segments go at once. */
-  noDelay: boolean;
-  /** Idle time before the first keep-alive probe, ms; 0: none. */
-  keepAlive: number;
-  /** Closes both sides: sends what is queued, then FIN; what still comes is thrown away. */
-  close(): Promise<void>;
-  /** Closes our side only: sends what is queued, then FIN. The readable stays open. */
-  closeWrite(): Promise<void>;
-  /** Resets the connection at once; both streams fail with reason. */
-  abort(reason?: unknown): void;
-  /** Iterates over the readable; leaving the loop early does not close anything. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
-}
-
-/** A TCP listener. */
-export interface TcpListener extends AsyncDisposable {
-  /** Address it listens on, `::` for all. */
-  readonly host: string;
-  /** Port it listens on. */
-  readonly port: number;
-  /** The next connection. Rejects when the listener is closed. */
-  accept(): Promise<TcpConnection>;
-  /** Stops listening. Connections nobody accepted are reset; accepted ones go on. */
-  close(): Promise<void>;
-  /** Iterates over connections until the listener is closed; may be begun again at any time. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<TcpConnection>;
 }
 
 /** Counters of a stack. */
@@ -221,6 +164,8 @@ export interface StackStatistics {
   readonly ringBytes: number;
   /** Turns of the engine. */
   readonly turns: number;
+  /** Bytes the stack has copied so far in C: headers and payload, each time. */
+  readonly bytesCopied: number;
 }
 
 /** The arena a stack lives in: one shared memory. */
@@ -229,6 +174,8 @@ export interface StackArena {
   readonly size: number;
   /** Bytes not in use. */
   readonly freeBytes: number;
+  /** Bytes JavaScript has copied into and out of it so far, detours counted. */
+  readonly bytesCopied: number;
 }
 
 /** Options of createStack(). */
@@ -249,24 +196,85 @@ export interface StackOptions {
   readonly wasm?: URL | string | BufferSource | WebAssembly.Module;
 }
 
-/** A TCP/IP stack. */
+/**
+ * A TCP/IP stack.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const a = await createStack();
+ * const b = await createStack();
+ * const tapA = await a.createTapInterface({ ip: '192.168.1.1/24' });
+ * const tapB = await b.createTapInterface({ ip: '192.168.1.2/24' });
+ * void tapA.readable.pipeTo(tapB.writable);
+ * void tapB.readable.pipeTo(tapA.writable);
+ * const listener = await b.listenTcp({ port: 80 });
+ * const connection = await a.connectTcp({ host: '192.168.1.2', port: 80 });
+ * assert.equal((await listener.accept()).remotePort, connection.localPort);
+ * await a.close();
+ * await b.close();
+ * ```
+ */
 export interface NetworkStack extends AsyncDisposable {
   /** Its interfaces. */
   readonly interfaces: Iterable<LoopbackInterface | TunInterface | TapInterface>;
   /** Its counters at this moment. */
   readonly statistics: StackStatistics;
-  /** Creates a loopback interface. @default ip 127.0.0.1/8 */
+  /**
+   * Creates a loopback interface, by default with 127.0.0.1/8.
+   *
+   * @param options - Addresses and sizes.
+   * @returns The interface, up.
+   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   */
   createLoopbackInterface(options?: LoopbackInterfaceOptions): Promise<LoopbackInterface>;
-  /** Creates a tun interface. */
+  /**
+   * Creates a tun interface.
+   *
+   * @param options - Addresses and sizes.
+   * @returns The interface, up.
+   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   */
   createTunInterface(options?: TunInterfaceOptions): Promise<TunInterface>;
-  /** Creates a tap interface. */
+  /**
+   * Creates a tap interface.
+   *
+   * @param options - Addresses and sizes.
+   * @returns The interface, up.
+   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   */
   createTapInterface(options?: TapInterfaceOptions): Promise<TapInterface>;
-  /** Removes an interface; connections from and to its addresses fail with ENODEV. */
+  /**
+   * Removes an interface. Connections from its addresses, and listeners on them, fail with ENODEV.
+   *
+   * @param iface - An interface of this stack.
+   * @throws {NetError} ENODEV if it is not, ESHUTDOWN.
+   */
   removeInterface(iface: NetworkInterface): Promise<void>;
-  /** Connects; settles when the connection is open. */
+  /**
+   * Connects; settles when the connection is open.
+   *
+   * @param options - Where to and how.
+   * @returns The connection.
+   * @throws {NetError} EINVAL, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EADDRNOTAVAIL, EADDRINUSE,
+   *   ENODEV, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
+   */
   connectTcp(options: TcpConnectOptions): Promise<TcpConnection>;
-  /** Listens. */
+  /**
+   * Listens.
+   *
+   * @param options - Where and how.
+   * @returns The listener.
+   * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.
+   */
   listenTcp(options: TcpListenOptions): Promise<TcpListener>;
-  /** Resets all connections, removes all interfaces, gives all memory back. */
+  /**
+   * Resets all connections, removes all interfaces, gives all memory back. Whatever waits for this stack
+   * fails with ESHUTDOWN.
+   *
+   * @throws Never.
+   */
   close(): Promise<void>;
 }

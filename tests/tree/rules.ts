@@ -8,7 +8,8 @@
  */
 export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   abi: [],
-  types: [],
+  types: ['type types_tcp'],
+  types_tcp: [],
   wait: [],
   errors: ['abi'],
   address: ['errors'],
@@ -19,8 +20,8 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   sock: ['abi', 'ring', 'errors', 'type address', 'type memory'],
   'runtime/*': ['runtime/*', 'errors', 'types'],
   'engine_*': ['abi', 'type memory', 'wait'],
-  tcp: ['abi', 'streams', 'ring', 'sock', 'address', 'errors', 'types'],
-  tcp_open: ['abi', 'sock', 'tcp', 'address', 'errors', 'types'],
+  tcp: ['abi', 'streams', 'ring', 'sock', 'address', 'errors', 'types_tcp'],
+  tcp_open: ['abi', 'sock', 'tcp', 'address', 'errors', 'types_tcp'],
   wires: ['abi', 'type ring', 'type sock'],
   interfaces: ['abi', 'frame_streams', 'ring', 'sock', 'wires', 'address', 'errors', 'types'],
   stack: [
@@ -32,13 +33,15 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'interfaces',
     'errors',
     'types',
+    'types_tcp',
     'runtime/*',
   ],
-  index: ['stack', 'interfaces', 'tcp', 'memory', 'address', 'errors', 'types'],
+  index: ['stack', 'errors', 'types', 'types_tcp'],
 };
 
 /** Which modules of js/ may import what is not ours. Everything else runs in a browser as it is. */
 export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
+  'runtime/load': ['node:fs/promises'],
   'runtime/node': ['node:*'],
   'runtime/deno': ['node:*'],
   'runtime/bun': ['node:*'],
