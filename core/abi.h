@@ -266,6 +266,11 @@ struct stack_ctl {
 };
 #define TIMER_NONE 0xffffffffu
 
+/* What a turn of the engine returns. */
+#define TURN_IDLE 0
+#define TURN_MORE 1
+#define TURN_SOON 2
+
 /* Written by JS, read by stack_init(). */
 struct stack_config {
     uint32_t owner;       /* arena owner number of all the stack allocates */

@@ -25,11 +25,13 @@ static void arena(void)
     PLACE("ARENA_FREE_BYTES", arena_ctl, free_bytes);
     PLACE("ARENA_TOTAL_BYTES", arena_ctl, total_bytes);
     PLACE("BELL_SEQ", bell, seq);
+    PLACE("BELL_SLEEPING", bell, sleeping);
 }
 
 static void rings(void)
 {
     head("Rings");
+    VALUE(RING_LAYOUT_SIZE);
     PLACE("RING_TAIL", ring, tail);
     PLACE("RING_ROOM_MARK", ring, room_mark);
     PLACE("RING_GEN", ring, gen);
@@ -42,6 +44,8 @@ static void rings(void)
     PLACE("RING_BUF", ring, buf);
     PLACE("RING_SIZE", ring, size);
     PLACE("RING_OFFERED", ring, offered);
+    PLACE("RING_DATA_BELL", ring, data_bell);
+    PLACE("RING_ROOM_BELL", ring, room_bell);
     VALUE(FRAME_ALIGN);
     VALUE(FRAME_HEADER);
     VALUE(FRAME_SKIP);
@@ -161,6 +165,8 @@ static void stack(void)
     PLACE("STACK_STATS", stack_ctl, stats);
     SIZE("STACK_CTL_SIZE", stack_ctl);
     VALUE(TIMER_NONE);
+    VALUE(TURN_IDLE);
+    VALUE(TURN_SOON);
     PLACE("STATS_TCP_REXMIT", stack_stats, tcp_rexmit);
     PLACE("STATS_TCP_RX_SEGMENTS", stack_stats, tcp_rx_segments);
     PLACE("STATS_TCP_TX_SEGMENTS", stack_stats, tcp_tx_segments);

@@ -30,6 +30,8 @@
 #define FRAMES_A_TURN 64u
 #define COMMAND_RING 65536u
 #define EVENT_RING 65536u
+/* When a socket that lacked memory is looked after again, ms. */
+#define LATER 10u
 /* Room an answer needs. */
 #define ANSWER (FRAME_HEADER + sizeof(struct event))
 
@@ -273,8 +275,9 @@ static void publish(void)
  * loop_turn() - Turn the engine once
  * @now: ms since some fixed moment, never going back
  *
- * Return: 1 if there is more to do at once, 0 if the caller may sleep for ctl.next_timer ms or
- * until the bell rings
+ * Return: TURN_MORE: there is more to do at once; TURN_SOON: a last small segment waits, should the
+ * app have no more for it in the next instant; TURN_IDLE: the caller may sleep for ctl.next_timer
+ * ms or until the bell rings
  */
 int loop_turn(double now)
 {
@@ -283,6 +286,7 @@ int loop_turn(double now)
     port_set_time(now);
     timers_begin(now);
     ctl->stats.turns++;
+    sock_begin();
     more = run_commands();
     tcp_sock_run();
     if (iface_retry()) {
@@ -301,7 +305,13 @@ int loop_turn(double now)
     if (!more) {
         more = !iface_arm() || (has_room() && !consumer_arm(&commands));
     }
+    if (!more && sock_later_urgent()) {
+        more = TURN_SOON;
+    }
     ctl->more = (uint32_t)more;
     ctl->next_timer = more ? 0 : timers_next(now);
+    if (sock_later_any() && ctl->next_timer > LATER) {
+        ctl->next_timer = LATER;
+    }
     return more;
 }

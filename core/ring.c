@@ -356,6 +356,23 @@ static void drop_rest(struct consumer *c)
 }
 
 /**
+ * meet() - Go to where the producer says it is, if that cannot be true
+ * @c: consumer of a frame ring that has seen everything
+ *
+ * Either this tail is not true, or an earlier one was not and has led head astray: frames are
+ * lost, but the two sides meet again.
+ */
+static void meet(struct consumer *c)
+{
+    uint32_t tail = atomic_load_explicit(&c->ring->tail, memory_order_seq_cst); /* C, pairs B */
+
+    if (tail - c->head > c->ring->size[0]) {
+        c->tail = tail;
+        consumer_publish(c, tail - c->head);
+    }
+}
+
+/**
  * frame_peek() - Look at the oldest frame
  * @c: consumer
  * @max: largest frame there can be
@@ -371,6 +388,7 @@ int frame_peek(struct consumer *c, uint32_t max, struct span *out)
         if (c->head == c->tail) {
             consumer_refresh(c);
             if (c->head == c->tail) {
+                meet(c);
                 return ABI_EAGAIN;
             }
         }

@@ -139,9 +139,7 @@ static inline void producer_refresh(struct producer *p)
  * consumer_refresh() - Read the producer's position again
  * @c: consumer
  *
- * A tail further ahead than the storage is large cannot be true: it is counted and not taken. A
- * tail behind head means that an earlier one was not true: head goes back to it, or the two sides
- * would never meet again.
+ * A tail further ahead than the storage is large cannot be true: it is counted and not taken.
  */
 static inline void consumer_refresh(struct consumer *c)
 {
@@ -150,11 +148,7 @@ static inline void consumer_refresh(struct consumer *c)
 
     if (tail - c->head > size) {
         c->ring->bad++;
-        if (c->head - tail > size) {
-            return;
-        }
-        c->head = tail;
-        atomic_store_explicit(&c->ring->head, tail, memory_order_seq_cst); /* D, pairs A */
+        return;
     }
     c->tail = tail;
 }

@@ -44,7 +44,8 @@ static struct stack_ctl *ctl;
 static struct slot *chunks[CHUNKS];
 static uint32_t slots, slots_max; /* slots in the chunks; slot 0 is never used */
 static uint32_t first_free;
-static struct socket *events_first, *events_last, *work_first, *work_last;
+static struct socket *events_first, *events_last, *work_first, *work_last, *later_first;
+static int later_urgent;
 
 /**
  * sock_setup() - Set up the table
@@ -204,7 +205,7 @@ void sock_free(struct socket *s)
         free_storage(&s->pub.rx, 1);
     }
     s->dead = 1;
-    if (!s->event_listed && !s->work_listed) {
+    if (!s->event_listed && !s->work_listed && !s->later_listed) {
         heap_free(s);
     }
 }
@@ -324,6 +325,61 @@ void sock_work(struct socket *s)
         work_first = s;
     }
     work_last = s;
+}
+
+/**
+ * sock_later() - Look after a socket in the next turn
+ * @s: socket
+ * @urgent: the next turn is to come at once, else in due time
+ */
+void sock_later(struct socket *s, int urgent)
+{
+    later_urgent |= urgent;
+    if (!s->later_listed) {
+        s->later_listed = 1;
+        s->next_later = later_first;
+        later_first = s;
+    }
+}
+
+/**
+ * sock_later_urgent() - Whether the next turn is to come at once
+ *
+ * Return: 1 if so
+ */
+int sock_later_urgent(void)
+{
+    return later_urgent;
+}
+
+/**
+ * sock_later_any() - Whether a socket waits for the next turn
+ *
+ * Return: 1 if so
+ */
+int sock_later_any(void)
+{
+    return later_first != NULL;
+}
+
+/**
+ * sock_begin() - A turn begins: what was left for it is work now
+ */
+void sock_begin(void)
+{
+    struct socket *s = later_first, *next;
+
+    later_first = NULL;
+    later_urgent = 0;
+    for (; s; s = next) {
+        next = s->next_later;
+        s->later_listed = 0;
+        if (s->dead) {
+            sock_free(s);
+        } else {
+            sock_work(s);
+        }
+    }
 }
 
 /**

@@ -15,6 +15,7 @@ struct socket {
     struct socket *listener; /* accepted and not yet taken by JS: who waits */
     struct socket *next_event; /* list of sockets with events to tell */
     struct socket *next_work;  /* list of sockets to look after at the end of the batch */
+    struct socket *next_later; /* list of sockets to look after in the next turn */
     struct consumer tx;
     struct producer rx;
     uint32_t queued;      /* position in tx up to which lwIP has the bytes */
@@ -26,8 +27,11 @@ struct socket {
     uint32_t backlog;     /* listener: connections JS has not taken, at the most */
     uint32_t waiting;     /* listener: connections JS has not taken */
     uint32_t events;      /* SOCK_* bits to tell */
+    uint32_t held_tail;   /* tail of tx when less than a segment was held back */
     uint8_t event_listed; /* stands in the list of events */
     uint8_t work_listed;  /* stands in the list of work */
+    uint8_t later_listed; /* stands in the list for the next turn */
+    uint8_t held;         /* less than a segment is held back until the next turn */
     uint8_t announce;     /* EVENT_ACCEPT is still to be told */
     uint8_t shutdown;     /* FIN after the last byte */
     uint8_t fin_queued;   /* lwIP has the FIN */
@@ -42,8 +46,12 @@ struct socket *sock_get(uint32_t handle);
 void sock_free(struct socket *s);
 void sock_event(struct socket *s, uint32_t bits);
 void sock_work(struct socket *s);
+void sock_later(struct socket *s, int urgent);
+void sock_begin(void);
 struct socket *sock_take_work(void);
 struct socket *sock_next(const struct socket *after);
+int sock_later_urgent(void);
+int sock_later_any(void);
 int sock_events_flush(struct producer *events);
 int sock_shortage(void);
 int sock_storage(struct ring *ring, uint32_t size);

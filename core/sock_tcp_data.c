@@ -272,11 +272,35 @@ static void note_fin(struct socket *s)
 }
 
 /**
+ * queueable() - How far into tx lwIP is to be given the bytes now
+ * @s: open connection
+ * @mss: size of a full segment
+ *
+ * Return: position
+ */
+static uint32_t queueable(struct socket *s, uint32_t mss)
+{
+    uint32_t tail = s->queued + (byte_held(&s->tx) - (s->queued - s->tx.head));
+    uint32_t rest = (tail - s->queued) % mss;
+
+    /* Whoever writes more than a segment is likely to write more at once: wait for it a turn. */
+    if (tail - s->queued < mss || rest == 0 || s->shutdown || (s->held && s->held_tail == tail)) {
+        s->held = 0;
+        return tail;
+    }
+    s->held = 1;
+    s->held_tail = tail;
+    sock_later(s, 1);
+    return tail - rest;
+}
+
+/**
  * tcp_data_output() - Give lwIP what stands in tx, the FIN after it, and send
  * @s: open connection
  */
 void tcp_data_output(struct socket *s)
 {
+    uint32_t mss, most, end;
     struct span from;
     err_t err = ERR_OK;
 
@@ -288,22 +312,28 @@ void tcp_data_output(struct socket *s)
         return;
     }
     grow_tx(s);
-    while (err == ERR_OK && byte_peek(&s->tx, s->queued, &from)) {
-        uint32_t length = LWIP_MIN(from.length, LWIP_MIN(LWIP_MOST, tcp_sndbuf(s->pcb)));
-        int last = s->queued + length == s->tx.tail;
+    mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(s->pcb), LWIP_MIN(LWIP_MOST, s->pcb->snd_wnd_max / 2)));
+    most = LWIP_MOST / mss * mss;
+    end = queueable(s, mss);
+    while (err == ERR_OK && s->queued != end && byte_peek(&s->tx, s->queued, &from)) {
+        uint32_t length = LWIP_MIN(LWIP_MIN(from.length, end - s->queued), most);
 
+        length = LWIP_MIN(length, tcp_sndbuf(s->pcb));
         if (length == 0) {
             break;
         }
-        err = tcp_write(s->pcb, from.data, (u16_t)length, last ? 0 : TCP_WRITE_FLAG_MORE);
+        err = tcp_write(s->pcb, from.data, (u16_t)length,
+                        s->queued + length == end ? 0 : TCP_WRITE_FLAG_MORE);
         if (err == ERR_OK) {
             s->queued += length;
         }
     }
-    /* Out of memory for segments: acknowledgements bring some back, and call us again. */
-    if (err == ERR_OK && !consumer_arm(&s->tx)) {
+    if (err != ERR_OK) {
+        /* Out of memory for segments: acknowledgements bring some back, or others close. */
+        sock_later(s, 0);
+    } else if (!consumer_arm(&s->tx)) {
         sock_work(s);
-    } else if (err == ERR_OK && s->shutdown && s->queued == s->tx.tail) {
+    } else if (s->shutdown && s->queued == s->tx.tail) {
         s->fin_queued = tcp_shutdown(s->pcb, 0, 1) == ERR_OK;
     }
     if (s->pcb) {

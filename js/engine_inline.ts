@@ -8,9 +8,12 @@
 // turned, whose tx ring is the other's rx ring) is scheduled too. One timer per stack covers
 // ctl.next_timer; it is moved only when it would fire too late, so a busy stack does not set timers.
 
-import { BELL_SEQ, STACK_BELL, STACK_NEXT_TIMER, TIMER_NONE } from './abi.ts';
+import { BELL_SEQ, STACK_BELL, STACK_NEXT_TIMER, TIMER_NONE, TURN_IDLE, TURN_SOON } from './abi.ts';
 import type { Arena, Exports } from './memory.ts';
 import { schedule } from './wait.ts';
+
+/** Microtasks in which whoever awaits a write of a web stream comes to write again. */
+const WRITE_HOPS = 8;
 
 const engines = new Set<InlineEngine>();
 
@@ -68,10 +71,18 @@ export class InlineEngine {
     this.#rings = Atomics.load(this.#arena.i32, this.#bell);
     const now = performance.now();
     const more = this.#exports.rs_stack_turn(now);
-    if (more) this.wake();
-    else this.#setTimer(now);
+    if (more === TURN_IDLE) this.#setTimer(now);
+    else if (more === TURN_SOON) this.#wakeSoon(WRITE_HOPS);
+    else this.wake();
     wakeRung();
     this.#onTurn?.();
+  }
+
+  /** Asks for a turn after so many microtasks, unless another one comes before. */
+  #wakeSoon(hops: number): void {
+    if (this.#scheduled || this.#closed) return;
+    if (hops === 0) this.wake();
+    else queueMicrotask(() => this.#wakeSoon(hops - 1));
   }
 
   #setTimer(now: number): void {

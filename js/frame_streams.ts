@@ -13,15 +13,15 @@ import { bytesOf, copyChunk } from './streams.ts';
 /** Reads frames one at a time for a default stream. */
 export class FrameSource {
   readonly #arena: Arena;
-  readonly #ring: FrameConsumer;
   readonly #notify: () => void;
+  #ring: FrameConsumer;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #wanted = false;
 
   /** The source to make the stream with. */
   readonly source: UnderlyingDefaultSource<Uint8Array>;
 
-  constructor(arena: Arena, ring: FrameConsumer, notify: () => void) {
+  constructor(arena: Arena, ring: FrameConsumer, notify: () => void, cancelled: () => void) {
     this.#arena = arena;
     this.#ring = ring;
     this.#notify = notify;
@@ -35,8 +35,24 @@ export class FrameSource {
       },
       cancel: () => {
         this.#controller = undefined;
+        cancelled();
       },
     };
+  }
+
+  /** The stream can still be read. */
+  get isOpen(): boolean {
+    return this.#controller !== undefined;
+  }
+
+  /** Nobody reads the stream now: a read that waited was given up with its lock. */
+  idle(): void {
+    this.#wanted = false;
+  }
+
+  /** Goes on after another consumer of the ring. */
+  resume(ring: FrameConsumer): void {
+    this.#ring = ring;
   }
 
   /** Answers the read that waits, if there is a frame. */
@@ -69,7 +85,7 @@ export class FrameSource {
 /** Writes frames of a stream into a frame ring. */
 export class FrameSink {
   readonly #arena: Arena;
-  readonly #ring: FrameProducer;
+  #ring: FrameProducer;
   readonly #max: number;
   readonly #notify: () => void;
   readonly #oversize: () => void;
@@ -103,6 +119,11 @@ export class FrameSink {
       },
       write: (chunk) => this.#write(bytesOf(chunk)),
     };
+  }
+
+  /** Goes on after another producer of the ring. */
+  resume(ring: FrameProducer): void {
+    this.#ring = ring;
   }
 
   #write(frame: Uint8Array): Promise<void> | undefined {

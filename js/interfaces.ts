@@ -59,6 +59,7 @@ import { FrameSink, FrameSource } from './frame_streams.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 import type { Control, Made } from './sock.ts';
 import { addressAt, writeAddress } from './sock.ts';
+import { iterate } from './streams.ts';
 import type { InterfaceOptions, InterfaceStatistics, NetworkInterface } from './types.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wires.ts';
 
@@ -197,7 +198,7 @@ export class FrameInterface extends Interface implements WireEnd {
     const { arena } = control;
     const max = arena.view.getUint32(made.place + IFACE_FRAME_MAX, true);
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
-    this.#source = new FrameSource(arena, this.tx(), control.wake);
+    this.#source = new FrameSource(arena, this.tx(), control.wake, () => this.setListening(false));
     this.#sink = new FrameSink(arena, this.rx(), max, control.wake, () => {
       Atomics.add(arena.i32, (made.place + IFACE_RX_OVERSIZE) >> 2, 1);
     });
@@ -229,15 +230,23 @@ export class FrameInterface extends Interface implements WireEnd {
     return this.control;
   }
 
-  /** Says whether somebody takes what the stack sends. */
+  /** Says whether somebody takes what the stack sends: the readable is locked and not cancelled. */
   setListening(on: boolean): void {
     if (this.gone) return;
-    Atomics.store(this.control.arena.i32, (this.place + IFACE_LISTENING) >> 2, on ? 1 : 0);
+    if (!on) this.#source.idle();
+    const word = on && this.#source.isOpen ? 1 : 0;
+    Atomics.store(this.control.arena.i32, (this.place + IFACE_LISTENING) >> 2, word);
     this.control.wake();
   }
 
+  unplugged(): void {
+    if (this.gone) return;
+    this.#source.resume(this.tx());
+    this.#sink.resume(this.rx());
+  }
+
   listen(): AsyncIterableIterator<Uint8Array> {
-    return this.readable.iterate();
+    return iterate(this.readable);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
@@ -264,6 +273,7 @@ export type AnyInterfaceOptions = InterfaceOptions & { readonly mac?: string };
  * @param control - Of the stack.
  * @param type - Its kind.
  * @param options - What the user wants.
+ * @param added - Told of it at once, before the promise.
  * @returns The interface, up.
  * @throws {NetError} EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
  */
@@ -271,6 +281,7 @@ export async function createInterface(
   control: Control,
   type: Plan['type'],
   options: AnyInterfaceOptions,
+  added: (iface: Interface) => void,
 ): Promise<Interface> {
   const cidrs = options.ip === undefined ? [] : parseCidrs(options.ip);
   checkAddresses(cidrs);
@@ -294,9 +305,10 @@ export async function createInterface(
     writeAddress(command, addressAt(CMD_IFACE_GATEWAYS, i), gateway);
   });
   const plan = { type, cidrs, mtu, mac };
-  return control.call(command, `Cannot create a ${type} interface`, (made) =>
-    type === 'loopback'
-      ? new Interface(control, made, plan)
-      : new FrameInterface(control, made, plan),
-  );
+  return control.call(command, `Cannot create a ${type} interface`, (made) => {
+    const Kind = type === 'loopback' ? Interface : FrameInterface;
+    const iface = new Kind(control, made, plan);
+    added(iface);
+    return iface;
+  });
 }

@@ -200,13 +200,8 @@ class Stack implements NetworkStack {
     };
   }
 
-  async #create(
-    type: 'loopback' | 'tun' | 'tap',
-    options: AnyInterfaceOptions,
-  ): Promise<Interface> {
-    const made = await createInterface(this.#control, type, options);
-    this.#interfaces.add(made);
-    return made;
+  #create(type: 'loopback' | 'tun' | 'tap', options: AnyInterfaceOptions): Promise<Interface> {
+    return createInterface(this.#control, type, options, (made) => this.#interfaces.add(made));
   }
 
   async createLoopbackInterface(
@@ -255,10 +250,17 @@ class Stack implements NetworkStack {
 
   async #close(): Promise<void> {
     const error = new NetError('ESHUTDOWN', 'Cannot use the stack');
+    // What has arrived counts: an acknowledgement may be all that a close() waits for.
+    this.#engine.turn();
     // Resets go out while the wires are still plugged.
     this.#control.abortSockets(error);
     this.#engine.turn();
-    await Promise.all([...this.#interfaces].map((iface) => iface.detach(error)));
+    let detached: Interface[];
+    do {
+      // Meanwhile one whose creation was under way may join them.
+      detached = [...this.#interfaces];
+      await Promise.all(detached.map((iface) => iface.detach(error)));
+    } while (detached.length < this.#interfaces.size);
     this.#last = this.#readStatistics();
     for (const iface of this.#interfaces) iface.freeze();
     this.#interfaces.clear();

@@ -50,6 +50,43 @@ export function copyChunk(arena: Arena, offset: number, length: number): Uint8Ar
   return chunk;
 }
 
+/**
+ * Iterates over a stream.
+ *
+ * @param readable - Locked until the loop ends.
+ * @returns The iterator; leaving the loop early unlocks the stream and cancels nothing.
+ * @throws {TypeError} If it is locked.
+ */
+export function iterate(readable: ReadableStream<Uint8Array>): AsyncIterableIterator<Uint8Array> {
+  const reader = readable.getReader();
+  let isOver = false;
+  const finish = (): IteratorResult<Uint8Array> => {
+    if (!isOver) reader.releaseLock();
+    isOver = true;
+    return { done: true, value: undefined };
+  };
+  return {
+    async next() {
+      if (isOver) return finish();
+      try {
+        const result = await reader.read();
+        return result.done ? finish() : result;
+      } catch (error) {
+        // A read that waits when the loop is left fails because of that.
+        if (isOver) return finish();
+        finish();
+        throw error;
+      }
+    },
+    async return() {
+      return finish();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
 /** What a ByteReadable needs of its owner. */
 export interface ReadableOwner {
   /** The other side waits for room, and now there is some. */

@@ -32,7 +32,7 @@ import { NetError, netErrorFromCode } from './errors.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
-import { ByteReadable, ByteWritable } from './streams.ts';
+import { ByteReadable, ByteWritable, iterate } from './streams.ts';
 import type { TcpConnection } from './types_tcp.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
@@ -52,27 +52,6 @@ export function keepAliveMs(value: number | boolean | undefined): number {
     throw new NetError('EINVAL', `Cannot use a keepAlive of ${ms} ms`);
   }
   return ms > 0 ? Math.max(1, Math.floor(ms)) : 0;
-}
-
-/** Iterates over a readable without cancelling it when the loop is left. */
-function iterate(readable: ReadableStream<Uint8Array>): AsyncIterableIterator<Uint8Array> {
-  const reader = readable.getReader();
-  const finish = (): IteratorResult<Uint8Array> => {
-    reader.releaseLock();
-    return { done: true, value: undefined };
-  };
-  return {
-    async next() {
-      const result = await reader.read();
-      return result.done ? finish() : result;
-    },
-    async return() {
-      return finish();
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
 }
 
 /** A promise with its handles; a rejection nobody waits for is no error of the program. */

@@ -25,6 +25,8 @@ export interface WireEnd {
   tx(): FrameConsumer;
   rx(): FrameProducer;
   setListening(on: boolean): void;
+  /** A wire has moved the positions of its rings. */
+  unplugged(): void;
 }
 
 /** Joins two interfaces; returns what pulls the wire and settles when the rings are free again. */
@@ -139,27 +141,6 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
     return reader;
   }
 
-  /** Locks the stream and iterates; leaving the loop unlocks it and cancels nothing. */
-  iterate(): AsyncIterableIterator<Uint8Array> {
-    const reader = this.getReader();
-    const finish = (): IteratorResult<Uint8Array> => {
-      reader.releaseLock();
-      return { done: true, value: undefined };
-    };
-    return {
-      async next() {
-        const result = await reader.read();
-        return result.done ? finish() : result;
-      },
-      async return() {
-        return finish();
-      },
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
-  }
-
   override tee(): [ReadableStream<Uint8Array>, ReadableStream<Uint8Array>] {
     const branches = super.tee();
     this.#update();
@@ -170,9 +151,10 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
     transform: ReadableWritablePair<T, Uint8Array>,
     options?: StreamPipeOptions,
   ): ReadableStream<T> {
-    const result = super.pipeThrough(transform, options);
-    this.#update();
-    return result;
+    // Locked: throws what the standard says.
+    if (this.locked || transform.writable.locked) return super.pipeThrough(transform, options);
+    this.pipeTo(transform.writable, options).catch(() => {});
+    return transform.readable;
   }
 
   override pipeTo(to: WritableStream<Uint8Array>, options?: StreamPipeOptions): Promise<void> {
@@ -204,6 +186,8 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
       .catch(() => {})
       .finally(() => {
         aborted.stop();
+        this.#end.unplugged();
+        to.end.unplugged();
         reader.releaseLock();
         writer.releaseLock();
       });
@@ -219,6 +203,10 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
     options?: ReadableStreamIteratorOptions,
   ): ReadableStreamAsyncIterator<Uint8Array> {
     const values = super.values(options);
+    const update = (): void => this.#update();
+    const { next, return: leave } = values;
+    values.next = () => next.call(values).finally(update);
+    if (leave) values.return = (value) => leave.call(values, value).finally(update);
     this.#update();
     return values;
   }
