@@ -20,6 +20,7 @@
 #include "lwip_port.h"
 
 static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
+static struct ringif *first;                 /* list of all, for what is done to each every turn */
 static uint16_t generations[IFACE_MAX + 1];
 static uint32_t arena_owner, engine_bell, app_bell;
 
@@ -51,21 +52,14 @@ struct ringif *iface_get(uint32_t handle)
 }
 
 /**
- * iface_next() - Go through all interfaces, oldest slot first
+ * iface_next() - Go through all interfaces, oldest first
  * @after: the last one, NULL to begin
  *
  * Return: interface, or NULL: that was the last
  */
 struct ringif *iface_next(const struct ringif *after)
 {
-    uint32_t i = after ? (after->pub->handle & 0xffff) + 1 : 1;
-
-    for (; i <= IFACE_MAX; i++) {
-        if (ifaces[i]) {
-            return ifaces[i];
-        }
-    }
-    return NULL;
+    return after ? after->next : first;
 }
 
 /**
@@ -209,6 +203,21 @@ static struct ringif *create(const struct cmd_iface *cmd)
 }
 
 /**
+ * last_link() - Where the list of all interfaces ends
+ *
+ * Return: the link to set
+ */
+static struct ringif **last_link(void)
+{
+    struct ringif **link = &first;
+
+    while (*link) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+/**
  * iface_add() - Create an interface and bring it up
  * @cmd: what the user wants
  * @handle: set to its handle
@@ -250,6 +259,7 @@ int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place)
         NETIF_SET_CHECKSUM_CTRL(&ifc->netif, NETIF_CHECKSUM_DISABLE_ALL);
     }
     ifaces[index] = ifc;
+    *last_link() = ifc;
     *handle = ifc->pub->handle;
     *place = place_of(ifc->pub);
     return 0;
@@ -265,7 +275,7 @@ int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place)
  */
 int iface_remove(uint32_t handle)
 {
-    struct ringif *ifc = iface_get(handle);
+    struct ringif *ifc = iface_get(handle), **link = &first;
 
     if (!ifc) {
         return ABI_ENODEV;
@@ -273,6 +283,10 @@ int iface_remove(uint32_t handle)
     iface_wire(handle, 0);
     netif_remove(&ifc->netif);
     ifaces[handle & 0xffff] = NULL;
+    while (*link != ifc) {
+        link = &(*link)->next;
+    }
+    *link = ifc->next;
     destroy(ifc);
     return 0;
 }

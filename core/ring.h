@@ -144,8 +144,11 @@ static inline void producer_refresh(struct producer *p)
 static inline void consumer_refresh(struct consumer *c)
 {
     uint32_t tail = atomic_load_explicit(&c->ring->tail, memory_order_seq_cst); /* C, pairs B, E */
-    uint32_t size = c->ring->size[0] > c->ring->size[1] ? c->ring->size[0] : c->ring->size[1];
+    uint32_t gen = atomic_load_explicit(&c->ring->gen, memory_order_acquire);   /* J, pairs I */
+    uint32_t size = c->ring->size[c->gen & 1], next = c->ring->size[gen & 1];
 
+    /* Only slots that the producer uses: the other one may be written at this moment. */
+    size = size > next ? size : next;
     if (tail - c->head > size) {
         c->ring->bad++;
         return;

@@ -242,6 +242,19 @@ static struct pbuf *low_level_input(struct ringif *ifc, const struct span *frame
 }
 
 /**
+ * is_for_us() - Whether a frame of a link with addresses is meant for us: ours, or of a group
+ * @ifc: interface
+ * @frame: the frame, whole header
+ *
+ * Return: 1 if so
+ */
+static int is_for_us(const struct ringif *ifc, const uint8_t *frame)
+{
+    return ifc->pub->kind != IFACE_TAP || (frame[0] & 1) ||
+           __builtin_memcmp(frame, ifc->netif.hwaddr, ETH_HWADDR_LEN) == 0;
+}
+
+/**
  * ringif_input() - Pass frames to lwIP
  * @ifc: interface
  * @budget: how many at the most
@@ -266,6 +279,11 @@ uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
         }
         ifc->pub->rx_packets++;
         ifc->pub->rx_bytes += frame.length;
+        if (!is_for_us(ifc, frame.data)) {
+            LINK_STATS_INC(link.drop);
+            frame_release(&ifc->rx);
+            continue;
+        }
         p = low_level_input(ifc, &frame);
         if (p && ifc->netif.input(p, &ifc->netif) != ERR_OK) {
             pbuf_free(p);

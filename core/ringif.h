@@ -13,6 +13,7 @@
 #define RINGIF_RESERVE 8192u
 
 struct ringif {
+    struct ringif *next; /* list of all (core/iface.c) */
     struct iface *pub;
     struct netif netif;
     struct producer tx;

@@ -13,23 +13,26 @@
 #include "route.h"
 
 /**
- * matching_bits() - Length of the common prefix of two addresses
+ * same_prefix() - Whether two addresses agree in their first bits
  * @a: address
  * @b: address
- * @bits: length of either
+ * @bits: how many
  *
- * Return: bits
+ * Return: 1 if so
  */
-static uint32_t matching_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
+static int same_prefix(const uint8_t *a, const uint8_t *b, uint32_t bits)
 {
-    uint32_t i;
-
-    for (i = 0; i < bits; i++) {
-        if ((a[i / 8] ^ b[i / 8]) & (0x80u >> (i & 7))) {
-            return i;
+    for (; bits >= 8; bits -= 8, a++, b++) {
+        if (*a != *b) {
+            return 0;
         }
     }
-    return bits;
+    return bits == 0 || ((*a ^ *b) >> (8 - bits)) == 0;
+}
+
+static uint32_t bits_of(uint32_t family)
+{
+    return family == FAMILY_IPV4 ? 32 : 128;
 }
 
 /**
@@ -42,13 +45,13 @@ static uint32_t matching_bits(const uint8_t *a, const uint8_t *b, uint32_t bits)
  */
 static uint32_t best_prefix(const struct ringif *ifc, uint32_t family, const uint8_t *address)
 {
-    uint32_t bits = family == FAMILY_IPV4 ? 32 : 128, best = 0, i;
+    uint32_t best = 0, i;
 
     for (i = 0; i < ifc->addr_count; i++) {
         const struct abi_addr *own = &ifc->addrs[i];
 
         if (own->family == family && own->prefix + 1u > best &&
-            matching_bits(own->bytes, address, bits) >= own->prefix) {
+            same_prefix(own->bytes, address, own->prefix)) {
             best = own->prefix + 1u;
         }
     }
@@ -65,16 +68,16 @@ static uint32_t best_prefix(const struct ringif *ifc, uint32_t family, const uin
  */
 static int has_address(const struct ringif *ifc, uint32_t family, const uint8_t *address)
 {
-    uint32_t bits = family == FAMILY_IPV4 ? 32 : 128, i;
+    uint32_t i;
 
     for (i = 0; i < ifc->addr_count; i++) {
         if (ifc->addrs[i].family == family &&
-            matching_bits(ifc->addrs[i].bytes, address, bits) == bits) {
+            same_prefix(ifc->addrs[i].bytes, address, bits_of(family))) {
             return 1;
         }
     }
     return ifc->pub->link_local.family == family &&
-           matching_bits(ifc->pub->link_local.bytes, address, bits) == bits;
+           same_prefix(ifc->pub->link_local.bytes, address, bits_of(family));
 }
 
 /**
