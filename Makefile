@@ -120,7 +120,7 @@ build/$(1)/%.o: %.c build/$(1)/flags | build/$(1)/tools $(LWIPDIR)/Filelists.mk
 build/$(1)/tools:
 	$$(call require,$(if $(filter wasm%,$(1)),wasm,native))
 	@mkdir -p $$(@D); touch $$@
-DEPS += $$(wildcard build/$(1)/core/*.d build/$(1)/tests/c/*.d build/$(1)/tests/c/*/*.d \
+DEPS += $$(wildcard build/$(1)/core/*.d build/$(1)/tests/*/*.d build/$(1)/tests/c/*/*.d \
 	build/$(1)/lwip/*/*/*.d build/$(1)/lwip/*/*/*/*.d)
 endef
 
@@ -200,8 +200,28 @@ LWIP_UNIT_OBJ := $(call objects,unit,$(wildcard tests/c/lwip_unit/*.c) core/chks
 build/unit/lwip_unit: $(LWIP_UNIT_OBJ)
 	$(call run,LD unit,lwip_unit)$(CC) $(ASAN_FLAGS) $^ $(CHECK_LIBS) -o $@
 
+# Modules for tests of C against JavaScript: build/test/NAME.wasm from tests/interop/NAME.c.
+TEST_WASM := $(patsubst tests/interop/%.c,build/test/%.wasm,$(wildcard tests/interop/*.c))
+build/test/%.wasm: build/$(WASM)/tests/interop/%.o build/$(WASM)/core/ring.o build/$(WASM)/core/libc.o
+	@mkdir -p $(@D)
+	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $^ -o $@
+	$(Q)node tools/wasm_imports.mjs $@
+build/$(WASM)/tests/interop/%.o: | build/hidden.h
+.PRECIOUS: build/$(WASM)/tests/interop/%.o
+
 NATIVE_TESTS := $(CORE_TESTS:%=build/asan/%) $(TSAN_TESTS:%=build/tsan/%) \
 	$(RIG_TESTS:%=build/rig/%) build/unit/lwip_unit
+
+# The verbs of core/ring.c alone, for tests/interop.
+SHIM_OBJ := $(call objects,$(WASM),tests/interop/ring_shim.c core/ring.c core/libc.c)
+$(SHIM_OBJ): | build/hidden.h
+build/test/ring_shim.wasm: $(SHIM_OBJ) tools/wasm_imports.mjs
+	@mkdir -p $(@D)
+	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(SHIM_OBJ) -o $@
+	$(Q)node tools/wasm_imports.mjs $@
+
+# What the TypeScript tests load.
+TEST_JS := all build/host/abi_gen build/test/ring_shim.wasm
 
 # --- Goals that run something --------------------------------------------------------------------
 
@@ -218,7 +238,7 @@ test:
 	$(Q)$(MAKE) --no-print-directory test-run
 
 # The sizes are shown first, and fail it only after every test has run.
-test-run: all $(NATIVE_TESTS) build/host/abi_gen
+test-run: $(TEST_JS) $(NATIVE_TESTS)
 	$(Q)node tools/size.mjs; size=$$?; tools/test.sh $(NATIVE_TESTS) && exit $$size
 
 test-native: $(NATIVE_TESTS)
@@ -228,7 +248,7 @@ test-native: $(NATIVE_TESTS)
 test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
-test-js: all build/host/abi_gen
+test-js: $(TEST_JS)
 	$(Q)node_modules/.bin/vitest run
 
 demo:
@@ -252,7 +272,7 @@ size: all
 
 # --- Lint ----------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/c/*.[ch] tests/c/*/*.[ch])
+C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch])
 SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/c/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
@@ -273,7 +293,7 @@ check-sh:
 	$(call run,SHELL,$(SH_FILES))shellcheck $(SH_FILES)
 
 # One stamp a file: only what changed is analysed again, and several at once.
-check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c tests/c/test_*.c))
+check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c tests/c/test_*.c tests/interop/*.c))
 build/lint/tests/c/%.ok: tests/c/%.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
 	$(lint)
 build/lint/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk

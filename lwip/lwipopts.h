@@ -96,7 +96,10 @@
 #define TCP_WND_UPDATE_THRESHOLD 1
 /* The transmit ring bounds what is queued, so lwIP's own bounds are out of the way. */
 #define TCP_SND_BUF (32 * 1024 * 1024)
-#define TCP_SND_QUEUELEN 0xfff0
+/* ... but for the number of pbufs, two a segment: a peer with a tiny MSS must not cost megabytes. */
+#define TCP_SND_QUEUELEN 16384
+/* Nor one that sends single bytes with gaps between. */
+#define TCP_OOSEQ_MAX_PBUFS 4096
 /* Payload is never copied into lwIP. */
 #define TCP_OVERSIZE 0
 #define LWIP_TCP_SACK_OUT 1

@@ -128,16 +128,16 @@ START_TEST(ip_packet_shorter_than_header)
 {
     u8_t frame[SIZEOF_ETH_HDR + IP6_HLEN] = { 0 }, *packet = frame + SIZEOF_ETH_HDR;
     int v6 = _i & 1;
+    u16_t hlen = v6 ? IP6_HLEN : IP_HLEN;
 
     packet[0] = v6 ? 0x60 : 0x45;
     packet[3] = 1;
-    for (u16_t len = 1; len < (v6 ? IP6_HLEN : IP_HLEN); len++) {
+    for (u16_t len = 1; len < hlen; len++) {
         rig_feed(&rig_tun, packet, len);
         rig_feed_frame(packet, len, v6 ? ETHTYPE_IPV6 : ETHTYPE_IP);
         packet[0] = v6 ? 0x60 : 0x45;
     }
-    ck_assert_uint_eq(v6 ? lwip_stats.ip6.lenerr : lwip_stats.ip.lenerr,
-                      2 * ((v6 ? IP6_HLEN : IP_HLEN) - 1));
+    ck_assert_uint_eq(v6 ? lwip_stats.ip6.lenerr : lwip_stats.ip.lenerr, 2 * (hlen - 1));
     ck_assert_uint_eq(rig_out_count, 0);
 }
 END_TEST

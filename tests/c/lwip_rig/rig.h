@@ -414,7 +414,8 @@ static void rig_feed_frame(u8_t *packet, u16_t len, u16_t type)
  * @len: its length
  * @multicast: destination is all nodes, not us
  */
-static void rig_feed_icmp6(struct netif *netif, const u8_t *message, u16_t len, int multicast)
+static inline void rig_feed_icmp6(struct netif *netif, const u8_t *message, u16_t len,
+                                  int multicast)
 {
     static u8_t frame[RIG_PACKET_MAX];
     u8_t *packet = frame + SIZEOF_ETH_HDR;
