@@ -22,6 +22,8 @@ static void arena(void)
     VALUE(ARENA_CTL);
     VALUE(ARENA_MIN);
     SIZE("ARENA_CTL_SIZE", arena_ctl);
+    PLACE("ARENA_MAGIC", arena_ctl, magic);
+    PLACE("ARENA_VERSION", arena_ctl, version);
     PLACE("ARENA_FREE_BYTES", arena_ctl, free_bytes);
     PLACE("ARENA_TOTAL_BYTES", arena_ctl, total_bytes);
     PLACE("BELL_SEQ", bell, seq);

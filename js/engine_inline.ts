@@ -39,8 +39,8 @@ export class InlineEngine {
   constructor(arena: Arena, exports: Exports, ctl: number) {
     this.#arena = arena;
     this.#exports = exports;
-    this.#bell = (ctl + STACK_BELL + BELL_SEQ) >> 2;
-    this.#nextTimer = (ctl + STACK_NEXT_TIMER) >> 2;
+    this.#bell = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
+    this.#nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
     engines.add(this);
   }
 

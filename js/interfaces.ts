@@ -200,7 +200,7 @@ export class FrameInterface extends Interface implements WireEnd {
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
     this.#source = new FrameSource(arena, this.tx(), control.wake, () => this.setListening(false));
     this.#sink = new FrameSink(arena, this.rx(), max, control.wake, () => {
-      Atomics.add(arena.i32, (made.place + IFACE_RX_OVERSIZE) >> 2, 1);
+      Atomics.add(arena.i32, (made.place + IFACE_RX_OVERSIZE) >>> 2, 1);
     });
     this.readable = new InterfaceReadable(this.#source.source, this);
     this.writable = new InterfaceWritable(this.#sink.sink, this);
@@ -235,7 +235,7 @@ export class FrameInterface extends Interface implements WireEnd {
     if (this.gone) return;
     if (!on) this.#source.idle();
     const word = on && this.#source.isOpen ? 1 : 0;
-    Atomics.store(this.control.arena.i32, (this.place + IFACE_LISTENING) >> 2, word);
+    Atomics.store(this.control.arena.i32, (this.place + IFACE_LISTENING) >>> 2, word);
     this.control.wake();
   }
 

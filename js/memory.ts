@@ -23,8 +23,10 @@ import {
   ARENA_CTL,
   ARENA_CTL_SIZE,
   ARENA_FREE_BYTES,
+  ARENA_MAGIC,
   ARENA_MIN,
   ARENA_TOTAL_BYTES,
+  ARENA_VERSION,
 } from './abi.ts';
 import { NetError } from './errors.ts';
 
@@ -122,8 +124,11 @@ export class Arena {
     if (ARENA_CTL + ARENA_CTL_SIZE > KEEPER || this.#keeper.rs_arena_init(first, pages * PAGE)) {
       throw new NetError('EPROTO', 'Cannot lay out the arena');
     }
-    const magic = this.view.getUint32(ARENA_CTL, true);
-    if (magic !== ABI_MAGIC || this.view.getUint32(ARENA_CTL + 4, true) !== ABI_VERSION) {
+    const magic = this.view.getUint32(ARENA_CTL + ARENA_MAGIC, true);
+    if (
+      magic !== ABI_MAGIC ||
+      this.view.getUint32(ARENA_CTL + ARENA_VERSION, true) !== ABI_VERSION
+    ) {
       throw new NetError('EPROTO', 'Cannot use the module', { reason: 'other version of the ABI' });
     }
   }

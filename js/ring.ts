@@ -34,6 +34,12 @@ function passed(mark: number, from: number, to: number): boolean {
   return (to - mark - 1) >>> 0 < (to - from) >>> 0;
 }
 
+function checkLength(length: number, most: number, verb: string): void {
+  if (!(length >= 0 && length <= most)) {
+    throw new RangeError(`Cannot ${verb} ${length} bytes of ${most}`);
+  }
+}
+
 function recordSize(length: number): number {
   return FRAME_HEADER + ((length + FRAME_ALIGN - 1) & -FRAME_ALIGN);
 }
@@ -54,7 +60,7 @@ class Producer {
   constructor(arena: Arena, ring: number) {
     this.arena = arena;
     this.i32 = arena.i32;
-    this.word = ring >> 2;
+    this.word = ring >>> 2;
     this.tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // our own B
     this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
     this.#told = this.tail;
@@ -112,7 +118,7 @@ class Consumer {
   constructor(arena: Arena, ring: number) {
     this.arena = arena;
     this.i32 = arena.i32;
-    this.word = ring >> 2;
+    this.word = ring >>> 2;
     this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // our own D
     this.tail = this.head;
     this.#told = this.head;
@@ -186,7 +192,7 @@ export class ByteProducer extends Producer {
     } else if (this.#size !== 0) {
       return;
     }
-    this.#buf = this.i32[this.word + (RING_BUF >> 2) + (offered & 1)] ?? 0;
+    this.#buf = (this.i32[this.word + (RING_BUF >> 2) + (offered & 1)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2) + (offered & 1)] ?? 0;
   }
 
@@ -212,8 +218,7 @@ export class ByteProducer extends Producer {
 
   /** Hands the first bytes of what was reserved to the consumer. */
   submit(length: number): void {
-    if (length > this.#reserved)
-      throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
+    checkLength(length, this.#reserved, 'submit');
     this.#reserved = 0;
     this.publish(length);
   }
@@ -255,16 +260,15 @@ export class ByteConsumer extends Consumer {
     const end = this.#follow();
     const size = this.i32[this.word + (RING_SIZE >> 2) + (this.#gen & 1)] ?? 0;
     const start = this.head & (size - 1);
-    this.offset = (this.i32[this.word + (RING_BUF >> 2) + (this.#gen & 1)] ?? 0) + start;
+    this.offset = ((this.i32[this.word + (RING_BUF >> 2) + (this.#gen & 1)] ?? 0) >>> 0) + start;
     const held = (this.tail - this.head) >>> 0;
-    return Math.min(held, (end - this.head) >>> 0, size - start);
+    // A slot without storage has no bytes, wherever head is.
+    return Math.max(0, Math.min(held, (end - this.head) >>> 0, size, size - start));
   }
 
   /** Gives the oldest bytes back to the producer. */
   release(length: number): void {
-    if (length > (this.tail - this.head) >>> 0) {
-      throw new RangeError(`Cannot release ${length} bytes: they are not there`);
-    }
+    checkLength(length, (this.tail - this.head) >>> 0, 'release');
     this.publish(length);
     this.#follow();
   }
@@ -274,12 +278,14 @@ export class ByteConsumer extends Consumer {
 export class FrameProducer extends Producer {
   readonly #buf: number;
   readonly #size: number;
-  #reserved = 0;
+  /** -1: no record is reserved. */
+  #reserved = -1;
   #skip = 0;
+  #span = 0;
 
   constructor(arena: Arena, ring: number) {
     super(arena, ring);
-    this.#buf = this.i32[this.word + (RING_BUF >> 2)] ?? 0;
+    this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
   }
 
@@ -301,11 +307,10 @@ export class FrameProducer extends Producer {
 
   /** Hands the reserved frame to the consumer. */
   submit(length: number): void {
-    if (length > this.#reserved)
-      throw new RangeError(`Cannot submit ${length} bytes: not reserved`);
-    this.#reserved = 0;
-    if (this.#skip) this.i32[(this.#buf + (this.tail & (this.#size - 1))) >> 2] = FRAME_SKIP | 0;
-    const record = (this.offset - FRAME_HEADER) >> 2;
+    checkLength(length, this.#reserved, 'submit');
+    this.#reserved = -1;
+    if (this.#skip) this.i32[(this.#buf + (this.tail & (this.#size - 1))) >>> 2] = FRAME_SKIP | 0;
+    const record = (this.offset - FRAME_HEADER) >>> 2;
     this.i32[record] = length;
     this.i32[record + 1] = 0;
     this.publish(this.#skip + recordSize(length));
@@ -313,7 +318,7 @@ export class FrameProducer extends Producer {
 
   /** Gives up the reserved frame. */
   cancel(): void {
-    this.#reserved = 0;
+    this.#reserved = -1;
   }
 
   /** Contiguous room for whole records, for span copies; returns its length, `offset` its start. */
@@ -321,11 +326,14 @@ export class FrameProducer extends Producer {
     this.refresh();
     const start = this.tail & (this.#size - 1);
     this.offset = this.#buf + start;
-    return Math.min(this.#size - ((this.tail - this.head) >>> 0), this.#size - start);
+    this.#span = Math.min(this.#size - ((this.tail - this.head) >>> 0), this.#size - start);
+    return this.#span;
   }
 
   /** Hands records copied to `offset` to the consumer. */
   submitSpan(length: number): void {
+    checkLength(length, this.#span, 'submit');
+    this.#span = 0;
     this.publish(length);
   }
 
@@ -335,7 +343,8 @@ export class FrameProducer extends Producer {
     const rest = this.#size - start;
     this.refresh();
     if (start === 0 || ((this.tail - this.head) >>> 0) + rest > this.#size) return false;
-    this.i32[(this.#buf + start) >> 2] = FRAME_SKIP | 0;
+    this.i32[(this.#buf + start) >>> 2] = FRAME_SKIP | 0;
+    this.#span = 0;
     this.publish(rest);
     return true;
   }
@@ -351,7 +360,7 @@ export class FrameConsumer extends Consumer {
   /** max: the largest frame there can be. */
   constructor(arena: Arena, ring: number, max: number) {
     super(arena, ring);
-    this.#buf = this.i32[this.word + (RING_BUF >> 2)] ?? 0;
+    this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
     this.#max = max;
   }
@@ -361,19 +370,31 @@ export class FrameConsumer extends Consumer {
     const held = (this.tail - at) >>> 0;
     const start = at & (this.#size - 1);
     if (held < FRAME_HEADER || start & (FRAME_ALIGN - 1)) return -1;
-    const length = (this.i32[(this.#buf + start) >> 2] ?? 0) >>> 0;
+    const length = (this.i32[(this.#buf + start) >>> 2] ?? 0) >>> 0;
     if (length === FRAME_SKIP) return this.#size - start <= held ? FRAME_SKIP : -1;
     if (length > this.#size / 2) return -1;
     const size = recordSize(length);
     return size <= held && size <= this.#size - start ? length : -1;
   }
 
+  /** Goes to where the producer says it is, if that cannot be true: an earlier tail was not. */
+  #meet(): void {
+    const tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // C, pairs B
+    if ((tail - this.head) >>> 0 <= this.#size) return;
+    this.tail = tail;
+    this.publish(tail - this.head);
+  }
+
   /** Finds the oldest frame at `offset`; returns its length, -1: nothing there now. */
   peek(): number {
+    this.#peeked = 0;
     for (;;) {
       if (this.head === this.tail) {
         this.refresh();
-        if (this.head === this.tail) return -1;
+        if (this.head === this.tail) {
+          this.#meet();
+          return -1;
+        }
       }
       const start = this.head & (this.#size - 1);
       const length = this.#record(this.head);
@@ -419,6 +440,8 @@ export class FrameConsumer extends Consumer {
 
   /** Gives the records of peekSpan() back. */
   releaseSpan(length: number): void {
+    checkLength(length, (this.tail - this.head) >>> 0, 'release');
+    this.#peeked = 0;
     this.publish(length);
   }
 }

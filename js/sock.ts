@@ -129,10 +129,10 @@ export class Control {
     if (this.#waiting.length === 0 && this.#commands.reserve(CMD_SIZE) === 1) {
       const { i32 } = this.arena;
       const at = this.#commands.offset;
-      i32[(at + CMD_OP) >> 2] = op;
-      i32[(at + CMD_ID) >> 2] = 0;
-      i32[(at + CMD_HANDLE) >> 2] = handle;
-      i32[(at + CMD_VALUE) >> 2] = value;
+      i32[(at + CMD_OP) >>> 2] = op;
+      i32[(at + CMD_ID) >>> 2] = 0;
+      i32[(at + CMD_HANDLE) >>> 2] = handle;
+      i32[(at + CMD_VALUE) >>> 2] = value;
       this.#commands.submit(CMD_SIZE);
     } else {
       this.#waiting.push(this.#command(op, handle, value, CMD_SIZE));
@@ -215,11 +215,11 @@ export class Control {
     const { i32 } = this.arena;
     let events = 0;
     while (!this.#closed && this.#events.peek() >= 0) {
-      const at = this.#events.offset >> 2;
+      const at = this.#events.offset >>> 2;
       const kind = i32[at + (EVENT_KIND >> 2)] ?? 0;
       const id = i32[at + (EVENT_ID >> 2)] ?? 0;
       const handle = i32[at + (EVENT_HANDLE >> 2)] ?? 0;
-      const place = i32[at + (EVENT_PLACE >> 2)] ?? 0;
+      const place = (i32[at + (EVENT_PLACE >> 2)] ?? 0) >>> 0;
       const bits = i32[at + (EVENT_BITS >> 2)] ?? 0;
       const error = i32[at + (EVENT_ERROR >> 2)] ?? 0;
       this.#events.release();
