@@ -384,6 +384,7 @@ int frame_peek(struct consumer *c, uint32_t max, struct span *out)
 {
     uint32_t size = c->ring->size[0], start, length, held;
 
+    c->peeked = 0;
     for (;;) {
         if (c->head == c->tail) {
             consumer_refresh(c);

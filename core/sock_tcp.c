@@ -326,6 +326,7 @@ void tcp_sock_abort(struct socket *s, int error)
  */
 void tcp_sock_release(struct socket *s)
 {
+    tcp_sock_accepted(s); /* or not: it waits no longer */
     tcp_sock_close(s);
     tcp_sock_discard(s);
     s->released = 1;

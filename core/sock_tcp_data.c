@@ -69,6 +69,8 @@ void tcp_data_open(struct socket *s)
 
     s->pcb->rcv_wnd = window;
     s->pcb->rcv_ann_wnd = window;
+    /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
+    s->pcb->rcv_ann_right_edge = s->pcb->rcv_nxt + LWIP_MIN(window, 0xffff);
     arm_window(s);
     consumer_arm(&s->tx);
 }

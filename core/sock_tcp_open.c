@@ -302,7 +302,10 @@ static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_
         /* To ourselves from ourselves, as every host does. */
         *local = *remote;
     }
-    netif = ip_route(local, remote);
+    /* lwIP does not ask the hook while there is one interface only. */
+    netif = IP_IS_V6(remote) && !ip6_addr_has_zone(ip_2_ip6(remote))
+                ? port_ip6_route(ip_2_ip6(local), ip_2_ip6(remote))
+                : ip_route(local, remote);
     if (!netif) {
         return ABI_EHOSTUNREACH;
     }
