@@ -26,7 +26,7 @@
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
 
-/* tcp_write() and tcp_recved() take a u16. */
+/* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
 
 static struct stack_stats *stats;
@@ -76,19 +76,23 @@ void tcp_data_open(struct socket *s)
 }
 
 /**
- * give_back() - Open the window by bytes that left rx
+ * give_back() - Open the window by bytes that left rx, and say so
  * @s: connection with a pcb
- * @length: bytes
+ * @length: bytes, worth a segment
+ *
+ * Does what tcp_recved() does, but for the bounds: that takes a u16, and it announces nothing until
+ * a whole segment (or half of TCP_WND) has become free, which a small buffer never sees.
  */
 static void give_back(struct socket *s, uint32_t length)
 {
-    s->recved += length;
-    while (length) {
-        uint32_t step = LWIP_MIN(length, LWIP_MOST);
+    struct tcp_pcb *pcb = s->pcb;
 
-        tcp_recved(s->pcb, (u16_t)step);
-        length -= step;
-    }
+    s->recved += length;
+    pcb->rcv_wnd += length;
+    pcb->rcv_ann_wnd = pcb->rcv_wnd;
+    pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
+    tcp_ack_now(pcb);
+    tcp_output(pcb);
 }
 
 /**
@@ -201,7 +205,7 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
     uint32_t mark, before;
 
     if (s->discard) {
-        tcp_recved(s->pcb, p->tot_len);
+        give_back(s, p->tot_len);
         pbuf_free(p);
         return ERR_OK;
     }
