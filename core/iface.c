@@ -292,11 +292,31 @@ int iface_remove(uint32_t handle)
 }
 
 /**
+ * is_ring() - Whether a frame ring can stand at an offset
+ * @place: offset, as JS gave it
+ *
+ * Return: 1 if so
+ */
+static int is_ring(uint32_t place)
+{
+    const struct arena_ctl *arena = at(ARENA_CTL);
+    const struct ring *ring = at(place);
+    uint32_t size;
+
+    if (place % 8 || place > arena->size - sizeof(*ring)) {
+        return 0;
+    }
+    size = ring->size[0];
+    return size && !(size & (size - 1)) && !(ring->buf[0] % FRAME_ALIGN) && size <= arena->size &&
+           ring->buf[0] <= arena->size - size;
+}
+
+/**
  * iface_wire() - Take frames from another interface's tx ring, or from our own rx again
  * @handle: interface
  * @ring: offset of that ring, whose consumer has stopped; 0: our own
  *
- * Return: 0, ABI_ENODEV, ABI_EINVAL: loopback
+ * Return: 0, ABI_ENODEV, ABI_EINVAL: loopback, or no ring
  */
 int iface_wire(uint32_t handle, uint32_t ring)
 {
@@ -305,8 +325,8 @@ int iface_wire(uint32_t handle, uint32_t ring)
     if (!ifc) {
         return ABI_ENODEV;
     }
-    if (ifc->pub->kind == IFACE_LOOPBACK) {
-        return ring ? ABI_EINVAL : 0;
+    if (ring && (ifc->pub->kind == IFACE_LOOPBACK || !is_ring(ring))) {
+        return ABI_EINVAL;
     }
     if (ifc->wired) {
         /* What was sent before it is pulled still arrives. */

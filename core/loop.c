@@ -67,14 +67,18 @@ int loop_setup(struct stack_ctl *stack)
 }
 
 /**
- * loop_close() - Give back what loop_setup() and JS's leftovers took
+ * close_sockets() - End and free all sockets of a kind
+ * @kind: SOCK_*
  */
-void loop_close(void)
+static void close_sockets(uint32_t kind)
 {
-    struct ringif *ifc;
-    struct socket *s = NULL;
+    struct socket *s, *next;
 
-    while ((s = sock_next(s))) {
+    for (s = sock_next(NULL); s; s = next) {
+        next = sock_next(s);
+        if (s->pub.kind != kind) {
+            continue;
+        }
         s->released = 1;
         if (s->pcb) {
             tcp_sock_abort(s, ABI_ECONNABORTED);
@@ -82,9 +86,24 @@ void loop_close(void)
             sock_free(s);
         }
     }
+}
+
+/**
+ * loop_close() - Give back what loop_setup() and JS's leftovers took
+ */
+void loop_close(void)
+{
+    struct ringif *ifc;
+
+    /* A listener that closes frees connections; they go first. */
+    close_sockets(SOCK_STREAM);
+    close_sockets(SOCK_LISTENER);
+    tcp_sock_abort_orphans();
     while ((ifc = iface_next(NULL))) {
         tcp_sock_interface_remove(ifc->pub->handle);
     }
+    timers_close();
+    sock_close();
     arena_free(ctl->commands.buf[0]);
     arena_free(ctl->events.buf[0]);
     heap_trim();
@@ -153,6 +172,10 @@ static void socket_command(const struct cmd *cmd)
 {
     struct socket *s = sock_get(cmd->handle);
 
+    if (cmd->op < CMD_ACCEPTED || cmd->op > CMD_KEEPALIVE) {
+        ctl->commands.bad++;
+        return;
+    }
     if (!s) {
         return;
     }
@@ -181,11 +204,8 @@ static void socket_command(const struct cmd *cmd)
     case CMD_NODELAY:
         tcp_sock_nodelay(s, cmd->value);
         break;
-    case CMD_KEEPALIVE:
-        tcp_sock_keepalive(s, cmd->value);
-        break;
     default:
-        ctl->commands.bad++;
+        tcp_sock_keepalive(s, cmd->value);
     }
 }
 
@@ -297,7 +317,7 @@ int loop_turn(double now)
     tcp_sock_run();
     iface_flush();
     publish();
-    if (!sock_events_flush(&events)) {
+    if (!sock_events_flush(&events) || !has_room()) {
         more |= !producer_arm(&events, events.head);
     }
     producer_notify(&events);

@@ -211,6 +211,28 @@ void sock_free(struct socket *s)
 }
 
 /**
+ * sock_close() - Free the table; every socket is freed already, but some may stand in lists
+ */
+void sock_close(void)
+{
+    struct socket *s, *next;
+
+    sock_begin();
+    sock_take_work();
+    for (s = events_first; s; s = next) {
+        next = s->next_event;
+        s->event_listed = 0;
+        sock_free(s);
+    }
+    events_first = events_last = NULL;
+    while (slots) {
+        slots -= CHUNK;
+        heap_free(chunks[slots / CHUNK]);
+    }
+    first_free = 0;
+}
+
+/**
  * sock_event() - Tell JS something about a socket
  * @s: socket
  * @bits: SOCK_* to tell

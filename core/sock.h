@@ -41,6 +41,7 @@ struct socket {
 };
 
 void sock_setup(struct stack_ctl *ctl, uint32_t max_sockets);
+void sock_close(void);
 struct socket *sock_new(uint32_t kind);
 struct socket *sock_get(uint32_t handle);
 void sock_free(struct socket *s);

@@ -29,6 +29,8 @@
 /* As Node: a probe a second, ten of them. */
 #define KEEPALIVE_INTERVAL 1000u
 #define KEEPALIVE_PROBES 10u
+/* lwIP adds the time of all probes to it in 32 bits. */
+#define KEEPALIVE_MOST 0x7fffffffu
 
 /* Why connections are being aborted, for errf; 0: lwIP gave up by itself. */
 static int abort_reason;
@@ -122,6 +124,20 @@ static int unreachable(const struct socket *s)
 }
 
 /**
+ * nothing_lost() - Whether a reset comes when both sides have ended and all bytes have arrived: the
+ * peer did not wait for our FIN
+ * @s: connection
+ *
+ * Return: 1 if so
+ */
+static int nothing_lost(const struct socket *s)
+{
+    uint32_t flags = atomic_load_explicit(&s->pub.flags, memory_order_relaxed); /* our own */
+
+    return (flags & SOCK_EOF) && s->fin_queued && s->tx.head == s->queued;
+}
+
+/**
  * on_error() - lwIP has freed the pcb (tcp_err_fn)
  * @arg: connection
  * @err: why
@@ -135,9 +151,14 @@ static void on_error(void *arg, err_t err)
         return;
     }
     connecting = !(atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_OPEN); /* own */
-    if (err == ERR_CLSD) {
+    if (err == ERR_CLSD || (err == ERR_RST && nothing_lost(s))) {
         s->pcb = NULL;
         sock_event(s, SOCK_SENT);
+        finish(s, 0);
+        return;
+    }
+    if (s->discard && (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_SENT)) {
+        /* All we sent has arrived and we want nothing more: however it ended, it was closed. */
         finish(s, 0);
         return;
     }
@@ -267,8 +288,10 @@ static void close_listener(struct socket *s, int error)
  */
 void tcp_sock_shutdown(struct socket *s)
 {
-    s->shutdown = 1;
-    sock_work(s);
+    if (s->pub.kind == SOCK_STREAM) {
+        s->shutdown = 1;
+        sock_work(s);
+    }
 }
 
 /**
@@ -363,9 +386,12 @@ void tcp_sock_kick(struct socket *s)
 void tcp_sock_nodelay(struct socket *s, uint32_t on)
 {
     s->nodelay = on;
-    if (s->pcb && on) {
+    if (!s->pcb || s->pub.kind != SOCK_STREAM) {
+        return;
+    }
+    if (on) {
         tcp_nagle_disable(s->pcb);
-    } else if (s->pcb) {
+    } else {
         tcp_nagle_enable(s->pcb);
     }
 }
@@ -377,8 +403,9 @@ void tcp_sock_nodelay(struct socket *s, uint32_t on)
  */
 void tcp_sock_keepalive(struct socket *s, uint32_t idle)
 {
+    idle = LWIP_MIN(idle, KEEPALIVE_MOST);
     s->keepalive = idle;
-    if (!s->pcb) {
+    if (!s->pcb || s->pub.kind != SOCK_STREAM) {
         return;
     }
     if (idle) {
@@ -420,6 +447,19 @@ int tcp_sock_interface_remove(uint32_t handle)
     err = iface_remove(handle);
     abort_reason = 0;
     return err;
+}
+
+/**
+ * tcp_sock_abort_orphans() - Reset what lwIP still finishes by itself, TIME_WAIT included
+ */
+void tcp_sock_abort_orphans(void)
+{
+    while (tcp_active_pcbs) {
+        tcp_abort(tcp_active_pcbs);
+    }
+    while (tcp_tw_pcbs) {
+        tcp_abort(tcp_tw_pcbs);
+    }
 }
 
 /**

@@ -87,6 +87,10 @@ static void give_back(struct socket *s, uint32_t length)
 {
     struct tcp_pcb *pcb = s->pcb;
 
+    if (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_EOF) { /* our own */
+        /* Nothing comes any more, and a peer that has forgotten the connection would reset it. */
+        return;
+    }
     s->recved += length;
     pcb->rcv_wnd += length;
     pcb->rcv_ann_wnd = pcb->rcv_wnd;
@@ -148,7 +152,9 @@ static int ensure(struct socket *s, uint32_t more)
     if (size == 0) {
         return sock_storage(ring, power_of_two(need)) == 0;
     }
-    return sock_settle(ring) && sock_storage(ring, power_of_two(LWIP_MAX(need, s->rx_max))) == 0;
+    return sock_settle(ring) &&
+           (sock_storage(ring, power_of_two(LWIP_MAX(need, s->rx_max))) == 0 ||
+            sock_storage(ring, power_of_two(need)) == 0);
 }
 
 /**
@@ -249,7 +255,7 @@ static void grow_tx(struct socket *s)
     struct ring *ring = &s->pub.tx;
     uint32_t want = *(volatile uint32_t *)&ring->want, size, held;
 
-    if (want == 0 || !sock_settle(ring)) {
+    if (!sock_settle(ring) || want == 0) {
         return;
     }
     size = ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* own G */

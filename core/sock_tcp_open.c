@@ -34,8 +34,8 @@
  */
 static int prepare(struct socket *s, uint32_t rx_max, uint32_t tx_max)
 {
-    s->rx_max = rx_max;
-    s->tx_max = tx_max;
+    s->rx_max = LWIP_MAX(RING_FIRST, LWIP_MIN(rx_max, TCP_WND));
+    s->tx_max = LWIP_MAX(RING_FIRST, LWIP_MIN(tx_max, TCP_SND_BUF));
     ring_init(&s->pub.tx, 0, 0, 0);
     ring_init(&s->pub.rx, 0, 0, 0);
     if (sock_storage(&s->pub.tx, RING_FIRST) != 0) {

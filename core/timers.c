@@ -254,3 +254,16 @@ uint32_t timers_next(double now)
     }
     return next;
 }
+
+/**
+ * timers_close() - Let what waits for a reassembly time out now
+ */
+void timers_close(void)
+{
+    uint32_t i;
+
+    for (i = 0; i <= LWIP_MAX(IP_REASS_MAXAGE, IPV6_REASS_MAXAGE); i++) {
+        ip_reass_tmr();
+        ip6_reass_tmr();
+    }
+}

@@ -9,5 +9,6 @@ void timers_start(double now);
 void timers_begin(double now);
 void timers_run(double now, int frames_pending);
 uint32_t timers_next(double now);
+void timers_close(void);
 
 #endif /* RINGSTACK_TIMERS_H */

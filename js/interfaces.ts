@@ -42,6 +42,7 @@ import {
   IFACE_TX_BYTES,
   IFACE_TX_LOST,
   IFACE_TX_PACKETS,
+  RING_BAD,
 } from './abi.ts';
 import type { Cidr, IpAddress } from './address.ts';
 import {
@@ -154,8 +155,8 @@ export class Interface implements NetworkInterface {
       txPackets: count(IFACE_TX_PACKETS),
       txBytes: bytes(IFACE_TX_BYTES),
       dropped: count(IFACE_DROPPED),
-      lost: count(IFACE_TX_LOST),
-      invalid: count(IFACE_RX_INVALID) + count(IFACE_RX_OVERSIZE),
+      lost: count(IFACE_TX_LOST) + count(IFACE_TX + RING_BAD),
+      invalid: count(IFACE_RX_INVALID) + count(IFACE_RX_OVERSIZE) + count(IFACE_RX + RING_BAD),
     };
   }
 
@@ -187,6 +188,7 @@ export class Interface implements NetworkInterface {
 /** A tun or tap interface. */
 export class FrameInterface extends Interface implements WireEnd {
   readonly mac: string | undefined;
+  readonly frameMax: number;
   readonly readable: InterfaceReadable;
   readonly writable: InterfaceWritable;
   readonly #source: FrameSource;
@@ -196,10 +198,10 @@ export class FrameInterface extends Interface implements WireEnd {
   constructor(control: Control, made: Made, plan: Plan) {
     super(control, made, plan);
     const { arena } = control;
-    const max = arena.view.getUint32(made.place + IFACE_FRAME_MAX, true);
+    this.frameMax = arena.view.getUint32(made.place + IFACE_FRAME_MAX, true);
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
     this.#source = new FrameSource(arena, this.tx(), control.wake, () => this.setListening(false));
-    this.#sink = new FrameSink(arena, this.rx(), max, control.wake, () => {
+    this.#sink = new FrameSink(arena, this.rx(), this.frameMax, control.wake, () => {
       Atomics.add(arena.i32, (made.place + IFACE_RX_OVERSIZE) >>> 2, 1);
     });
     this.readable = new InterfaceReadable(this.#source.source, this);
@@ -211,9 +213,8 @@ export class FrameInterface extends Interface implements WireEnd {
     control.addPoller(this.#poll);
   }
 
-  /** A consumer of what the stack sends. */
-  tx(): FrameConsumer {
-    const max = this.control.arena.view.getUint32(this.place + IFACE_FRAME_MAX, true);
+  /** A consumer of what the stack sends, which drops what is longer than max. */
+  tx(max: number = this.frameMax): FrameConsumer {
     return new FrameConsumer(this.control.arena, this.txRing, max);
   }
 

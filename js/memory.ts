@@ -233,14 +233,15 @@ export class Arena {
     const source =
       start === 0 && length === from.length ? from : from.subarray(start, start + length);
     this.#copied += length;
-    if (((source.byteOffset - to) & 7) === 0 || length < SMALL_COPY) {
+    const isCongruent = ((source.byteOffset - to) & 7) === 0;
+    if (isCongruent || length < SMALL_COPY || !this.#hasBounce()) {
       this.u8.set(source, to);
       return;
     }
     this.#copied += length;
     for (let done = 0; done < length; done += BOUNCE) {
       const step = Math.min(BOUNCE, length - done);
-      const bounce = this.#bounceAt((source.byteOffset + done) & 7);
+      const bounce = this.#bounce + ((source.byteOffset + done) & 7);
       this.u8.set(step === length ? source : source.subarray(done, done + step), bounce);
       this.#keeper.rs_copy(to + done, bounce, step);
     }
@@ -249,22 +250,23 @@ export class Arena {
   /** Copies bytes of the arena into the user's memory. */
   copyOut(from: number, to: Uint8Array, start: number, length: number): void {
     this.#copied += length;
-    if (((to.byteOffset + start - from) & 7) === 0 || length < SMALL_COPY) {
+    const isCongruent = ((to.byteOffset + start - from) & 7) === 0;
+    if (isCongruent || length < SMALL_COPY || !this.#hasBounce()) {
       to.set(this.u8.subarray(from, from + length), start);
       return;
     }
     this.#copied += length;
     for (let done = 0; done < length; done += BOUNCE) {
       const step = Math.min(BOUNCE, length - done);
-      const bounce = this.#bounceAt((to.byteOffset + start + done) & 7);
+      const bounce = this.#bounce + ((to.byteOffset + start + done) & 7);
       this.#keeper.rs_copy(bounce, from + done, step);
       to.set(this.u8.subarray(bounce, bounce + step), start + done);
     }
   }
 
-  /** A place in the bounce buffer with the given offset mod 8. */
-  #bounceAt(skew: number): number {
-    this.#bounce ||= this.alloc(2 * BOUNCE, 0);
-    return this.#bounce + skew;
+  /** Takes the bounce buffer when it is first needed; without memory for one, copies are slow. */
+  #hasBounce(): boolean {
+    this.#bounce ||= this.#keeper.rs_arena_alloc(2 * BOUNCE, 0) >>> 0;
+    return this.#bounce !== 0;
   }
 }

@@ -1,172 +1,30 @@
 // SPDX-License-Identifier: MIT
 // ring - the JavaScript side of the rings; twin: core/ring.h, which has the theory of operation and
-// the diagram that the letters refer to
-//
-// Atomics on an Int32Array are sequentially consistent and signed: positions are compared by
-// differences, and made unsigned (>>> 0) only where a length comes out of them.
+// the diagram that the letters refer to; what its four classes share: ring_sides.ts
 
 import {
   FRAME_ALIGN,
   FRAME_HEADER,
   FRAME_SKIP,
-  RING_BAD,
   RING_BUF,
   RING_CONS_GEN,
-  RING_DATA_MARK,
   RING_GEN,
-  RING_HEAD,
   RING_OFFERED,
-  RING_ROOM_MARK,
   RING_SIZE,
   RING_SWITCH_POS,
   RING_TAIL,
   RING_WANT,
 } from './abi.ts';
 import type { Arena } from './memory.ts';
+import { Consumer, checkLength, Producer } from './ring_sides.ts';
 
 /** reserve() of a frame that can never fit. */
 export const NEVER_FITS = -1;
 /** reserve() of a frame for which there is no room now. */
 export const FULL_NOW = 0;
 
-/** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
-function passed(mark: number, from: number, to: number): boolean {
-  return (to - mark - 1) >>> 0 < (to - from) >>> 0;
-}
-
-function checkLength(length: number, most: number, verb: string): void {
-  if (!(length >= 0 && length <= most)) {
-    throw new RangeError(`Cannot ${verb} ${length} bytes of ${most}`);
-  }
-}
-
 function recordSize(length: number): number {
   return FRAME_HEADER + ((length + FRAME_ALIGN - 1) & -FRAME_ALIGN);
-}
-
-/** What the two producers share. */
-class Producer {
-  protected readonly arena: Arena;
-  protected readonly i32: Int32Array;
-  protected readonly word: number;
-  /** Our position. */
-  protected tail: number;
-  /** The consumer's position, as last seen. */
-  protected head: number;
-  #told: number;
-  /** Where the reserved room begins. */
-  offset = 0;
-
-  constructor(arena: Arena, ring: number) {
-    this.arena = arena;
-    this.i32 = arena.i32;
-    this.word = ring >>> 2;
-    this.tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // our own B
-    this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
-    this.#told = this.tail;
-  }
-
-  protected refresh(): void {
-    const head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
-    // A head that is not between the last one and tail cannot be true.
-    if ((this.tail - head) >>> 0 <= (this.tail - this.head) >>> 0) this.head = head;
-  }
-
-  protected publish(length: number): void {
-    this.tail = (this.tail + length) | 0;
-    Atomics.store(this.i32, this.word + (RING_TAIL >> 2), this.tail); // B, pairs C
-  }
-
-  /** Whether the consumer asked to be told of what was submitted since the last call. */
-  mustNotify(): boolean {
-    const from = this.#told;
-    if (from === this.tail) return false;
-    this.#told = this.tail;
-    const mark = Atomics.load(this.i32, this.word + (RING_DATA_MARK >> 2)); // F, pairs E
-    return passed(mark, from, this.tail);
-  }
-
-  /** Asks to be told when so many more bytes are released; false: they already are. */
-  arm(room: number): boolean {
-    const seen = this.head;
-    const mark = (seen + room - 1) | 0;
-    Atomics.store(this.i32, this.word + (RING_ROOM_MARK >> 2), mark); // E, pairs F
-    this.refresh();
-    return !passed(mark, seen, this.head);
-  }
-
-  /** Bytes submitted and not released. */
-  get held(): number {
-    this.refresh();
-    return (this.tail - this.head) >>> 0;
-  }
-}
-
-/** What the two consumers share. */
-class Consumer {
-  protected readonly arena: Arena;
-  protected readonly i32: Int32Array;
-  protected readonly word: number;
-  /** Our position. */
-  protected head: number;
-  /** The producer's position, as last seen. */
-  protected tail: number;
-  #told: number;
-  /** Where the bytes that peek() found begin. */
-  offset = 0;
-
-  constructor(arena: Arena, ring: number) {
-    this.arena = arena;
-    this.i32 = arena.i32;
-    this.word = ring >>> 2;
-    this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // our own D
-    this.tail = this.head;
-    this.#told = this.head;
-    this.refresh();
-  }
-
-  protected refresh(): void {
-    const tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // C, pairs B, E
-    const size = Math.max(
-      this.i32[this.word + (RING_SIZE >> 2)] ?? 0,
-      this.i32[this.word + (RING_SIZE >> 2) + 1] ?? 0,
-    );
-    // A tail further ahead than the storage is large cannot be true.
-    if ((tail - this.head) >>> 0 > size) this.bad();
-    else this.tail = tail;
-  }
-
-  protected bad(): void {
-    Atomics.add(this.i32, this.word + (RING_BAD >> 2), 1); // no order: a counter
-  }
-
-  protected publish(length: number): void {
-    this.head = (this.head + length) | 0;
-    Atomics.store(this.i32, this.word + (RING_HEAD >> 2), this.head); // D, pairs A
-  }
-
-  /** Whether the producer asked to be told of what was released since the last call. */
-  mustNotify(): boolean {
-    const from = this.#told;
-    if (from === this.head) return false;
-    this.#told = this.head;
-    const mark = Atomics.load(this.i32, this.word + (RING_ROOM_MARK >> 2)); // F, pairs E
-    return passed(mark, from, this.head);
-  }
-
-  /** Asks to be told when more comes; false: it already has. */
-  arm(): boolean {
-    const seen = this.tail;
-    Atomics.store(this.i32, this.word + (RING_DATA_MARK >> 2), seen); // E, pairs F
-    this.refresh();
-    return this.tail === seen;
-  }
-
-  /** Bytes submitted and not released. */
-  get held(): number {
-    this.refresh();
-    return (this.tail - this.head) >>> 0;
-  }
 }
 
 /** Producer of a byte ring. */
@@ -236,20 +94,13 @@ export class ByteProducer extends Producer {
 
 /** Consumer of a byte ring. */
 export class ByteConsumer extends Consumer {
-  #gen: number;
-
-  constructor(arena: Arena, ring: number) {
-    super(arena, ring);
-    this.#gen = Atomics.load(this.i32, this.word + (RING_CONS_GEN >> 2)); // our own K
-  }
-
   /** Moves to the producer's buffer if head has reached it; returns where ours ends. */
   #follow(): number {
     const gen = Atomics.load(this.i32, this.word + (RING_GEN >> 2)); // J, pairs I
-    if (gen === this.#gen) return this.tail;
+    if (gen === this.gen) return this.tail;
     const end = this.i32[this.word + (RING_SWITCH_POS >> 2)] ?? 0;
     if (((this.head - end) | 0) < 0) return end;
-    this.#gen = gen;
+    this.gen = gen;
     Atomics.store(this.i32, this.word + (RING_CONS_GEN >> 2), gen); // K, pairs L
     return this.tail;
   }
@@ -258,9 +109,9 @@ export class ByteConsumer extends Consumer {
   peek(): number {
     if (this.head === this.tail) this.refresh();
     const end = this.#follow();
-    const size = this.i32[this.word + (RING_SIZE >> 2) + (this.#gen & 1)] ?? 0;
+    const size = this.sizeOf(this.gen);
     const start = this.head & (size - 1);
-    this.offset = ((this.i32[this.word + (RING_BUF >> 2) + (this.#gen & 1)] ?? 0) >>> 0) + start;
+    this.offset = ((this.i32[this.word + (RING_BUF >> 2) + (this.gen & 1)] ?? 0) >>> 0) + start;
     const held = (this.tail - this.head) >>> 0;
     // A slot without storage has no bytes, wherever head is.
     return Math.max(0, Math.min(held, (end - this.head) >>> 0, size, size - start));

@@ -225,7 +225,7 @@ export class Control {
       this.#events.release();
       events++;
       if (kind === EVENT_SOCK) this.#sockets.get(handle)?.onEvent(bits, error);
-      else if (kind === EVENT_ACCEPT) this.#sockets.get(id)?.onAccept?.({ handle, place });
+      else if (kind === EVENT_ACCEPT) this.#accept(id, { handle, place });
       else if (kind === EVENT_RESULT) this.#answer(id, error, { handle, place });
     }
     if (this.#closed) return;
@@ -237,6 +237,17 @@ export class Control {
     if (events > 0 && this.#events.mustNotify()) this.wake();
     this.#events.arm();
     for (const poll of this.#pollers) poll();
+  }
+
+  #accept(listener: number, made: Made): void {
+    const socket = this.#sockets.get(listener);
+    if (socket?.onAccept) {
+      socket.onAccept(made);
+    } else {
+      // The listener was closed meanwhile.
+      this.send(CMD_ABORT, made.handle);
+      this.send(CMD_RELEASE, made.handle);
+    }
   }
 
   #answer(id: number, error: number, made: Made): void {

@@ -87,6 +87,20 @@ export function iterate(readable: ReadableStream<Uint8Array>): AsyncIterableIter
   };
 }
 
+/** A promise with its handles; a rejection nobody waits for is no error of the program. */
+export class Deferred {
+  resolve!: () => void;
+  reject!: (error: unknown) => void;
+  readonly promise = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+
+  constructor() {
+    this.promise.catch(() => {});
+  }
+}
+
 /** What a ByteReadable needs of its owner. */
 export interface ReadableOwner {
   /** The other side waits for room, and now there is some. */
@@ -184,8 +198,12 @@ export class ByteReadable {
     if (this.#error !== undefined) {
       this.#controller.error(this.#error);
     } else {
-      this.#controller.close();
-      this.#controller.byobRequest?.respond(0);
+      try {
+        this.#controller.close();
+        this.#controller.byobRequest?.respond(0);
+      } catch {
+        // It ended within an element of the view that waits: close() has failed that read.
+      }
     }
     this.#owner.finished();
   }
@@ -224,8 +242,7 @@ export interface WritableOwner {
 interface PendingWrite {
   readonly bytes: Uint8Array;
   done: number;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly over: Deferred;
 }
 
 /** A writable stream over the producer's side of a byte ring. */
@@ -248,7 +265,7 @@ export class ByteWritable {
         // The stream itself waits for a write in flight before it calls abort().
         controller.signal.addEventListener('abort', () => this.#abort(controller.signal.reason));
       },
-      write: (chunk) => this.#write(bytesOf(chunk)),
+      write: (chunk) => this.#write(this.#check(chunk)),
       close: () => {
         this.#done = true;
         return this.#owner.closed();
@@ -256,19 +273,29 @@ export class ByteWritable {
     });
   }
 
-  /** Whether a write waits for room. */
-  get busy(): boolean {
-    return this.#pending !== undefined;
+  /** Settles when the write that waits for room is over, if there is one. */
+  get idle(): Promise<void> | undefined {
+    return this.#pending?.over.promise.catch(() => {});
+  }
+
+  /** The bytes of a chunk. One that has none fails the stream: half a message must not end well. */
+  #check(chunk: unknown): Uint8Array {
+    try {
+      return bytesOf(chunk);
+    } catch (error) {
+      this.#abort(error);
+      throw error;
+    }
   }
 
   #write(bytes: Uint8Array): Promise<void> | undefined {
     const done = this.#fill(bytes, 0);
     if (this.#ring.mustNotify()) this.#owner.kick();
     if (done === bytes.length) return undefined;
-    return new Promise((resolve, reject) => {
-      this.#pending = { bytes, done, resolve, reject };
-      this.#wait();
-    });
+    const over = new Deferred();
+    this.#pending = { bytes, done, over };
+    this.#wait();
+    return over.promise;
   }
 
   /** Copies into the ring as much as fits now; returns how far it came. */
@@ -307,13 +334,12 @@ export class ByteWritable {
     this.#pending = undefined;
     this.#ring.want(0);
     if (this.#ring.mustNotify()) this.#owner.kick();
-    write.resolve();
+    write.over.resolve();
   }
 
   #abort(reason: unknown): void {
-    if (this.#done) return;
     this.#done = true;
-    this.#pending?.reject(reason);
+    this.#pending?.over.reject(reason);
     this.#pending = undefined;
     this.#owner.aborted(reason);
   }
@@ -322,7 +348,7 @@ export class ByteWritable {
   fail(error: unknown): void {
     if (!this.#done) this.#controller.error(error);
     this.#done = true;
-    this.#pending?.reject(error);
+    this.#pending?.over.reject(error);
     this.#pending = undefined;
   }
 }

@@ -32,7 +32,7 @@ import { NetError, netErrorFromCode } from './errors.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
-import { ByteReadable, ByteWritable, iterate } from './streams.ts';
+import { ByteReadable, ByteWritable, Deferred, iterate } from './streams.ts';
 import type { TcpConnection } from './types_tcp.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
@@ -52,20 +52,6 @@ export function keepAliveMs(value: number | boolean | undefined): number {
     throw new NetError('EINVAL', `Cannot use a keepAlive of ${ms} ms`);
   }
   return ms > 0 ? Math.max(1, Math.floor(ms)) : 0;
-}
-
-/** A promise with its handles; a rejection nobody waits for is no error of the program. */
-export class Deferred {
-  resolve!: () => void;
-  reject!: (error: unknown) => void;
-  readonly promise = new Promise<void>((resolve, reject) => {
-    this.resolve = resolve;
-    this.reject = reject;
-  });
-
-  constructor() {
-    this.promise.catch(() => {});
-  }
 }
 
 /** A TCP connection. */
@@ -235,15 +221,16 @@ export class Connection implements TcpConnection, SocketEvents {
   /** Ends the writable: after what was written to it, whoever has it locked. */
   async #endWriting(): Promise<void> {
     if (!this.#tx.stream.locked) {
-      // A stream that is closing or failed already has its own outcome, which #sent tells too.
+      // A stream that is closing or has failed has its own outcome, which #sent tells too.
       await this.#tx.stream.close().catch(() => {});
       return;
     }
     do {
+      await this.#tx.idle;
       // Chunks queued in the stream are written in microtasks: after a macrotask none is left but
       // one that waits for room.
       await new Promise((resolve) => setTimeout(resolve, 0));
-    } while (this.#tx.busy && !this.#isOver);
+    } while (this.#tx.idle && !this.#isOver);
     this.#tx.fail(new NetError('EPIPE', 'Cannot write to a closed connection'));
     void this.#shutdown();
   }

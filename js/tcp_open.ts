@@ -158,6 +158,12 @@ export async function connectTcp(
   }
 }
 
+/** A connection that waits to be accepted. */
+interface Queued {
+  readonly connection: Connection;
+  readonly handle: number;
+}
+
 /** Somebody who waits for a connection. */
 interface Waiter {
   readonly resolve: (connection: TcpConnection) => void;
@@ -171,7 +177,7 @@ class Listener implements TcpListener, SocketEvents {
   readonly #control: Control;
   readonly #handle: number;
   readonly #options: TcpListenOptions;
-  readonly #queue: { connection: Connection; handle: number }[] = [];
+  readonly #queue = new Set<Queued>();
   readonly #waiters: Waiter[] = [];
   #error: NetError | undefined;
 
@@ -203,9 +209,17 @@ class Listener implements TcpListener, SocketEvents {
       noDelay,
       keepAliveMs(keepAlive),
     );
+    const queued = { connection, handle: made.handle };
     const waiter = this.#waiters.shift();
-    if (waiter) this.#hand(connection, made.handle, waiter);
-    else this.#queue.push({ connection, handle: made.handle });
+    if (waiter) {
+      this.#hand(queued, waiter);
+      return;
+    }
+    this.#queue.add(queued);
+    connection.closed.catch(() => {
+      // It failed before anybody took it: nobody will, and its place is free.
+      if (this.#queue.delete(queued)) connection.abort();
+    });
   }
 
   onShutdown(error: NetError): void {
@@ -216,7 +230,7 @@ class Listener implements TcpListener, SocketEvents {
     return `Cannot accept on port ${this.port}`;
   }
 
-  #hand(connection: Connection, handle: number, waiter: Waiter): void {
+  #hand({ connection, handle }: Queued, waiter: Waiter): void {
     this.#control.send(CMD_ACCEPTED, handle);
     waiter.resolve(connection);
   }
@@ -224,7 +238,8 @@ class Listener implements TcpListener, SocketEvents {
   #end(error: NetError): void {
     if (this.#error) return;
     this.#error = error;
-    for (const { connection } of this.#queue.splice(0)) connection.abort();
+    for (const { connection } of this.#queue) connection.abort();
+    this.#queue.clear();
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
     this.#control.send(CMD_CLOSE, this.#handle);
     this.#control.send(CMD_RELEASE, this.#handle);
@@ -234,10 +249,15 @@ class Listener implements TcpListener, SocketEvents {
   accept(): Promise<TcpConnection> {
     return new Promise((resolve, reject) => {
       const waiter = { resolve, reject };
-      const next = this.#queue.shift();
-      if (next) this.#hand(next.connection, next.handle, waiter);
-      else if (this.#error) reject(this.#error);
-      else this.#waiters.push(waiter);
+      const [next] = this.#queue;
+      if (next) {
+        this.#queue.delete(next);
+        this.#hand(next, waiter);
+      } else if (this.#error) {
+        reject(this.#error);
+      } else {
+        this.#waiters.push(waiter);
+      }
     });
   }
 
@@ -250,8 +270,9 @@ class Listener implements TcpListener, SocketEvents {
       try {
         yield await this.accept();
       } catch (error) {
-        // Closed by the user: the loop ends. Anything else is for the loop to see.
-        if (error instanceof NetError && error.code === 'ECONNABORTED') return;
+        // Listener or stack closed by the user: the loop ends. Anything else is for the loop to see.
+        const { code } = error as Partial<NetError>;
+        if (code === 'ECONNABORTED' || code === 'ESHUTDOWN') return;
         throw error;
       }
     }

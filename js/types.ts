@@ -55,7 +55,10 @@ export interface InterfaceStatistics {
   readonly txBytes: number;
   /** Packets dropped on the way out because nobody listened. */
   readonly dropped: number;
-  /** Small packets without a sender that would repeat them, lost because the ring was full. */
+  /**
+   * Packets lost on the way out: small ones that nobody would repeat, for which the ring had no
+   * room, and those too long for the other end of a wire.
+   */
   readonly lost: number;
   /** Frames dropped on the way in: too short, too long, or no frame at all. */
   readonly invalid: number;

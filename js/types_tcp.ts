@@ -161,10 +161,10 @@ export interface TcpListener extends AsyncDisposable {
    */
   close(): Promise<void>;
   /**
-   * Iterates over connections until the listener is closed; may be begun again at any time.
+   * Iterates over connections until the listener or its stack is closed; may be begun again at any time.
    *
    * @returns The iterator.
-   * @throws {NetError} ENODEV, ESHUTDOWN, from its next().
+   * @throws {NetError} ENODEV, from its next(), when the interface it listens on is removed.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<TcpConnection>;
 }

@@ -22,7 +22,9 @@ export interface WireEnd {
   /** Offset of the ring that its stack fills. */
   readonly txRing: number;
   readonly plane: Control;
-  tx(): FrameConsumer;
+  /** Largest frame it sends or takes. */
+  readonly frameMax: number;
+  tx(max?: number): FrameConsumer;
   rx(): FrameProducer;
   setListening(on: boolean): void;
   /** A wire has moved the positions of its rings. */
@@ -43,7 +45,7 @@ async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
 
 /** Moves runs of records between two arenas whenever one side or the other has turned. */
 function pump(from: WireEnd, to: WireEnd): () => Promise<void> {
-  const source = from.tx();
+  const source = from.tx(to.frameMax);
   const sink = to.rx();
   const step = (): boolean => {
     const room = sink.reserveSpan();
