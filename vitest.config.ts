@@ -4,7 +4,18 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** The sources look for stack.wasm beside them, where dist/ has it; tests take the one that was built. */
+const builtModule = {
+  name: 'built-module',
+  enforce: 'pre' as const,
+  transform(code: string, id: string): string | undefined {
+    if (!id.endsWith('/js/runtime/load.ts')) return undefined;
+    return code.replace('./../stack.wasm', './../../dist/stack.wasm');
+  },
+};
+
 export default defineConfig({
+  plugins: [builtModule],
   resolve: {
     alias: { ringstack: fileURLToPath(new URL('./js/index.ts', import.meta.url)) },
   },

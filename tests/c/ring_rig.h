@@ -78,7 +78,7 @@ static inline uint32_t put(uint64_t position, uint32_t length)
 
     while (done < length && byte_reserve(&p, length - done, &to)) {
         seeded_fill(test_seed, position + done, to.data, to.length);
-        ck_assert_int_eq(byte_submit(&p, to.length), 0);
+        must(byte_submit(&p, to.length) == 0);
         done += to.length;
     }
     return done;
@@ -100,8 +100,8 @@ static inline uint32_t get(uint64_t position, uint32_t length)
         if (from.length > length - done) {
             from.length = length - done;
         }
-        ck_assert_uint_eq(seeded_differs(test_seed, position + done, from.data, from.length), 0);
-        ck_assert_int_eq(byte_release(&c, from.length), 0);
+        must(seeded_differs(test_seed, position + done, from.data, from.length) == 0);
+        must(byte_release(&c, from.length) == 0);
         done += from.length;
     }
     return done;
@@ -120,9 +120,9 @@ static inline int put_frame(uint64_t number, uint32_t length)
     int err = frame_reserve(&p, length, &to);
 
     if (err == 0) {
-        ck_assert_uint_eq((uintptr_t)to % FRAME_ALIGN, 0);
+        must((uintptr_t)to % FRAME_ALIGN == 0);
         seeded_fill(mix64(number), 0, to, length);
-        ck_assert_int_eq(frame_submit(&p, length), 0);
+        must(frame_submit(&p, length) == 0);
     }
     return err;
 }
@@ -136,9 +136,9 @@ static inline void get_frame(uint64_t number, uint32_t length)
 {
     struct span from;
 
-    ck_assert_int_eq(frame_peek(&c, STORE_MAX, &from), 0);
-    ck_assert_uint_eq(from.length, length);
-    ck_assert_uint_eq(seeded_differs(mix64(number), 0, from.data, length), 0);
+    must(frame_peek(&c, STORE_MAX, &from) == 0);
+    must(from.length == length);
+    must(seeded_differs(mix64(number), 0, from.data, length) == 0);
     frame_release(&c);
 }
 

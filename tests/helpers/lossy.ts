@@ -18,8 +18,10 @@ export interface Impairment {
   readonly duplicate?: number;
   /** Probability of letting later frames overtake. */
   readonly reorder?: number;
-  /** Probability of flipping one to three random bits. */
+  /** Probability of flipping random bits. */
   readonly corrupt?: number;
+  /** How many bits at the most; checksums see any one, not all of several. Default 3. */
+  readonly corruptBits?: number;
   /** Least and greatest delay in milliseconds. */
   readonly delay?: readonly [min: number, max: number];
   /** Bytes per second and direction. */
@@ -167,7 +169,7 @@ class Lane {
     if (original.length === 0) return original;
     this.counts.corrupted++;
     const frame = original.slice();
-    for (let n = random.between(1, 3); n > 0; n--) {
+    for (let n = random.between(1, this.#options.corruptBits ?? 3); n > 0; n--) {
       const i = random.int(frame.length);
       frame[i] = (frame[i] ?? 0) ^ (1 << random.int(8));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// window - what the receive buffer promises and the peer may rely on
+// window.test - what the receive buffer promises and the peer may rely on
 
 import { describe, expect, test } from 'vitest';
 import { wiredEnds } from '../helpers/net.ts';

@@ -14,7 +14,8 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   errors: ['abi'],
   address: ['errors'],
   memory: ['abi', 'errors'],
-  ring: ['abi', 'type memory'],
+  ring_sides: ['abi', 'type memory'],
+  ring: ['abi', 'ring_sides', 'type memory'],
   streams: ['type ring', 'type memory'],
   frame_streams: ['ring', 'streams', 'type errors', 'type memory'],
   sock: ['abi', 'ring', 'errors', 'type address', 'type memory'],
@@ -23,7 +24,17 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   tcp: ['abi', 'streams', 'ring', 'sock', 'address', 'errors', 'types_tcp'],
   tcp_open: ['abi', 'sock', 'tcp', 'address', 'errors', 'types_tcp'],
   wires: ['abi', 'type ring', 'type sock'],
-  interfaces: ['abi', 'frame_streams', 'ring', 'sock', 'wires', 'address', 'errors', 'types'],
+  interfaces: [
+    'abi',
+    'streams',
+    'frame_streams',
+    'ring',
+    'sock',
+    'wires',
+    'address',
+    'errors',
+    'types',
+  ],
   stack: [
     'abi',
     'memory',
@@ -97,7 +108,7 @@ export const GENERATED = ['js/abi.ts'];
 /** Where every atomic carries its letter, language by language; letters are defined in `diagram`. */
 export const ATOMICS = {
   diagram: 'core/ring.h',
-  files: ['core/ring.h', 'core/ring.c', 'js/ring.ts'],
+  files: ['core/ring.h', 'core/ring.c', 'js/ring_sides.ts', 'js/ring.ts'],
 };
 
 /** Names that a block of documentation may use without declaring them; it is then only type-checked. */

@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+/* test_stack_limits.c - out of memory, sockets and room for events; garbage commands; idle timers */
+#include "stack_rig.h"
+
+#define ARENA (16u << 20)
+
+static struct app server, client, listener;
+
+static void setup(void)
+{
+    rig_start(ARENA, 1000);
+    rig_loopback();
+}
+
+static void teardown(void)
+{
+    rs_stack_close();
+    ck_assert_uint_eq(rs_arena_free_owner(rig_config.owner), 0);
+}
+
+static void pair(uint32_t max)
+{
+    struct cmd_socket listen = socket_command(CMD_LISTEN, "127.0.0.1", 80);
+    struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+
+    listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = max;
+    rig_pair(&server, &client, &listener, listen, connect);
+}
+
+static void say(struct app *a, uint64_t more)
+{
+    a->write_end += more;
+    a->can_write = 1;
+}
+
+static int all_read(void)
+{
+    return client.read == server.write_end && server.read == client.write_end;
+}
+
+/* --- Memory ------------------------------------------------------------------------------------ */
+
+#define HOARD 40000u
+
+static void *hoarded[HOARD];
+static uint32_t hoard_count, hoard_owner;
+
+/**
+ * take_all_memory() - Leave the stack neither a page nor an object
+ */
+static void take_all_memory(void)
+{
+    static const uint32_t sizes[] = { 4032, 2048, 1536, 1024, 768, 576, 512, 384, 320,
+                                      256,  192,  160,  128,  96,  64,  48,  32 };
+    uint32_t i;
+    void *mem;
+
+    if (!hoard_owner) {
+        hoard_owner = rs_arena_new_owner();
+    }
+    for (i = 1u << 24; i >= ARENA_PAGE; i /= 2) {
+        while (arena_alloc(i, hoard_owner)) {
+        }
+    }
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        while ((mem = heap_malloc(sizes[i]))) {
+            must(hoard_count < HOARD);
+            hoarded[hoard_count++] = mem;
+        }
+    }
+}
+
+static void give_memory_back(void)
+{
+    while (hoard_count) {
+        heap_free(hoarded[--hoard_count]);
+    }
+    rs_arena_free_owner(hoard_owner);
+}
+
+START_TEST(commands_without_memory_say_so_and_leave_nothing)
+{
+    struct cmd_iface iface = iface_command(IFACE_TUN, 1500, "10.0.0.1/24", NULL);
+    uint32_t used;
+
+    pair(65536);
+    take_all_memory();
+    used = heap_used();
+    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), ABI_ENOMEM);
+    ck_assert_int_eq(rig_open(&client, socket_command(CMD_LISTEN, "127.0.0.1", 81)), ABI_ENOMEM);
+    ck_assert_int_eq(rig_call(&iface, sizeof(iface)), ABI_ENOMEM);
+    ck_assert_uint_eq(heap_used(), used);
+    ck_assert_uint_eq(ctl->stats.sockets, 3);
+    give_memory_back();
+    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    rig_settle();
+    ck_assert_uint_eq(client.bits, SOCK_OPEN);
+}
+END_TEST
+
+START_TEST(first_segment_without_memory_comes_again)
+{
+    pair(65536);
+    take_all_memory();
+    say(&client, 3000);
+    rig_pass(1000);
+    ck_assert_uint_eq(server.read, 0);
+    give_memory_back();
+    ck_assert_int_eq(rig_until(all_read, 3000), 1);
+    ck_assert_uint_eq(client.bits & SOCK_CLOSED, 0);
+}
+END_TEST
+
+START_TEST(receive_ring_without_memory_drops_and_counts)
+{
+    pair(1u << 20);
+    say(&client, 1);
+    rig_until(all_read, 1000);
+    /* The heap still has objects, the arena has no page: the ring cannot grow. */
+    hoard_owner = rs_arena_new_owner();
+    while (arena_alloc(ARENA_PAGE, hoard_owner)) {
+    }
+    server.read_end = 1;
+    say(&client, 30000);
+    rig_pass(500);
+    server.read_end = NO_LIMIT;
+    server.can_read = 1;
+    rig_pass(500);
+    if (server.read < 30001) {
+        ck_assert_uint_gt(ctl->stats.no_memory_drops, 0);
+    }
+    rs_arena_free_owner(hoard_owner);
+    ck_assert_int_eq(rig_until(all_read, 10000), 1);
+}
+END_TEST
+
+START_TEST(largest_ring_that_does_not_fit_gives_way_to_a_smaller_one)
+{
+    uint32_t hold;
+
+    pair(4u << 20);
+    say(&client, 10);
+    ck_assert_int_eq(rig_until(all_read, 1000), 1);
+    hoard_owner = rs_arena_new_owner();
+    hold = arena_alloc(1u << 20, ARENA_OWNER_SHARED);
+    while (arena_alloc(ARENA_PAGE, hoard_owner)) {
+    }
+    arena_free(hold);
+    /* 1 MiB is left where the bound of the ring is 4 MiB. */
+    say(&client, 500000);
+    ck_assert_int_eq(rig_until(all_read, 5000), 1);
+    rs_arena_free_owner(hoard_owner);
+}
+END_TEST
+
+START_TEST(stream_survives_any_number_of_shortages)
+{
+    uint64_t rng = mix64(test_seed + (uint64_t)_i);
+    uint32_t i;
+
+    pair(_i & 1 ? 1u << 20 : 20000);
+    for (i = 0; i < 60; i++) {
+        say(&client, rng_size(&rng, 300000));
+        say(&server, rng_size(&rng, 300000));
+        rig_pass(rng_below(&rng, 3));
+        take_all_memory();
+        rig_pass(rng_below(&rng, 2) ? rng_below(&rng, 100) : rng_below(&rng, 3000));
+        ck_assert_uint_eq((client.bits | server.bits) & SOCK_CLOSED, 0);
+        if (rng_below(&rng, 3) == 0) {
+            /* What the app does while there is no memory. */
+            say(&client, rng_size(&rng, 100000));
+            say(&server, rng_size(&rng, 10));
+            rig_pass(rng_below(&rng, 200));
+        }
+        give_memory_back();
+    }
+    ck_assert_int_eq(rig_until(all_read, 200000), 1);
+    client.shut_at_end = server.shut_at_end = 1;
+    rig_pass(2000);
+    ck_assert(app_closed(&client) && app_closed(&server));
+    ck_assert_int_eq(client.error, 0);
+    ck_assert_int_eq(server.error, 0);
+}
+END_TEST
+
+START_TEST(bytes_and_end_given_while_there_is_no_memory_go_out_later)
+{
+    pair(65536);
+    say(&client, 100);
+    ck_assert_int_eq(rig_until(all_read, 1000), 1);
+    rig_pass(30000);
+    take_all_memory();
+    /* Nothing is in flight, so no acknowledgement will ever call again. */
+    say(&client, _i ? 0 : 1000);
+    client.shut_at_end = 1;
+    rig_pass(50);
+    ck_assert_uint_eq(server.bits & SOCK_EOF, 0);
+    give_memory_back();
+    rig_pass(1000);
+    ck_assert_uint_eq(server.read, client.write_end);
+    ck_assert_uint_eq(server.bits & SOCK_EOF, SOCK_EOF);
+}
+END_TEST
+
+START_TEST(connection_that_arrives_without_memory_fails_or_comes_late)
+{
+    int left = _i;
+
+    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    take_all_memory();
+    /* So many objects are left: one step of the handshake after the other lacks its own. */
+    while (left-- && hoard_count) {
+        heap_free(hoarded[--hoard_count]);
+    }
+    if (rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)) == 0) {
+        rig_pass(100);
+        give_memory_back();
+        rig_pass(20000);
+        ck_assert_uint_ne(client.bits & (SOCK_OPEN | SOCK_CLOSED), 0);
+        app_release(&client);
+    }
+    give_memory_back();
+    while (rig_accept(&server)) {
+        app_release(&server);
+    }
+    rig_pass(60000);
+    ck_assert_uint_eq(ctl->stats.sockets, 1);
+    ck_assert_uint_eq(ctl->stats.ring_bytes, 0);
+}
+END_TEST
+
+START_TEST(sockets_are_bounded_by_the_option)
+{
+    static struct app many[300];
+    struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 0);
+    uint32_t i;
+
+    rs_stack_close();
+    must(arena_free_owner(rig_config.owner) == 0);
+    rig_config.max_sockets = 257 + (uint32_t)_i;
+    ctl = at(rs_stack_init(place_of(&rig_config), rig_now));
+    producer_init(&rig_commands, &ctl->commands);
+    consumer_init(&rig_events, &ctl->events);
+    rig_loopback();
+    for (i = 0; i < rig_config.max_sockets; i++) {
+        ck_assert_int_eq(rig_open(&many[i], cmd), 0);
+    }
+    ck_assert_int_eq(rig_open(&client, cmd), ABI_EMFILE);
+    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), ABI_EMFILE);
+    app_release(&many[100]);
+    rig_settle();
+    ck_assert_int_eq(rig_open(&client, cmd), 0);
+    ck_assert_int_eq(rig_open(&server, cmd), ABI_EMFILE);
+    /* A connection without a slot on this side is reset. */
+    app_release(&many[0]);
+    rig_settle();
+    ck_assert_int_eq(rig_open(&server, socket_command(CMD_CONNECT, "127.0.0.1",
+                                                      many[1].pub->local.port)),
+                     0);
+    rig_settle();
+    ck_assert_uint_eq(server.bits & SOCK_CLOSED, SOCK_CLOSED);
+}
+END_TEST
+
+/* --- Events --------------------------------------------------------------------------------------- */
+
+START_TEST(full_event_ring_loses_nothing)
+{
+    static struct app many[200];
+    uint32_t i, n;
+
+    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    for (i = 0; i < 100; i++) {
+        ck_assert_int_eq(rig_open(&many[i], socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    }
+    rig_settle();
+    for (n = 100; rig_accept(&many[n]); n++) {
+    }
+    ck_assert_uint_eq(n, 200);
+    rig_hold_events = 1;
+    /* Answers fill the ring, commands follow until their ring is full as well. */
+    for (i = 0; i < 2040; i++) {
+        struct cmd cmd = { .op = CMD_IFACE_REMOVE, .id = 77 };
+
+        rig_send(&cmd, sizeof(cmd));
+    }
+    for (i = 0; i < 100; i++) {
+        many[i].write_end = 500;
+        many[i].shut_at_end = 1;
+        many[100 + i].write_end = 700;
+        many[100 + i].shut_at_end = 1;
+    }
+    rig_pass(500);
+    ck_assert_uint_lt(many[150].read, 500);
+    rig_hold_events = 0;
+    rig_drain();
+    rig_pass(500);
+    for (i = 0; i < n; i++) {
+        must(many[i].read == (i < 100 ? 700 : 500));
+        must(app_closed(&many[i]) && many[i].error == 0);
+        must(many[i].bits & SOCK_EOF && many[i].bits & SOCK_SENT);
+    }
+}
+END_TEST
+
+START_TEST(room_for_answers_wakes_the_engine)
+{
+    struct cmd cmd = { .op = CMD_IFACE_REMOVE };
+    struct span record;
+    uint32_t i, rings, answers = 0;
+    uint8_t *to;
+
+    for (i = 0; i < 4000; i++) {
+        cmd.id = i;
+        while (frame_reserve(&rig_commands, sizeof(cmd), &to) != 0) {
+            must(rs_stack_turn(rig_now) != -1);
+        }
+        memcpy(to, &cmd, sizeof(cmd));
+        must(frame_submit(&rig_commands, sizeof(cmd)) == 0);
+        if (i % 100 == 0) {
+            rs_stack_turn(rig_now);
+        }
+        if (i > 2700) {
+            break;
+        }
+    }
+    for (i = 0; i < 100 && rs_stack_turn(rig_now); i++) {
+    }
+    ck_assert_uint_lt(i, 100);
+    /* The engine sleeps. The app takes the answers and rings only if it was asked to. */
+    rings = atomic_load(&ctl->bell.seq);
+    while (frame_peek(&rig_events, sizeof(struct event), &record) == 0) {
+        answers++;
+        frame_release(&rig_events);
+    }
+    consumer_notify(&rig_events);
+    ck_assert_uint_gt(answers, 2000);
+    ck_assert_uint_eq(atomic_load(&ctl->bell.seq), rings + 1);
+    while (rs_stack_turn(rig_now)) {
+    }
+    while (frame_peek(&rig_events, sizeof(struct event), &record) == 0) {
+        answers++;
+        frame_release(&rig_events);
+    }
+    ck_assert_uint_eq(answers, 2702);
+}
+END_TEST
+
+/* --- Garbage ---------------------------------------------------------------------------------------- */
+
+START_TEST(commands_of_a_wrong_length_are_counted_and_answered)
+{
+    uint8_t bytes[512];
+    uint32_t length;
+
+    memset(bytes, 0, sizeof(bytes));
+    for (length = 0; length < 400; length++) {
+        struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 80);
+        uint32_t bad = ctl->commands.bad;
+
+        if (length == sizeof(cmd)) {
+            continue;
+        }
+        cmd.cmd.id = 1000 + length;
+        memcpy(bytes, &cmd, sizeof(cmd));
+        rig_send(bytes, length);
+        rig_turn();
+        must(ctl->commands.bad == bad + 1);
+        must(rig_answer.error == ABI_EINVAL);
+        must(length < 8 || rig_answer.id == 1000 + length);
+    }
+    ck_assert_uint_eq(ctl->stats.sockets, 0);
+}
+END_TEST
+
+START_TEST(unknown_commands_are_counted)
+{
+    static const uint32_t ops[] = { 0, CMD_KEEPALIVE + 1, 1000, UINT32_MAX };
+    uint32_t i, bad = ctl->commands.bad;
+
+    pair(65536);
+    for (i = 0; i < 4; i++) {
+        rig_cmd(ops[i], client.handle, 0);
+        rig_cmd(ops[i], 0, 0);
+    }
+    rig_settle();
+    ck_assert_uint_eq(ctl->commands.bad, bad + 8);
+}
+END_TEST
+
+START_TEST(every_command_on_every_kind_of_handle)
+{
+    static const uint32_t values[] = { 0, 1, 0x7fffffff, UINT32_MAX };
+    struct cmd_iface iface = iface_command(IFACE_TUN, 1500, "10.0.0.1/24", NULL);
+    uint32_t op, i;
+
+    pair(65536);
+    ck_assert_int_eq(rig_call(&iface, sizeof(iface)), 0);
+    for (op = CMD_ACCEPTED; op <= CMD_KEEPALIVE; op++) {
+        if (op == CMD_CLOSE || op == CMD_ABORT || op == CMD_RELEASE) {
+            continue;
+        }
+        for (i = 0; i < 4; i++) {
+            rig_cmd(op, listener.handle, values[i]);
+            rig_cmd(op, rig_answer.handle, values[i]);
+            rig_settle();
+        }
+    }
+    rig_pass(1000);
+    app_forget(&client);
+    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    rig_settle();
+    ck_assert_uint_eq(client.bits, SOCK_OPEN);
+}
+END_TEST
+
+START_TEST(keepalive_of_any_length_does_not_end_the_connection)
+{
+    static const uint32_t values[] = { 1, 20, 0x7fffffff, 0x80000000u, 0xfffffff0u, UINT32_MAX };
+
+    pair(65536);
+    rig_cmd(CMD_KEEPALIVE, client.handle, values[_i]);
+    rig_pass(100000);
+    ck_assert_uint_eq(client.bits & SOCK_CLOSED, 0);
+}
+END_TEST
+
+START_TEST(sizes_of_rings_nobody_can_have_are_survived)
+{
+    static const uint32_t sizes[] = { 0, 1, 100, 0x7fffffff, 0x80000001u, UINT32_MAX };
+    struct cmd_socket listen = socket_command(CMD_LISTEN, "127.0.0.1", 80);
+    struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+
+    listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = sizes[_i];
+    listen.backlog = sizes[_i];
+    if (rig_open(&listener, listen) == 0 && rig_open(&client, connect) == 0) {
+        rig_settle();
+        if (rig_accept(&server)) {
+            say(&client, 20000);
+            say(&server, 20000);
+            ck_assert_int_eq(rig_until(all_read, 60000), 1);
+        }
+    }
+}
+END_TEST
+
+/**
+ * random_command() - Send a command that is wrong here and there
+ * @rng: sequence
+ */
+static void random_command(uint64_t *rng)
+{
+    union {
+        struct cmd cmd;
+        struct cmd_iface iface;
+        struct cmd_socket socket;
+        uint8_t bytes[400];
+        uint32_t words[100];
+    } c;
+    uint32_t lengths[] = { sizeof(c.cmd), sizeof(c.iface), sizeof(c.socket), rng_below(rng, 400) };
+    uint32_t i, length = lengths[rng_below(rng, 4)];
+
+    seeded_fill(rng_u32(rng), 0, c.bytes, sizeof(c));
+    switch (rng_below(rng, 4)) {
+    case 0:
+        c.iface = iface_command(1 + rng_below(rng, 4), 1500, "10.0.0.1/24", "fd00::1/64");
+        length = sizeof(c.iface);
+        break;
+    case 1:
+        c.socket = socket_command(rng_below(rng, 2) ? CMD_LISTEN : CMD_CONNECT, "127.0.0.1", 80);
+        length = sizeof(c.socket);
+        break;
+    default:
+        break;
+    }
+    for (i = rng_below(rng, 4); i; i--) {
+        c.words[rng_below(rng, length / 4 + 1)] = rng_below(rng, 2) ? rng_size(rng, 70000) : rng_u32(rng);
+    }
+    c.cmd.op = rng_below(rng, 20) ? rng_below(rng, CMD_KEEPALIVE + 2) : c.cmd.op;
+    if (rng_below(rng, 3)) {
+        /* Handles as they are given out, living or not. */
+        c.cmd.handle = (1 + rng_below(rng, 3)) << 16 | (1 + rng_below(rng, 40));
+    }
+    if (c.cmd.op == CMD_IFACE_ADD) {
+        c.iface.ring_size = rng_below(rng, 4) ? 65536 : c.iface.ring_size;
+    }
+    rig_send(c.bytes, length);
+}
+
+START_TEST(random_commands_are_survived)
+{
+    uint64_t rng = mix64(test_seed + 1000u + (uint64_t)_i);
+    uint32_t i;
+
+    for (i = 0; i < 20000; i++) {
+        random_command(&rng);
+        if (rng_below(&rng, 4) == 0) {
+            rig_turn();
+            rig_now += rng_below(&rng, 8) ? 0 : rng_size(&rng, 5000);
+        }
+        rig_accept_count = 0;
+    }
+    ck_assert_uint_gt(ctl->commands.bad, 1000);
+}
+END_TEST
+
+/* --- Idle --------------------------------------------------------------------------------------------- */
+
+START_TEST(idle_connection_needs_no_timer)
+{
+    uint32_t turns;
+
+    pair(1u << 20);
+    say(&client, 100000);
+    say(&server, 100000);
+    ck_assert_int_eq(rig_until(all_read, 5000), 1);
+    ck_assert_double_le(rig_rest(60000), 60000);
+    turns = ctl->stats.turns;
+    rig_now += 86400000.0;
+    rig_settle();
+    /* The turn was asked for by nobody; it may want one tick of the clock more. */
+    ck_assert_double_le(rig_rest(2000), 2000);
+    ck_assert_uint_le(ctl->stats.turns - turns, 20);
+    say(&client, 100000);
+    ck_assert_int_eq(rig_until(all_read, 1000), 1);
+}
+END_TEST
+
+START_TEST(stack_without_work_asks_for_no_turn)
+{
+    ck_assert_double_le(rig_rest(60000), 60000);
+    ck_assert_uint_eq(ctl->next_timer, TIMER_NONE);
+}
+END_TEST
+
+START_TEST(keepalive_is_due_when_it_says)
+{
+    uint32_t segments;
+
+    pair(65536);
+    say(&client, 10);
+    ck_assert_int_eq(rig_until(all_read, 1000), 1);
+    rig_cmd(CMD_KEEPALIVE, client.handle, 3600000);
+    rig_settle();
+    rig_pass(30000);
+    segments = ctl->stats.tcp_tx_segments;
+    while (ctl->next_timer <= 20) {
+        /* A tick of the clock, and it stops. */
+        rig_now += ctl->next_timer;
+        rig_settle();
+    }
+    ck_assert_uint_gt(ctl->next_timer, 3500000);
+    ck_assert_uint_le(ctl->next_timer, 3600000);
+    rig_pass(3560000);
+    ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments);
+    rig_pass(11000);
+    /* A probe and its answer; then an hour again. */
+    ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments + 2);
+    rig_pass(3600000);
+    ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments + 4);
+    rig_cmd(CMD_KEEPALIVE, client.handle, 0);
+    rig_settle();
+    ck_assert_double_le(rig_rest(60000), 60000);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stack_limits");
+    TCase *memory = tcase_create("memory"), *events = tcase_create("events");
+    TCase *garbage = tcase_create("garbage"), *idle = tcase_create("idle");
+
+    tcase_add_checked_fixture(memory, setup, teardown);
+    tcase_add_checked_fixture(events, setup, teardown);
+    tcase_add_checked_fixture(garbage, setup, teardown);
+    tcase_add_checked_fixture(idle, setup, teardown);
+    tcase_set_timeout(memory, 120);
+    tcase_set_timeout(garbage, 120);
+    tcase_add_test(memory, commands_without_memory_say_so_and_leave_nothing);
+    tcase_add_test(memory, first_segment_without_memory_comes_again);
+    tcase_add_test(memory, receive_ring_without_memory_drops_and_counts);
+    tcase_add_test(memory, largest_ring_that_does_not_fit_gives_way_to_a_smaller_one);
+    tcase_add_loop_test(memory, stream_survives_any_number_of_shortages, 0, 8);
+    tcase_add_loop_test(memory, bytes_and_end_given_while_there_is_no_memory_go_out_later, 0, 2);
+    tcase_add_loop_test(memory, connection_that_arrives_without_memory_fails_or_comes_late, 0, 60);
+    tcase_add_loop_test(memory, sockets_are_bounded_by_the_option, 0, 2);
+    tcase_add_test(events, full_event_ring_loses_nothing);
+    tcase_add_test(events, room_for_answers_wakes_the_engine);
+    tcase_add_test(garbage, commands_of_a_wrong_length_are_counted_and_answered);
+    tcase_add_test(garbage, unknown_commands_are_counted);
+    tcase_add_test(garbage, every_command_on_every_kind_of_handle);
+    tcase_add_loop_test(garbage, keepalive_of_any_length_does_not_end_the_connection, 0, 6);
+    tcase_add_loop_test(garbage, sizes_of_rings_nobody_can_have_are_survived, 0, 6);
+    tcase_add_loop_test(garbage, random_commands_are_survived, 0, 6);
+    tcase_add_test(idle, idle_connection_needs_no_timer);
+    tcase_add_test(idle, stack_without_work_asks_for_no_turn);
+    tcase_add_test(idle, keepalive_is_due_when_it_says);
+    suite_add_tcase(suite, memory);
+    suite_add_tcase(suite, events);
+    suite_add_tcase(suite, garbage);
+    suite_add_tcase(suite, idle);
+    return run_suite(suite);
+}

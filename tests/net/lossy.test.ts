@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// lossy.test - over a link that drops, doubles, reorders, corrupts and delays, from a seed
+//
+// Whatever the link does, a stream arrives byte for byte or fails with an error, and nothing hangs.
+// Corruption is one bit a frame, which every checksum sees, on tun interfaces: ARP has none.
+
+import { NetError, type NetworkStack, type TcpConnection } from 'ringstack';
+import { describe, expect, test } from 'vitest';
+import { StreamHash } from '../helpers/hash.ts';
+import { type Impairment, impair } from '../helpers/lossy.ts';
+import {
+  connectEnds,
+  ENDS,
+  openPair,
+  openStack,
+  passTime,
+  until,
+  within,
+} from '../helpers/net.ts';
+import { Prng } from '../helpers/prng.ts';
+
+const WATCHDOG = 45_000;
+const SEEDS = [1, 2, 3];
+const LINKS = [
+  { mtu: 1500, family: 4 },
+  { mtu: 1500, family: 6 },
+  { mtu: 9000, family: 4 },
+  { mtu: 9000, family: 6 },
+] as const;
+
+type Link = (typeof LINKS)[number];
+
+/** Two stacks with an impaired link between them, and the counts of what it did. */
+async function impairedPair({ mtu }: Link, options: Impairment) {
+  if (options.corrupt === undefined) {
+    const pair = await openPair({ tap: { mtu } });
+    return { ...pair, ...impair(pair.tapA, pair.tapB, options) };
+  }
+  const [a, b] = [await openStack(), await openStack()];
+  const tunA = await a.createTunInterface({ ip: [`${ENDS[4].a}/24`, `${ENDS[6].a}/64`], mtu });
+  const tunB = await b.createTunInterface({ ip: [`${ENDS[4].b}/24`, `${ENDS[6].b}/64`], mtu });
+  return { a, b, ...impair(tunA, tunB, { corruptBits: 1, ...options }) };
+}
+
+async function write({ writable }: TcpConnection, seed: number, size: number): Promise<string> {
+  const random = new Prng(seed);
+  const hash = new StreamHash();
+  const writer = writable.getWriter();
+  while (hash.length < size) {
+    const chunk = random.bytes(20_000);
+    hash.update(chunk);
+    await writer.write(chunk);
+  }
+  await writer.close();
+  return hash.digest();
+}
+
+async function read({ readable }: TcpConnection): Promise<string> {
+  const hash = new StreamHash();
+  for await (const chunk of readable) hash.update(chunk);
+  return hash.digest();
+}
+
+/** Sends both ways at once; 'intact' or the code of the error. */
+async function transfer(a: NetworkStack, b: NetworkStack, link: Link, size: number) {
+  try {
+    const { client, server } = await connectEnds(a, b, { host: ENDS[link.family].b });
+    // If one end fails, the other may have sent all it had and wait for ever: that is TCP.
+    const [there, here, sent, answered] = await Promise.all([
+      read(server),
+      read(client),
+      write(client, 7, size),
+      write(server, 8, size),
+    ]);
+    expect([there, here]).toEqual([sent, answered]);
+    await Promise.all([client.closed, server.closed]);
+    return 'intact';
+  } catch (error) {
+    if (error instanceof NetError) return error.code;
+    throw error;
+  }
+}
+
+/** Runs all links and seeds at once; returns the outcomes. */
+async function runAll(
+  impairment: Omit<Impairment, 'seed'>,
+  size: number,
+  meanwhile: (stacks: NetworkStack[]) => Promise<void> = async () => {},
+): Promise<string[]> {
+  const cases = LINKS.flatMap((link) => SEEDS.map((seed) => ({ link, seed })));
+  const done = { dropped: 0, duplicated: 0, reordered: 0, corrupted: 0 };
+  const stacks: NetworkStack[] = [];
+  const outcomes = Promise.all(
+    cases.map(async ({ link, seed }) => {
+      const { a, b, counts, stop } = await impairedPair(link, { seed, ...impairment });
+      stacks.push(a, b);
+      const what = `seed ${seed}, MTU ${link.mtu}, IPv${link.family}, ${JSON.stringify(impairment)}`;
+      const outcome = await within(WATCHDOG, what, transfer(a, b, link, size));
+      for (const key of Object.keys(done) as (keyof typeof done)[]) {
+        done[key] += counts.aToB[key] + counts.bToA[key];
+      }
+      await stop();
+      return outcome;
+    }),
+  );
+  await meanwhile(stacks);
+  await outcomes;
+  expect([done.dropped, done.duplicated, done.reordered, done.corrupted].map((n) => n > 0)).toEqual(
+    [impairment.drop, impairment.duplicate, impairment.reorder, impairment.corrupt].map(Boolean),
+  );
+  return outcomes;
+}
+
+describe('a stream arrives intact over a link that', () => {
+  test.each<[string, Omit<Impairment, 'seed'>, number]>([
+    ['drops 1 %', { drop: 0.01 }, 1_000_000],
+    ['drops 10 %', { drop: 0.1 }, 300_000],
+    ['doubles 30 %', { duplicate: 0.3 }, 1_000_000],
+    ['reorders 5 %', { reorder: 0.05 }, 1_000_000],
+    ['reorders 50 %', { reorder: 0.5 }, 300_000],
+    ['corrupts 5 %', { corrupt: 0.05 }, 500_000],
+    ['delays by 1 to 10 ms', { delay: [1, 10] }, 500_000],
+    ['is slow', { rate: 2_000_000, delay: [5, 5] }, 500_000],
+    ['does all of it', { drop: 0.02, duplicate: 0.02, reorder: 0.05, delay: [0, 5] }, 300_000],
+    ['corrupts as well', { drop: 0.02, reorder: 0.05, corrupt: 0.02, delay: [0, 3] }, 300_000],
+  ])('%s', async (_, impairment, size) => {
+    expect(new Set(await runAll(impairment, size))).toEqual(new Set(['intact']));
+  }, 60_000);
+
+  test('drops 40 %, or fails with an error', async () => {
+    const outcomes = await runAll({ drop: 0.4 }, 60_000, async (stacks) => {
+      // What takes TCP minutes need not take us as long.
+      await until(() => stacks.length === 2 * LINKS.length * SEEDS.length);
+      for (let s = 0; s < 1200; s++) {
+        await passTime(500, stacks, 50);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    });
+    for (const code of outcomes) {
+      expect(['intact', 'ETIMEDOUT', 'EHOSTUNREACH', 'ECONNRESET']).toContain(code);
+    }
+  }, 60_000);
+});
