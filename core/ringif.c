@@ -293,6 +293,19 @@ uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
 }
 
 /**
+ * roomy() - How much tx may hold for a packet of any size to be sure of room
+ * @ifc: interface
+ *
+ * Return: bytes, half of the ring at the most
+ */
+static uint32_t roomy(const struct ringif *ifc)
+{
+    uint32_t size = ifc->pub->tx.size[0];
+
+    return LWIP_MIN(size / 2, size - RINGIF_RESERVE - ifc->pub->frame_max);
+}
+
+/**
  * ringif_retry() - Whether room has returned after a packet was refused
  * @ifc: interface
  *
@@ -304,7 +317,7 @@ int ringif_retry(struct ringif *ifc)
         return 0;
     }
     producer_refresh(&ifc->tx);
-    if (ifc->pub->listening && ifc->tx.tail - ifc->tx.head > ifc->pub->tx.size[0] / 2) {
+    if (ifc->pub->listening && ifc->tx.tail - ifc->tx.head > roomy(ifc)) {
         return 0;
     }
     ifc->blocked = 0;
@@ -329,13 +342,14 @@ void ringif_flush(struct ringif *ifc)
  */
 int ringif_arm(struct ringif *ifc)
 {
-    uint32_t half = ifc->pub->tx.size[0] / 2;
     int idle = 1;
 
     if (!ifc->slot_used && (ifc->rx.head != ifc->rx.tail || !consumer_arm(&ifc->rx))) {
         idle = 0;
     }
-    if (ifc->blocked && !producer_arm(&ifc->tx, ifc->tx.tail - half - 1)) {
+    /* There may be room already: another packet has looked at head since one was refused. */
+    if (ifc->blocked && (!producer_arm(&ifc->tx, ifc->tx.tail - roomy(ifc) - 1) ||
+                         ifc->tx.tail - ifc->tx.head <= roomy(ifc))) {
         idle = 0;
     }
     return idle;

@@ -24,7 +24,8 @@ struct socket {
     uint32_t tx_max;      /* bound of the tx ring */
     uint32_t nodelay;     /* set when the connection opens */
     uint32_t keepalive;   /* ms, set when the connection opens */
-    uint32_t backlog;     /* listener: connections JS has not taken, at the most */
+    uint32_t backlog;     /* listener: half-open and waiting connections at the most */
+    uint32_t half_open;   /* listener: SYNs answered whose handshake is not done */
     uint32_t waiting;     /* listener: connections JS has not taken */
     uint32_t events;      /* SOCK_* bits to tell */
     uint32_t held_tail;   /* tail of tx when less than a segment was held back */

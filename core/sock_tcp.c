@@ -247,14 +247,21 @@ void tcp_sock_attach(struct socket *s, struct tcp_pcb *pcb)
 }
 
 /**
- * drop_waiting() - Reset the connections that JS was never told of, and forget the others
+ * drop_waiting() - Reset the connections JS was never told of, forget the others and the half-open
  * @listener: listener that closes
  */
 static void drop_waiting(struct socket *listener)
 {
-    struct socket *s = NULL;
+    struct socket *s, *next;
+    struct tcp_pcb *pcb;
 
-    while ((s = sock_next(s))) {
+    for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        if (tcp_ext_arg_get(pcb, 0) == listener) {
+            tcp_ext_arg_set(pcb, 0, NULL);
+        }
+    }
+    for (s = sock_next(NULL); s; s = next) {
+        next = sock_next(s);
         if (s->listener != listener) {
             continue;
         }

@@ -65,12 +65,17 @@ static void arm_window(struct socket *s)
  */
 void tcp_data_open(struct socket *s)
 {
-    uint32_t window = s->pcb->flags & TF_WND_SCALE ? s->rx_max : LWIP_MIN(s->rx_max, 0xffff);
-
-    s->pcb->rcv_wnd = window;
-    s->pcb->rcv_ann_wnd = window;
+    if (!(s->pcb->flags & TF_WND_SCALE)) {
+        /* No more can be announced, so no more would ever be used. */
+        s->rx_max = LWIP_MIN(s->rx_max, 0xffff);
+    }
+    s->pcb->rcv_wnd = s->rx_max;
+    s->pcb->rcv_ann_wnd = s->rx_max;
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
-    s->pcb->rcv_ann_right_edge = s->pcb->rcv_nxt + LWIP_MIN(window, 0xffff);
+    s->pcb->rcv_ann_right_edge = s->pcb->rcv_nxt + LWIP_MIN(s->rx_max, 0xffff);
+    /* That of the peer is known from its first segment on: a segment cut to the 64 KiB of a SYN may
+       be more than it ever opens, and would wait for the persist timer. */
+    s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
     arm_window(s);
     consumer_arm(&s->tx);
 }
@@ -152,9 +157,8 @@ static int ensure(struct socket *s, uint32_t more)
     if (size == 0) {
         return sock_storage(ring, power_of_two(need)) == 0;
     }
-    return sock_settle(ring) &&
-           (sock_storage(ring, power_of_two(LWIP_MAX(need, s->rx_max))) == 0 ||
-            sock_storage(ring, power_of_two(need)) == 0);
+    return sock_settle(ring) && (sock_storage(ring, power_of_two(LWIP_MAX(need, s->rx_max))) == 0 ||
+                                 sock_storage(ring, power_of_two(need)) == 0);
 }
 
 /**
@@ -177,7 +181,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     (void)optlen;
     (void)opt1len;
     (void)opt2;
-    if (pcb->state == LISTEN || pcb->state == TIME_WAIT) {
+    if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
     s = tcp_ext_arg_get(pcb, 0);

@@ -6,9 +6,10 @@
  * A connection gets its rings before its SYN is sent (or when the peer's handshake is done), so
  * that out of memory is an error of connect, or a reset to the peer, and not a surprise later.
  *
- * Backlog. lwIP counts half-open connections (TF_BACKLOGPEND) up to 255. Connections that are
- * established but not yet taken by JS count in `waiting`; those above backlog - 255 keep counting
- * in lwIP too (tcp_backlog_delayed()), so that a SYN beyond the backlog is not answered.
+ * Backlog. A SYN is answered only while half-open connections and those that JS has not taken are
+ * fewer than the backlog: on_half_open() counts a pcb that lwIP makes for a SYN and marks it with
+ * the listener, and the count goes down when its handshake is done or it dies. lwIP's own counter
+ * has eight bits.
  */
 #include "lwip/priv/tcp_priv.h"
 
@@ -19,7 +20,6 @@
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
 
-#define LWIP_BACKLOG_MOST 255u
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_COUNT 28232u /* 32768..60999, as Linux */
 #define PORT_TRIES 256
@@ -80,6 +80,44 @@ static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 }
 
 /**
+ * on_half_open_gone() - A half-open connection died (tcp_extarg_callback_pcb_destroyed_fn)
+ * @id: 0
+ * @data: its listener, NULL: that has closed, or the handshake was done
+ */
+static void on_half_open_gone(u8_t id, void *data)
+{
+    (void)id;
+    if (data) {
+        ((struct socket *)data)->half_open--;
+    }
+}
+
+static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = on_half_open_gone };
+
+/**
+ * on_half_open() - A SYN came for a listener (tcp_extarg_callback_passive_open_fn)
+ * @id: 0
+ * @lpcb: the listener's pcb
+ * @pcb: new pcb of the connection
+ *
+ * Return: ERR_OK, or ERR_MEM: the backlog is full, the SYN stays unanswered
+ */
+static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *pcb)
+{
+    struct socket *listener = tcp_ext_arg_get((struct tcp_pcb *)lpcb, id);
+
+    if (listener->half_open + listener->waiting >= listener->backlog) {
+        return ERR_MEM;
+    }
+    listener->half_open++;
+    tcp_ext_arg_set_callbacks(pcb, id, &half_open_callbacks);
+    tcp_ext_arg_set(pcb, id, listener);
+    return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks listener_callbacks = { .passive_open = on_half_open };
+
+/**
  * on_accepted() - A connection to a listener is established (tcp_accept_fn)
  * @arg: listener
  * @pcb: pcb of the connection, NULL: lwIP had no memory for one
@@ -94,6 +132,9 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
     if (!pcb || err != ERR_OK || !listener) {
         return ERR_VAL;
     }
+    /* No longer half-open; an abort from here on is not to count it again. */
+    tcp_ext_arg_set(pcb, 0, NULL);
+    listener->half_open--;
     s = sock_new(SOCK_STREAM);
     if (!s) {
         return ERR_MEM;
@@ -108,9 +149,6 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
     tcp_sock_attach(s, pcb);
     opened(s);
     listener->waiting++;
-    if (listener->waiting + LWIP_BACKLOG_MOST > listener->backlog) {
-        tcp_backlog_delayed(pcb);
-    }
     s->announce = 1;
     sock_event(s, SOCK_OPEN);
     return ERR_OK;
@@ -125,9 +163,6 @@ void tcp_sock_accepted(struct socket *s)
     if (s->listener) {
         s->listener->waiting--;
         s->listener = NULL;
-        if (s->pcb) {
-            tcp_backlog_accepted(s->pcb);
-        }
     }
 }
 
@@ -228,8 +263,7 @@ static int open_listener(struct socket *s, const struct cmd_socket *cmd)
         tcp_abort(pcb);
         return err;
     }
-    lpcb = tcp_listen_with_backlog_and_err(
-        pcb, (u8_t)LWIP_MAX(1u, LWIP_MIN(cmd->backlog, LWIP_BACKLOG_MOST)), &lwip_err);
+    lpcb = tcp_listen_with_backlog_and_err(pcb, 1, &lwip_err);
     if (!lpcb) {
         tcp_abort(pcb);
         return lwip_err == ERR_USE ? ABI_EADDRINUSE : ABI_ENOMEM;
@@ -237,6 +271,8 @@ static int open_listener(struct socket *s, const struct cmd_socket *cmd)
     s->pcb = lpcb;
     tcp_arg(lpcb, s);
     tcp_accept(lpcb, on_accepted);
+    tcp_ext_arg_set_callbacks(lpcb, 0, &listener_callbacks);
+    tcp_ext_arg_set(lpcb, 0, s);
     s->pub.local = cmd->local;
     s->pub.local.port = lpcb->local_port;
     return 0;

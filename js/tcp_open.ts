@@ -38,7 +38,7 @@ const BUFFER = 512 * KIB;
 const BUFFER_MOST = 16 * KIB * KIB;
 const RECEIVE_LEAST = 64 * KIB;
 const SEND_LEAST = 4 * KIB;
-const BACKLOG = 511;
+const BACKLOG = 4096;
 
 /** Defaults of a stack for its connections. */
 export interface BufferDefaults {

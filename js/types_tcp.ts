@@ -38,7 +38,7 @@ export interface TcpListenOptions extends TcpOptions {
   readonly host?: string;
   /** 1 to 65535, 0: a random free one (see listener.port). */
   readonly port: number;
-  /** Connections that may wait to be accepted, 1 to 65535. @default 511 */
+  /** Connections half-open or waiting to be accepted, 1 to 65535. @default 4096 */
   readonly backlog?: number;
 }
 

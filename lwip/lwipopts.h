@@ -104,7 +104,6 @@
 #define TCP_OVERSIZE 0
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_KEEPALIVE 1
-#define TCP_LISTEN_BACKLOG 1
 /* A server's port can be bound again while old connections are in TIME_WAIT. */
 #define SO_REUSE 1
 /* The socket slot; its destructor tells when lwIP lets go of the rings. */
