@@ -43,6 +43,7 @@ struct app {
     uint8_t shut_at_end;         /* CMD_SHUTDOWN once written is write_end */
     uint8_t shut;
     uint8_t listener;
+    uint8_t unchecked; /* what is read may be anything */
 };
 
 static struct stack_ctl *ctl;
@@ -58,6 +59,7 @@ static uint32_t rig_next_id = 1;
 static struct app *rig_opening; /* gets the socket that the next answer tells of */
 static uint32_t rig_hold_events; /* the app does not read its events */
 static uint32_t rig_turns;
+static void (*rig_wait_for_room)(void); /* the command ring is full; default: turn the stack */
 
 /**
  * rig_start() - Set up an arena and a stack
@@ -207,7 +209,11 @@ static inline void rig_send(const void *command, uint32_t length)
     int err;
 
     while ((err = frame_reserve(&rig_commands, length, &to)) == ABI_EAGAIN) {
-        rig_turn();
+        if (rig_wait_for_room) {
+            rig_wait_for_room();
+        } else {
+            rig_turn();
+        }
     }
     must(err == 0);
     memcpy(to, command, length);
@@ -248,13 +254,13 @@ static inline void app_write(struct app *a)
             a->written += to.length;
             continue;
         }
-        *(volatile uint32_t *)&a->pub->tx.want = want;
+        __atomic_store_n(&a->pub->tx.want, want, __ATOMIC_RELAXED);
         a->can_write = !producer_arm(&a->tx, a->tx.head);
         producer_notify(&a->tx);
         rig_cmd(CMD_KICK, a->handle, 0);
     }
     if (a->written == a->write_end) {
-        *(volatile uint32_t *)&a->pub->tx.want = 0;
+        __atomic_store_n(&a->pub->tx.want, 0, __ATOMIC_RELAXED);
     }
     if (producer_notify(&a->tx)) {
         rig_cmd(CMD_KICK, a->handle, 0);
@@ -278,7 +284,7 @@ static inline void app_read(struct app *a)
             uint64_t left = a->read_end - a->read;
             uint32_t length = from.length < left ? from.length : (uint32_t)left;
 
-            must(seeded_differs(a->rx_seed, a->read, from.data, length) == 0);
+            must(a->unchecked || seeded_differs(a->rx_seed, a->read, from.data, length) == 0);
             must(byte_release(&a->rx, length) == 0);
             a->read += length;
             continue;

@@ -487,6 +487,51 @@ START_TEST(old_syn_does_not_end_time_wait)
 }
 END_TEST
 
+/* --- 0015-tcp-count-retransmissions --------------------------------------------------------------- */
+
+START_TEST(segments_sent_again_after_a_timeout_are_counted)
+{
+    conn_open(1460, 0xffff);
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    ck_assert_uint_eq(lwip_stats.mib2.tcpretranssegs, 0);
+    next_sent(5000);
+    ck_assert_int_eq(conn.pcb->nrtx, 1);
+    ck_assert_uint_eq(lwip_stats.mib2.tcpretranssegs, rig_out_count);
+    ck_assert_uint_ge(rig_out_count, 1);
+}
+END_TEST
+
+START_TEST(syns_sent_again_are_counted)
+{
+    conn_connect(NULL);
+    ck_assert_uint_eq(lwip_stats.mib2.tcpretranssegs, 0);
+    next_sent(5000);
+    ck_assert_uint_eq(lwip_stats.mib2.tcpretranssegs, 1);
+}
+END_TEST
+
+/* --- 0016-tcp-split-behind-the-ack ---------------------------------------------------------------- */
+
+START_TEST(segment_acknowledged_in_part_is_split_behind_that)
+{
+    struct rig_seg sent;
+
+    conn_open(1000, 10000);
+    ck_assert_int_eq(conn_write(pattern, 1000), ERR_OK);
+    conn.wnd = 100;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK, .ack = conn.rcv + 600 });
+    ck_assert_uint_eq(conn.pcb->lastack, conn.rcv + 600);
+    for (conn.rcv += 600; conn.pcb->unacked || conn.pcb->unsent; conn.rcv = sent.seq + sent.len) {
+        ck_assert_uint_lt(next_sent(30000), 30000);
+        ck_assert_int_eq(rig_sent(0, &sent), 1);
+        ck_assert(TCP_SEQ_LEQ(sent.seq, conn.rcv) && TCP_SEQ_GT(sent.seq + sent.len, conn.rcv));
+        ck_assert(TCP_SEQ_LEQ(sent.seq + sent.len, conn.rcv + conn.wnd));
+        conn_feed((struct rig_seg){ .flags = TCP_ACK, .ack = sent.seq + sent.len });
+    }
+}
+END_TEST
+
 /* --- The suite ---------------------------------------------------------------------------------- */
 
 /* add_case() - an empty test case with our fixture */
@@ -539,6 +584,11 @@ Suite *lwip_patches_tcp_suite(void)
     tcase = add_case(suite, "0014");
     tcase_add_loop_test(tcase, port_of_a_connection_in_time_wait_connects_again, 0, 3);
     tcase_add_test(tcase, old_syn_does_not_end_time_wait);
+    tcase = add_case(suite, "0015");
+    tcase_add_test(tcase, segments_sent_again_after_a_timeout_are_counted);
+    tcase_add_test(tcase, syns_sent_again_are_counted);
+    tcase = add_case(suite, "0016");
+    tcase_add_test(tcase, segment_acknowledged_in_part_is_split_behind_that);
     return suite;
 }
 

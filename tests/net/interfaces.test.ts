@@ -107,6 +107,18 @@ describe('listening', () => {
     expect(isReply((await packets.next()).value)).toBe(true);
   });
 
+  test('for await on the readable cancels it when it is left', async () => {
+    const { tun, ping, expectDropped } = await echoing();
+    const sending = settle(1).then(ping);
+    for await (const packet of tun.readable) {
+      expect(isReply(packet)).toBe(true);
+      break;
+    }
+    await sending;
+    await expectDropped();
+    expect(await tun.listen().next()).toMatchObject({ done: true });
+  });
+
   test('an iterator that was left stays done', async () => {
     const { tun } = await echoing();
     const packets = tun.listen();
@@ -293,6 +305,15 @@ describe('coming and going', () => {
     expect(await outcome(writer.closed)).toBe('ENODEV');
     reader.releaseLock();
     expect(await tun.listen().next()).toMatchObject({ done: true });
+  });
+
+  test('frames that wait for room fail with ENODEV when it is removed', async () => {
+    const stack = await openStack();
+    const tun = await stack.createTunInterface({ ip: '10.0.0.1/24', ringSize: 1 });
+    const writer = tun.writable.getWriter();
+    const writes = Array.from({ length: 500 }, () => outcome(writer.write(new Uint8Array(1000))));
+    await stack.removeInterface(tun);
+    expect(new Set(await Promise.all(writes))).toEqual(new Set(['ok', 'ENODEV']));
   });
 
   test('its counters stay readable', async () => {

@@ -8,15 +8,7 @@ import { NetError, type NetworkStack, type TcpConnection } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import { StreamHash } from '../helpers/hash.ts';
 import { type Impairment, impair } from '../helpers/lossy.ts';
-import {
-  connectEnds,
-  ENDS,
-  openPair,
-  openStack,
-  passTime,
-  until,
-  within,
-} from '../helpers/net.ts';
+import { connectEnds, ENDS, openPair, openStack, passTime, until, within } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 
 const WATCHDOG = 45_000;
@@ -123,9 +115,13 @@ describe('a stream arrives intact over a link that', () => {
     ['is slow', { rate: 2_000_000, delay: [5, 5] }, 500_000],
     ['does all of it', { drop: 0.02, duplicate: 0.02, reorder: 0.05, delay: [0, 5] }, 300_000],
     ['corrupts as well', { drop: 0.02, reorder: 0.05, corrupt: 0.02, delay: [0, 3] }, 300_000],
-  ])('%s', async (_, impairment, size) => {
-    expect(new Set(await runAll(impairment, size))).toEqual(new Set(['intact']));
-  }, 60_000);
+  ])(
+    '%s',
+    async (_, impairment, size) => {
+      expect(new Set(await runAll(impairment, size))).toEqual(new Set(['intact']));
+    },
+    60_000,
+  );
 
   test('drops 40 %, or fails with an error', async () => {
     const outcomes = await runAll({ drop: 0.4 }, 60_000, async (stacks) => {

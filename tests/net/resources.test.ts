@@ -9,8 +9,8 @@ import { hashOf } from '../helpers/hash.ts';
 import {
   bytes,
   connectEnds,
-  type Ends,
   ENDS,
+  type Ends,
   ignore,
   openStack,
   outcome,
@@ -77,34 +77,38 @@ describe('10,000 cycles leave nothing behind when', () => {
     ],
   ];
 
-  test.each(ways)('%s', async (_, end) => {
-    const pair = await pairIn(64 * MIB);
-    const listener = await pair.b.listenTcp({ port: 80 });
-    const servers = new Map<number, (server: TcpConnection) => void>();
-    const accepting = (async () => {
-      for await (const server of listener) servers.get(server.remotePort)?.(server);
-    })();
-    let localPort = 10_000;
-    const cycle = async (): Promise<void> => {
-      localPort = localPort < 60_000 ? localPort + 1 : 10_000;
-      const port = localPort;
-      const accepted = new Promise<TcpConnection>((resolve) => servers.set(port, resolve));
-      const client = await pair.a.connectTcp({ host: ENDS[4].b, port: 80, localPort: port });
-      await send(client.writable, HELLO);
-      const server = await accepted;
-      servers.delete(port);
-      await readUpTo(server.readable, HELLO.length);
-      await end({ client, server, listener });
-    };
-    await many(200, 20, cycle);
-    await quiet(pair);
-    const before = used(pair);
-    await many(10_000, 20, cycle);
-    await quiet(pair);
-    expect(used(pair)).toEqual(before);
-    await listener.close();
-    await accepting;
-  }, 60_000);
+  test.each(ways)(
+    '%s',
+    async (_, end) => {
+      const pair = await pairIn(64 * MIB);
+      const listener = await pair.b.listenTcp({ port: 80 });
+      const servers = new Map<number, (server: TcpConnection) => void>();
+      const accepting = (async () => {
+        for await (const server of listener) servers.get(server.remotePort)?.(server);
+      })();
+      let localPort = 10_000;
+      const cycle = async (): Promise<void> => {
+        localPort = localPort < 60_000 ? localPort + 1 : 10_000;
+        const port = localPort;
+        const accepted = new Promise<TcpConnection>((resolve) => servers.set(port, resolve));
+        const client = await pair.a.connectTcp({ host: ENDS[4].b, port: 80, localPort: port });
+        await send(client.writable, HELLO);
+        const server = await accepted;
+        servers.delete(port);
+        await readUpTo(server.readable, HELLO.length);
+        await end({ client, server, listener });
+      };
+      await many(200, 20, cycle);
+      await quiet(pair);
+      const before = used(pair);
+      await many(10_000, 20, cycle);
+      await quiet(pair);
+      expect(used(pair)).toEqual(before);
+      await listener.close();
+      await accepting;
+    },
+    60_000,
+  );
 });
 
 test('a million small echoes leave nothing behind', async () => {
@@ -162,7 +166,9 @@ test('10,000 idle connections fit into 256 MiB, both ends, and give it back', as
     const server = servers.get(client.localPort) as TcpConnection;
     expect(text(await readUpTo(server.readable, `${n}`.length))).toBe(`${n}`);
   }
-  await Promise.all(ends.map(({ client, server }) => Promise.all([client.close(), server.close()])));
+  await Promise.all(
+    ends.map(({ client, server }) => Promise.all([client.close(), server.close()])),
+  );
   await listener.close();
   await quiet(pair);
   const after = used(pair);
@@ -184,6 +190,10 @@ describe('out of memory', () => {
       for await (const one of listener) accepted.set(one.remotePort, one);
     })();
     const first = await b.connectTcp({ host: ENDS[4].a, port: 80 });
+    await until(() => accepted.size === 1);
+    const peer = accepted.get(first.localPort) as TcpConnection;
+    await send(peer.writable, HELLO); // it takes its receive ring
+    await readUpTo(first.readable, 5);
     const others: TcpConnection[] = [];
     let code = 'ok';
     while (code === 'ok') {
@@ -191,7 +201,6 @@ describe('out of memory', () => {
         b.connectTcp({ host: ENDS[4].a, port: 80 }).then((one) => others.push(one)),
       );
     }
-    const peer = accepted.get(first.localPort) as TcpConnection;
     return { ...pair, arena, first, peer, others, code, listener, accepting };
   }
 

@@ -98,11 +98,11 @@ describe('a connection is made', () => {
     for (const { localPort } of [again, client]) expect(localPort).toBeGreaterThanOrEqual(32768);
   });
 
-  test('a thousand at once', async () => {
+  test.each([4, 6] as const)('a thousand at once over IPv%d', async (family) => {
     const { a, b } = await wiredPair();
     const listener = await b.listenTcp({ port: 80, backlog: 1000 });
     const clients = Promise.all(
-      Array.from({ length: 1000 }, () => a.connectTcp({ host: ENDS[4].b, port: 80 })),
+      Array.from({ length: 1000 }, () => a.connectTcp({ host: ENDS[family].b, port: 80 })),
     );
     const servers = Promise.all(Array.from({ length: 1000 }, () => listener.accept()));
     const peers = new Map((await servers).map((server) => [server.remotePort, server]));

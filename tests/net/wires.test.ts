@@ -80,7 +80,7 @@ describe('a wire', () => {
     const arena = await createArena({ size: 64 * 2 ** 20 });
     const pair = await wiredPair({ stack: { arena } });
     const chunks = countChunks();
-    const copied = (): number => (arena as unknown as { bytesCopied: number }).bytesCopied;
+    const copied = (): number => arena.bytesCopied;
     const before = copied();
     const { client, server } = await connectEnds(pair.a, pair.b);
     const data = new Prng(1).bytes(2 ** 21);

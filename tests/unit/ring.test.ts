@@ -11,6 +11,8 @@ import { NEAR_WRAP, TestRing } from '../helpers/rings.ts';
 const SIZE = 4096;
 /** Bytes before the storage wraps, when a ring starts at NEAR_WRAP. */
 const TO_WRAP = 256;
+/** Where unsigned positions wrap, and where they would if they were signed. */
+const WRAPS = [NEAR_WRAP, 0x7fffff00];
 const arena = new Arena(stackModule(), 4 << 20);
 
 /** A byte ring, both its sides, and a seeded stream through it. */
@@ -91,13 +93,13 @@ describe('byte ring', () => {
     expect(bytes.c.held).toBe(0);
   });
 
-  test('positions pass the wrap of u32', () => {
-    const bytes = new Bytes();
+  test.each(WRAPS)('positions pass the wrap after %d', (start) => {
+    const bytes = new Bytes(SIZE, start);
     for (let round = 0; round < 100; round++) {
       expect(bytes.put(97)).toBe(97);
       expect(bytes.get(97)).toBe(97);
     }
-    expect(bytes.ring.get('tail')).toBe((NEAR_WRAP + 9700) >>> 0);
+    expect(bytes.ring.get('tail')).toBe((start + 9700) >>> 0);
     expect(bytes.ring.get('head')).toBe(bytes.ring.get('tail'));
     expect(bytes.ring.get('bad')).toBe(0);
   });
@@ -214,8 +216,8 @@ describe('change of buffer', () => {
     expect(bytes.get()).toBe(SIZE);
   });
 
-  test('bytes before it stay in the old buffer', () => {
-    const bytes = new Bytes();
+  test.each(WRAPS)('bytes before it stay in the old buffer, past %d', (start) => {
+    const bytes = new Bytes(SIZE, start);
     const { ring, p, c } = bytes;
     bytes.put(1000);
     ring.offer(4 * SIZE);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* test_stack_fuzz.c - what a hostile guest could send: random frames, and frames that are almost right
+ *
+ * Each frame lies alone in the ring with everything behind it poisoned (tap_rig.h). Nothing may
+ * crash, read beside a frame, keep memory for good or stop the stack from working; what the app
+ * reads may be anything, since an on-path guest can inject it.
+ */
+#include "tap_rig.h"
+
+#define FRAMES 30000u
+
+static struct app listener, taken[200];
+static struct peer peer;
+static uint64_t rng;
+static uint8_t frame[FRAME_MOST + 64];
+
+static const uint8_t our_ip6[16] = { 0xfd, [15] = 1 }, peer_ip6[16] = { 0xfd, [15] = 2 };
+
+/**
+ * setup() - A tap with a listener of both families and a connection
+ */
+static void setup(void)
+{
+    struct cmd_socket cmd = socket_command(CMD_LISTEN, "::", 80);
+
+    rig_start(64u << 20, 500);
+    tap_start(IFACE_TAP, 1500, 1u << 16);
+    cmd.backlog = 20;
+    cmd.rx_max = cmd.tx_max = 20000;
+    ck_assert_int_eq(rig_open(&listener, cmd), 0);
+}
+
+static void teardown(void)
+{
+    rs_stack_close();
+    ck_assert_uint_eq(rs_arena_free_owner(rig_config.owner), 0);
+}
+
+/**
+ * put_ip6() - Write an IPv6 header from the peer to the stack
+ * @ip: where to
+ * @next: next header
+ * @length: of what follows
+ */
+static void put_ip6(uint8_t *ip, uint8_t next, uint32_t length)
+{
+    memset(ip, 0, 40);
+    ip[0] = 0x60;
+    store16(ip + 4, length);
+    ip[6] = next;
+    ip[7] = 255;
+    memcpy(ip + 8, peer_ip6, 16);
+    memcpy(ip + 24, our_ip6, 16);
+    if (rng_below(&rng, 4) == 0) {
+        /* All nodes, or our solicited-node address. */
+        static const uint8_t solicited[16] = { 0xff, 2, [11] = 1, 0xff, 0, 0, 1 }, all[16] = { 0xff, 2, [15] = 1 };
+
+        memcpy(ip + 24, rng_below(&rng, 2) ? solicited : all, 16);
+    }
+}
+
+/**
+ * random_options() - TCP options, right or nearly so
+ * @to: room for 40 bytes
+ *
+ * Return: their bytes, a multiple of 4
+ */
+static uint32_t random_options(uint8_t *to)
+{
+    static const uint8_t usual[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7 };
+    uint32_t length = rng_below(&rng, 11) * 4;
+
+    seeded_fill(rng_u32(&rng), 0, to, 40);
+    if (rng_below(&rng, 2)) {
+        memcpy(to, usual, sizeof(usual));
+        to[rng_below(&rng, 20)] = (uint8_t)rng_size(&rng, 255);
+    }
+    return length;
+}
+
+/**
+ * tcp_segment() - A segment of the connection, or to the listener, with this and that wrong
+ * @to: where to
+ * @most: bytes of data at the most
+ *
+ * Return: its bytes
+ */
+static uint32_t tcp_segment(uint8_t *to, uint32_t most)
+{
+    static const uint8_t flags[] = { 2, 16, 16, 24, 17, 4, 20, 18, 1, 0, 255 };
+    struct peer from = peer;
+    uint8_t options[40];
+    uint32_t option_length = random_options(options), length = rng_size(&rng, most);
+
+    if (rng_below(&rng, 3) == 0) {
+        from.port = (uint16_t)(1000 + rng_below(&rng, 100));
+        from.stack_port = rng_below(&rng, 8) ? 80 : 81;
+        from.seq = rng_below(&rng, 2) ? 1 : rng_u32(&rng);
+    } else {
+        from.seq += rng_below(&rng, 3) ? rng_size(&rng, 30000) - 100 : rng_u32(&rng);
+        from.ack += rng_below(&rng, 3) ? rng_size(&rng, 3000) - 10 : rng_u32(&rng);
+    }
+    from.window = (uint16_t)rng_size(&rng, 65535);
+    seeded_fill(rng_u32(&rng), 0, to + 20 + option_length, length);
+    return put_tcp(to, &from, flags[rng_below(&rng, sizeof(flags))], options, option_length, length);
+}
+
+/**
+ * icmp6_message() - A message of neighbour discovery, an echo or an error, with random options
+ * @to: where to
+ *
+ * Return: its bytes
+ */
+static uint32_t icmp6_message(uint8_t *to)
+{
+    static const uint8_t types[] = { 133, 134, 135, 136, 137, 128, 129, 1, 2, 3, 4, 130, 143, 255 };
+    uint32_t length = 8 + rng_size(&rng, 200), at_byte = 24;
+
+    seeded_fill(rng_u32(&rng), 0, to, length + 32);
+    to[0] = types[rng_below(&rng, sizeof(types))];
+    to[1] = (uint8_t)(rng_below(&rng, 4) ? 0 : rng_u32(&rng));
+    if (rng_below(&rng, 4)) {
+        memcpy(to + 8, rng_below(&rng, 2) ? our_ip6 : peer_ip6, 16);
+        while (at_byte + 8 < length) {
+            /* Options of one or two units, or of none or too many. */
+            to[at_byte] = (uint8_t)(1 + rng_below(&rng, 5));
+            to[at_byte + 1] = (uint8_t)(rng_below(&rng, 8) ? 1 : rng_size(&rng, 255));
+            at_byte += 8 * (to[at_byte + 1] ? to[at_byte + 1] : 1);
+        }
+    }
+    return length;
+}
+
+/**
+ * sum_of_packet() - Make the checksum of a TCP or ICMP packet over IPv6 right
+ * @ip: header
+ * @next: protocol
+ * @body: what follows the headers
+ * @length: its bytes
+ */
+static void sum_of_packet(uint8_t *ip, uint8_t next, uint8_t *body, uint32_t length)
+{
+    uint8_t *sum = body + (next == 6 ? 16 : 2);
+
+    store16(sum, 0);
+    store16(sum, sum_fold(sum_add(sum_add(next + length, ip + 8, 32), body, length)));
+}
+
+static uint32_t ip4_packet(uint8_t *ip)
+{
+    uint32_t length, kind = rng_below(&rng, 8);
+    uint8_t protocol = 6;
+
+    if (kind < 4) {
+        length = tcp_segment(ip + 20, 1400);
+    } else if (kind < 6) {
+        length = 8 + rng_size(&rng, 1400);
+        protocol = 1;
+        seeded_fill(rng_u32(&rng), 0, ip + 20, length);
+        ip[20] = (uint8_t)(rng_below(&rng, 2) ? 8 : rng_below(&rng, 16));
+        if (ip[20] != 8 && length > 48) {
+            put_ip4(ip + 28, 6, 20, 1, 0);
+        }
+        store16(ip + 22, 0);
+        store16(ip + 22, sum_fold(sum_add(0, ip + 20, length)));
+    } else {
+        length = rng_size(&rng, 1480);
+        protocol = (uint8_t)rng_u32(&rng);
+        seeded_fill(rng_u32(&rng), 0, ip + 20, length);
+    }
+    put_ip4(ip, protocol, length, rng_below(&rng, 20),
+            rng_below(&rng, 4) ? 0 : rng_below(&rng, 2) << 13 | rng_size(&rng, 0x1fff));
+    return 20 + length;
+}
+
+static uint32_t ip6_packet(uint8_t *ip)
+{
+    uint32_t length, extra = 0;
+    uint8_t next = rng_below(&rng, 2) ? 6 : 58, *body = ip + 40;
+
+    put_ip6(ip, next, 0);
+    if (rng_below(&rng, 4) == 0) {
+        /* Extension headers: hop by hop, routing, fragment, destination options. */
+        static const uint8_t headers[] = { 0, 43, 44, 60 };
+
+        while (extra < 64 && rng_below(&rng, 2)) {
+            uint8_t before = ip[6];
+
+            ip[6] = headers[rng_below(&rng, 4)];
+            memmove(body + 8, body, extra);
+            seeded_fill(rng_u32(&rng), 0, body, 8);
+            body[0] = before;
+            body[1] = (uint8_t)(rng_below(&rng, 4) ? 0 : rng_size(&rng, 255));
+            store16(body + 2, rng_size(&rng, 0xffff));
+            body[7] = (uint8_t)rng_below(&rng, 4);
+            extra += 8;
+        }
+    }
+    length = next == 6 ? tcp_segment(body + extra, 1300) : icmp6_message(body + extra);
+    store16(ip + 4, extra + length);
+    sum_of_packet(ip, next, body + extra, length);
+    return 40 + extra + length;
+}
+
+static uint32_t arp_packet(uint8_t *to)
+{
+    static const uint8_t head[] = { 0, 1, 8, 0, 6, 4, 0 };
+
+    seeded_fill(rng_u32(&rng), 0, to, 64);
+    memcpy(to, head, sizeof(head));
+    to[7] = (uint8_t)(1 + rng_below(&rng, 3));
+    memcpy(to + 8, peer_mac, 6);
+    store32(to + 14, 0x0a000000u | rng_below(&rng, 256));
+    store32(to + 24, 0x0a000000u | rng_below(&rng, 4));
+    return 28;
+}
+
+/**
+ * random_frame() - Make a frame
+ *
+ * Return: its bytes
+ */
+static uint32_t random_frame(void)
+{
+    uint32_t length, kind = rng_below(&rng, 16), i;
+
+    if (kind == 0) {
+        length = rng_size(&rng, 1514);
+        seeded_fill(rng_u32(&rng), 0, frame, length);
+        return length;
+    }
+    if (kind < 8) {
+        length = 14 + ip4_packet(put_link(frame, 0x0800));
+    } else if (kind < 15) {
+        length = 14 + ip6_packet(put_link(frame, 0x86dd));
+    } else {
+        length = 14 + arp_packet(put_link(frame, 0x0806));
+    }
+    if (rng_below(&rng, 8) == 0) {
+        memset(frame, rng_below(&rng, 2) ? 0xff : 0x33, 6);
+    }
+    if (rng_below(&rng, 4) == 0) {
+        for (i = 1 + rng_below(&rng, 3); i; i--) {
+            frame[12 + rng_below(&rng, length - 12 < 80 ? length - 12 : 80)] = (uint8_t)rng_u32(&rng);
+        }
+    }
+    if (rng_below(&rng, 8) == 0) {
+        length = rng_below(&rng, length + 1);
+    } else if (rng_below(&rng, 8) == 0) {
+        length += rng_size(&rng, 46);
+    }
+    return length < 1514 ? length : 1514;
+}
+
+/**
+ * tend() - What the app does meanwhile: takes connections, writes, closes, lets go
+ */
+static void tend(void)
+{
+    struct app *a = &taken[rng_below(&rng, 200)];
+
+    if (!a->pub) {
+        if (rig_accept(a)) {
+            a->unchecked = 1;
+            a->write_end = rng_size(&rng, 5000);
+        }
+        return;
+    }
+    if (rng_below(&rng, 3) == 0) {
+        static const uint32_t ends[] = { CMD_SHUTDOWN, CMD_DISCARD, CMD_ABORT };
+
+        rig_cmd(ends[rng_below(&rng, 3)], a->handle, 0);
+    }
+    if ((a->bits & SOCK_CLOSED) || rng_below(&rng, 3) == 0) {
+        app_release(a);
+        a->pub = NULL;
+    }
+}
+
+START_TEST(frames_of_every_length)
+{
+    uint32_t length, round;
+
+    for (round = 0; round < 4; round++) {
+        for (length = 0; length <= 1600; length++) {
+            seeded_fill(rng_u32(&rng), 0, frame, 1600);
+            if (round) {
+                put_link(frame, round == 1 ? 0x0800 : round == 2 ? 0x86dd : 0x0806);
+                frame[14] = round == 1 ? 0x45 : 0x60;
+            }
+            tap_give(frame, length);
+        }
+        tap_drop_all();
+    }
+    ck_assert_uint_eq(tap->rx_invalid, 4 * 14);
+    ck_assert_uint_eq(tap->rx.bad, 4 * (1600 - 1514));
+}
+END_TEST
+
+START_TEST(frames_that_are_almost_right)
+{
+    uint32_t i, used;
+
+    rng = mix64(test_seed + 5000u + (uint64_t)_i);
+    memset(taken, 0, sizeof(taken));
+    peer_connect(&peer, 999, 80);
+    peer_listen(NULL);
+    ck_assert_int_eq(rig_accept(&taken[0]), 1);
+    taken[0].unchecked = 1;
+    taken[0].write_end = 1000000;
+    rig_settle();
+    for (i = 0; i < FRAMES; i++) {
+        tap_give(frame, random_frame());
+        if (rng_below(&rng, 8) == 0) {
+            tend();
+        }
+        if (rng_below(&rng, 8) == 0) {
+            tap_drop_all();
+        }
+        if (rng_below(&rng, 100) == 0) {
+            rig_pass(rng_size(&rng, 3000));
+        }
+    }
+    /* Everything is let go; in time it is all forgotten, and the stack works as before. */
+    for (i = 0; i < 200; i++) {
+        if (taken[i].pub) {
+            rig_cmd(CMD_ABORT, taken[i].handle, 0);
+            app_release(&taken[i]);
+        }
+    }
+    for (i = 0; i < 1000; i++) {
+        while (rig_accept(&taken[0])) {
+            rig_cmd(CMD_ABORT, taken[0].handle, 0);
+            app_release(&taken[0]);
+        }
+        rig_pass(1000);
+        tap_drop_all();
+    }
+    ck_assert_uint_eq(ctl->stats.sockets, 1);
+    ck_assert_uint_eq(ctl->stats.ring_bytes, 0);
+    used = heap_used();
+    ck_assert_uint_lt(used, 60000);
+    peer_connect(&peer, 998, 80);
+    ck_assert_int_eq(rig_accept(&taken[0]), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stack_fuzz");
+    TCase *tc = tcase_create("fuzz");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 240);
+    tcase_add_test(tc, frames_of_every_length);
+    tcase_add_loop_test(tc, frames_that_are_almost_right, 0, 6);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
