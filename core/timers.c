@@ -15,8 +15,9 @@
  *   reassembly, address resolution, neighbour probe and TIME_WAIT to end, and then stops. What it
  *   missed is made up for at the start of the next turn, before any entry is used or made.
  *
- * A thread that was held up makes up for missed TCP ticks only when no frames wait, up to CATCH_UP
- * of them a turn: an ACK that waits in the ring must be seen before the timer that waits for it.
+ * A thread that was held up owes TCP up to OWED_MOST ticks. It makes up for them CATCH_UP a turn,
+ * half the minimum RTO, and one a turn while frames wait: whoever is to send the ACK was held up
+ * by the same thing, and it must be seen before the timer that waits for it.
  *
  * TIME_WAIT is reaped here after TIME_WAIT_MS (lwipopts.h), and earlier, oldest first, when more
  * than TIME_WAIT_MOST stand there.
@@ -35,7 +36,8 @@
 #define SECOND 1000.0
 #define QUIET_AFTER 20u
 #define MISSED_MOST 400u /* seconds; ARP entries live 300 */
-#define CATCH_UP 100u
+#define CATCH_UP 10u
+#define OWED_MOST 100u
 #define TIME_WAIT_MOST 4096u
 
 static double tcp_time;    /* when the last TCP tick was due */
@@ -156,9 +158,15 @@ static void run_tcp(double now, int frames_pending)
         return;
     }
     missed = (uint32_t)((now - tcp_time) / TCP_TMR_INTERVAL);
-    tcp_time += (double)missed * TCP_TMR_INTERVAL;
+    if (missed > OWED_MOST) {
+        uint32_t skipped = missed - OWED_MOST;
+
+        tcp_ticks += skipped / 2;
+        tcp_time += (double)skipped * TCP_TMR_INTERVAL;
+        missed = OWED_MOST;
+    }
     run = frames_pending ? 1 : LWIP_MIN(missed, CATCH_UP);
-    tcp_ticks += (missed - run) / 2;
+    tcp_time += (double)run * TCP_TMR_INTERVAL;
     while (run--) {
         tcp_tmr();
     }
