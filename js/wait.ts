@@ -59,9 +59,12 @@ function runSoon(): void {
 
 /** Runs what is queued now; what that queues runs in a later microtask, after its readers. */
 function run(): void {
-  microtaskPending = false;
-  for (let left = queue.length; left > 0; left--) queue.shift()?.();
-  if (queue.length > 0) runSoon();
+  try {
+    for (let left = queue.length; left > 0; left--) queue.shift()?.();
+  } finally {
+    microtaskPending = false;
+    if (queue.length > 0) runSoon();
+  }
 }
 
 /**
