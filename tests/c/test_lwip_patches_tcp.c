@@ -448,45 +448,6 @@ START_TEST(window_probe_carries_the_last_byte)
 }
 END_TEST
 
-/* --- 0014-tcp-time-wait-syn ----------------------------------------------------------------------- */
-
-START_TEST(port_of_a_connection_in_time_wait_connects_again)
-{
-    static const u32_t beyond[] = { 1, 5000, 0x7ffffff0 };
-    struct rig_seg sent;
-
-    conn_open(1460, 0xffff);
-    ck_assert_int_eq(tcp_shutdown(conn.pcb, 0, 1), ERR_OK);
-    conn.rcv++;
-    conn_feed((struct rig_seg){ .flags = TCP_ACK | TCP_FIN });
-    ck_assert_ptr_null(tcp_active_pcbs);
-    ck_assert_ptr_nonnull(tcp_tw_pcbs);
-    conn.pcb = NULL;
-    rig_forget();
-    conn_feed((struct rig_seg){ .seq = conn.snd + 1 + beyond[_i], .flags = TCP_SYN });
-    ck_assert_int_eq(rig_sent(0, &sent), 1);
-    ck_assert_uint_eq(sent.flags, TCP_SYN | TCP_ACK);
-    ck_assert_uint_eq(sent.ack, conn.snd + 1 + beyond[_i] + 1);
-    ck_assert_ptr_null(tcp_tw_pcbs);
-    ck_assert_int_eq(tcp_active_pcbs->state, SYN_RCVD);
-}
-END_TEST
-
-START_TEST(old_syn_does_not_end_time_wait)
-{
-    conn_open(1460, 0xffff);
-    ck_assert_int_eq(tcp_shutdown(conn.pcb, 0, 1), ERR_OK);
-    conn.rcv++;
-    conn_feed((struct rig_seg){ .flags = TCP_ACK | TCP_FIN });
-    conn.pcb = NULL;
-    conn_feed((struct rig_seg){ .seq = conn.snd - 1, .flags = TCP_SYN });
-    ck_assert_ptr_nonnull(tcp_tw_pcbs);
-    conn_feed((struct rig_seg){ .seq = conn.snd + 5000, .flags = TCP_SYN | TCP_RST });
-    ck_assert_ptr_nonnull(tcp_tw_pcbs);
-    ck_assert_ptr_null(tcp_active_pcbs);
-}
-END_TEST
-
 /* --- 0015-tcp-count-retransmissions --------------------------------------------------------------- */
 
 START_TEST(segments_sent_again_after_a_timeout_are_counted)
@@ -581,9 +542,6 @@ Suite *lwip_patches_tcp_suite(void)
     tcase = add_case(suite, "0013");
     tcase_add_loop_test(tcase, window_probes_back_off_to_a_minute, 0, 2);
     tcase_add_test(tcase, window_probe_carries_the_last_byte);
-    tcase = add_case(suite, "0014");
-    tcase_add_loop_test(tcase, port_of_a_connection_in_time_wait_connects_again, 0, 3);
-    tcase_add_test(tcase, old_syn_does_not_end_time_wait);
     tcase = add_case(suite, "0015");
     tcase_add_test(tcase, segments_sent_again_after_a_timeout_are_counted);
     tcase_add_test(tcase, syns_sent_again_are_counted);

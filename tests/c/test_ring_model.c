@@ -125,7 +125,8 @@ static uint32_t queue[QUEUE], queue_first, queue_last;
 static void frame_write(uint64_t *rng, uint32_t size)
 {
     uint32_t start = p.tail & (size - 1), length = rng_size(rng, rng_below(rng, 8) ? 200 : size);
-    uint32_t need = FRAME_HEADER + ((length + 7) & ~7u), skip = need > size - start ? size - start : 0;
+    uint32_t need = FRAME_HEADER + ((length + 7) & ~7u),
+             skip = need > size - start ? size - start : 0;
     uint8_t *to;
     int expected = 0;
 
@@ -233,7 +234,8 @@ static void expect_recovery(void)
 
         /* Full as it may seem to the producer, the consumer goes on. */
         while (frame_peek(&c, STORE_MAX, &from) == 0) {
-            if (err == 0 && from.length == 40 && !seeded_differs(mix64(1000000), 0, from.data, 40)) {
+            if (err == 0 && from.length == 40 &&
+                !seeded_differs(mix64(1000000), 0, from.data, 40)) {
                 frame_release(&c);
                 must(held() == 0);
                 must(put_frame(1, SIZE / 2 - FRAME_HEADER) == 0);
@@ -253,8 +255,9 @@ static struct frame *record_at(uint32_t position)
 
 START_TEST(record_longer_than_what_is_held_is_dropped)
 {
-    static const uint32_t lengths[] = { 33,        SIZE / 2, SIZE / 2 + 1, SIZE,       0x7fffffff,
-                                        FRAME_SKIP - 1, 0x80000000u, 0xfffffff8u, 0xfffffff0u };
+    static const uint32_t lengths[] = { 33,          SIZE / 2,    SIZE / 2 + 1,
+                                        SIZE,        0x7fffffff,  FRAME_SKIP - 1,
+                                        0x80000000u, 0xfffffff8u, 0xfffffff0u };
 
     start_ring(SIZE);
     put_frame(0, 32);
@@ -366,7 +369,9 @@ END_TEST
 
 START_TEST(head_that_cannot_be_true_is_not_taken)
 {
-    static const uint32_t offsets[] = { 1, 8, SIZE, SIZE + 1, 0x7fffffff, 0x80000000u, 0xffffff00u };
+    static const uint32_t offsets[] = {
+        1, 8, SIZE, SIZE + 1, 0x7fffffff, 0x80000000u, 0xffffff00u
+    };
     uint32_t n = 0;
     uint8_t *to;
 
@@ -442,8 +447,9 @@ START_TEST(random_garbage_in_a_byte_ring_is_survived)
     for (round = 0; round < 20000; round++) {
         put(0, rng_size(&rng, SIZE));
         if (rng_below(&rng, 2)) {
-            atomic_store(&ring.tail, rng_below(&rng, 2) ? rng_u32(&rng)
-                                                        : p.tail + rng_below(&rng, 2 * SIZE) - SIZE);
+            atomic_store(&ring.tail, rng_below(&rng, 2)
+                                         ? rng_u32(&rng)
+                                         : p.tail + rng_below(&rng, 2 * SIZE) - SIZE);
         }
         if (rng_below(&rng, 16) == 0) {
             /* A change of buffer that nobody offered; one slot has no storage. */

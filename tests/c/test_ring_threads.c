@@ -40,7 +40,7 @@ struct plan {
 };
 
 static const struct plan plans[] = {
-    { NOBODY, 64, 1 },   { NOBODY, 4096, 3 },   { NOBODY, 65536, 8 }, { PRODUCER, 64, 1 },
+    { NOBODY, 64, 1 },   { NOBODY, 4096, 3 }, { NOBODY, 65536, 8 }, { PRODUCER, 64, 1 },
     { PRODUCER, 64, 5 }, { CONSUMER, 64, 1 }, { CONSUMER, 64, 5 },
 };
 static const struct plan *plan;
