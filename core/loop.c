@@ -32,10 +32,13 @@
 #define EVENT_RING 65536u
 /* When a socket that lacked memory is looked after again, ms. */
 #define LATER 10u
+/* How often quiet connections are looked for, ms; an idle stack turns for longer than they need. */
+#define TRIM 1000.0
 /* Room an answer needs. */
 #define ANSWER (FRAME_HEADER + sizeof(struct event))
 
 static struct stack_ctl *ctl;
+static double trimmed;
 static struct consumer commands;
 static struct producer events;
 
@@ -314,6 +317,10 @@ int loop_turn(double now)
     }
     more |= iface_poll(FRAMES_A_TURN);
     timers_run(now, more);
+    if (now - trimmed >= TRIM) {
+        trimmed = now;
+        tcp_sock_trim();
+    }
     tcp_sock_run();
     iface_flush();
     publish();

@@ -235,7 +235,7 @@ uint32_t byte_peek(struct consumer *c, uint32_t position, struct span *out)
     if (end - c->head > c->tail - c->head) {
         end = c->tail;
     }
-    size = c->ring->size[gen & 1];
+    size = ring_size(c->ring, gen);
     start = position & (size - 1);
     length = position - c->head < end - c->head ? end - position : 0;
     if (length > size) {

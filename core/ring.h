@@ -121,6 +121,18 @@ static inline int ring_passed(uint32_t mark, uint32_t from, uint32_t to)
 }
 
 /**
+ * ring_size() - Size of a buffer, which may be none yet: the first of a ring is set up in place
+ * @ring: ring
+ * @gen: generation
+ *
+ * Return: bytes
+ */
+static inline uint32_t ring_size(struct ring *ring, uint32_t gen)
+{
+    return __atomic_load_n(&ring->size[gen & 1], __ATOMIC_RELAXED); /* no order: B or G gives it */
+}
+
+/**
  * producer_refresh() - Read the consumer's position again
  * @p: producer
  *
@@ -145,7 +157,7 @@ static inline void consumer_refresh(struct consumer *c)
 {
     uint32_t tail = atomic_load_explicit(&c->ring->tail, memory_order_seq_cst); /* C, pairs B, E */
     uint32_t gen = atomic_load_explicit(&c->ring->gen, memory_order_acquire);   /* J, pairs I */
-    uint32_t size = c->ring->size[c->gen & 1], next = c->ring->size[gen & 1];
+    uint32_t size = ring_size(c->ring, c->gen), next = ring_size(c->ring, gen);
 
     /* Only slots that the producer uses: the other one may be written at this moment. */
     size = size > next ? size : next;

@@ -445,7 +445,7 @@ int sock_storage(struct ring *ring, uint32_t size)
     if (ring->size[0] == 0 && ring->size[1] == 0) {
         /* Nothing was ever in it: the first tail that the consumer sees comes after this. */
         ring->buf[0] = buf;
-        ring->size[0] = size;
+        __atomic_store_n(&ring->size[0], size, __ATOMIC_RELAXED); /* ring_size() */
     } else {
         ring_offer(ring, buf, size);
     }

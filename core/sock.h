@@ -18,16 +18,19 @@ struct socket {
     struct socket *next_later; /* list of sockets to look after in the next turn */
     struct consumer tx;
     struct producer rx;
-    uint32_t queued;      /* position in tx up to which lwIP has the bytes */
-    uint32_t recved;      /* position in rx up to which the window was given back */
-    uint32_t rx_max;      /* bound of the rx ring and of the window */
-    uint32_t tx_max;      /* bound of the tx ring */
-    uint32_t nodelay;     /* set when the connection opens */
-    uint32_t keepalive;   /* ms, set when the connection opens */
-    uint32_t backlog;     /* listener: half-open and waiting connections at the most */
-    uint32_t half_open;   /* listener: SYNs answered whose handshake is not done */
-    uint32_t waiting;     /* listener: connections JS has not taken */
-    uint32_t events;      /* SOCK_* bits to tell */
+    uint32_t queued;    /* position in tx up to which lwIP has the bytes */
+    uint32_t recved;    /* position in rx up to which the window was given back */
+    uint32_t rx_max;    /* bound of the rx ring and of the window */
+    uint32_t tx_max;    /* bound of the tx ring */
+    uint32_t nodelay;   /* set when the connection opens */
+    uint32_t keepalive; /* ms, set when the connection opens */
+    uint32_t backlog;   /* listener: half-open and waiting connections at the most */
+    uint32_t half_open; /* listener: SYNs answered whose handshake is not done */
+    uint32_t waiting;   /* listener: connections JS has not taken */
+    uint32_t events;    /* SOCK_* bits to tell */
+    uint32_t rx_seen;   /* tail of rx and tx when tcp_data_trim() last looked */
+    uint32_t tx_seen;
+    uint32_t quiet;       /* how often it found nothing new since */
     uint32_t held_tail;   /* tail of tx when less than a segment was held back */
     uint8_t event_listed; /* stands in the list of events */
     uint8_t work_listed;  /* stands in the list of work */

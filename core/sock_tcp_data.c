@@ -16,6 +16,9 @@
  * memory for that, the segment is dropped there, unacknowledged and counted, and the peer sends it
  * again: so what lwIP hands over always fits.
  *
+ * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
+ * small ones, so that idle connections cost the same whatever they have carried.
+ *
  * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
  * `recved` is how far the window has been given back. JS is asked for a CMD_KICK when its reads
  * pass the point from which on an update is worth a segment: a quarter of rx_max.
@@ -28,6 +31,8 @@
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
+/* Seconds without a byte after which large rings are taken back. */
+#define QUIET 5u
 
 static struct stack_stats *stats;
 
@@ -53,10 +58,24 @@ static uint32_t window_step(const struct socket *s)
 /**
  * arm_window() - Ask JS for a kick when its reads are worth a window update
  * @s: open connection
+ *
+ * Return: 1 if they are not yet
  */
-static void arm_window(struct socket *s)
+static int arm_window(struct socket *s)
 {
-    producer_arm(&s->rx, s->recved + window_step(s) - 1);
+    return producer_arm(&s->rx, s->recved + window_step(s) - 1);
+}
+
+/**
+ * at_eof() - Whether the peer has ended its side
+ * @s: connection
+ *
+ * Return: 1 if so: nothing comes any more, and a peer that has forgotten the connection would
+ * answer a window update with a reset
+ */
+static int at_eof(const struct socket *s)
+{
+    return (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_EOF) != 0; /* own */
 }
 
 /**
@@ -92,10 +111,6 @@ static void give_back(struct socket *s, uint32_t length)
 {
     struct tcp_pcb *pcb = s->pcb;
 
-    if (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_EOF) { /* our own */
-        /* Nothing comes any more, and a peer that has forgotten the connection would reset it. */
-        return;
-    }
     s->recved += length;
     pcb->rcv_wnd += length;
     pcb->rcv_ann_wnd = pcb->rcv_wnd;
@@ -110,7 +125,9 @@ static void give_back(struct socket *s, uint32_t length)
  */
 void tcp_data_give_back(struct socket *s)
 {
-    give_back(s, s->rx.tail - s->recved);
+    if (!at_eof(s)) {
+        give_back(s, s->rx.tail - s->recved);
+    }
 }
 
 /**
@@ -119,17 +136,18 @@ void tcp_data_give_back(struct socket *s)
  */
 void tcp_data_window(struct socket *s)
 {
-    uint32_t freed;
-
-    if (!s->pcb || s->discard) {
+    if (!s->pcb || s->discard || at_eof(s)) {
         return;
     }
-    producer_refresh(&s->rx);
-    freed = s->rx.head - s->recved;
-    if (freed >= window_step(s)) {
-        give_back(s, freed);
-    }
-    arm_window(s);
+    do {
+        uint32_t freed;
+
+        producer_refresh(&s->rx);
+        freed = s->rx.head - s->recved;
+        if (freed >= window_step(s)) {
+            give_back(s, freed);
+        }
+    } while (!arm_window(s));
 }
 
 /**
@@ -257,7 +275,8 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
 static void grow_tx(struct socket *s)
 {
     struct ring *ring = &s->pub.tx;
-    uint32_t want = *(volatile uint32_t *)&ring->want, size, held;
+    uint32_t want = __atomic_load_n(&ring->want, __ATOMIC_RELAXED), size,
+             held; /* no order: a hint */
 
     if (!sock_settle(ring) || want == 0) {
         return;
@@ -270,6 +289,57 @@ static void grow_tx(struct socket *s)
     want = LWIP_MIN(want, s->tx_max);
     size = power_of_two(LWIP_MIN(s->tx_max, LWIP_MAX(4 * size, want + held)));
     if (sock_storage(ring, size) == 0) {
+        sock_event(s, SOCK_WRITABLE);
+    }
+}
+
+/**
+ * shrink() - Move an empty ring to its smallest size
+ * @ring: a socket's ring
+ * @held: bytes in it
+ *
+ * Return: 1 if a smaller buffer was offered
+ */
+static int shrink(struct ring *ring, uint32_t held)
+{
+    uint32_t offered;
+
+    if (held != 0 || !sock_settle(ring)) {
+        return 0;
+    }
+    offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
+    return ring_size(ring, offered) > RING_FIRST && sock_storage(ring, RING_FIRST) == 0;
+}
+
+/**
+ * tcp_data_trim() - Take large rings back from a connection that has gone quiet
+ * @s: connection; called once a second
+ *
+ * What is taken back is free when JS has followed to the small one; the event makes it look.
+ */
+void tcp_data_trim(struct socket *s)
+{
+    struct span none;
+
+    /* Follow to the buffer JS writes now, and give back what both have left since the last call. */
+    byte_peek(&s->tx, s->queued, &none);
+    sock_settle(&s->pub.tx);
+    sock_settle(&s->pub.rx);
+    if (s->rx_seen != s->rx.tail || s->tx_seen != s->tx.tail) {
+        s->rx_seen = s->rx.tail;
+        s->tx_seen = s->tx.tail;
+        s->quiet = 0;
+        return;
+    }
+    if (++s->quiet != QUIET) {
+        return;
+    }
+    producer_refresh(&s->rx);
+    if (shrink(&s->pub.rx, s->rx.tail - s->rx.head)) {
+        byte_reserve(&s->rx, 0, &none); /* adopts it */
+        sock_event(s, SOCK_READABLE);
+    }
+    if (shrink(&s->pub.tx, byte_held(&s->tx))) {
         sock_event(s, SOCK_WRITABLE);
     }
 }

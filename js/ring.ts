@@ -54,6 +54,11 @@ export class ByteProducer extends Producer {
     this.#size = this.i32[this.word + (RING_SIZE >> 2) + (offered & 1)] ?? 0;
   }
 
+  /** Moves to the buffer that was offered, if one was. */
+  follow(): void {
+    this.#adopt();
+  }
+
   /** Bytes the present buffer takes. */
   get size(): number {
     return this.#size;

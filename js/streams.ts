@@ -325,7 +325,10 @@ export class ByteWritable {
   /** Goes on with the write that waits, if there is room. */
   poke(): void {
     const write = this.#pending;
-    if (!write) return;
+    if (!write) {
+      this.#ring.follow();
+      return;
+    }
     write.done = this.#fill(write.bytes, write.done);
     if (write.done < write.bytes.length) {
       this.#wait();

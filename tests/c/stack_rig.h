@@ -59,6 +59,8 @@ static uint32_t rig_next_id = 1;
 static struct app *rig_opening; /* gets the socket that the next answer tells of */
 static uint32_t rig_hold_events; /* the app does not read its events */
 static uint32_t rig_turns;
+static uint32_t rig_piece = UINT32_MAX;  /* the app releases so much at a time, */
+static void (*rig_after_piece)(void);    /* and does this then */
 static void (*rig_wait_for_room)(void); /* the command ring is full; default: turn the stack */
 
 /**
@@ -284,9 +286,15 @@ static inline void app_read(struct app *a)
             uint64_t left = a->read_end - a->read;
             uint32_t length = from.length < left ? from.length : (uint32_t)left;
 
+            length = length < rig_piece ? length : rig_piece;
+
             must(a->unchecked || seeded_differs(a->rx_seed, a->read, from.data, length) == 0);
             must(byte_release(&a->rx, length) == 0);
             a->read += length;
+            if (rig_after_piece && consumer_notify(&a->rx)) {
+                rig_cmd(CMD_KICK, a->handle, 0);
+                rig_after_piece();
+            }
             continue;
         }
         a->can_read = !consumer_arm(&a->rx);

@@ -146,6 +146,35 @@ test('a million small echoes leave nothing behind', async () => {
   expect(heap() - before.heap).toBeLessThan(4 * MIB);
 }, 60_000);
 
+test('connections that have gone quiet cost what new ones cost, and work on', async () => {
+  const { a, b } = await wiredPair();
+  const listener = await b.listenTcp({ port: 80 });
+  const data = new Prng(7).bytes(300_000);
+  const pairs: { client: TcpConnection; server: TcpConnection }[] = [];
+  for (let n = 0; n < 20; n++) {
+    const client = await a.connectTcp({ host: ENDS[4].b, port: 80 });
+    pairs.push({ client, server: await listener.accept() });
+  }
+  const fresh = a.statistics.ringBytes + b.statistics.ringBytes;
+  const transfer = async (): Promise<void> => {
+    for (const { client, server } of pairs) {
+      const [got] = await Promise.all([
+        readUpTo(server.readable, data.length),
+        send(client.writable, data),
+      ]);
+      expect(Buffer.compare(got, data)).toBe(0);
+    }
+  };
+  for (let round = 0; round < 3; round++) {
+    await transfer();
+    expect(a.statistics.ringBytes + b.statistics.ringBytes).toBeGreaterThan(4 * fresh);
+    await passTime(10_000, [a, b]);
+    // A receive ring has its first block once something came.
+    expect(a.statistics.ringBytes + b.statistics.ringBytes).toBeLessThanOrEqual(1.5 * fresh);
+  }
+  expect(a.statistics.tcpRetransmits).toBe(0);
+});
+
 test('10,000 idle connections fit into 256 MiB, both ends, and give it back', async () => {
   const pair = await pairIn(256 * MIB);
   const listener = await pair.b.listenTcp({ port: 80, backlog: 1000 });

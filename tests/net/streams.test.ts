@@ -21,11 +21,13 @@ import {
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 
-/** Sends bytes and ends; settles when all has arrived. */
-async function sendAll(connection: TcpConnection, ...chunks: Uint8Array[]): Promise<void> {
+/** Sends bytes and ends; settles when all has arrived, and need not be waited for. */
+function sendAll(connection: TcpConnection, ...chunks: Uint8Array[]): Promise<void> {
   const writer = connection.writable.getWriter();
-  for (const chunk of chunks) void writer.write(chunk).catch(ignore);
-  await writer.close();
+  for (const chunk of chunks) writer.write(chunk).catch(ignore);
+  const closing = writer.close();
+  closing.catch(ignore);
+  return closing;
 }
 
 describe('a BYOB reader', () => {
