@@ -50,7 +50,9 @@
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 /* Several connects on a cold cache must not lose their SYNs. */
 #define ARP_QUEUEING 1
-#define ARP_QUEUE_LEN 256
+#define ARP_QUEUE_LEN 1024
+/* patches/: etharp-queue-bytes. */
+#define ARP_QUEUE_MAX_BYTES (1024u * 1024u)
 /* The largest the index type (s8) takes. */
 #define ARP_TABLE_SIZE 127
 /* The cache entry is remembered per connection, not searched per packet. */

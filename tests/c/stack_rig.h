@@ -56,11 +56,11 @@ static struct event rig_accepts[APPS]; /* EVENT_ACCEPT not yet taken, oldest fir
 static uint32_t rig_accept_count;
 static struct event rig_answer; /* the last EVENT_RESULT */
 static uint32_t rig_next_id = 1;
-static struct app *rig_opening; /* gets the socket that the next answer tells of */
+static struct app *rig_opening;  /* gets the socket that the next answer tells of */
 static uint32_t rig_hold_events; /* the app does not read its events */
 static uint32_t rig_turns;
-static uint32_t rig_piece = UINT32_MAX;  /* the app releases so much at a time, */
-static void (*rig_after_piece)(void);    /* and does this then */
+static uint32_t rig_piece = UINT32_MAX; /* the app releases so much at a time, */
+static void (*rig_after_piece)(void);   /* and does this then */
 static void (*rig_wait_for_room)(void); /* the command ring is full; default: turn the stack */
 
 /**
@@ -262,6 +262,7 @@ static inline void app_write(struct app *a)
         rig_cmd(CMD_KICK, a->handle, 0);
     }
     if (a->written == a->write_end) {
+        byte_reserve(&a->tx, 0, &to); /* moves to the buffer that was offered, if one was */
         __atomic_store_n(&a->pub->tx.want, 0, __ATOMIC_RELAXED);
     }
     if (producer_notify(&a->tx)) {

@@ -30,8 +30,8 @@ struct peer {
     uint16_t port, stack_port;
     uint32_t seq, ack; /* next we send, next we expect */
     uint16_t window;
-    uint32_t flags;  /* of the last segment that came */
-    uint64_t got;    /* bytes that came in order */
+    uint32_t flags;    /* of the last segment that came */
+    uint64_t got;      /* bytes that came in order */
     uint64_t got_seed; /* what they must be, 0: anything */
     uint32_t segments;
 };
@@ -292,8 +292,8 @@ static inline int take_segment(struct peer *peer, const uint8_t *frame, uint32_t
         return 0;
     }
     must(sum_fold(sum_add(0, ip, 20)) == 0);
-    must(sum_fold(sum_add(sum_add(6 + load16(ip + 2) - 20, ip + 12, 8), tcp, load16(ip + 2) - 20)) ==
-         0);
+    must(sum_fold(
+             sum_add(sum_add(6 + load16(ip + 2) - 20, ip + 12, 8), tcp, load16(ip + 2) - 20)) == 0);
     data = tcp + (tcp[12] >> 4) * 4;
     bytes = load16(ip + 2) - 20 - (uint32_t)(data - tcp);
     peer->flags = tcp[13];

@@ -41,8 +41,9 @@ END_TEST
 
 START_TEST(block_has_the_next_power_of_two_and_is_aligned_to_it)
 {
-    static const uint32_t sizes[][2] = { { 1, 4096 },         { 4096, 4096 },     { 4097, 8192 },
-                                         { 8192, 8192 },      { 65535, 65536 },   { 65537, 131072 },
+    static const uint32_t sizes[][2] = { { 1, 4096 },          { 4096, 4096 },
+                                         { 4097, 8192 },       { 8192, 8192 },
+                                         { 65535, 65536 },     { 65537, 131072 },
                                          { 1 << 20, 1 << 20 }, { 3 << 20, 4 << 20 } };
     uint32_t offset = arena_alloc(sizes[_i][0], 7);
 
@@ -107,9 +108,20 @@ END_TEST
 START_TEST(offsets_that_head_no_used_block_are_ignored)
 {
     uint32_t block = arena_alloc(65536, 0), i;
-    uint32_t foreign[] = { 0,          1,         ARENA_CTL,   ARENA_PAGE,        block + 1,
-                           block + 64, block - 1, SIZE,        SIZE - ARENA_PAGE, SIZE + ARENA_PAGE,
-                           0xfffff000, UINT32_MAX, block + ARENA_PAGE, block + 32768 };
+    uint32_t foreign[] = { 0,
+                           1,
+                           ARENA_CTL,
+                           ARENA_PAGE,
+                           block + 1,
+                           block + 64,
+                           block - 1,
+                           SIZE,
+                           SIZE - ARENA_PAGE,
+                           SIZE + ARENA_PAGE,
+                           0xfffff000,
+                           UINT32_MAX,
+                           block + ARENA_PAGE,
+                           block + 32768 };
 
     take_lists(&initial);
     for (i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
@@ -124,7 +136,8 @@ END_TEST
 
 START_TEST(owner_is_swept_and_others_stay)
 {
-    uint32_t mine = arena_new_owner(), other = arena_new_owner(), kept[64], i, bytes = 0, others = 0;
+    uint32_t mine = arena_new_owner(), other = arena_new_owner(), kept[64], i, bytes = 0,
+             others = 0;
 
     ck_assert_uint_ne(mine, other);
     ck_assert_uint_ne(mine, ARENA_OWNER_SHARED);

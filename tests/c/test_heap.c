@@ -43,7 +43,9 @@ END_TEST
 
 START_TEST(objects_of_whole_lines_begin_on_a_line)
 {
-    static const uint32_t sizes[] = { 64, 128, 192, 256, 320, 384, 512, 576, 768, 1024, 1536, 2048 };
+    static const uint32_t sizes[] = {
+        64, 128, 192, 256, 320, 384, 512, 576, 768, 1024, 1536, 2048
+    };
     void *a = heap_malloc(sizes[_i]), *b = heap_malloc(sizes[_i]);
 
     ck_assert_uint_eq(place_of(a) % ABI_LINE, 0);

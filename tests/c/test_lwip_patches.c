@@ -457,6 +457,31 @@ START_TEST(old_syn_does_not_end_time_wait)
 }
 END_TEST
 
+/* --- 0016-etharp-queue-bytes ------------------------------------------------------------------ */
+
+START_TEST(packets_for_unresolved_addresses_are_bounded_together)
+{
+    for (int round = 0; round < 3; round++) {
+        u32_t queued = 0;
+
+        for (u8_t n = 0; n < 200; n++) {
+            struct pbuf *p = pbuf_alloc(PBUF_LINK, 30000, PBUF_RAM);
+            ip4_addr_t to;
+
+            IP4_ADDR(&to, 10, 0, 1, 10 + n % 40);
+            if (etharp_query(&rig_tap, &to, p) == ERR_OK)
+                queued += p->tot_len;
+            pbuf_free(p);
+            rig_forget();
+        }
+        ck_assert_uint_le(queued, ARP_QUEUE_MAX_BYTES);
+        ck_assert_uint_gt(queued, ARP_QUEUE_MAX_BYTES - 30000);
+        for (int second = 0; second < 10; second++) /* nobody answers: all is given up */
+            etharp_tmr();
+    }
+}
+END_TEST
+
 /* --- The suite ------------------------------------------------------------------------------- */
 
 /* add_case() - an empty test case with our fixture */
@@ -510,6 +535,8 @@ Suite *lwip_patches_suite(void)
     tcase = add_case(suite, "0014");
     tcase_add_loop_test(tcase, port_of_a_connection_in_time_wait_connects_again, 0, 3);
     tcase_add_test(tcase, old_syn_does_not_end_time_wait);
+    tcase = add_case(suite, "0016");
+    tcase_add_test(tcase, packets_for_unresolved_addresses_are_bounded_together);
     return suite;
 }
 

@@ -155,7 +155,8 @@ END_TEST
 
 START_TEST(families_with_the_same_bytes_differ)
 {
-    ip_addr_t four = IPADDR4_INIT_BYTES(10, 0, 0, 1), six = IPADDR6_INIT(four.u_addr.ip4.addr, 0, 0, 0);
+    ip_addr_t four = IPADDR4_INIT_BYTES(10, 0, 0, 1),
+              six = IPADDR6_INIT(four.u_addr.ip4.addr, 0, 0, 0);
 
     key(0);
     port_set_time(5);

@@ -120,6 +120,31 @@ START_TEST(rings_are_small_until_they_are_used)
 }
 END_TEST
 
+START_TEST(quiet_connections_have_small_rings_again)
+{
+    uint32_t i;
+
+    pair_over("127.0.0.1", 1u << 20);
+    for (i = 0; i < 5; i++) {
+        client.write_end += 3u << 20;
+        server.write_end += 5u << 20;
+        client.can_write = server.can_write = 1;
+        ck_assert_int_eq(rig_until(all_read, 10000), 1);
+        ck_assert_uint_ge(ctl->stats.ring_bytes, 1u << 20);
+        ck_assert_double_le(rig_rest(60000), 60000);
+        ck_assert_uint_le(ctl->stats.ring_bytes, 4 * 4096);
+    }
+    /* Bytes nobody has read stay where they are. */
+    server.read_end = server.read;
+    client.write_end += 1u << 19;
+    client.can_write = 1;
+    rig_pass(30000);
+    server.read_end = NO_LIMIT;
+    server.can_read = 1;
+    ck_assert_int_eq(rig_until(all_read, 10000), 1);
+}
+END_TEST
+
 START_TEST(unread_bytes_close_the_window_and_hold_the_writer)
 {
     static const uint32_t max[] = { 4096, 65536, 1u << 20 };
@@ -327,6 +352,7 @@ int main(void)
     tcase_add_loop_test(data, bytes_arrive_both_ways_as_they_were_sent, 0,
                         sizeof(flows) / sizeof(flows[0]));
     tcase_add_test(data, rings_are_small_until_they_are_used);
+    tcase_add_test(data, quiet_connections_have_small_rings_again);
     tcase_add_loop_test(data, unread_bytes_close_the_window_and_hold_the_writer, 0, 3);
     tcase_add_test(data, one_byte_at_a_time_arrives_without_delay);
     tcase_add_test(data, bytes_written_with_the_end_arrive_before_it);

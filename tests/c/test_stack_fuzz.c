@@ -53,7 +53,8 @@ static void put_ip6(uint8_t *ip, uint8_t next, uint32_t length)
     memcpy(ip + 24, our_ip6, 16);
     if (rng_below(&rng, 4) == 0) {
         /* All nodes, or our solicited-node address. */
-        static const uint8_t solicited[16] = { 0xff, 2, [11] = 1, 0xff, 0, 0, 1 }, all[16] = { 0xff, 2, [15] = 1 };
+        static const uint8_t solicited[16] = { 0xff, 2, [11] = 1, 0xff, 0, 0, 1 },
+                             all[16] = { 0xff, 2, [15] = 1 };
 
         memcpy(ip + 24, rng_below(&rng, 2) ? solicited : all, 16);
     }
@@ -67,7 +68,9 @@ static void put_ip6(uint8_t *ip, uint8_t next, uint32_t length)
  */
 static uint32_t random_options(uint8_t *to)
 {
-    static const uint8_t usual[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7 };
+    static const uint8_t usual[] = {
+        2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7
+    };
     uint32_t length = rng_below(&rng, 11) * 4;
 
     seeded_fill(rng_u32(&rng), 0, to, 40);
@@ -102,7 +105,8 @@ static uint32_t tcp_segment(uint8_t *to, uint32_t most)
     }
     from.window = (uint16_t)rng_size(&rng, 65535);
     seeded_fill(rng_u32(&rng), 0, to + 20 + option_length, length);
-    return put_tcp(to, &from, flags[rng_below(&rng, sizeof(flags))], options, option_length, length);
+    return put_tcp(to, &from, flags[rng_below(&rng, sizeof(flags))], options, option_length,
+                   length);
 }
 
 /**
@@ -241,7 +245,8 @@ static uint32_t random_frame(void)
     }
     if (rng_below(&rng, 4) == 0) {
         for (i = 1 + rng_below(&rng, 3); i; i--) {
-            frame[12 + rng_below(&rng, length - 12 < 80 ? length - 12 : 80)] = (uint8_t)rng_u32(&rng);
+            frame[12 + rng_below(&rng, length - 12 < 80 ? length - 12 : 80)] =
+                (uint8_t)rng_u32(&rng);
         }
     }
     if (rng_below(&rng, 8) == 0) {

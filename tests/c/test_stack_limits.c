@@ -254,9 +254,8 @@ START_TEST(sockets_are_bounded_by_the_option)
     /* A connection without a slot on this side is reset. */
     app_release(&many[0]);
     rig_settle();
-    ck_assert_int_eq(rig_open(&server, socket_command(CMD_CONNECT, "127.0.0.1",
-                                                      many[1].pub->local.port)),
-                     0);
+    ck_assert_int_eq(
+        rig_open(&server, socket_command(CMD_CONNECT, "127.0.0.1", many[1].pub->local.port)), 0);
     rig_settle();
     ck_assert_uint_eq(server.bits & SOCK_CLOSED, SOCK_CLOSED);
 }
@@ -474,7 +473,8 @@ static void random_command(uint64_t *rng)
         break;
     }
     for (i = rng_below(rng, 4); i; i--) {
-        c.words[rng_below(rng, length / 4 + 1)] = rng_below(rng, 2) ? rng_size(rng, 70000) : rng_u32(rng);
+        c.words[rng_below(rng, length / 4 + 1)] =
+            rng_below(rng, 2) ? rng_size(rng, 70000) : rng_u32(rng);
     }
     c.cmd.op = rng_below(rng, 20) ? rng_below(rng, CMD_KEEPALIVE + 2) : c.cmd.op;
     if (rng_below(rng, 3)) {

@@ -187,7 +187,9 @@ START_TEST(syns_beyond_the_backlog_are_not_answered)
     rig_settle();
     used = heap_used();
     for (i = 0; i < 5000; i++) {
-        struct peer syn = { .port = (uint16_t)(1000 + i), .stack_port = 80, .seq = i, .window = 1000 };
+        struct peer syn = {
+            .port = (uint16_t)(1000 + i), .stack_port = 80, .seq = i, .window = 1000
+        };
 
         peer_send(&syn, TCP_SYN_FLAG, NULL, 0);
         tap_drop_all();
@@ -339,7 +341,9 @@ START_TEST(full_transmit_ring_goes_on_when_room_returns)
 {
     static const struct {
         uint32_t mtu, ring;
-    } sizes[] = { { 1500, 16384 }, { 2048, 16384 }, { 576, 16384 }, { 9000, 65536 }, { 65520, 1u << 19 } };
+    } sizes[] = {
+        { 1500, 16384 }, { 2048, 16384 }, { 576, 16384 }, { 9000, 65536 }, { 65520, 1u << 19 }
+    };
     static uint8_t frame[FRAME_MOST];
     uint32_t drained, length, rings, quiet = 0;
 
@@ -473,7 +477,8 @@ END_TEST
 
 START_TEST(interface_that_is_no_ring_is_not_wired)
 {
-    static const uint32_t places[] = { 1, 4, 64, 4096, 0x7fffffff, 0x80000000u, UINT32_MAX, 0xfffffff8u };
+    static const uint32_t places[] = { 1,          4,           64,         4096,
+                                       0x7fffffff, 0x80000000u, UINT32_MAX, 0xfffffff8u };
     struct cmd cmd = { .op = CMD_IFACE_WIRE };
 
     tap_start(IFACE_TUN, 1500, 1u << 16);

@@ -21,10 +21,10 @@
 #define CONNECTIONS 6u
 #if defined(__SANITIZE_THREAD__)
 #define BYTES (3u << 20)
-#define ROUNDS 24u
+#define ROUNDS 8u
 #else
 #define BYTES (12u << 20)
-#define ROUNDS 60u
+#define ROUNDS 20u
 #endif
 
 /* What the ends of a test are like; piece: they read so much at a time and tell each time. */

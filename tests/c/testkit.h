@@ -166,8 +166,8 @@ static inline void map_arena(uint32_t size)
     uintptr_t here = (uintptr_t)&test_seed;
     char *base = (char *)((here - size - (64u << 20)) & ~(uintptr_t)0xffff);
 
-    base = mmap(base, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                -1, 0);
+    base = mmap(base, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                0);
     if (base == MAP_FAILED || (uintptr_t)base >= here || here - (uintptr_t)base > 0xfff00000u) {
         fputs("the arena cannot be mapped below the program's data\n", stderr);
         abort();
