@@ -457,7 +457,7 @@ START_TEST(old_syn_does_not_end_time_wait)
 }
 END_TEST
 
-/* --- 0016-etharp-queue-bytes ------------------------------------------------------------------ */
+/* --- 0017-etharp-queue-bytes ------------------------------------------------------------------ */
 
 START_TEST(packets_for_unresolved_addresses_are_bounded_together)
 {
@@ -535,7 +535,7 @@ Suite *lwip_patches_suite(void)
     tcase = add_case(suite, "0014");
     tcase_add_loop_test(tcase, port_of_a_connection_in_time_wait_connects_again, 0, 3);
     tcase_add_test(tcase, old_syn_does_not_end_time_wait);
-    tcase = add_case(suite, "0016");
+    tcase = add_case(suite, "0017");
     tcase_add_test(tcase, packets_for_unresolved_addresses_are_bounded_together);
     return suite;
 }
