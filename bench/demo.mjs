@@ -5,15 +5,14 @@
 // ENGINE (inline), CHECKSUM (on, off), CHUNK (bytes a write). `make demo` passes them on.
 //
 // What is sent is cut from a block of random bytes at places that a counter chooses, so that no two
-// writes are alike; the sender and the receiver each keep a CRC-32 of their whole stream. Time runs
-// from before the connect to after the last byte was read and the end of the stream was seen; the
-// CRCs are part of it.
+// writes are alike; the receiver knows the same places and compares every byte. Of a file, sender and
+// receiver keep a CRC-32 each. Time runs from before the connect to after the last byte was read and
+// checked and the end of the stream was seen.
 
 import { randomFillSync } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { createArena, createStack } from '../dist/index.js';
 
@@ -64,36 +63,71 @@ function progressBar() {
   };
 }
 
-/** What is sent: the file, or random bytes. */
+/** Random bytes, the same for sender and receiver: write n is pool[place(n)] and what follows. */
+const pool = file ? Buffer.alloc(0) : randomFillSync(Buffer.alloc(POOL + chunkSize));
+const place = (n) => ((n * 2654435761) % POOL) & ~7;
+
+/** What is sent. */
 async function* content() {
   if (file) {
-    yield* Readable.toWeb(createReadStream(file, { highWaterMark: chunkSize }));
+    yield* createReadStream(file, { highWaterMark: chunkSize });
     return;
   }
-  const pool = new Uint8Array(POOL + chunkSize);
-  randomFillSync(pool);
-  for (let done = 0, turn = 1; done < size; done += chunkSize, turn++) {
-    const at = (turn * 2654435761) % POOL & ~7;
-    yield pool.subarray(at, at + Math.min(chunkSize, size - done));
+  for (let done = 0, n = 0; done < size; done += chunkSize, n++) {
+    yield pool.subarray(place(n), place(n) + Math.min(chunkSize, size - done));
   }
 }
 
+/** Compares what arrives with what random bytes were sent. */
+function randomCheck() {
+  let bytes = 0;
+  let same = true;
+  return {
+    take(chunk) {
+      const got = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      for (let at = 0; at < got.length; ) {
+        const inWrite = bytes % chunkSize;
+        const length = Math.min(got.length - at, chunkSize - inWrite);
+        const from = place((bytes - inWrite) / chunkSize) + inWrite;
+        same &&= got.compare(pool, from, from + length, at, at + length) === 0;
+        at += length;
+        bytes += length;
+      }
+    },
+    result: () => ({ bytes, same, how: 'every byte compared' }),
+  };
+}
+
+/** Keeps the CRC of a file that arrives, to be compared with the sender's. */
+function fileCheck() {
+  let bytes = 0;
+  let crc = 0;
+  return {
+    take(chunk) {
+      crc = crc32(chunk, crc);
+      bytes += chunk.length;
+    },
+    result: (sent) => ({ bytes, same: crc === sent, how: `CRC-32 ${crc.toString(16)}` }),
+  };
+}
+
+/** Sends everything; returns the CRC of a file. */
 async function send(connection) {
   let crc = 0;
   const writer = connection.writable.getWriter();
   for await (const chunk of content()) {
-    crc = crc32(chunk, crc);
+    if (file) crc = crc32(chunk, crc);
     await writer.write(chunk);
   }
   await writer.close();
   return crc;
 }
 
-async function receive(connection, bar) {
-  let crc = 0;
+/** Reads to the end. */
+async function receive(connection, bar, check) {
   let bytes = 0;
   const take = (chunk) => {
-    crc = crc32(chunk, crc);
+    check.take(chunk);
     bytes += chunk.length;
     bar.update(bytes);
   };
@@ -113,7 +147,6 @@ async function receive(connection, bar) {
       take(value);
     }
   }
-  return { crc, bytes };
 }
 
 const arena = await createArena();
@@ -129,11 +162,14 @@ const copiedBefore = arena.bytesCopied + a.statistics.bytesCopied + b.statistics
 const start = performance.now();
 const connection = await a.connectTcp({ host: '10.0.0.2', port: 80 });
 const peer = await listener.accept();
-const [sent, received] = await Promise.all([send(connection), receive(peer, bar)]);
+const check = file ? fileCheck() : randomCheck();
+const [crc] = await Promise.all([send(connection), receive(peer, bar, check)]);
 const ms = performance.now() - start;
+const { bytes, same, how } = check.result(crc);
 bar.clear();
 
-const copied = arena.bytesCopied + a.statistics.bytesCopied + b.statistics.bytesCopied - copiedBefore;
+const copied =
+  arena.bytesCopied + a.statistics.bytesCopied + b.statistics.bytesCopied - copiedBefore;
 const packets = tapA.statistics.txPackets + tapB.statistics.txPackets;
 const drops = [tapA, tapB].map(({ statistics: s }) => s.dropped + s.lost + s.invalid);
 const rexmit = a.statistics.tcpRetransmits + b.statistics.tcpRetransmits;
@@ -144,8 +180,8 @@ await peer.close();
 await a.close();
 await b.close();
 
-const ok = received.bytes === size && received.crc === sent;
-console.log(`${ok ? 'ok' : 'MISMATCH'}: ${received.bytes} of ${size} bytes, CRC-32 ${received.crc.toString(16)}, sent ${sent.toString(16)}
+const ok = bytes === size && same;
+console.log(`${ok ? 'ok' : 'MISMATCH'}: ${bytes} of ${size} bytes, ${how}
 
 throughput       ${((size * 8) / ms / 1e6).toFixed(2)} Gbit/s (${(ms / 1000).toFixed(2)} s)
 packets          ${packets} (${((ms * 1e6) / packets).toFixed(0)} ns each, both stacks and both streams together)

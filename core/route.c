@@ -101,7 +101,7 @@ static int has_gateway(const struct ringif *ifc, uint32_t family)
 
 /**
  * route_is_own() - Whether an address belongs to this stack
- * @address: address; 127.0.0.0/8 does if there is a loopback interface in it
+ * @address: address
  *
  * Return: 1 if so
  */

@@ -141,7 +141,7 @@ static inline void seeded_fill(uint64_t seed, uint64_t position, uint8_t *to, ui
 static inline uint32_t seeded_differs(uint64_t seed, uint64_t position, const uint8_t *from,
                                       uint32_t length)
 {
-    uint8_t expected[4096];
+    uint8_t expected[4096] = { 0 };
     uint32_t done, step, i;
 
     for (done = 0; done < length; done += step) {
@@ -150,9 +150,11 @@ static inline uint32_t seeded_differs(uint64_t seed, uint64_t position, const ui
         if (memcmp(expected, from + done, step) == 0) {
             continue;
         }
-        for (i = 0; expected[i] == from[done + i]; i++) {
+        for (i = 0; i < step; i++) {
+            if (expected[i] != from[done + i]) {
+                return 1 + done + i;
+            }
         }
-        return 1 + done + i;
     }
     return 0;
 }
