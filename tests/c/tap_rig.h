@@ -27,13 +27,13 @@ static uint32_t tap_link; /* bytes of the link header: 14, or 0 on a tun */
 
 /* One side of a TCP connection, the peer's. */
 struct peer {
-    uint16_t port, stack_port;
-    uint32_t seq, ack; /* next we send, next we expect */
-    uint16_t window;
-    uint32_t flags;    /* of the last segment that came */
     uint64_t got;      /* bytes that came in order */
     uint64_t got_seed; /* what they must be, 0: anything */
+    uint32_t seq, ack; /* next we send, next we expect */
+    uint32_t flags;    /* of the last segment that came */
     uint32_t segments;
+    uint16_t port, stack_port;
+    uint16_t window;
 };
 
 /**

@@ -61,9 +61,7 @@ END_TEST
 
 struct flow {
     const char *where;
-    uint32_t max;
-    uint64_t up, down;
-    uint32_t nodelay;
+    uint32_t max, up, down, nodelay;
 };
 
 static const struct flow flows[] = {
