@@ -335,7 +335,8 @@ void tcp_data_trim(struct socket *s)
         return;
     }
     producer_refresh(&s->rx);
-    if (shrink(&s->pub.rx, s->rx.tail - s->rx.head)) {
+    /* What came out of order was promised room behind the hole. */
+    if (!s->pcb->ooseq && shrink(&s->pub.rx, s->rx.tail - s->rx.head)) {
         byte_reserve(&s->rx, 0, &none); /* adopts it */
         sock_event(s, SOCK_READABLE);
     }
