@@ -23,7 +23,7 @@ LWIPDIR := $(LWIP)/src
 
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif iface route \
-	timers sock sock_tcp sock_tcp_data sock_tcp_open loop main)
+	timers plane sock sock_tcp sock_tcp_data sock_tcp_open loop main)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.

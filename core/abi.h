@@ -49,8 +49,11 @@ struct arena_ctl {
 /* One sleeper waits on a bell; anyone may ring it. */
 struct bell {
     _Atomic uint32_t seq;      /* rings so far; the word the sleeper waits on */
-    _Atomic uint32_t sleeping; /* written by the sleeper: a wake-up is wanted */
+    _Atomic uint32_t sleeping; /* written by the sleeper: how it wants to be woken, BELL_* */
 };
+#define BELL_AWAKE 0u /* not at all */
+#define BELL_WAIT 1u  /* it waits on seq: Atomics.wait() or waitAsync() */
+#define BELL_POST 2u  /* by a posted message, where there is no waitAsync() */
 
 /* --- Rings (theory of operation: core/ring.h) ---------------------------------------------------- */
 
@@ -161,10 +164,35 @@ struct iface {
     uint32_t rx_copied;   /* C: frames copied because lwIP may keep them (fragments, a full ring) */
     uint32_t tx_blocked;  /* C: frames that had to wait for room in tx */
     uint32_t tx_lost;     /* C: frames lost because neither tx nor memory had room */
+    uint32_t port;        /* C: offset of the port of the thread it was handed to, 0: the app */
     struct abi_addr link_local; /* C: the IPv6 link-local address, FAMILY_NONE if there is none */
 };
 
-/* --- Commands: records of ctl.commands, JS to C --------------------------------------------------------- */
+/* --- Ports -------------------------------------------------------------------------------------------- */
+
+/* What C and one thread that holds public objects have in common besides these: commands, events, a
+ * bell. The app has the one in stack_ctl; an object that is handed to another thread gets its own
+ * (core/plane.c). */
+struct port {
+    struct ring commands;   /* producer: the thread; consumer: C */
+    struct ring events;     /* producer: C; consumer: the thread */
+    struct bell bell;       /* of the thread */
+    _Atomic uint32_t state; /* PORT_*; what may follow what: core/plane.c */
+    _Atomic uint32_t next;  /* thread: index of the port behind it in ctl.rung, 0: the last */
+    uint32_t index;         /* C: what ctl.rung calls it */
+    uint32_t engine_bell;   /* C: offset of the bell of the engine */
+    uint32_t rung_list;     /* C: offset of ctl.rung */
+    uint32_t key;           /* C: tells a port from what stood in its place before */
+    uint32_t next_port;     /* C: offset of another port, 0: the last (for who finds C dead) */
+    uint32_t pad[7];
+};
+#define PORT_OFFERED 1u  /* no thread has attached it yet */
+#define PORT_ATTACHED 2u /* a thread uses it */
+#define PORT_RECALLED 3u /* C asks the thread to let go: the object is going */
+#define PORT_RELEASED 4u /* the thread uses neither port nor object any more */
+#define PORT_RUNG 8u     /* a bit beside: set by the thread, cleared by C: it stands in ctl.rung */
+
+/* --- Commands: records of port.commands, JS to C --------------------------------------------------------- */
 
 enum command {
     CMD_IFACE_ADD = 1, /* cmd_iface; answered by EVENT_RESULT */
@@ -181,6 +209,11 @@ enum command {
     CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
     CMD_NODELAY,    /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
     CMD_KEEPALIVE,  /* cmd, value: idle time before the first probe, ms; 0: off */
+    CMD_SHARE_SOCK, /* cmd: gives a connection a port of its own; answered: its key and place */
+    CMD_SHARE_IFACE, /* cmd: the same for a tun or tap interface */
+    CMD_RECALL,      /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
+                        once, iface.port and ctl.ports tell when the threads have let go */
+    CMD_SYNC,        /* cmd: answered when all before it is carried out */
 };
 
 struct cmd {
@@ -215,7 +248,7 @@ struct cmd_socket {
     uint32_t pad;
 };
 
-/* --- Events: records of ctl.events, C to JS ---------------------------------------------------------------- */
+/* --- Events: records of port.events, C to JS ---------------------------------------------------------------- */
 
 enum event_kind {
     EVENT_RESULT = 1, /* handle: of what was made; place: its struct; error */
@@ -256,12 +289,15 @@ struct stack_ctl {
     uint32_t size;        /* sizeof(struct stack_ctl), for the handshake */
     uint32_t owner;       /* arena owner number */
     struct bell bell;     /* of the engine */
-    struct bell app_bell; /* of the app */
     uint32_t next_timer;  /* C: ms until the next timer, TIMER_NONE: nothing to time */
     uint32_t more;        /* C: work was left for another turn */
-    uint32_t pad[6];
-    struct ring commands;
-    struct ring events;
+    _Atomic uint32_t rung; /* threads push, C takes all: index of the last port with commands */
+    uint32_t ports;        /* C: ports besides the app's */
+    uint32_t first_port;   /* C: offset of the first of them */
+    _Atomic uint32_t stop; /* JS: a worker that turns the stack is to end */
+    _Atomic uint32_t posts; /* C: the bell of somebody was rung who wants a posted message */
+    uint32_t pad[3];
+    struct port app;
     struct stack_stats stats;
 };
 #define TIMER_NONE 0xffffffffu
@@ -309,8 +345,8 @@ ABI_ASSERT(sizeof(struct abi_addr) == 24);
 ABI_ASSERT(offsetof(struct sock, rx) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct iface, rx) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct iface, tx_bytes) % 8 == 0 && offsetof(struct iface, rx_bytes) % 8 == 0);
-ABI_ASSERT(offsetof(struct stack_ctl, commands) % ABI_LINE == 0);
-ABI_ASSERT(offsetof(struct stack_ctl, events) % ABI_LINE == 0);
+ABI_ASSERT(sizeof(struct port) % ABI_LINE == 0);
+ABI_ASSERT(offsetof(struct stack_ctl, app) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, stats) % 8 == 0);
 ABI_ASSERT(offsetof(struct stack_stats, bytes_copied) % 8 == 0);
 ABI_ASSERT(sizeof(struct cmd) == 16 && sizeof(struct event) == 24);

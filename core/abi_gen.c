@@ -28,6 +28,9 @@ static void arena(void)
     PLACE("ARENA_TOTAL_BYTES", arena_ctl, total_bytes);
     PLACE("BELL_SEQ", bell, seq);
     PLACE("BELL_SLEEPING", bell, sleeping);
+    VALUE(BELL_AWAKE);
+    VALUE(BELL_WAIT);
+    VALUE(BELL_POST);
 }
 
 static void rings(void)
@@ -95,6 +98,27 @@ static void interfaces(void)
     PLACE("IFACE_RX_INVALID", iface, rx_invalid);
     PLACE("IFACE_RX_OVERSIZE", iface, rx_oversize);
     PLACE("IFACE_TX_LOST", iface, tx_lost);
+    PLACE("IFACE_PORT", iface, port);
+}
+
+static void ports(void)
+{
+    head("Ports");
+    PLACE("PORT_COMMANDS", port, commands);
+    PLACE("PORT_EVENTS", port, events);
+    PLACE("PORT_BELL", port, bell);
+    PLACE("PORT_STATE", port, state);
+    PLACE("PORT_NEXT", port, next);
+    PLACE("PORT_INDEX", port, index);
+    PLACE("PORT_ENGINE_BELL", port, engine_bell);
+    PLACE("PORT_RUNG_LIST", port, rung_list);
+    PLACE("PORT_KEY", port, key);
+    PLACE("PORT_NEXT_PORT", port, next_port);
+    VALUE(PORT_OFFERED);
+    VALUE(PORT_ATTACHED);
+    VALUE(PORT_RECALLED);
+    VALUE(PORT_RELEASED);
+    VALUE(PORT_RUNG);
 }
 
 static void commands(void)
@@ -114,6 +138,10 @@ static void commands(void)
     VALUE(CMD_RELEASE);
     VALUE(CMD_NODELAY);
     VALUE(CMD_KEEPALIVE);
+    VALUE(CMD_SHARE_SOCK);
+    VALUE(CMD_SHARE_IFACE);
+    VALUE(CMD_RECALL);
+    VALUE(CMD_SYNC);
     PLACE("CMD_OP", cmd, op);
     PLACE("CMD_ID", cmd, id);
     PLACE("CMD_HANDLE", cmd, handle);
@@ -162,8 +190,11 @@ static void stack(void)
     PLACE("STACK_SIZE", stack_ctl, size);
     PLACE("STACK_BELL", stack_ctl, bell);
     PLACE("STACK_NEXT_TIMER", stack_ctl, next_timer);
-    PLACE("STACK_COMMANDS", stack_ctl, commands);
-    PLACE("STACK_EVENTS", stack_ctl, events);
+    PLACE("STACK_PORTS", stack_ctl, ports);
+    PLACE("STACK_FIRST_PORT", stack_ctl, first_port);
+    PLACE("STACK_STOP", stack_ctl, stop);
+    PLACE("STACK_POSTS", stack_ctl, posts);
+    PLACE("STACK_APP", stack_ctl, app);
     PLACE("STACK_STATS", stack_ctl, stats);
     SIZE("STACK_CTL_SIZE", stack_ctl);
     VALUE(TIMER_NONE);
@@ -215,6 +246,7 @@ int main(void)
     rings();
     sockets();
     interfaces();
+    ports();
     commands();
     events();
     stack();

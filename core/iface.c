@@ -32,7 +32,7 @@ void iface_setup(struct stack_ctl *ctl)
 {
     arena_owner = ctl->owner;
     engine_bell = place_of(&ctl->bell);
-    app_bell = place_of(&ctl->app_bell);
+    app_bell = place_of(&ctl->app.bell);
 }
 
 /**
@@ -347,6 +347,32 @@ int iface_wire(uint32_t handle, uint32_t ring)
                               memory_order_relaxed); /* as above; consumer_arm() looks again */
         ifc->wired = 1;
     }
+    return 0;
+}
+
+/**
+ * iface_share() - Hand an interface to another thread, or back to the app
+ * @handle: interface; nobody consumes its tx and nobody produces into its rx at this moment
+ * @port: offset of the thread's port, 0: the app
+ *
+ * Return: 0, ABI_ENODEV, ABI_EINVAL: a loopback interface has no other end
+ */
+int iface_share(uint32_t handle, uint32_t port)
+{
+    struct ringif *ifc = iface_get(handle);
+    uint32_t bell = port ? place_of(&((struct port *)at(port))->bell) : app_bell;
+
+    if (!ifc) {
+        return ABI_ENODEV;
+    }
+    if (ifc->pub->kind == IFACE_LOOPBACK) {
+        return ABI_EINVAL;
+    }
+    ifc->pub->listening = 0;
+    ifc->pub->port = port;
+    /* No order: a mark that was set before is not the new thread's, which looks again anyway. */
+    atomic_store_explicit(&ifc->pub->tx.data_bell, bell, memory_order_relaxed);
+    atomic_store_explicit(&ifc->pub->rx.room_bell, bell, memory_order_relaxed);
     return 0;
 }
 

@@ -12,7 +12,8 @@
  * that the caller may sleep on the bell without losing a wake-up.
  *
  * Commands are taken only while the event ring has room for their answers: an answer is never
- * lost, and JS that does not read its events stops being served, not us from working.
+ * lost, and JS that does not read its events stops being served, not us from working. Objects that
+ * were handed to other threads have ports of their own (core/plane.c).
  */
 #include "loop.h"
 
@@ -22,51 +23,32 @@
 #include "heap.h"
 #include "iface.h"
 #include "lwip_port.h"
+#include "plane.h"
 #include "ring.h"
 #include "sock_tcp.h"
 #include "timers.h"
 
 #define COMMANDS_A_TURN 256u
 #define FRAMES_A_TURN 64u
-#define COMMAND_RING 65536u
-#define EVENT_RING 65536u
 /* When a socket that lacked memory is looked after again, ms. */
 #define LATER 10u
 /* How often quiet connections are looked for, ms; an idle stack turns for longer than they need. */
 #define TRIM 1000.0
-/* Room an answer needs. */
-#define ANSWER (FRAME_HEADER + sizeof(struct event))
 
 static struct stack_ctl *ctl;
 static double trimmed;
-static struct consumer commands;
-static struct producer events;
 
 /**
- * loop_setup() - Set up the control rings
+ * loop_setup() - Set up the control plane
  * @stack: zeroed control block with its owner filled in
  *
  * Return: 0 or ABI_ENOMEM
  */
 int loop_setup(struct stack_ctl *stack)
 {
-    uint32_t in = arena_alloc(COMMAND_RING, stack->owner);
-    uint32_t out = arena_alloc(EVENT_RING, stack->owner);
-
-    if (!in || !out) {
-        arena_free(in);
-        arena_free(out);
-        return ABI_ENOMEM;
-    }
     ctl = stack;
-    ring_init(&ctl->commands, in, COMMAND_RING, 0);
-    ring_init(&ctl->events, out, EVENT_RING, 0);
-    ctl->commands.data_bell = ctl->events.room_bell = place_of(&ctl->bell);
-    ctl->commands.room_bell = ctl->events.data_bell = place_of(&ctl->app_bell);
-    consumer_init(&commands, &ctl->commands);
-    producer_init(&events, &ctl->events);
     ctl->next_timer = TIMER_NONE;
-    return 0;
+    return plane_setup(stack);
 }
 
 /**
@@ -92,12 +74,34 @@ static void close_sockets(uint32_t kind)
 }
 
 /**
+ * end_port() - Take the object of a port back and free the port
+ * @p: plane, not the app's; its thread uses neither port nor object any more, or there is none
+ */
+static void end_port(struct plane *p)
+{
+    struct socket *s = sock_get(p->sock);
+
+    if (s) {
+        /* It was not released before: nobody has it, and nobody will. */
+        sock_move(s, plane_app());
+        tcp_sock_abort(s, ABI_ECONNABORTED);
+        tcp_sock_release(s);
+    }
+    iface_share(p->iface, 0);
+    plane_free(p);
+}
+
+/**
  * loop_close() - Give back what loop_setup() and JS's leftovers took
  */
 void loop_close(void)
 {
     struct ringif *ifc;
+    struct plane *p;
 
+    while ((p = plane_next(NULL))) {
+        end_port(p);
+    }
     /* A listener that closes frees connections; they go first. */
     close_sockets(SOCK_STREAM);
     close_sockets(SOCK_LISTENER);
@@ -107,36 +111,16 @@ void loop_close(void)
     }
     timers_close();
     sock_close();
-    arena_free(ctl->commands.buf[0]);
-    arena_free(ctl->events.buf[0]);
+    plane_close();
     heap_trim();
 }
 
 /**
- * answer() - Tell JS how a command ended; there is room (run_commands())
- * @id: of the command
- * @error: 0 or a negative code
- * @handle: of what was made
- * @place: its struct
- */
-static void answer(uint32_t id, int error, uint32_t handle, uint32_t place)
-{
-    struct event event = {
-        .kind = EVENT_RESULT, .id = id, .handle = handle, .place = place, .error = error
-    };
-    uint8_t *to;
-
-    if (frame_reserve(&events, sizeof(event), &to) == 0) {
-        __builtin_memcpy(to, &event, sizeof(event));
-        frame_submit(&events, sizeof(event));
-    }
-}
-
-/**
  * iface_command() - Carry out a command about an interface
+ * @p: plane of who sent it
  * @cmd: command, whole
  */
-static void iface_command(const struct cmd_iface *cmd)
+static void iface_command(struct plane *p, const struct cmd_iface *cmd)
 {
     uint32_t handle = cmd->cmd.handle, place = 0;
     int err;
@@ -152,35 +136,111 @@ static void iface_command(const struct cmd_iface *cmd)
         err = iface_wire(handle, cmd->cmd.value);
         break;
     }
-    answer(cmd->cmd.id, err, handle, place);
+    plane_answer(p, cmd->cmd.id, err, handle, place);
 }
 
 /**
  * open_command() - Listen or connect
+ * @p: plane of who sent it
  * @cmd: command
  */
-static void open_command(const struct cmd_socket *cmd)
+static void open_command(struct plane *p, const struct cmd_socket *cmd)
 {
     struct socket *s = NULL;
     int err = cmd->cmd.op == CMD_LISTEN ? tcp_sock_listen(cmd, &s) : tcp_sock_connect(cmd, &s);
 
-    answer(cmd->cmd.id, err, s ? s->pub.handle : 0, s ? place_of(&s->pub) : 0);
+    plane_answer(p, cmd->cmd.id, err, s ? s->pub.handle : 0, s ? place_of(&s->pub) : 0);
+}
+
+/**
+ * share_command() - Give an object a port of its own
+ * @from: plane of who has it
+ * @cmd: CMD_SHARE_*
+ */
+static void share_command(struct plane *from, const struct cmd *cmd)
+{
+    struct socket *s = cmd->op == CMD_SHARE_SOCK ? sock_get(cmd->handle) : NULL;
+    struct plane *p = plane_open();
+    int err = 0;
+
+    if (!p) {
+        plane_answer(from, cmd->id, ABI_ENOMEM, 0, 0);
+        return;
+    }
+    if (cmd->op == CMD_SHARE_IFACE) {
+        err = iface_share(cmd->handle, place_of(p->pub));
+    } else if (s && s->pub.kind == SOCK_STREAM) {
+        sock_move(s, p);
+    } else {
+        err = ABI_EBADF;
+    }
+    if (err) {
+        plane_free(p);
+        plane_answer(from, cmd->id, err, 0, 0);
+        return;
+    }
+    p->sock = from->sock = 0;
+    p->iface = from->iface = 0;
+    *(s ? &p->sock : &p->iface) = cmd->handle;
+    plane_answer(from, cmd->id, 0, p->pub->key, place_of(p->pub));
+}
+
+/**
+ * recall_command() - Ask for what was handed to other threads
+ * @cmd: command
+ */
+static void recall_command(const struct cmd *cmd)
+{
+    struct plane *p, *next;
+
+    for (p = plane_next(NULL); p; p = next) {
+        next = plane_next(p);
+        if ((!cmd->handle || p->iface == cmd->handle) && plane_recall(p)) {
+            end_port(p);
+        }
+    }
+}
+
+/**
+ * plane_command() - Carry out a command about ports
+ * @p: plane of who sent it
+ * @cmd: command
+ */
+static void plane_command(struct plane *p, const struct cmd *cmd)
+{
+    switch (cmd->op) {
+    case CMD_SHARE_SOCK:
+    case CMD_SHARE_IFACE:
+        share_command(p, cmd);
+        return;
+    case CMD_RECALL:
+        recall_command(cmd);
+        break;
+    default:
+        break;
+    }
+    plane_answer(p, cmd->id, 0, 0, 0);
 }
 
 /**
  * socket_command() - Carry out a command about a socket there is
+ * @p: plane of who sent it
  * @cmd: command
  */
-static void socket_command(const struct cmd *cmd)
+static void socket_command(struct plane *p, const struct cmd *cmd)
 {
     struct socket *s = sock_get(cmd->handle);
 
     if (cmd->op < CMD_ACCEPTED || cmd->op > CMD_KEEPALIVE) {
-        ctl->commands.bad++;
+        p->pub->commands.bad++;
         return;
     }
-    if (!s) {
+    if (!s || s->plane != p) {
         return;
+    }
+    if (cmd->op == CMD_RELEASE && p != plane_app()) {
+        /* It may outlive the port. */
+        sock_move(s, plane_app());
     }
     switch (cmd->op) {
     case CMD_ACCEPTED:
@@ -213,10 +273,30 @@ static void socket_command(const struct cmd *cmd)
 }
 
 /**
+ * allowed() - Whether a thread may send a command
+ * @p: its plane: the app may do anything, others only with their object
+ * @cmd: command
+ *
+ * Return: 1 if so
+ */
+static int allowed(const struct plane *p, const struct cmd *cmd)
+{
+    if (p == plane_app()) {
+        return 1;
+    }
+    if (cmd->op == CMD_IFACE_WIRE || cmd->op == CMD_SHARE_IFACE) {
+        return cmd->handle == p->iface;
+    }
+    return (cmd->op >= CMD_ACCEPTED && cmd->op <= CMD_SHARE_SOCK && cmd->handle == p->sock) ||
+           cmd->op == CMD_SYNC;
+}
+
+/**
  * run_command() - Carry out one command
+ * @p: plane of who sent it
  * @record: its bytes, copied: JS may write the ring at any time
  */
-static void run_command(const struct span *record)
+static void run_command(struct plane *p, const struct span *record)
 {
     union {
         struct cmd cmd;
@@ -232,49 +312,59 @@ static void run_command(const struct span *record)
     } else if (c.cmd.op == CMD_LISTEN || c.cmd.op == CMD_CONNECT) {
         need = sizeof(struct cmd_socket);
     }
-    if (record->length != need) {
-        ctl->commands.bad++;
-        answer(c.cmd.id, ABI_EINVAL, 0, 0);
+    if (record->length != need || !allowed(p, &c.cmd)) {
+        p->pub->commands.bad++;
+        plane_answer(p, c.cmd.id, ABI_EINVAL, 0, 0);
     } else if (c.cmd.op == CMD_LISTEN || c.cmd.op == CMD_CONNECT) {
-        open_command(&c.socket);
+        open_command(p, &c.socket);
     } else if (c.cmd.op >= CMD_IFACE_ADD && c.cmd.op <= CMD_IFACE_WIRE) {
-        iface_command(&c.iface);
+        iface_command(p, &c.iface);
+    } else if (c.cmd.op >= CMD_SHARE_SOCK && c.cmd.op <= CMD_SYNC) {
+        plane_command(p, &c.cmd);
     } else {
-        socket_command(&c.cmd);
+        socket_command(p, &c.cmd);
     }
 }
 
 /**
- * has_room() - Whether the event ring takes an answer, with room to spare for a wrap
+ * run_commands() - Carry out what a thread has submitted
+ * @p: its plane
+ * @deaf: it reads no answers any more: they may be lost
  *
- * Return: 1 if so
+ * Return: 1 if commands are left for which there was no budget
  */
-static int has_room(void)
-{
-    if (events.tail - events.head + 2 * ANSWER > EVENT_RING) {
-        producer_refresh(&events);
-    }
-    return events.tail - events.head + 2 * ANSWER <= EVENT_RING;
-}
-
-/**
- * run_commands() - Carry out what JS has submitted
- *
- * Return: 1 if commands are left for which there was no budget or no room for answers
- */
-static int run_commands(void)
+static int run_commands(struct plane *p, int deaf)
 {
     uint32_t left = COMMANDS_A_TURN;
     struct span record;
+    int more = 1;
 
-    while (left-- && has_room()) {
-        if (frame_peek(&commands, COMMAND_RING, &record) != 0) {
-            return 0;
+    while (more && left-- && (deaf || plane_has_room(p))) {
+        if (frame_peek(&p->commands, p->pub->commands.size[0], &record) != 0) {
+            more = 0;
+        } else {
+            run_command(p, &record);
+            frame_release(&p->commands);
         }
-        run_command(&record);
-        frame_release(&commands);
     }
-    return has_room();
+    consumer_notify(&p->commands);
+    return more && plane_has_room(p);
+}
+
+/**
+ * run_ports() - Carry out what other threads than the app's have submitted
+ */
+static void run_ports(void)
+{
+    struct plane *p;
+    int released;
+
+    while ((p = plane_take_rung(&released))) {
+        run_commands(p, released);
+        if (released) {
+            end_port(p);
+        }
+    }
 }
 
 /**
@@ -310,7 +400,8 @@ int loop_turn(double now)
     timers_begin(now);
     ctl->stats.turns++;
     sock_begin();
-    more = run_commands();
+    more = run_commands(plane_app(), 0);
+    run_ports();
     tcp_sock_run();
     if (iface_retry()) {
         tcp_sock_retry();
@@ -324,13 +415,11 @@ int loop_turn(double now)
     tcp_sock_run();
     iface_flush();
     publish();
-    if (!sock_events_flush(&events) || !has_room()) {
-        more |= !producer_arm(&events, events.head);
-    }
-    producer_notify(&events);
-    consumer_notify(&commands);
+    more |= plane_flush(sock_events_flush);
     if (!more) {
-        more = !iface_arm() || (has_room() && !consumer_arm(&commands));
+        struct plane *app = plane_app();
+
+        more = !iface_arm() || (plane_has_room(app) && !consumer_arm(&app->commands));
     }
     if (!more && sock_later_urgent()) {
         more = TURN_SOON;

@@ -2,6 +2,8 @@
 /* ring.c - single-producer single-consumer rings of bytes and of frames (theory: core/ring.h) */
 #include "ring.h"
 
+static _Atomic uint32_t *posts;
+
 /**
  * ring_init() - Set up a ring before anyone uses it
  * @ring: zeroed header
@@ -79,19 +81,32 @@ void ring_offer(struct ring *ring, uint32_t buf, uint32_t size)
 }
 
 /**
+ * bell_setup() - Tell where to leave word that somebody is to be woken by a message
+ * @word: ctl.posts; JS looks at it after every turn, since C cannot post
+ */
+void bell_setup(_Atomic uint32_t *word)
+{
+    posts = word;
+}
+
+/**
  * bell_ring() - Count a ring of the bell and wake its sleeper
  * @bell: offset of a struct bell, 0 for none
  */
 void bell_ring(uint32_t bell)
 {
     struct bell *b;
+    uint32_t sleeping;
 
     if (!bell) {
         return;
     }
     b = at(bell);
     atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst);    /* M, before N */
-    if (atomic_load_explicit(&b->sleeping, memory_order_seq_cst)) { /* N, pairs the sleeper's */
+    sleeping = atomic_load_explicit(&b->sleeping, memory_order_seq_cst); /* N, pairs the sleeper's */
+    if (sleeping == BELL_POST && posts) {
+        atomic_store_explicit(posts, 1, memory_order_relaxed); /* no order: our own JS reads it */
+    } else if (sleeping) {
 #ifdef __wasm__
         __builtin_wasm_memory_atomic_notify((int *)&b->seq, 0x7fffffff);
 #endif

@@ -93,6 +93,7 @@ void producer_init(struct producer *p, struct ring *ring);
 void consumer_init(struct consumer *c, struct ring *ring);
 void ring_offer(struct ring *ring, uint32_t buf, uint32_t size);
 int ring_settled(const struct ring *ring);
+void bell_setup(_Atomic uint32_t *word);
 void bell_ring(uint32_t bell);
 
 uint32_t byte_reserve(struct producer *p, uint32_t want, struct span *out);

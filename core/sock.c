@@ -44,7 +44,7 @@ static struct stack_ctl *ctl;
 static struct slot *chunks[CHUNKS];
 static uint32_t slots, slots_max; /* slots in the chunks; slot 0 is never used */
 static uint32_t first_free;
-static struct socket *events_first, *events_last, *work_first, *work_last, *later_first;
+static struct socket *work_first, *work_last, *later_first;
 static int later_urgent;
 
 /**
@@ -119,6 +119,7 @@ struct socket *sock_new(uint32_t kind)
     slot->generation++;
     s->pub.handle = (uint32_t)slot->generation << 16 | index;
     s->pub.kind = kind;
+    s->plane = plane_app();
     ctl->stats.sockets++;
     return s;
 }
@@ -211,20 +212,22 @@ void sock_free(struct socket *s)
 }
 
 /**
- * sock_close() - Free the table; every socket is freed already, but some may stand in lists
+ * sock_close() - Free the table; every socket is freed already, but some may stand in lists, of events
+ * in that of the app only: no object is on another plane any more
  */
 void sock_close(void)
 {
+    struct plane *app = plane_app();
     struct socket *s, *next;
 
     sock_begin();
     sock_take_work();
-    for (s = events_first; s; s = next) {
+    for (s = app->events_first; s; s = next) {
         next = s->next_event;
         s->event_listed = 0;
         sock_free(s);
     }
-    events_first = events_last = NULL;
+    app->events_first = app->events_last = NULL;
     while (slots) {
         slots -= CHUNK;
         heap_free(chunks[slots / CHUNK]);
@@ -239,18 +242,45 @@ void sock_close(void)
  */
 void sock_event(struct socket *s, uint32_t bits)
 {
+    struct plane *p = s->plane;
+
     s->events |= bits;
     if (s->event_listed || s->released) {
         return;
     }
     s->event_listed = 1;
     s->next_event = NULL;
-    if (events_last) {
-        events_last->next_event = s;
+    if (p->events_last) {
+        p->events_last->next_event = s;
     } else {
-        events_first = s;
+        p->events_first = s;
     }
-    events_last = s;
+    p->events_last = s;
+    plane_tell(p);
+}
+
+/**
+ * sock_move() - Hand a socket to another thread
+ * @s: socket that its thread knows of
+ * @to: that thread's plane; it is told all that has happened so far
+ */
+void sock_move(struct socket *s, struct plane *to)
+{
+    struct socket **link = &s->plane->events_first, *last = NULL;
+
+    if (s->event_listed) {
+        for (; *link != s; link = &last->next_event) {
+            last = *link;
+        }
+        *link = s->next_event;
+        if (s->plane->events_last == s) {
+            s->plane->events_last = last;
+        }
+        s->event_listed = 0;
+    }
+    s->plane = to;
+    sock_event(s, SOCK_READABLE | SOCK_WRITABLE |
+                      atomic_load_explicit(&s->pub.flags, memory_order_relaxed)); /* our own */
 }
 
 /**
@@ -305,22 +335,22 @@ static int tell_socket(struct producer *events, struct socket *s)
 }
 
 /**
- * sock_events_flush() - Tell as much as the event ring has room for
- * @events: event ring
+ * sock_events_flush() - Tell a thread as much of its sockets as its event ring has room for
+ * @p: its plane
  *
  * Return: 1 if all was told, 0 if the rest waits for room
  */
-int sock_events_flush(struct producer *events)
+int sock_events_flush(struct plane *p)
 {
-    while (events_first) {
-        struct socket *s = events_first;
+    while (p->events_first) {
+        struct socket *s = p->events_first;
 
-        if (!s->dead && !s->released && tell_socket(events, s) != 0) {
+        if (!s->dead && !s->released && tell_socket(&p->events, s) != 0) {
             return 0;
         }
-        events_first = s->next_event;
-        if (!events_first) {
-            events_last = NULL;
+        p->events_first = s->next_event;
+        if (!p->events_first) {
+            p->events_last = NULL;
         }
         s->event_listed = 0;
         if (s->dead) {

@@ -4,6 +4,7 @@
 #define RINGSTACK_SOCK_H
 
 #include "abi.h"
+#include "plane.h"
 #include "ring.h"
 
 struct tcp_pcb;
@@ -12,6 +13,7 @@ struct tcp_pcb;
 struct socket {
     struct sock pub;
     struct tcp_pcb *pcb;     /* NULL once lwIP is done with it, or for a listener's lpcb, closed */
+    struct plane *plane;     /* whose thread has it */
     struct socket *listener; /* accepted and not yet taken by JS: who waits */
     struct socket *next_event; /* list of sockets with events to tell */
     struct socket *next_work;  /* list of sockets to look after at the end of the batch */
@@ -57,7 +59,8 @@ struct socket *sock_take_work(void);
 struct socket *sock_next(const struct socket *after);
 int sock_later_urgent(void);
 int sock_later_any(void);
-int sock_events_flush(struct producer *events);
+int sock_events_flush(struct plane *p);
+void sock_move(struct socket *s, struct plane *to);
 int sock_shortage(void);
 int sock_storage(struct ring *ring, uint32_t size);
 int sock_settle(struct ring *ring);

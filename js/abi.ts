@@ -13,6 +13,9 @@ export const ARENA_FREE_BYTES = 20;
 export const ARENA_TOTAL_BYTES = 24;
 export const BELL_SEQ = 0;
 export const BELL_SLEEPING = 4;
+export const BELL_AWAKE = 0;
+export const BELL_WAIT = 1;
+export const BELL_POST = 2;
 
 // Rings
 export const RING_LAYOUT_SIZE = 192;
@@ -71,6 +74,24 @@ export const IFACE_RX_BYTES = 424;
 export const IFACE_RX_INVALID = 432;
 export const IFACE_RX_OVERSIZE = 436;
 export const IFACE_TX_LOST = 448;
+export const IFACE_PORT = 452;
+
+// Ports
+export const PORT_COMMANDS = 0;
+export const PORT_EVENTS = 192;
+export const PORT_BELL = 384;
+export const PORT_STATE = 392;
+export const PORT_NEXT = 396;
+export const PORT_INDEX = 400;
+export const PORT_ENGINE_BELL = 404;
+export const PORT_RUNG_LIST = 408;
+export const PORT_KEY = 412;
+export const PORT_NEXT_PORT = 416;
+export const PORT_OFFERED = 1;
+export const PORT_ATTACHED = 2;
+export const PORT_RECALLED = 3;
+export const PORT_RELEASED = 4;
+export const PORT_RUNG = 8;
 
 // Commands
 export const CMD_IFACE_ADD = 1;
@@ -87,6 +108,10 @@ export const CMD_ABORT = 11;
 export const CMD_RELEASE = 12;
 export const CMD_NODELAY = 13;
 export const CMD_KEEPALIVE = 14;
+export const CMD_SHARE_SOCK = 15;
+export const CMD_SHARE_IFACE = 16;
+export const CMD_RECALL = 17;
+export const CMD_SYNC = 18;
 export const CMD_OP = 0;
 export const CMD_ID = 4;
 export const CMD_HANDLE = 8;
@@ -128,11 +153,14 @@ export const STACK_MAGIC = 0;
 export const STACK_VERSION = 4;
 export const STACK_SIZE = 8;
 export const STACK_BELL = 16;
-export const STACK_NEXT_TIMER = 32;
-export const STACK_COMMANDS = 64;
-export const STACK_EVENTS = 256;
-export const STACK_STATS = 448;
-export const STACK_CTL_SIZE = 496;
+export const STACK_NEXT_TIMER = 24;
+export const STACK_PORTS = 36;
+export const STACK_FIRST_PORT = 40;
+export const STACK_STOP = 44;
+export const STACK_POSTS = 48;
+export const STACK_APP = 64;
+export const STACK_STATS = 512;
+export const STACK_CTL_SIZE = 560;
 export const TIMER_NONE = 4294967295;
 export const TURN_IDLE = 0;
 export const TURN_SOON = 2;

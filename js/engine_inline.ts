@@ -7,8 +7,20 @@
 // and looks at the bells of all stacks of this thread: whoever's bell was rung (by the stack that
 // turned, whose tx ring is the other's rx ring) is scheduled too. One timer per stack covers
 // ctl.next_timer; it is moved only when it would fire too late, so a busy stack does not set timers.
+//
+// As soon as other threads use the arena, an idle engine also sleeps on its bell (js/bell.ts).
 
-import { BELL_SEQ, STACK_BELL, STACK_NEXT_TIMER, TIMER_NONE, TURN_IDLE, TURN_SOON } from './abi.ts';
+import {
+  BELL_SEQ,
+  STACK_BELL,
+  STACK_NEXT_TIMER,
+  STACK_POSTS,
+  TIMER_NONE,
+  TURN_IDLE,
+  TURN_SOON,
+} from './abi.ts';
+import { post, Sleeper } from './bell.ts';
+import type { Engine } from './engine.ts';
 import type { Arena, Exports } from './memory.ts';
 import { schedule } from './wait.ts';
 
@@ -23,11 +35,15 @@ function wakeRung(): void {
 }
 
 /** One stack, turned by this thread. */
-export class InlineEngine {
+export class InlineEngine implements Engine {
+  readonly ctl: number;
   readonly #arena: Arena;
   readonly #exports: Exports;
+  readonly #unshare: () => void;
+  #sleeper: Sleeper | undefined;
   readonly #bell: number;
   readonly #nextTimer: number;
+  readonly #posts: number;
   #onTurn: (() => void) | undefined;
   #rings = 0;
   #scheduled = false;
@@ -37,16 +53,30 @@ export class InlineEngine {
 
   /** ctl: offset of the struct stack_ctl that rs_stack_init() of these exports returned. */
   constructor(arena: Arena, exports: Exports, ctl: number) {
+    this.ctl = ctl;
     this.#arena = arena;
     this.#exports = exports;
     this.#bell = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
     this.#nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
+    this.#posts = (ctl + STACK_POSTS) >>> 2;
     engines.add(this);
+    this.#unshare = arena.whenShared(() => {
+      this.#sleeper = new Sleeper(arena, ctl + STACK_BELL, this.wake);
+      this.wake();
+    });
   }
 
   /** Sets what runs after every turn. */
   onTurn(callback: () => void): void {
     this.#onTurn = callback;
+  }
+
+  /** It runs in this thread: it dies with it. */
+  onFailure(): void {}
+
+  turnNow(): boolean {
+    this.turn();
+    return true;
   }
 
   /** Asks for a turn. */
@@ -68,14 +98,19 @@ export class InlineEngine {
 
   /** Turns the stack once, now. */
   turn(): void {
-    this.#rings = Atomics.load(this.#arena.i32, this.#bell);
+    const { i32, id } = this.#arena;
+    this.#rings = Atomics.load(i32, this.#bell);
+    this.#sleeper?.hear();
     const now = performance.now();
     const more = this.#exports.rs_stack_turn(now);
     if (more === TURN_IDLE) this.#setTimer(now);
     else if (more === TURN_SOON) this.#wakeSoon(WRITE_HOPS);
     else this.wake();
+    if (Atomics.load(i32, this.#posts) !== 0 && Atomics.exchange(i32, this.#posts, 0)) post(id);
     wakeRung();
     this.#onTurn?.();
+    // What the app does now may need a turn; it asks for that itself.
+    if (more === TURN_IDLE) this.#sleeper?.arm();
   }
 
   /** Asks for a turn after so many microtasks, unless another one comes before. */
@@ -100,10 +135,11 @@ export class InlineEngine {
     this.wake();
   };
 
-  /** Ends the stack: its memory may be freed after this. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#unshare();
+    this.#sleeper?.close();
     engines.delete(this);
     clearTimeout(this.#timer);
     this.#exports.rs_stack_close();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // index - what the package exports
 
+export { createArena } from './arenas.ts';
+export { attach } from './attach.ts';
 export type { NetErrorCode } from './errors.ts';
 export { NetError } from './errors.ts';
-export { createArena, createStack } from './stack.ts';
+export { createStack } from './stack.ts';
 export type * from './types.ts';
 export type * from './types_tcp.ts';

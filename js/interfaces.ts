@@ -8,6 +8,10 @@
 // the readable is locked: the readable is a subclass that sees every way to lock it. pipeTo() on it
 // looks whether the other end is a writable of ours; if so js/wires.ts joins the rings and no frame
 // passes through here.
+//
+// share() hands the rings to another thread: the object here is then a shell with statistics, and the
+// one that attachInterface() makes there has the streams. Before C frees the rings, the other thread
+// must have let go (js/port.ts).
 
 import {
   CMD_IFACE_ADD,
@@ -22,6 +26,7 @@ import {
   CMD_IFACE_REMOVE,
   CMD_IFACE_RING_SIZE,
   CMD_IFACE_SIZE,
+  CMD_SHARE_IFACE,
   CMD_SIZE,
   IFACE_ADDRS,
   IFACE_DROPPED,
@@ -31,6 +36,7 @@ import {
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
   IFACE_NO_CHECKSUM,
+  IFACE_PORT,
   IFACE_RX,
   IFACE_RX_BYTES,
   IFACE_RX_INVALID,
@@ -57,6 +63,7 @@ import {
 } from './address.ts';
 import { NetError } from './errors.ts';
 import { FrameSink, FrameSource } from './frame_streams.ts';
+import { Port, type PortParts, sharePort } from './port.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 import type { Control, Made } from './sock.ts';
 import { addressAt, writeAddress } from './sock.ts';
@@ -160,6 +167,11 @@ export class Interface implements NetworkInterface {
     };
   }
 
+  /** No other thread has it. */
+  get isHere(): boolean {
+    return Atomics.load(this.control.arena.i32, (this.place + IFACE_PORT) >>> 2) === 0;
+  }
+
   /** Why it is gone, or undefined. */
   get gone(): NetError | undefined {
     return this.#gone;
@@ -179,6 +191,11 @@ export class Interface implements NetworkInterface {
   /** Removes it: detaches it and has C free it. */
   async remove(): Promise<void> {
     await this.detach(new NetError('ENODEV', `Cannot use the ${this.type} interface`));
+    if (!(await this.control.recall(this.handle, () => this.isHere))) {
+      throw new NetError('ETIMEDOUT', `Cannot remove the ${this.type} interface`, {
+        reason: 'the thread it was shared with does not let go',
+      });
+    }
     this.freeze();
     const command = this.control.command(CMD_IFACE_REMOVE, CMD_SIZE, this.handle);
     await this.control.call(command, `Cannot remove the ${this.type} interface`, () => {});
@@ -194,10 +211,12 @@ export class FrameInterface extends Interface implements WireEnd {
   readonly #source: FrameSource;
   readonly #sink: FrameSink;
   readonly #poll: () => void;
+  readonly #plan: Plan;
 
   constructor(control: Control, made: Made, plan: Plan) {
     super(control, made, plan);
     const { arena } = control;
+    this.#plan = plan;
     this.frameMax = arena.view.getUint32(made.place + IFACE_FRAME_MAX, true);
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
     this.#source = new FrameSource(arena, this.tx(), control.wake, () => this.setListening(false));
@@ -254,15 +273,75 @@ export class FrameInterface extends Interface implements WireEnd {
     return this.listen();
   }
 
+  async share(): Promise<InterfaceHandle> {
+    const action = `Cannot share the ${this.type} interface`;
+    if (this.gone) throw this.gone;
+    if (this.readable.locked || this.writable.locked) {
+      throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
+    }
+    const { handle, place } = this;
+    const parts = await sharePort(this.control, CMD_SHARE_IFACE, handle, action, () => {
+      void this.#release(new NetError('EBADF', action, { reason: 'another thread has it' }));
+      this.shared();
+    });
+    return { kind: 'interface', ...parts, made: { handle, place }, plan: this.#plan };
+  }
+
+  /** It is another thread's now. */
+  protected shared(): void {}
+
   override async detach(error: NetError): Promise<void> {
     if (this.gone) return;
     this.setListening(false);
+    await this.#release(error);
+  }
+
+  /** Ends the streams; settles when no wire uses the rings. */
+  async #release(error: NetError): Promise<void> {
     await super.detach(error);
     this.control.removePoller(this.#poll);
     this.#sink.fail(error);
     this.#source.end();
     await Promise.all([this.readable.unplugged(), this.writable.unplugged()]);
   }
+}
+
+/** What structured cloning carries of an interface to another thread. */
+export interface InterfaceHandle extends PortParts {
+  readonly kind: 'interface';
+  readonly made: Made;
+  readonly plan: Plan;
+}
+
+/** An interface of a stack that another thread holds. */
+class AttachedInterface extends FrameInterface {
+  readonly #port: Port;
+
+  constructor(port: Port, handle: InterfaceHandle) {
+    super(port.control, handle.made, handle.plan);
+    this.#port = port;
+    port.onRecall(async (error) => {
+      await this.detach(error);
+      this.shared();
+    });
+  }
+
+  /** Lets go of it: it goes to another thread, or its stack wants it. */
+  protected override shared(): void {
+    this.freeze();
+    this.control.whenDone(() => this.#port.leave());
+  }
+}
+
+/**
+ * Opens an interface that another thread has shared.
+ *
+ * @param handle - From share().
+ * @returns The interface.
+ * @throws {NetError} EBADF, EPROTO.
+ */
+export function attachInterface(handle: InterfaceHandle): FrameInterface {
+  return new AttachedInterface(new Port(handle), handle);
 }
 
 /** What createTapInterface() and its sisters take together. */

@@ -13,9 +13,13 @@
 // core/arena.c through it. Every stack is another instance, with a region of its own (data, then C
 // stack) from that allocator. Whoever frees a stack sweeps all blocks of its owner number.
 //
+// SharedMemory is what any thread needs that uses rings in an arena: views and copies. Arena adds the
+// keeper. An arena that came from another thread (share()) has a keeper of its own, in a region that
+// its handle brought along and close() gives back.
+//
 // Copies: JavaScript engines copy to and from shared memory byte by byte unless source and
 // destination are congruent mod 8 (DESIGN section 4), ten times slower. A copy that is not goes
-// through a congruent bounce buffer and a memory.copy inside wasm.
+// through a congruent bounce buffer in private memory.
 
 import {
   ABI_MAGIC,
@@ -51,10 +55,56 @@ export interface Exports {
   rs_arena_free(offset: number): void;
   rs_arena_new_owner(): number;
   rs_arena_free_owner(owner: number): number;
-  rs_copy(to: number, from: number, length: number): void;
   rs_stack_init(config: number, now: number): number;
   rs_stack_turn(now: number): number;
   rs_stack_close(): void;
+}
+
+/**
+ * Instantiates the module over a region; workers/engine.ts does the same without importing anything.
+ *
+ * @param module - The compiled module.
+ * @param memory - The arena's.
+ * @param region - Zeroed.
+ * @returns What it exports.
+ * @throws {WebAssembly.LinkError} If it is another module.
+ */
+function instantiate(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  region: Region,
+): Exports {
+  const i32 = (value: number, mutable = false): WebAssembly.Global =>
+    new WebAssembly.Global({ value: 'i32', mutable }, value);
+  const instance = new WebAssembly.Instance(module, {
+    env: {
+      memory,
+      __indirect_function_table: new WebAssembly.Table({
+        initial: region.tableSize,
+        element: 'anyfunc',
+      }),
+      __stack_pointer: i32(region.top, true),
+      __memory_base: i32(region.base),
+      __table_base: i32(region.tableBase),
+    },
+  });
+  const exports = instance.exports as unknown as Exports;
+  exports.__wasm_apply_data_relocs?.();
+  exports.__wasm_call_ctors?.();
+  return exports;
+}
+
+/** Takes memory from the system; pages are committed as they are touched. */
+function newMemory(size: number): WebAssembly.Memory {
+  const pages = Math.ceil(size / PAGE);
+  if (!(size >= ARENA_MIN && size <= LARGEST_ARENA)) {
+    throw new NetError('EINVAL', `Cannot create an arena of ${size} bytes`);
+  }
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (cause) {
+    throw new NetError('ENOMEM', `Cannot create an arena of ${size} bytes`, { cause });
+  }
 }
 
 /** What the module's dylink section asks for. */
@@ -85,17 +135,131 @@ function readNeeds(module: WebAssembly.Module): Needs {
   return { memory: (memory + 63) & ~63, table: leb() };
 }
 
-/** One shared memory with its allocator. */
-export class Arena {
+/** The views that this thread has on memories, by id. */
+const memories = new Map<string, WeakRef<SharedMemory>>();
+const collected = new FinalizationRegistry<string>((id) => {
+  if (!memories.get(id)?.deref()) memories.delete(id);
+});
+
+/** A shared memory as one thread sees it: views, and copies in and out. */
+export class SharedMemory {
   readonly memory: WebAssembly.Memory;
-  readonly module: WebAssembly.Module;
+  /** Names the memory in every thread; two views on one memory have the same. */
+  readonly id: string;
   readonly u8: Uint8Array;
   readonly i32: Int32Array;
   readonly view: DataView;
+  #bounceBuffer: Uint8Array | undefined;
+  #copied = 0;
+  #whenShared: Set<() => void> | undefined = new Set();
+
+  constructor(memory: WebAssembly.Memory, id: string) {
+    this.memory = memory;
+    this.id = id;
+    this.u8 = new Uint8Array(memory.buffer);
+    this.i32 = new Int32Array(memory.buffer);
+    this.view = new DataView(memory.buffer);
+    memories.set(id, new WeakRef(this));
+    collected.register(this, id);
+  }
+
+  /** The view that this thread has on a memory already, or a new one. */
+  static of(memory: WebAssembly.Memory, id: string): SharedMemory {
+    return memories.get(id)?.deref() ?? new SharedMemory(memory, id);
+  }
+
+  /** Other threads use the memory from now on: they ring bells of this one. */
+  markShared(): void {
+    const callbacks = this.#whenShared;
+    this.#whenShared = undefined;
+    for (const callback of callbacks ?? []) callback();
+  }
+
+  /** Has a function called as soon as other threads use it; returns what takes that back. */
+  whenShared(callback: () => void): () => void {
+    const callbacks = this.#whenShared;
+    if (callbacks) callbacks.add(callback);
+    else callback();
+    return () => callbacks?.delete(callback);
+  }
+
+  get #bounce(): Uint8Array {
+    this.#bounceBuffer ??= new Uint8Array(BOUNCE + 8);
+    return this.#bounceBuffer;
+  }
+
+  /** Bytes of the whole memory. */
+  get size(): number {
+    return this.u8.length;
+  }
+
+  /** Bytes copied in and out, detours counted. */
+  get bytesCopied(): number {
+    return this.#copied;
+  }
+
+  /** Copies user bytes into the arena. */
+  copyIn(to: number, from: Uint8Array, start: number, length: number): void {
+    const source =
+      start === 0 && length === from.length ? from : from.subarray(start, start + length);
+    this.#copied += length;
+    if (((source.byteOffset - to) & 7) === 0 || length < SMALL_COPY) {
+      this.u8.set(source, to);
+      return;
+    }
+    this.#copied += length;
+    for (let done = 0; done < length; done += BOUNCE) {
+      const step = Math.min(BOUNCE, length - done);
+      const skew = (to + done) & 7;
+      this.#bounce.set(source.subarray(done, done + step), skew);
+      this.u8.set(this.#bounce.subarray(skew, skew + step), to + done);
+    }
+  }
+
+  /** Copies bytes of the arena into the user's memory. */
+  copyOut(from: number, to: Uint8Array, start: number, length: number): void {
+    this.#copied += length;
+    if (((to.byteOffset + start - from) & 7) === 0 || length < SMALL_COPY) {
+      to.set(this.u8.subarray(from, from + length), start);
+      return;
+    }
+    this.#copied += length;
+    for (let done = 0; done < length; done += BOUNCE) {
+      const step = Math.min(BOUNCE, length - done);
+      const skew = (from + done) & 7;
+      const bounce = this.#bounce.subarray(skew, skew + step);
+      bounce.set(this.u8.subarray(from + done, from + done + step));
+      to.set(bounce, start + done);
+    }
+  }
+}
+
+/** What structured cloning carries of an arena to another thread. */
+export interface ArenaHandle {
+  readonly kind: 'arena';
+  readonly memory: WebAssembly.Memory;
+  readonly id: string;
+  readonly module: WebAssembly.Module;
+  /** Offset of a region for the other thread's keeper. */
+  readonly keeper: number;
+}
+
+/** Where an instance lives. */
+export interface Region {
+  readonly base: number;
+  /** Initial stack pointer. */
+  readonly top: number;
+  readonly tableBase: number;
+  readonly tableSize: number;
+}
+
+/** One shared memory with its allocator. */
+export class Arena extends SharedMemory {
+  readonly module: WebAssembly.Module;
   readonly #needs: Needs;
   readonly #keeper: Exports;
-  #bounce = 0;
-  #copied = 0;
+  /** Offset of the keeper's region if it is to be given back, or 0. */
+  #keeperRegion = 0;
 
   /**
    * Takes the memory and lays it out.
@@ -104,48 +268,55 @@ export class Arena {
    * @param size - Bytes, 1 MiB to 4 GiB - 64 KiB, rounded up to 64 KiB.
    * @throws {NetError} EINVAL for a bad size, ENOMEM if the runtime refuses so much.
    */
-  constructor(module: WebAssembly.Module, size: number = DEFAULT_ARENA) {
-    const pages = Math.ceil(size / PAGE);
-    if (!(size >= ARENA_MIN && size <= LARGEST_ARENA)) {
-      throw new NetError('EINVAL', `Cannot create an arena of ${size} bytes`);
+  constructor(module: WebAssembly.Module, size?: number);
+  /** Opens an arena of another thread. */
+  constructor(handle: ArenaHandle);
+  constructor(from: WebAssembly.Module | ArenaHandle, size: number = DEFAULT_ARENA) {
+    const isNew = from instanceof WebAssembly.Module;
+    super(isNew ? newMemory(size) : from.memory, isNew ? crypto.randomUUID() : from.id);
+    this.module = isNew ? from : from.module;
+    this.#needs = readNeeds(this.module);
+    if (isNew) {
+      this.#keeper = this.#instance(KEEPER);
+      const first = KEEPER + this.regionSize;
+      if (ARENA_CTL + ARENA_CTL_SIZE > KEEPER || this.#keeper.rs_arena_init(first, this.size)) {
+        throw new NetError('EPROTO', 'Cannot lay out the arena');
+      }
+    } else {
+      this.#keeper = this.#instance(from.keeper);
+      this.#keeperRegion = from.keeper;
+      this.markShared();
     }
-    try {
-      this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    } catch (cause) {
-      throw new NetError('ENOMEM', `Cannot create an arena of ${size} bytes`, { cause });
-    }
-    this.module = module;
-    this.u8 = new Uint8Array(this.memory.buffer);
-    this.i32 = new Int32Array(this.memory.buffer);
-    this.view = new DataView(this.memory.buffer);
-    this.#needs = readNeeds(module);
-    this.#keeper = this.#instance(KEEPER);
-    const first = KEEPER + this.regionSize;
-    if (ARENA_CTL + ARENA_CTL_SIZE > KEEPER || this.#keeper.rs_arena_init(first, pages * PAGE)) {
-      throw new NetError('EPROTO', 'Cannot lay out the arena');
-    }
-    const magic = this.view.getUint32(ARENA_CTL + ARENA_MAGIC, true);
-    if (
-      magic !== ABI_MAGIC ||
-      this.view.getUint32(ARENA_CTL + ARENA_VERSION, true) !== ABI_VERSION
-    ) {
+    const word = (field: number): number => this.view.getUint32(ARENA_CTL + field, true);
+    if (word(ARENA_MAGIC) !== ABI_MAGIC || word(ARENA_VERSION) !== ABI_VERSION) {
       throw new NetError('EPROTO', 'Cannot use the module', { reason: 'other version of the ABI' });
     }
   }
 
-  /** Bytes of the whole memory. */
-  get size(): number {
-    return this.u8.length;
+  /** What another thread opens it with: new Arena(handle). */
+  async share(): Promise<ArenaHandle> {
+    const keeper = this.alloc(this.regionSize, this.newOwner());
+    this.u8.fill(0, keeper, keeper + this.regionSize);
+    this.markShared();
+    const { memory, id, module } = this;
+    return { kind: 'arena', memory, id, module, keeper };
+  }
+
+  /** Gives back what share() and attach() took; the arena can still be used by other threads. */
+  async close(): Promise<void> {
+    if (this.#keeperRegion === 0) return;
+    const region = this.#keeperRegion;
+    this.#keeperRegion = 0;
+    this.free(region);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Bytes not handed out. */
   get freeBytes(): number {
     return this.view.getUint32(ARENA_CTL + ARENA_FREE_BYTES, true);
-  }
-
-  /** Bytes copied in and out, detours counted. */
-  get bytesCopied(): number {
-    return this.#copied;
   }
 
   /** Bytes that can be handed out when nobody has any. */
@@ -158,27 +329,29 @@ export class Arena {
     return this.#needs.memory + C_STACK;
   }
 
+  #region(base: number): Region {
+    const { memory, table } = this.#needs;
+    const top = base + memory + C_STACK;
+    return { base, top, tableBase: TABLE_BASE, tableSize: TABLE_BASE + table };
+  }
+
   /** Instantiates the module over zeroed memory at base. */
   #instance(base: number): Exports {
-    const top = base + this.#needs.memory + C_STACK;
-    const i32 = (value: number, mutable = false): WebAssembly.Global =>
-      new WebAssembly.Global({ value: 'i32', mutable }, value);
-    const instance = new WebAssembly.Instance(this.module, {
-      env: {
-        memory: this.memory,
-        __indirect_function_table: new WebAssembly.Table({
-          initial: TABLE_BASE + this.#needs.table,
-          element: 'anyfunc',
-        }),
-        __stack_pointer: i32(top, true),
-        __memory_base: i32(base),
-        __table_base: i32(TABLE_BASE),
-      },
-    });
-    const exports = instance.exports as unknown as Exports;
-    exports.__wasm_apply_data_relocs?.();
-    exports.__wasm_call_ctors?.();
-    return exports;
+    return instantiate(this.module, this.memory, this.#region(base));
+  }
+
+  /**
+   * Takes a region for an instance that another thread will make.
+   *
+   * @param owner - Whose region it is.
+   * @returns Where everything is; its memory is zeroed.
+   * @throws {NetError} ENOMEM.
+   */
+  newRegion(owner: number): Region {
+    const base = this.alloc(this.regionSize, owner);
+    // The module takes what it finds for zeroed data, and a flag there for "already set up".
+    this.u8.fill(0, base, base + this.regionSize);
+    return this.#region(base);
   }
 
   /**
@@ -189,10 +362,7 @@ export class Arena {
    * @throws {NetError} ENOMEM.
    */
   instantiate(owner: number): Exports {
-    const base = this.alloc(this.regionSize, owner);
-    // The module takes what it finds for zeroed data, and a flag there for "already set up".
-    this.u8.fill(0, base, base + this.regionSize);
-    return this.#instance(base);
+    return instantiate(this.module, this.memory, this.newRegion(owner));
   }
 
   /**
@@ -226,47 +396,5 @@ export class Arena {
   /** Gives all blocks of an owner back; returns how many bytes that were. */
   freeOwner(owner: number): number {
     return this.#keeper.rs_arena_free_owner(owner) >>> 0;
-  }
-
-  /** Copies user bytes into the arena, at most BOUNCE of them when not congruent. */
-  copyIn(to: number, from: Uint8Array, start: number, length: number): void {
-    const source =
-      start === 0 && length === from.length ? from : from.subarray(start, start + length);
-    this.#copied += length;
-    const isCongruent = ((source.byteOffset - to) & 7) === 0;
-    if (isCongruent || length < SMALL_COPY || !this.#hasBounce()) {
-      this.u8.set(source, to);
-      return;
-    }
-    this.#copied += length;
-    for (let done = 0; done < length; done += BOUNCE) {
-      const step = Math.min(BOUNCE, length - done);
-      const bounce = this.#bounce + ((source.byteOffset + done) & 7);
-      this.u8.set(step === length ? source : source.subarray(done, done + step), bounce);
-      this.#keeper.rs_copy(to + done, bounce, step);
-    }
-  }
-
-  /** Copies bytes of the arena into the user's memory. */
-  copyOut(from: number, to: Uint8Array, start: number, length: number): void {
-    this.#copied += length;
-    const isCongruent = ((to.byteOffset + start - from) & 7) === 0;
-    if (isCongruent || length < SMALL_COPY || !this.#hasBounce()) {
-      to.set(this.u8.subarray(from, from + length), start);
-      return;
-    }
-    this.#copied += length;
-    for (let done = 0; done < length; done += BOUNCE) {
-      const step = Math.min(BOUNCE, length - done);
-      const bounce = this.#bounce + ((to.byteOffset + start + done) & 7);
-      this.#keeper.rs_copy(bounce, from + done, step);
-      to.set(this.u8.subarray(bounce, bounce + step), start + done);
-    }
-  }
-
-  /** Takes the bounce buffer when it is first needed; without memory for one, copies are slow. */
-  #hasBounce(): boolean {
-    this.#bounce ||= this.#keeper.rs_arena_alloc(2 * BOUNCE, 0) >>> 0;
-    return this.#bounce !== 0;
   }
 }

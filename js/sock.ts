@@ -3,10 +3,12 @@
 //
 // Theory of operation
 //
-// Commands go into ctl.commands, events come out of ctl.events (core/abi.h). A command that has an
-// answer carries an id; call() gives a promise for it. Commands for which the ring has no room wait
-// in order in a list, bounded by the promises and streams that caused them, and follow when the
-// engine has made room. Whoever runs the engine calls drain() after each turn; `wake` asks for one.
+// Commands go into the command ring of a port, events come out of its event ring (core/abi.h). The app
+// has one port, an object of another thread has its own. A command that has an answer carries an id;
+// call() gives a promise for it. Commands for which the ring has no room wait in order in a list,
+// bounded by the promises and streams that caused them, and follow when the engine has made room.
+// drain() is called after each turn of an inline engine, else when the port's bell was rung; `wake`
+// asks for a turn.
 //
 // Every promise settles: shutdown() rejects all calls and tells every socket.
 
@@ -20,8 +22,10 @@ import {
   CMD_HANDLE,
   CMD_ID,
   CMD_OP,
+  CMD_RECALL,
   CMD_RELEASE,
   CMD_SIZE,
+  CMD_SYNC,
   CMD_VALUE,
   EVENT_ACCEPT,
   EVENT_BITS,
@@ -33,13 +37,17 @@ import {
   EVENT_RESULT,
   EVENT_SIZE,
   EVENT_SOCK,
-  STACK_COMMANDS,
-  STACK_EVENTS,
+  PORT_BELL,
+  PORT_COMMANDS,
+  PORT_EVENTS,
 } from './abi.ts';
 import type { IpAddress } from './address.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
-import type { Arena } from './memory.ts';
+import type { SharedMemory } from './memory.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
+
+/** How long other threads may take to let go of what goes away, ms. */
+const RECALL_PATIENCE = 1000;
 
 /** What a command made. */
 export interface Made {
@@ -98,7 +106,7 @@ export function addressAt(first: number, n: number): number {
 
 /** The app's side of one stack's control plane. */
 export class Control {
-  readonly arena: Arena;
+  readonly arena: SharedMemory;
   /** Asks the engine for a turn. */
   readonly wake: () => void;
   readonly #commands: FrameProducer;
@@ -106,17 +114,22 @@ export class Control {
   readonly #calls = new Map<number, Call>();
   readonly #sockets = new Map<number, SocketEvents>();
   readonly #pollers = new Set<() => void>();
-  #waiting: DataView<ArrayBuffer>[] = [];
+  readonly #waiting: DataView<ArrayBuffer>[] = [];
+  #done: (() => void) | undefined;
   #nextId = 1;
   #closed: NetError | undefined;
 
-  /** ctl: offset of the struct stack_ctl. */
-  constructor(arena: Arena, ctl: number, wake: () => void) {
+  /** port: offset of the struct port. */
+  constructor(arena: SharedMemory, port: number, wake: () => void) {
     this.arena = arena;
     this.wake = wake;
-    this.#commands = new FrameProducer(arena, ctl + STACK_COMMANDS);
-    this.#events = new FrameConsumer(arena, ctl + STACK_EVENTS, EVENT_SIZE);
+    this.bell = port + PORT_BELL;
+    this.#commands = new FrameProducer(arena, port + PORT_COMMANDS);
+    this.#events = new FrameConsumer(arena, port + PORT_EVENTS, EVENT_SIZE);
   }
+
+  /** Offset of the bell of this thread. */
+  readonly bell: number;
 
   /** The error of a stack that is closed. */
   get closed(): NetError | undefined {
@@ -182,6 +195,7 @@ export class Control {
   /** Forgets a handle. */
   unregister(handle: number): void {
     this.#sockets.delete(handle);
+    this.#leave();
   }
 
   /** Has a function called after every turn, for rings that have a bell and no events. */
@@ -197,37 +211,23 @@ export class Control {
   #submitWaiting(): void {
     let done = 0;
     for (const command of this.#waiting) {
-      if (this.#commands.reserve(command.byteLength) !== 1) {
-        // The engine rings the app's bell, or drain() follows its turn, when there is room.
-        this.#commands.arm(1);
-        break;
+      // The engine rings our bell, or drain() follows its turn, when there is room.
+      while (this.#commands.reserve(command.byteLength) !== 1) {
+        if (!this.#commands.arm(1)) continue;
+        this.#waiting.splice(0, done);
+        return;
       }
       const bytes = new Uint8Array(command.buffer);
       this.arena.copyIn(this.#commands.offset, bytes, 0, bytes.length);
       this.#commands.submit(bytes.length);
       done++;
     }
-    this.#waiting = done === this.#waiting.length ? [] : this.#waiting.slice(done);
+    this.#waiting.length = 0;
   }
 
   /** Dispatches what the engine had to tell. */
   drain(): void {
-    const { i32 } = this.arena;
-    let events = 0;
-    while (!this.#closed && this.#events.peek() >= 0) {
-      const at = this.#events.offset >>> 2;
-      const kind = i32[at + (EVENT_KIND >> 2)] ?? 0;
-      const id = i32[at + (EVENT_ID >> 2)] ?? 0;
-      const handle = i32[at + (EVENT_HANDLE >> 2)] ?? 0;
-      const place = (i32[at + (EVENT_PLACE >> 2)] ?? 0) >>> 0;
-      const bits = i32[at + (EVENT_BITS >> 2)] ?? 0;
-      const error = i32[at + (EVENT_ERROR >> 2)] ?? 0;
-      this.#events.release();
-      events++;
-      if (kind === EVENT_SOCK) this.#sockets.get(handle)?.onEvent(bits, error);
-      else if (kind === EVENT_ACCEPT) this.#accept(id, { handle, place });
-      else if (kind === EVENT_RESULT) this.#answer(id, error, { handle, place });
-    }
+    const events = this.#dispatch();
     if (this.#closed) return;
     if (this.#waiting.length > 0) {
       this.#submitWaiting();
@@ -235,8 +235,77 @@ export class Control {
     }
     // The engine may wait for room for its events.
     if (events > 0 && this.#events.mustNotify()) this.wake();
-    this.#events.arm();
     for (const poll of this.#pollers) poll();
+    this.#leave();
+  }
+
+  /** Dispatches all events there are, and asks to be told of more; returns how many. */
+  #dispatch(): number {
+    const { i32 } = this.arena;
+    let events = 0;
+    do {
+      while (!this.#closed && this.#events.peek() >= 0) {
+        const at = this.#events.offset >>> 2;
+        const kind = i32[at + (EVENT_KIND >> 2)] ?? 0;
+        const id = i32[at + (EVENT_ID >> 2)] ?? 0;
+        const handle = i32[at + (EVENT_HANDLE >> 2)] ?? 0;
+        const place = (i32[at + (EVENT_PLACE >> 2)] ?? 0) >>> 0;
+        const bits = i32[at + (EVENT_BITS >> 2)] ?? 0;
+        const error = i32[at + (EVENT_ERROR >> 2)] ?? 0;
+        this.#events.release();
+        events++;
+        if (kind === EVENT_SOCK) this.#sockets.get(handle)?.onEvent(bits, error);
+        else if (kind === EVENT_ACCEPT) this.#accept(id, { handle, place });
+        else if (kind === EVENT_RESULT) this.#answer(id, error, { handle, place });
+      }
+    } while (!this.#closed && !this.#events.arm());
+    return events;
+  }
+
+  /**
+   * Asks other threads for an interface (0: for all they have), and waits for them to let go.
+   *
+   * @returns Whether they did, in time.
+   */
+  async recall(handle: number, isDone: () => boolean): Promise<boolean> {
+    if (isDone()) return true;
+    const command = this.command(CMD_RECALL, CMD_SIZE, handle);
+    await this.call(command, 'Cannot reach the stack', () => {});
+    return new Promise((resolve) => {
+      const settle = (done: boolean): void => {
+        clearTimeout(timer);
+        this.removePoller(poll);
+        resolve(done);
+      };
+      const timer = setTimeout(() => settle(false), RECALL_PATIENCE);
+      const poll = (): void => {
+        if (isDone()) settle(true);
+      };
+      this.addPoller(poll);
+      poll();
+    });
+  }
+
+  /** Settles when the engine has carried out everything sent before. */
+  sync(): Promise<void> {
+    return this.call(this.command(CMD_SYNC), 'Cannot reach the stack', () => {});
+  }
+
+  /**
+   * Has a function called once, when all that was sent is submitted and no socket is left: from then on
+   * nothing here touches the port.
+   */
+  whenDone(done: () => void): void {
+    this.#done = done;
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (!this.#done || this.#waiting.length > 0 || this.#sockets.size > 0) return;
+    const done = this.#done;
+    this.#done = undefined;
+    this.#closed ??= new NetError('EBADF', 'Cannot use what was shared');
+    done();
   }
 
   #accept(listener: number, made: Made): void {
@@ -278,6 +347,7 @@ export class Control {
     for (const socket of this.#sockets.values()) socket.onShutdown(error);
     this.#sockets.clear();
     this.#pollers.clear();
-    this.#waiting = [];
+    this.#waiting.length = 0;
+    this.#leave();
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// stack - createStack(): arena, instance, engine and control plane as one public object
+// stack - createStack(): arena, engine and control plane as one public object
 
 import {
   ABI_MAGIC,
@@ -8,8 +8,10 @@ import {
   CONFIG_OWNER,
   CONFIG_SEED,
   CONFIG_SIZE,
+  STACK_APP,
   STACK_CTL_SIZE,
   STACK_MAGIC,
+  STACK_PORTS,
   STACK_SIZE,
   STACK_STATS,
   STACK_VERSION,
@@ -25,13 +27,16 @@ import {
   STATS_TCP_TX_SEGMENTS,
   STATS_TURNS,
 } from './abi.ts';
+import { openArena } from './arenas.ts';
+import type { Engine } from './engine.ts';
 import { InlineEngine } from './engine_inline.ts';
+import { WorkerEngine } from './engine_worker.ts';
 import { NetError } from './errors.ts';
 import type { AnyInterfaceOptions } from './interfaces.ts';
 import { createInterface, Interface } from './interfaces.ts';
-import type { Exports } from './memory.ts';
-import { Arena } from './memory.ts';
-import { loadModule } from './runtime/load.ts';
+import type { Arena } from './memory.ts';
+import { recallFromDead } from './port.ts';
+import { openThread } from './runtime/worker.ts';
 import { Control } from './sock.ts';
 import { checkBuffers, connectTcp, listenTcp } from './tcp_open.ts';
 import type {
@@ -39,7 +44,6 @@ import type {
   LoopbackInterfaceOptions,
   NetworkInterface,
   NetworkStack,
-  StackArena,
   StackOptions,
   StackStatistics,
   TapInterface,
@@ -55,98 +59,55 @@ import type {
 } from './types_tcp.ts';
 
 const MAX_SOCKETS = 65535;
+/** ms */
+const START_TIMEOUT = 10_000;
 const LOOPBACK = '127.0.0.1/8';
 
-/** The arena that stacks share by default, while any of them lives. */
-let shared: { arena: Promise<Arena>; users: number } | undefined;
-
-function takeShared(): { arena: Promise<Arena>; release: () => void } {
-  shared ??= { arena: loadModule().then((module) => new Arena(module)), users: 0 };
-  const entry = shared;
-  entry.users++;
-  return {
-    arena: entry.arena,
-    release: () => {
-      entry.users--;
-      if (entry.users === 0 && shared === entry) shared = undefined;
-    },
-  };
-}
-
-/**
- * Creates an arena, for stacks that shall not live in the one that all share by default, or need more
- * or less memory than its 256 MiB.
- *
- * @param options - `size`: bytes, 1 MiB to 4 GiB - 64 KiB, taken from the system as they are used;
- *   `wasm`: the module, as in createStack().
- * @returns The arena; it is freed with the last stack in it and the last reference to it.
- * @throws {NetError} EINVAL for a bad size, ENOMEM if the runtime refuses so much.
- * @example
- * ```ts
- * import assert from 'node:assert/strict';
- * import { createArena, createStack } from 'ringstack';
- *
- * const arena = await createArena({ size: 8 * 1024 * 1024 });
- * const stack = await createStack({ arena });
- * assert.ok(arena.freeBytes < arena.size);
- * await stack.close();
- * ```
- */
-export async function createArena(
-  options: { readonly size?: number; readonly wasm?: StackOptions['wasm'] } = {},
-): Promise<StackArena> {
-  return new Arena(await loadModule(options.wasm), options.size);
-}
-
-/** The arena of a stack, and what to do when the stack is gone. */
-async function openArena(options: StackOptions): Promise<{ arena: Arena; release: () => void }> {
-  if (options.arena !== undefined) {
-    if (!(options.arena instanceof Arena)) {
-      throw new NetError('EINVAL', 'Cannot use the arena', { reason: 'not from createArena()' });
-    }
-    return { arena: options.arena, release: () => {} };
-  }
-  if (options.wasm !== undefined) {
-    return { arena: new Arena(await loadModule(options.wasm)), release: () => {} };
-  }
-  const { arena, release } = takeShared();
-  try {
-    return { arena: await arena, release };
-  } catch (error) {
-    release();
-    throw error;
-  }
-}
-
-/** Sets an instance up as a stack; returns the offset of its control block. */
-function initialize(arena: Arena, exports: Exports, owner: number, maxSockets: number): number {
+/** Writes a struct stack_config; returns its offset. */
+function writeConfig(arena: Arena, owner: number, maxSockets: number): number {
   const config = arena.alloc(CONFIG_SIZE, owner);
   // Not into the arena directly: crypto refuses views on shared memory.
   const seed = crypto.getRandomValues(new Uint8Array(32));
   arena.view.setUint32(config + CONFIG_OWNER, owner, true);
   arena.view.setUint32(config + CONFIG_MAX_SOCKETS, maxSockets, true);
   arena.u8.set(seed, config + CONFIG_SEED);
-  const ctl = exports.rs_stack_init(config, performance.now()) >>> 0;
+  return config;
+}
+
+/** Starts the engine of a new stack, in this thread or in another. */
+async function startEngine(arena: Arena, owner: number, options: StackOptions): Promise<Engine> {
+  const config = writeConfig(arena, owner, options.maxSockets ?? MAX_SOCKETS);
+  let engine: Engine;
+  if (options.engine === 'worker') {
+    const region = arena.newRegion(owner);
+    const thread = await openThread(options.worker);
+    const startTimeout = options.startTimeout ?? START_TIMEOUT;
+    engine = await WorkerEngine.start(arena, { thread, region, config, startTimeout });
+  } else {
+    const exports = arena.instantiate(owner);
+    const ctl = exports.rs_stack_init(config, performance.now()) >>> 0;
+    if (ctl === 0) throw new NetError('ENOMEM', 'Cannot create a stack');
+    engine = new InlineEngine(arena, exports, ctl);
+  }
   arena.u8.fill(0, config, config + CONFIG_SIZE);
   arena.free(config);
-  if (ctl === 0) throw new NetError('ENOMEM', 'Cannot create a stack');
-  const word = (field: number): number => arena.view.getUint32(ctl + field, true);
+  const word = (field: number): number => arena.view.getUint32(engine.ctl + field, true);
   if (
     word(STACK_MAGIC) !== ABI_MAGIC ||
     word(STACK_VERSION) !== ABI_VERSION ||
     word(STACK_SIZE) !== STACK_CTL_SIZE
   ) {
+    await engine.close();
     throw new NetError('EPROTO', 'Cannot create a stack', { reason: 'other version of the ABI' });
   }
-  return ctl;
+  return engine;
 }
 
-/** A stack with its inline engine. */
+/** A stack with its engine. */
 class Stack implements NetworkStack {
   readonly #arena: Arena;
   readonly #owner: number;
-  readonly #ctl: number;
-  readonly #engine: InlineEngine;
+  readonly #engine: Engine;
   readonly #control: Control;
   readonly #options: StackOptions;
   readonly #release: () => void;
@@ -154,22 +115,37 @@ class Stack implements NetworkStack {
   #closing: Promise<void> | undefined;
   #last: StackStatistics | undefined;
 
-  constructor(arena: Arena, options: StackOptions, release: () => void) {
+  private constructor(
+    arena: Arena,
+    owner: number,
+    engine: Engine,
+    options: StackOptions,
+    release: () => void,
+  ) {
     this.#arena = arena;
+    this.#owner = owner;
+    this.#engine = engine;
     this.#options = options;
     this.#release = release;
-    this.#owner = arena.newOwner();
+    this.#control = new Control(arena, engine.ctl + STACK_APP, engine.wake);
+    engine.onTurn(() => this.#control.drain());
+    engine.onFailure((cause) => {
+      const reason = `its worker failed: ${cause.message}`;
+      this.#control.shutdown(new NetError('ESHUTDOWN', 'Cannot use the stack', { reason, cause }));
+      void this.close();
+    });
+  }
+
+  /** Sets a stack up; release runs when it is gone. */
+  static async open(arena: Arena, options: StackOptions, release: () => void): Promise<Stack> {
+    const owner = arena.newOwner();
     try {
-      const exports = arena.instantiate(this.#owner);
-      const maxSockets = options.maxSockets ?? MAX_SOCKETS;
-      this.#ctl = initialize(arena, exports, this.#owner, maxSockets);
-      this.#engine = new InlineEngine(arena, exports, this.#ctl);
+      const engine = await startEngine(arena, owner, options);
+      return new Stack(arena, owner, engine, options, release);
     } catch (error) {
-      arena.freeOwner(this.#owner);
+      arena.freeOwner(owner);
       throw error;
     }
-    this.#control = new Control(arena, this.#ctl, this.#engine.wake);
-    this.#engine.onTurn(() => this.#control.drain());
   }
 
   get interfaces(): Iterable<LoopbackInterface | TunInterface | TapInterface> {
@@ -182,7 +158,7 @@ class Stack implements NetworkStack {
 
   #readStatistics(): StackStatistics {
     const count = (field: number): number =>
-      this.#arena.view.getUint32(this.#ctl + STACK_STATS + field, true);
+      this.#arena.view.getUint32(this.#engine.ctl + STACK_STATS + field, true);
     return {
       tcpRetransmits: count(STATS_TCP_REXMIT),
       tcpRxSegments: count(STATS_TCP_RX_SEGMENTS),
@@ -195,7 +171,7 @@ class Stack implements NetworkStack {
       ringBytes: count(STATS_RING_BYTES),
       turns: count(STATS_TURNS),
       bytesCopied: Number(
-        this.#arena.view.getBigUint64(this.#ctl + STACK_STATS + STATS_BYTES_COPIED, true),
+        this.#arena.view.getBigUint64(this.#engine.ctl + STACK_STATS + STATS_BYTES_COPIED, true),
       ),
     };
   }
@@ -251,10 +227,11 @@ class Stack implements NetworkStack {
   async #close(): Promise<void> {
     const error = new NetError('ESHUTDOWN', 'Cannot use the stack');
     // What has arrived counts: an acknowledgement may be all that a close() waits for.
-    this.#engine.turn();
+    if (!this.#engine.turnNow()) await this.#control.sync().catch(() => {});
     // Resets go out while the wires are still plugged.
     this.#control.abortSockets(error);
-    this.#engine.turn();
+    if (!this.#engine.turnNow()) await this.#control.sync().catch(() => {});
+    const isFree = await this.#recall();
     let detached: Interface[];
     do {
       // Meanwhile one whose creation was under way may join them.
@@ -265,9 +242,19 @@ class Stack implements NetworkStack {
     for (const iface of this.#interfaces) iface.freeze();
     this.#interfaces.clear();
     this.#control.shutdown(error);
-    this.#engine.close();
-    this.#arena.freeOwner(this.#owner);
+    await this.#engine.close();
+    // Rather lost than written by a thread that does not answer.
+    if (isFree) this.#arena.freeOwner(this.#owner);
     this.#release();
+  }
+
+  /** Takes back what other threads have; false: one of them does not let go. */
+  async #recall(): Promise<boolean> {
+    const ports = (this.#engine.ctl + STACK_PORTS) >>> 2;
+    const { i32 } = this.#arena;
+    if (this.#control.closed) return recallFromDead(this.#arena, this.#engine.ctl);
+    const isDone = (): boolean => Atomics.load(i32, ports) === 0;
+    return this.#control.recall(0, isDone).catch(() => false);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -276,11 +263,14 @@ class Stack implements NetworkStack {
 }
 
 function checkOptions(options: StackOptions): void {
-  const { maxSockets = MAX_SOCKETS, engine = 'inline' } = options;
+  const { maxSockets = MAX_SOCKETS, engine = 'inline', startTimeout = START_TIMEOUT } = options;
   if (!(Number.isInteger(maxSockets) && maxSockets >= 1 && maxSockets <= MAX_SOCKETS)) {
     throw new NetError('EINVAL', `Cannot create a stack with ${maxSockets} sockets`);
   }
-  if (engine !== 'inline') {
+  if (!(startTimeout >= 1 && startTimeout <= 0x7fffffff)) {
+    throw new NetError('EINVAL', `Cannot use a startTimeout of ${startTimeout} ms`);
+  }
+  if (engine !== 'inline' && engine !== 'worker') {
     throw new NetError('ENOTSUP', `Cannot create a stack with the engine '${engine}'`);
   }
   checkBuffers(options);
@@ -292,7 +282,8 @@ function checkOptions(options: StackOptions): void {
  * @param options - See StackOptions; all have defaults.
  * @returns The stack, running.
  * @throws {NetError} EINVAL for a bad option, ENOMEM if the arena has no room, ENOTSUP for an engine
- *   that is not there, EPROTO if the module is of another version.
+ *   that is not there, EPROTO if the module is of another version; of a worker: ETIMEDOUT if it does not
+ *   start in time, ECONNABORTED (with a cause) if it fails to.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -318,7 +309,7 @@ export async function createStack(options: StackOptions = {}): Promise<NetworkSt
   const { arena, release } = await openArena(options);
   let stack: Stack;
   try {
-    stack = new Stack(arena, options, release);
+    stack = await Stack.open(arena, options, release);
   } catch (error) {
     release();
     throw error;

@@ -12,7 +12,7 @@
 // to the bytes in the ring, since anything else is copied ten times slower (js/memory.ts); hence the
 // chunk's byteOffset may not be 0. Chunks are never over shared memory.
 
-import type { Arena } from './memory.ts';
+import type { SharedMemory } from './memory.ts';
 import type { ByteConsumer, ByteProducer } from './ring.ts';
 
 /** Largest chunk for a default reader. */
@@ -43,7 +43,11 @@ export function bytesOf(chunk: unknown): Uint8Array {
  * @returns The chunk, congruent mod 8 to where it came from unless it is tiny.
  * @throws Never.
  */
-export function copyChunk(arena: Arena, offset: number, length: number): Uint8Array<ArrayBuffer> {
+export function copyChunk(
+  arena: SharedMemory,
+  offset: number,
+  length: number,
+): Uint8Array<ArrayBuffer> {
   const skew = length < 64 ? 0 : offset & 7;
   const chunk = new Uint8Array(new ArrayBuffer(length + skew), skew, length);
   arena.copyOut(offset, chunk, 0, length);
@@ -114,7 +118,7 @@ export interface ReadableOwner {
 /** A readable byte stream over the consumer's side of a byte ring. */
 export class ByteReadable {
   readonly stream: ReadableStream<Uint8Array>;
-  readonly #arena: Arena;
+  readonly #arena: SharedMemory;
   readonly #ring: ByteConsumer;
   readonly #owner: ReadableOwner;
   #controller!: ReadableByteStreamController;
@@ -123,7 +127,7 @@ export class ByteReadable {
   #done = false;
   #error: unknown;
 
-  constructor(arena: Arena, ring: ByteConsumer, owner: ReadableOwner) {
+  constructor(arena: SharedMemory, ring: ByteConsumer, owner: ReadableOwner) {
     this.#arena = arena;
     this.#ring = ring;
     this.#owner = owner;
@@ -248,14 +252,14 @@ interface PendingWrite {
 /** A writable stream over the producer's side of a byte ring. */
 export class ByteWritable {
   readonly stream: WritableStream<Uint8Array>;
-  readonly #arena: Arena;
+  readonly #arena: SharedMemory;
   readonly #ring: ByteProducer;
   readonly #owner: WritableOwner;
   #controller!: WritableStreamDefaultController;
   #pending: PendingWrite | undefined;
   #done = false;
 
-  constructor(arena: Arena, ring: ByteProducer, owner: WritableOwner) {
+  constructor(arena: SharedMemory, ring: ByteProducer, owner: WritableOwner) {
     this.#arena = arena;
     this.#ring = ring;
     this.#owner = owner;

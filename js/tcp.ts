@@ -15,6 +15,7 @@ import {
   CMD_KICK,
   CMD_NODELAY,
   CMD_RELEASE,
+  CMD_SHARE_SOCK,
   CMD_SHUTDOWN,
   SOCK_CLOSED,
   SOCK_EOF,
@@ -29,6 +30,7 @@ import {
 } from './abi.ts';
 import { formatEndpoint, formatIp } from './address.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
+import { Port, type PortParts, sharePort } from './port.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
@@ -263,6 +265,34 @@ export class Connection implements TcpConnection, SocketEvents {
     this.#release();
   }
 
+  async share(): Promise<ConnectionHandle> {
+    const action = `Cannot share the connection to ${this.#peer()}`;
+    await this.#opened.promise;
+    await this.#tx.idle;
+    if (this.#released) throw new NetError('EBADF', action);
+    if (this.readable.locked || this.writable.locked) {
+      throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
+    }
+    const handle = this.#handle;
+    const parts = await sharePort(this.#control, CMD_SHARE_SOCK, handle, action, () => {
+      const error = new NetError('EBADF', action, { reason: 'another thread has it' });
+      this.#released = true;
+      this.#isOver = true;
+      this.#sent.reject(error);
+      this.#closed.resolve();
+      this.#tx.fail(error);
+      this.#rx.stop(error);
+      this.#control.unregister(handle);
+    });
+    return {
+      kind: 'connection',
+      ...parts,
+      made: { handle, place: this.#place },
+      noDelay: this.#noDelay,
+      keepAlive: this.#keepAlive,
+    };
+  }
+
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
     return iterate(this.readable);
   }
@@ -270,4 +300,30 @@ export class Connection implements TcpConnection, SocketEvents {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** What structured cloning carries of a connection to another thread. */
+export interface ConnectionHandle extends PortParts {
+  readonly kind: 'connection';
+  readonly made: Made;
+  readonly noDelay: boolean;
+  readonly keepAlive: number;
+}
+
+/**
+ * Opens a connection that another thread has shared.
+ *
+ * @param handle - From share().
+ * @returns The connection, open, or failed as it may have meanwhile.
+ * @throws {NetError} EBADF, EPROTO.
+ */
+export async function attachConnection(handle: ConnectionHandle): Promise<Connection> {
+  const port = new Port(handle);
+  const { control } = port;
+  const { made, noDelay, keepAlive } = handle;
+  const connection = new Connection(control, made, 'Cannot attach', noDelay, keepAlive);
+  control.whenDone(() => port.leave());
+  port.onRecall((error) => control.shutdown(error));
+  await connection.opened;
+  return connection;
 }

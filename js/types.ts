@@ -2,6 +2,7 @@
 // types - the public interfaces of stacks and interfaces (of TCP: js/types_tcp.ts)
 
 import type {
+  SharedHandle,
   TcpConnection,
   TcpConnectOptions,
   TcpListener,
@@ -129,6 +130,15 @@ export interface FrameInterface extends NetworkInterface {
    * @throws {TypeError} If the readable is locked already.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
+  /**
+   * Hands its frames to another thread: attach(handle) there gives an interface with the streams of this
+   * one, so that a VM in a worker feeds it directly. The streams here fail; statistics and
+   * removeInterface() of its stack go on. Removing it asks the other thread to let go first.
+   *
+   * @returns The handle, which structured cloning (postMessage, workerData) carries; it opens once.
+   * @throws {NetError} EINVAL if a stream is locked; ENODEV, ENOMEM, ESHUTDOWN.
+   */
+  share(): Promise<SharedHandle<this>>;
 }
 
 /** Tun interface: whole IP packets (L3). */
@@ -171,22 +181,62 @@ export interface StackStatistics {
   readonly bytesCopied: number;
 }
 
-/** The arena a stack lives in: one shared memory. */
-export interface StackArena {
+/**
+ * The arena a stack lives in: one shared memory.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { attach, createArena, createStack } from 'ringstack';
+ *
+ * const arena = await createArena();
+ * // structuredClone() stands for worker.postMessage(handle).
+ * await using theirs = await attach(structuredClone(await arena.share()));
+ * const stack = await createStack({ arena: theirs });
+ * assert.equal(theirs.freeBytes, arena.freeBytes);
+ * await stack.close();
+ * ```
+ */
+export interface StackArena extends AsyncDisposable {
   /** Bytes of the whole memory. */
   readonly size: number;
   /** Bytes not in use. */
   readonly freeBytes: number;
   /** Bytes JavaScript has copied into and out of it so far, detours counted. */
   readonly bytesCopied: number;
+  /**
+   * Shares it with another thread: attach(handle) there gives an arena over the same memory. Stacks that
+   * two threads create in one arena can be wired without copies.
+   *
+   * @returns The handle.
+   * @throws {NetError} ENOMEM if the arena has no room.
+   */
+  share(): Promise<SharedHandle<StackArena>>;
+  /**
+   * Gives back what attach() took in it for this thread, when the stacks that this thread created in it
+   * are closed. An arena that was not attached has nothing to give back.
+   *
+   * @throws Never.
+   */
+  close(): Promise<void>;
 }
 
 /** Options of createStack(). */
 export interface StackOptions {
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */
   readonly initializeLoopback?: boolean;
-  /** Who turns the stack: `inline`, the thread that created it. @default 'inline' */
-  readonly engine?: 'inline';
+  /**
+   * Who turns the stack: `inline`, the thread that created it; `worker`, a thread of its own, for which
+   * a page must be cross-origin isolated. @default 'inline'
+   */
+  readonly engine?: 'inline' | 'worker';
+  /**
+   * For `engine: 'worker'`: the URL of its file (`workers/engine.js` of the package), or a function that
+   * makes a Worker of it. @default the one in the package
+   */
+  readonly worker?: URL | string | (() => unknown);
+  /** ms that the worker may take to start, 1 to 2147483647. @default 10000 */
+  readonly startTimeout?: number;
   /** Where to live. Stacks of one arena can be wired without copies. @default one for all, 256 MiB */
   readonly arena?: StackArena;
   /** Sockets at the most, 1 to 65535. @default 65535 */

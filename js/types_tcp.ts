@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: MIT
-// types_tcp - the public interfaces of TCP connections and listeners; imports nothing
+// types_tcp - the public interfaces of TCP connections and listeners, and of handles; imports nothing
+
+/**
+ * What share() gives: it can be posted to another thread of the same process (or page), and attach()
+ * opens it there.
+ *
+ * @typeParam T - What it opens as.
+ */
+export interface SharedHandle<T> {
+  /** What it is a handle of. */
+  readonly kind: 'arena' | 'interface' | 'connection';
+  /** Never there: carries the type. */
+  readonly opensAs?: T;
+}
 
 /** Options of a connection, and of those a listener accepts. */
 export interface TcpOptions {
@@ -111,6 +124,16 @@ export interface TcpConnection extends AsyncDisposable {
    * @throws Never.
    */
   abort(reason?: unknown): void;
+  /**
+   * Hands the connection to another thread, where attach(handle) opens it: an acceptor can have a pool
+   * of workers serve. What has not been read stays in the connection. This object is closed thereby: its
+   * streams fail with EBADF, `closed` resolves.
+   *
+   * @returns The handle, which structured cloning (postMessage, workerData) carries; it opens once. A
+   *   connection whose handle nobody opens stays until its stack is closed.
+   * @throws {NetError} EINVAL if a stream is locked, EBADF if the connection is over; ENOMEM, ESHUTDOWN.
+   */
+  share(): Promise<SharedHandle<TcpConnection>>;
   /**
    * Iterates over the readable; leaving the loop early unlocks it and closes nothing.
    *

@@ -12,7 +12,7 @@
 // destination fails, or the signal says so; then the locks are released and the built-in pipeTo() is
 // called, which finds exactly that condition and does what the standard says, preventClose and all.
 
-import { CMD_IFACE_WIRE, CMD_SIZE } from './abi.ts';
+import { CMD_IFACE_WIRE, CMD_SIZE, RING_DATA_BELL } from './abi.ts';
 import type { FrameConsumer, FrameProducer } from './ring.ts';
 import type { Control } from './sock.ts';
 
@@ -33,14 +33,21 @@ export interface WireEnd {
 
 /** Joins two interfaces; returns what pulls the wire and settles when the rings are free again. */
 async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
-  if (from.plane.arena !== to.plane.arena) return pump(from, to);
+  if (from.plane.arena.id !== to.plane.arena.id) return pump(from, to);
   const wire = (ring: number): Promise<void> => {
     const command = to.plane.command(CMD_IFACE_WIRE, CMD_SIZE, to.handle, ring);
     return to.plane.call(command, 'Cannot plug a wire', () => {});
   };
   await wire(from.txRing);
-  // If the destination is gone, so is its end of the wire.
-  return () => wire(0).catch(() => {});
+  return () =>
+    wire(0).catch(() => {
+      // The destination is gone, and its end of the wire with it. If it died, it did not give the
+      // ring's bell back.
+      const { arena, bell } = from.plane;
+      if (!from.plane.closed) {
+        Atomics.store(arena.i32, (from.txRing + RING_DATA_BELL) >>> 2, bell);
+      }
+    });
 }
 
 /** Moves runs of records between two arenas whenever one side or the other has turned. */

@@ -85,8 +85,8 @@ static inline void rig_start(uint32_t size, uint32_t max_sockets)
     ctl = at(i);
     ck_assert_uint_eq(ctl->magic, ABI_MAGIC);
     ck_assert_uint_eq(ctl->size, sizeof(*ctl));
-    producer_init(&rig_commands, &ctl->commands);
-    consumer_init(&rig_events, &ctl->events);
+    producer_init(&rig_commands, &ctl->app.commands);
+    consumer_init(&rig_events, &ctl->app.events);
 }
 
 static inline struct arena_ctl *rig_arena(void)

@@ -355,7 +355,7 @@ END_TEST
 
 START_TEST(stale_handles_find_nothing)
 {
-    uint32_t old, op, bad = ctl->commands.bad;
+    uint32_t old, op, bad = ctl->app.commands.bad;
 
     pair();
     old = client.handle;
@@ -375,7 +375,7 @@ START_TEST(stale_handles_find_nothing)
     rig_pass(1000);
     ck_assert_uint_eq(client.read, 100000);
     ck_assert_uint_eq(server.read, 100000);
-    ck_assert_uint_eq(ctl->commands.bad, bad);
+    ck_assert_uint_eq(ctl->app.commands.bad, bad);
     expect_bits(client, SOCK_OPEN);
     client.shut_at_end = server.shut_at_end = 1;
     rig_pass(1000);

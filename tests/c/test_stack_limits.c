@@ -236,8 +236,8 @@ START_TEST(sockets_are_bounded_by_the_option)
     must(arena_free_owner(rig_config.owner) == 0);
     rig_config.max_sockets = 257 + (uint32_t)_i;
     ctl = at(rs_stack_init(place_of(&rig_config), rig_now));
-    producer_init(&rig_commands, &ctl->commands);
-    consumer_init(&rig_events, &ctl->events);
+    producer_init(&rig_commands, &ctl->app.commands);
+    consumer_init(&rig_events, &ctl->app.events);
     rig_loopback();
     for (i = 0; i < rig_config.max_sockets; i++) {
         ck_assert_int_eq(rig_open(&many[i], cmd), 0);
@@ -352,7 +352,7 @@ START_TEST(commands_of_a_wrong_length_are_counted_and_answered)
     memset(bytes, 0, sizeof(bytes));
     for (length = 0; length < 400; length++) {
         struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 80);
-        uint32_t bad = ctl->commands.bad;
+        uint32_t bad = ctl->app.commands.bad;
 
         if (length == sizeof(cmd)) {
             continue;
@@ -361,7 +361,7 @@ START_TEST(commands_of_a_wrong_length_are_counted_and_answered)
         memcpy(bytes, &cmd, sizeof(cmd));
         rig_send(bytes, length);
         rig_turn();
-        must(ctl->commands.bad == bad + 1);
+        must(ctl->app.commands.bad == bad + 1);
         must(rig_answer.error == ABI_EINVAL);
         must(length < 8 || rig_answer.id == 1000 + length);
     }
@@ -371,8 +371,8 @@ END_TEST
 
 START_TEST(unknown_commands_are_counted)
 {
-    static const uint32_t ops[] = { 0, CMD_KEEPALIVE + 1, 1000, UINT32_MAX };
-    uint32_t i, bad = ctl->commands.bad;
+    static const uint32_t ops[] = { 0, CMD_SYNC + 1, 1000, UINT32_MAX };
+    uint32_t i, bad = ctl->app.commands.bad;
 
     pair(65536);
     for (i = 0; i < 4; i++) {
@@ -380,7 +380,7 @@ START_TEST(unknown_commands_are_counted)
         rig_cmd(ops[i], 0, 0);
     }
     rig_settle();
-    ck_assert_uint_eq(ctl->commands.bad, bad + 8);
+    ck_assert_uint_eq(ctl->app.commands.bad, bad + 8);
 }
 END_TEST
 
@@ -497,7 +497,7 @@ START_TEST(random_commands_are_survived)
         }
         rig_accept_count = 0;
     }
-    ck_assert_uint_gt(ctl->commands.bad, 1000);
+    ck_assert_uint_gt(ctl->app.commands.bad, 1000);
 }
 END_TEST
 

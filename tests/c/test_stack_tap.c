@@ -431,7 +431,7 @@ START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
     own = tap_rx;
     memset(wire, 0, sizeof(*wire));
     ring_init(wire, storage + 4096, 32768, NEAR_WRAP);
-    atomic_store(&wire->data_bell, place_of(&ctl->app_bell));
+    atomic_store(&wire->data_bell, place_of(&ctl->app.bell));
     cmd.handle = tap->handle;
     for (i = 0; i < 4; i++) {
         uint64_t expected;
@@ -469,7 +469,7 @@ START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
         ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
         rig_settle();
         ck_assert_uint_eq(client.read, expected + 200);
-        ck_assert_uint_eq(atomic_load(&wire->data_bell), place_of(&ctl->app_bell));
+        ck_assert_uint_eq(atomic_load(&wire->data_bell), place_of(&ctl->app.bell));
     }
     arena_free(storage);
 }

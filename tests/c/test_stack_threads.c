@@ -92,15 +92,15 @@ static int sleep_on(struct bell *bell, uint32_t seen, uint32_t ms)
  */
 static void *run_engine(void *unused)
 {
-    uint32_t told = atomic_load(&ctl->app_bell.seq);
+    uint32_t told = atomic_load(&ctl->app.bell.seq);
 
     while (!atomic_load(&engine_stop)) {
         uint32_t seen = atomic_load(&ctl->bell.seq), timer;
         int more = rs_stack_turn(now_ms());
 
-        if (atomic_load(&ctl->app_bell.seq) != told) {
-            told = atomic_load(&ctl->app_bell.seq);
-            wake(&ctl->app_bell);
+        if (atomic_load(&ctl->app.bell.seq) != told) {
+            told = atomic_load(&ctl->app.bell.seq);
+            wake(&ctl->app.bell);
         }
         timer = ctl->next_timer < 1000 ? ctl->next_timer : 1000;
         if (more == TURN_SOON) {
@@ -140,7 +140,7 @@ static void wait_for_events(void)
     uint32_t position = rig_events.head;
 
     tell_engine();
-    app_seen = atomic_load(&ctl->app_bell.seq);
+    app_seen = atomic_load(&ctl->app.bell.seq);
     rig_drain();
     tell_engine();
     if (rig_events.head != position) {
@@ -151,7 +151,7 @@ static void wait_for_events(void)
         return;
     }
     atomic_fetch_add(&app_sleeps, 1);
-    if (!sleep_on(&ctl->app_bell, app_seen, PATIENCE * 1000)) {
+    if (!sleep_on(&ctl->app.bell, app_seen, PATIENCE * 1000)) {
         fail_with("an event or a wake-up was lost");
     }
 }

@@ -107,7 +107,8 @@ export function checkJsImports(root: string, rules: EdgeRules): string[] {
         if (!allows(external, specifier, isType)) complain('which is not allowed here');
         continue;
       }
-      const target = posix.join(posix.dirname(path), specifier);
+      // A URL names what the compiler makes of the source.
+      const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
       if (!target.startsWith('js/')) complain('which is outside js/');
       else if (!existsSync(join(root, target))) complain('which does not exist');
       const to = target.replace(/^js\//, '').replace(/\.ts$/, '');
