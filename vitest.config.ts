@@ -4,28 +4,43 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** The sources look for stack.wasm beside them, where dist/ has it; tests take the one that was built. */
-const builtModule = {
-  name: 'built-module',
+/** The sources look for stack.wasm and workers beside them; tests take what was built in dist/. */
+const built = {
+  name: 'built',
   enforce: 'pre' as const,
   transform(code: string, id: string): string | undefined {
-    if (!id.endsWith('/js/runtime/load.ts')) return undefined;
-    return code.replace('./../stack.wasm', './../../dist/stack.wasm');
+    if (!/\/js\/runtime\/(load|worker)\.ts$/.test(id)) return undefined;
+    return code
+      .replaceAll('./../stack.wasm', './../../dist/stack.wasm')
+      .replaceAll('./../workers/', './../../dist/workers/');
   },
 };
 
+/** The public API is tested once for each engine. */
+const engine = (name: string) => ({
+  extends: true as const,
+  test: { name, include: ['tests/net/**/*.test.ts'], env: { RINGSTACK_ENGINE: name } },
+});
+
 export default defineConfig({
-  plugins: [builtModule],
+  plugins: [built],
   resolve: {
     alias: { ringstack: fileURLToPath(new URL('./js/index.ts', import.meta.url)) },
   },
   test: {
     environment: 'node',
-    include: ['tests/**/*.test.ts'],
     // A process for every file: a test may block its thread in Atomics.wait, start workers over
     // shared memory, and measure the memory of its process.
     pool: 'forks',
     execArgv: ['--expose-gc'],
     testTimeout: 20_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['tests/{unit,interop,tree,helpers}/**/*.test.ts'] },
+      },
+      engine('inline'),
+      engine('worker'),
+    ],
   },
 });

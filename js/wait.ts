@@ -15,8 +15,13 @@ type Task = () => void;
 
 let macrotask: ((task: Task) => void) | undefined;
 
-/** Runs a task after the event loop has gone round. */
-function afterEventLoop(task: Task): void {
+/**
+ * Runs a task after the event loop has gone round.
+ *
+ * @param task - Runs once.
+ * @throws Never.
+ */
+export function afterEventLoop(task: Task): void {
   macrotask ??= makeMacrotask();
   macrotask(task);
 }

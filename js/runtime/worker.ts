@@ -61,7 +61,8 @@ async function open(source: URL | string | undefined): Promise<unknown> {
   }
   const threads = await import('node:worker_threads');
   const file = source ?? new URL('./../workers/engine.js', import.meta.url);
-  return new threads.Worker(file instanceof URL ? file : new URL(file), { stdin: false });
+  // Not our own flags: some are refused there, others would load a program's hooks into it.
+  return new threads.Worker(file instanceof URL ? file : new URL(file), { execArgv: [] });
 }
 
 /**

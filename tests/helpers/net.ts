@@ -12,14 +12,24 @@ import type {
   TcpListenOptions,
 } from 'ringstack';
 import { createStack, NetError } from 'ringstack';
-import { onTestFinished } from 'vitest';
+import { describe, onTestFinished, test } from 'vitest';
 
 /** Reads nothing of an outcome: for promises whose rejection is not what a test is about. */
 export const ignore = (): void => {};
 
+/** Who turns the stacks: the tests of tests/net run once for each (vitest.config.ts). */
+export const { RINGSTACK_ENGINE: ENGINE = 'inline' } = process.env as {
+  RINGSTACK_ENGINE?: 'inline' | 'worker';
+};
+
+/** Stacks of the running test. */
+const open = new Set<NetworkStack>();
+
 /** A stack that is closed when the running test ends. */
 export async function openStack(options?: StackOptions): Promise<NetworkStack> {
-  const stack = await createStack(options);
+  const stack = await createStack({ engine: ENGINE, ...options });
+  open.add(stack);
+  onTestFinished(() => void open.delete(stack));
   onTestFinished(() => stack.close());
   return stack;
 }
@@ -188,9 +198,23 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
   }
 }
 
-/** Lets the event loop go round, so that whatever can happen without waiting has happened. */
+/** What changes when a stack does anything but wait: it turns for its timers too. */
+const busyness = (): string =>
+  [...open].map(({ statistics: s }) => [s.tcpRxSegments, s.tcpTxSegments, s.sockets]).join();
+
+/**
+ * Lets the event loop go round, so that whatever can happen without waiting has happened. Stacks in
+ * threads of their own have done it when they have sent and received nothing for a while.
+ */
 export async function settle(rounds = 20): Promise<void> {
   for (let n = 0; n < rounds; n++) await new Promise((resolve) => setImmediate(resolve));
+  if (ENGINE === 'inline') return;
+  for (let still = 0, before = busyness(); still < 10; still++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    const now = busyness();
+    if (now !== before) still = -1;
+    before = now;
+  }
 }
 
 /** Waits until a condition holds; the test's own timeout bounds it. */
@@ -198,12 +222,16 @@ export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
+/** Tests that say what time it is: only stacks of this thread ask it. */
+export const testOfTime = test.skipIf(ENGINE === 'worker');
+export const describeTime = describe.skipIf(ENGINE === 'worker');
+
 const realNow = performance.now.bind(performance);
 let offset = 0;
 
 /**
- * Moves the clock of all stacks on by so many ms, in steps, and has the given ones live through
- * each. Timers of JavaScript, such as the timeout of connectTcp(), do not see it. It stays moved on
+ * Moves the clock of all stacks of this thread on by so many ms, in steps, and has the given ones live
+ * through each. Timers of JavaScript, such as the timeout of connectTcp(), do not see it. It stays moved on
  * for the rest of the file: time never goes back.
  */
 export async function passTime(ms: number, stacks: NetworkStack[], step = 200): Promise<void> {

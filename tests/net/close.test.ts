@@ -17,6 +17,7 @@ import {
   readUpTo,
   send,
   settle,
+  testOfTime,
   text,
   until,
   wiredEnds,
@@ -302,7 +303,7 @@ describe('reset', () => {
     expect(await outcome(client.closed)).toBe('ECONNRESET');
   });
 
-  test('a peer that vanishes is ETIMEDOUT for who sends to it', async () => {
+  testOfTime('a peer that vanishes is ETIMEDOUT for who sends to it', async () => {
     const { a, b, client, tapB } = await wiredEnds();
     await b.removeInterface(tapB);
     await send(client.writable, bytes('anybody?'));

@@ -8,7 +8,16 @@ import { NetError, type NetworkStack, type TcpConnection } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import { StreamHash } from '../helpers/hash.ts';
 import { type Impairment, impair } from '../helpers/lossy.ts';
-import { connectEnds, ENDS, openPair, openStack, passTime, until, within } from '../helpers/net.ts';
+import {
+  connectEnds,
+  ENDS,
+  openPair,
+  openStack,
+  passTime,
+  testOfTime,
+  until,
+  within,
+} from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 
 const WATCHDOG = 45_000;
@@ -123,17 +132,21 @@ describe('a stream arrives intact over a link that', () => {
     60_000,
   );
 
-  test('drops 40 %, or fails with an error', async () => {
-    const outcomes = await runAll({ drop: 0.4 }, 60_000, async (stacks) => {
-      // What takes TCP minutes need not take us as long.
-      await until(() => stacks.length === 2 * LINKS.length * SEEDS.length);
-      for (let s = 0; s < 1200; s++) {
-        await passTime(500, stacks, 50);
-        await new Promise((resolve) => setTimeout(resolve, 1));
+  testOfTime(
+    'drops 40 %, or fails with an error',
+    async () => {
+      const outcomes = await runAll({ drop: 0.4 }, 60_000, async (stacks) => {
+        // What takes TCP minutes need not take us as long.
+        await until(() => stacks.length === 2 * LINKS.length * SEEDS.length);
+        for (let s = 0; s < 1200; s++) {
+          await passTime(500, stacks, 50);
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+      });
+      for (const code of outcomes) {
+        expect(['intact', 'ETIMEDOUT', 'EHOSTUNREACH', 'ECONNRESET']).toContain(code);
       }
-    });
-    for (const code of outcomes) {
-      expect(['intact', 'ETIMEDOUT', 'EHOSTUNREACH', 'ECONNRESET']).toContain(code);
-    }
-  }, 60_000);
+    },
+    60_000,
+  );
 });

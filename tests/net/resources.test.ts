@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
-// resources.test - nothing leaks, limits are errors, an idle stack does nothing
+// resources.test - nothing leaks, limits are errors
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { createArena, type NetworkStack, type StackArena, type TcpConnection } from 'ringstack';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hashOf } from '../helpers/hash.ts';
 import {
   bytes,
   connectEnds,
+  describeTime,
   ENDS,
   type Ends,
   ignore,
@@ -20,6 +19,7 @@ import {
   readUpTo,
   send,
   settle,
+  testOfTime,
   text,
   until,
   wiredPair,
@@ -61,7 +61,7 @@ async function many(n: number, atOnce: number, job: (n: number) => Promise<void>
 
 const HELLO = bytes('hello');
 
-describe('10,000 cycles leave nothing behind when', () => {
+describeTime('10,000 cycles leave nothing behind when', () => {
   const ways: [string, (ends: Ends) => Promise<unknown>][] = [
     ['the client closes first', ({ client, server }) => client.close().then(() => server.close())],
     ['the server closes first', ({ client, server }) => server.close().then(() => client.close())],
@@ -111,42 +111,46 @@ describe('10,000 cycles leave nothing behind when', () => {
   );
 });
 
-test('a million small echoes leave nothing behind', async () => {
-  const pair = await pairIn(64 * MIB);
-  const listener = await pair.b.listenTcp({ port: 7 });
-  const connections = await Promise.all(
-    Array.from({ length: 10 }, async () => {
-      const client = pair.a.connectTcp({ host: ENDS[4].b, port: 7 });
-      const server = await listener.accept();
-      server.readable.pipeTo(server.writable).catch(ignore);
-      return client;
-    }),
-  );
-  const message = new Prng(1).bytes(16);
-  const echo = async (client: TcpConnection, rounds: number): Promise<void> => {
-    const writer = client.writable.getWriter();
-    const reader = client.readable.getReader();
-    for (let round = 0; round < rounds; round++) {
-      for (let n = 0; n < 20; n++) void writer.write(message).catch(ignore);
-      for (let left = 20 * 16; left > 0; ) left -= (await reader.read()).value?.length ?? left;
-    }
-    writer.releaseLock();
-    reader.releaseLock();
-  };
-  const heap = (): number => {
-    globalThis.gc?.();
-    return process.memoryUsage().heapUsed;
-  };
-  await Promise.all(connections.map((client) => echo(client, 100)));
-  await quiet(pair);
-  const before = { ...used(pair), heap: heap() };
-  await Promise.all(connections.map((client) => echo(client, 5000)));
-  await quiet(pair);
-  expect(used(pair)).toEqual({ free: before.free, a: before.a, b: before.b });
-  expect(heap() - before.heap).toBeLessThan(4 * MIB);
-}, 60_000);
+testOfTime(
+  'a million small echoes leave nothing behind',
+  async () => {
+    const pair = await pairIn(64 * MIB);
+    const listener = await pair.b.listenTcp({ port: 7 });
+    const connections = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const client = pair.a.connectTcp({ host: ENDS[4].b, port: 7 });
+        const server = await listener.accept();
+        server.readable.pipeTo(server.writable).catch(ignore);
+        return client;
+      }),
+    );
+    const message = new Prng(1).bytes(16);
+    const echo = async (client: TcpConnection, rounds: number): Promise<void> => {
+      const writer = client.writable.getWriter();
+      const reader = client.readable.getReader();
+      for (let round = 0; round < rounds; round++) {
+        for (let n = 0; n < 20; n++) void writer.write(message).catch(ignore);
+        for (let left = 20 * 16; left > 0; ) left -= (await reader.read()).value?.length ?? left;
+      }
+      writer.releaseLock();
+      reader.releaseLock();
+    };
+    const heap = (): number => {
+      globalThis.gc?.();
+      return process.memoryUsage().heapUsed;
+    };
+    await Promise.all(connections.map((client) => echo(client, 100)));
+    await quiet(pair);
+    const before = { ...used(pair), heap: heap() };
+    await Promise.all(connections.map((client) => echo(client, 5000)));
+    await quiet(pair);
+    expect(used(pair)).toEqual({ free: before.free, a: before.a, b: before.b });
+    expect(heap() - before.heap).toBeLessThan(4 * MIB);
+  },
+  60_000,
+);
 
-test('connections that have gone quiet cost what new ones cost, and work on', async () => {
+testOfTime('connections that have gone quiet cost what new ones cost, and work on', async () => {
   const { a, b } = await wiredPair();
   const listener = await b.listenTcp({ port: 80 });
   const data = new Prng(7).bytes(300_000);
@@ -175,37 +179,41 @@ test('connections that have gone quiet cost what new ones cost, and work on', as
   expect(a.statistics.tcpRetransmits).toBe(0);
 });
 
-test('10,000 idle connections fit into 256 MiB, both ends, and give it back', async () => {
-  const pair = await pairIn(256 * MIB);
-  const listener = await pair.b.listenTcp({ port: 80, backlog: 1000 });
-  await quiet(pair);
-  const before = used(pair);
-  const ends: { client: TcpConnection; server: TcpConnection }[] = [];
-  await many(10_000, 200, async () => {
-    const client = await pair.a.connectTcp({ host: ENDS[4].b, port: 80 });
-    ends.push({ client, server: await listener.accept() });
-  });
-  expect([pair.a.statistics.sockets, pair.b.statistics.sockets]).toEqual([10_000, 10_001]);
-  expect(pair.arena.freeBytes).toBeGreaterThan(0);
-  // They still work. Who accepted whom is not who stands beside whom.
-  const servers = new Map(ends.map(({ server }) => [server.remotePort, server]));
-  for (let n = 0; n < 10_000; n += 97) {
-    const { client } = ends[n] as (typeof ends)[number];
-    await send(client.writable, bytes(`${n}`));
-    const server = servers.get(client.localPort) as TcpConnection;
-    expect(text(await readUpTo(server.readable, `${n}`.length))).toBe(`${n}`);
-  }
-  await Promise.all(
-    ends.map(({ client, server }) => Promise.all([client.close(), server.close()])),
-  );
-  await listener.close();
-  await quiet(pair);
-  const after = used(pair);
-  expect([after.a.sockets, after.b.sockets]).toEqual([0, 0]);
-  expect([after.a.ringBytes, after.b.ringBytes]).toEqual([0, 0]);
-  // The table of sockets keeps its size: eight bytes a socket.
-  expect(before.free - after.free).toBeLessThan(1 * MIB);
-}, 60_000);
+testOfTime(
+  '10,000 idle connections fit into 256 MiB, both ends, and give it back',
+  async () => {
+    const pair = await pairIn(256 * MIB);
+    const listener = await pair.b.listenTcp({ port: 80, backlog: 1000 });
+    await quiet(pair);
+    const before = used(pair);
+    const ends: { client: TcpConnection; server: TcpConnection }[] = [];
+    await many(10_000, 200, async () => {
+      const client = await pair.a.connectTcp({ host: ENDS[4].b, port: 80 });
+      ends.push({ client, server: await listener.accept() });
+    });
+    expect([pair.a.statistics.sockets, pair.b.statistics.sockets]).toEqual([10_000, 10_001]);
+    expect(pair.arena.freeBytes).toBeGreaterThan(0);
+    // They still work. Who accepted whom is not who stands beside whom.
+    const servers = new Map(ends.map(({ server }) => [server.remotePort, server]));
+    for (let n = 0; n < 10_000; n += 97) {
+      const { client } = ends[n] as (typeof ends)[number];
+      await send(client.writable, bytes(`${n}`));
+      const server = servers.get(client.localPort) as TcpConnection;
+      expect(text(await readUpTo(server.readable, `${n}`.length))).toBe(`${n}`);
+    }
+    await Promise.all(
+      ends.map(({ client, server }) => Promise.all([client.close(), server.close()])),
+    );
+    await listener.close();
+    await quiet(pair);
+    const after = used(pair);
+    expect([after.a.sockets, after.b.sockets]).toEqual([0, 0]);
+    expect([after.a.ringBytes, after.b.ringBytes]).toEqual([0, 0]);
+    // The table of sockets keeps its size: eight bytes a socket.
+    expect(before.free - after.free).toBeLessThan(1 * MIB);
+  },
+  60_000,
+);
 
 describe('out of memory', () => {
   /** A stack in a small arena, filled with connections to a peer in another until one fails. */
@@ -321,72 +329,4 @@ test('closing a stack gives back exactly what it took, whatever it was doing', a
   // The first round counts in what the arena itself took once, to copy with.
   expect(new Set(rounds).size).toBe(1);
   expect(64 * MIB - (rounds[0] ?? 0)).toBeLessThan(1 * MIB);
-});
-
-describe('idle', () => {
-  /** What goes on in a second in which nobody does anything. */
-  async function observe(stacks: NetworkStack[]) {
-    await passTime(25_000, stacks, 1000);
-    await new Promise((resolve) => setTimeout(resolve, 1100)); // timers set before that
-    const turns = stacks.map(({ statistics }) => statistics.turns);
-    const cpu = process.cpuUsage();
-    const timers = vi.spyOn(globalThis, 'setTimeout');
-    const end = new Promise((resolve) => setTimeout(resolve, 1000));
-    await end;
-    const { user, system } = process.cpuUsage(cpu);
-    const set = timers.mock.calls.length - 1;
-    timers.mockRestore();
-    return {
-      turns: stacks.map(({ statistics }, n) => statistics.turns - (turns[n] ?? 0)),
-      timers: set,
-      ms: (user + system) / 1000,
-    };
-  }
-
-  test('a stack does nothing at all', async () => {
-    const stack = await openStack();
-    const { turns } = stack.statistics;
-    await settle(100);
-    expect(stack.statistics.turns).toBe(turns);
-    const { ms, ...rest } = await observe([stack]);
-    expect(rest).toEqual({ turns: [0], timers: 0 });
-    expect(ms).toBeLessThan(200);
-  });
-
-  test('connections and listeners do nothing either', async () => {
-    const { a, b } = await wiredPair();
-    for (let n = 0; n < 50; n++) {
-      const { client, server } = await connectEnds(a, b);
-      await send(client.writable, HELLO);
-      if (n & 1) await readUpTo(server.readable, 5);
-      if (n & 2) await client.closeWrite();
-    }
-    const { ms, ...rest } = await observe([a, b]);
-    expect(rest).toEqual({ turns: [0, 0], timers: 0 });
-    expect(ms).toBeLessThan(200);
-  });
-
-  test('a process whose stacks are closed exits by itself', async () => {
-    const program = `
-      import { createStack } from './dist/index.js';
-      const [a, b] = [await createStack(), await createStack()];
-      const tapA = await a.createTapInterface({ ip: '10.0.0.1/24' });
-      const tapB = await b.createTapInterface({ ip: '10.0.0.2/24' });
-      tapA.readable.pipeTo(tapB.writable);
-      tapB.readable.pipeTo(tapA.writable);
-      const listener = await b.listenTcp({ port: 80 });
-      const client = await a.connectTcp({ host: '10.0.0.2', port: 80, timeout: 60_000 });
-      const server = await listener.accept();
-      await client.writable.getWriter().write(new Uint8Array(100_000));
-      await server.readable.getReader().read();
-      const closing = performance.now();
-      await Promise.all([a.close(), b.close()]);
-      process.on('exit', () => console.log(performance.now() - closing));`;
-    const root = new URL('../../', import.meta.url);
-    const run = promisify(execFile);
-    const args = ['--input-type=module', '--eval', program];
-    const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 15_000 });
-    expect(Number(stdout)).toBeGreaterThan(0);
-    expect(Number(stdout)).toBeLessThan(500);
-  });
 });

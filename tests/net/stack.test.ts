@@ -2,7 +2,8 @@
 // stack.test - what createStack() and createArena() take, and that a busy stack shares its thread
 
 import { readFile } from 'node:fs/promises';
-import { createArena, createStack, type StackOptions } from 'ringstack';
+import type { StackArena, StackOptions } from 'ringstack';
+import { createArena, createStack } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import {
   bytes,
@@ -27,7 +28,8 @@ describe('createStack() refuses with EINVAL', () => {
     ['maxSockets 1.5', { maxSockets: 1.5 }],
     ['receiveBuffer 0', { receiveBuffer: 0 }],
     ['sendBuffer 1 GiB', { sendBuffer: 2 ** 30 }],
-    ['an arena that is none', { arena: { size: MIB, freeBytes: MIB, bytesCopied: 0 } }],
+    ['startTimeout 0', { startTimeout: 0 }],
+    ['an arena that is none', { arena: {} as StackArena }],
   ])('%s', async (_, options) => {
     expect(await outcome(createStack(options))).toBe('EINVAL');
   });

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// idle.test - an idle stack does nothing, and a closed one keeps no process alive
+
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { NetworkStack } from 'ringstack';
+import { describe, expect, test, vi } from 'vitest';
+import {
+  bytes,
+  connectEnds,
+  ENGINE,
+  openStack,
+  passTime,
+  readUpTo,
+  send,
+  settle,
+  testOfTime,
+  wiredPair,
+} from '../helpers/net.ts';
+
+const HELLO = bytes('hello');
+
+describe('idle', () => {
+  /** What goes on in a second in which nobody does anything. */
+  async function observe(stacks: NetworkStack[]) {
+    await passTime(25_000, stacks, 1000);
+    await new Promise((resolve) => setTimeout(resolve, 1100)); // timers set before that
+    const turns = stacks.map(({ statistics }) => statistics.turns);
+    const cpu = process.cpuUsage();
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    const end = new Promise((resolve) => setTimeout(resolve, 1000));
+    await end;
+    const { user, system } = process.cpuUsage(cpu);
+    const set = timers.mock.calls.length - 1;
+    timers.mockRestore();
+    return {
+      turns: stacks.map(({ statistics }, n) => statistics.turns - (turns[n] ?? 0)),
+      timers: set,
+      ms: (user + system) / 1000,
+    };
+  }
+
+  test('a stack does nothing at all', async () => {
+    const stack = await openStack();
+    await settle();
+    const { turns } = stack.statistics;
+    await settle(100);
+    expect(stack.statistics.turns).toBe(turns);
+    const { ms, ...rest } = await observe([stack]);
+    expect(rest).toEqual({ turns: [0], timers: 0 });
+    expect(ms).toBeLessThan(200);
+  });
+
+  testOfTime('connections and listeners do nothing either', async () => {
+    const { a, b } = await wiredPair();
+    for (let n = 0; n < 50; n++) {
+      const { client, server } = await connectEnds(a, b);
+      await send(client.writable, HELLO);
+      if (n & 1) await readUpTo(server.readable, 5);
+      if (n & 2) await client.closeWrite();
+    }
+    const { ms, ...rest } = await observe([a, b]);
+    expect(rest).toEqual({ turns: [0, 0], timers: 0 });
+    expect(ms).toBeLessThan(200);
+  });
+
+  test('a process whose stacks are closed exits by itself', async () => {
+    const program = `
+      import { createStack } from './dist/index.js';
+      const engine = '${ENGINE}';
+      const [a, b] = [await createStack({ engine }), await createStack({ engine })];
+      const tapA = await a.createTapInterface({ ip: '10.0.0.1/24' });
+      const tapB = await b.createTapInterface({ ip: '10.0.0.2/24' });
+      tapA.readable.pipeTo(tapB.writable);
+      tapB.readable.pipeTo(tapA.writable);
+      const listener = await b.listenTcp({ port: 80 });
+      const client = await a.connectTcp({ host: '10.0.0.2', port: 80, timeout: 60_000 });
+      const server = await listener.accept();
+      await client.writable.getWriter().write(new Uint8Array(100_000));
+      await server.readable.getReader().read();
+      const closing = performance.now();
+      await Promise.all([a.close(), b.close()]);
+      process.on('exit', () => console.log(performance.now() - closing));`;
+    const root = new URL('../../', import.meta.url);
+    const run = promisify(execFile);
+    const args = ['--input-type=module', '--eval', program];
+    const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 15_000 });
+    expect(Number(stdout)).toBeGreaterThan(0);
+    expect(Number(stdout)).toBeLessThan(500);
+  });
+});

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// worker.test - the worker engine alone: start, death, end, and what it leaves of the app's thread
+
+import { Worker } from 'node:worker_threads';
+import type { StackOptions } from 'ringstack';
+import { createArena, createStack } from 'ringstack';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  bytes,
+  connectEnds,
+  ENDS,
+  ENGINE,
+  ignore,
+  openPair,
+  outcome,
+  plug,
+  readUpTo,
+  send,
+  until,
+  wiredPair,
+} from '../helpers/net.ts';
+
+const ENTRY = new URL('../../dist/workers/engine.js', import.meta.url);
+const ours = describe.skipIf(ENGINE !== 'worker');
+
+/** A thread that runs some code instead of the engine. */
+const other = (code: string) => (): Worker => new Worker(code, { eval: true, execArgv: [] });
+
+ours('a worker that does not start', () => {
+  const cases: [string, string, Partial<StackOptions>][] = [
+    ['never answers', 'ETIMEDOUT', { worker: other('setInterval(() => {}, 1000)') }],
+    ['ends at once', 'ECONNABORTED', { worker: other('') }],
+    ['throws', 'ECONNABORTED', { worker: other('throw new Error("no")') }],
+    ['is not to be found', 'ECONNABORTED', { worker: new URL('./nowhere.js', ENTRY) }],
+    [
+      'says that it failed',
+      'ECONNABORTED',
+      { worker: other('require("worker_threads").parentPort.postMessage({ error: "no" })') },
+    ],
+  ];
+
+  test.each(cases)('since it %s is %s, and takes nothing', async (_, code, options) => {
+    const arena = await createArena();
+    const before = arena.freeBytes;
+    const starting = createStack({ engine: 'worker', arena, startTimeout: 500, ...options });
+    expect(await outcome(starting)).toBe(code);
+    expect(arena.freeBytes).toBe(before);
+  });
+
+  test('may be given as URL or function', async () => {
+    for (const worker of [ENTRY, ENTRY.href, () => new Worker(ENTRY, { execArgv: [] })]) {
+      const stack = await createStack({ engine: 'worker', worker });
+      expect((await connectEnds(stack, stack, { host: '127.0.0.1' })).server.localPort).not.toBe(0);
+      await stack.close();
+    }
+  });
+});
+
+ours('a worker that dies', () => {
+  test('fails everything of its stack, and its peer goes on', async () => {
+    const arena = await createArena();
+    const before = arena.freeBytes;
+    const threads: Worker[] = [];
+    const worker = (): Worker => {
+      const thread = new Worker(ENTRY, { execArgv: [] });
+      threads.push(thread);
+      return thread;
+    };
+    const { a, b, tapA, tapB } = await openPair({ stack: { arena, worker } });
+    // The cable outlives what it was plugged into.
+    plug(tapA, tapB, { preventClose: true, preventAbort: true, preventCancel: true });
+    const { client, server, listener } = await connectEnds(a, b);
+    const waiting = [
+      client.readable.getReader().read(),
+      client.writable.getWriter().write(new Uint8Array(2 ** 24)),
+      client.closed,
+      a.connectTcp({ host: '10.0.0.77', port: 1 }),
+      (await a.listenTcp({ port: 5 })).accept(),
+    ].map((promise) => outcome(promise));
+    await threads[0]?.terminate();
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['ESHUTDOWN']));
+    expect(await outcome(a.createTunInterface())).toBe('ESHUTDOWN');
+    await a.close();
+    expect(tapA.statistics.txPackets).toBeGreaterThan(0);
+
+    // The other stack gets a new neighbour.
+    const c = await createStack({ engine: 'worker', arena });
+    const tapC = await c.createTapInterface({ ip: `${ENDS[4].a}/24` });
+    await until(() => !tapB.readable.locked && !tapB.writable.locked);
+    plug(tapB, tapC);
+    const again = await c.connectTcp({ host: ENDS[4].b, port: listener.port });
+    await send(again.writable, bytes('hello'));
+    const accepted = await listener.accept();
+    expect(await readUpTo(accepted.readable, 5)).toEqual(bytes('hello'));
+    server.abort();
+    await c.close();
+    await b.close();
+    expect(arena.freeBytes).toBe(before);
+  });
+});
+
+ours('Atomics.waitAsync missing', () => {
+  const { waitAsync } = Atomics as { waitAsync?: unknown };
+  beforeAll(() => {
+    (Atomics as { waitAsync?: unknown }).waitAsync = undefined;
+  });
+  afterAll(() => {
+    (Atomics as { waitAsync?: unknown }).waitAsync = waitAsync;
+  });
+
+  test('a posted message wakes the app', async () => {
+    const { a, b } = await wiredPair();
+    const { client, server } = await connectEnds(a, b);
+    server.readable.pipeTo(server.writable).catch(ignore);
+    for (let round = 0; round < 50; round++) {
+      await send(client.writable, bytes('hello'));
+      expect(await readUpTo(client.readable, 5)).toEqual(bytes('hello'));
+    }
+  });
+});
+
+ours('a bulk transfer', () => {
+  test('lets the event loop of the app in', async () => {
+    const { a, b } = await wiredPair();
+    const { client, server } = await connectEnds(a, b);
+    let rounds = 0;
+    const timer = setInterval(() => rounds++, 1);
+    onTestFinished(() => clearInterval(timer));
+    const chunk = new Uint8Array(65536);
+    const writing = (async () => {
+      const writer = client.writable.getWriter();
+      for (let n = 0; n < 1600; n++) await writer.write(chunk);
+    })();
+    await readUpTo(server.readable, 1600 * chunk.length);
+    await writing;
+    expect(rounds).toBeGreaterThan(5);
+  });
+});

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// thread - the other thread of share.test.ts: opens what it is posted and does what it is told
+//
+// Messages: { handle, job, ...arguments }; the answer is { result } or { code }. workerData.fallback takes
+// Atomics.waitAsync away before anything is loaded.
+
+import { parentPort, workerData } from 'node:worker_threads';
+
+if (workerData?.fallback) delete Atomics.waitAsync;
+const { attach, createStack } = await import('../../../dist/index.js');
+
+const kept = [];
+
+const jobs = {
+  /** Opens it and keeps it. */
+  keep: async (object) => void kept.push(object),
+
+  /** Sends back all that comes, until the peer ends. */
+  echo: async (connection) => {
+    await connection.readable.pipeTo(connection.writable);
+    await connection.closed;
+  },
+
+  /** Reads to the end; says what came. */
+  read: async (connection) => {
+    let text = '';
+    for await (const chunk of connection) text += new TextDecoder().decode(chunk);
+    await connection.close();
+    return text;
+  },
+
+  /** Says how it ends. */
+  closed: async (connection) => {
+    parentPort.postMessage({ progress: true });
+    return connection.closed.then(
+      () => 'ok',
+      (error) => error.code,
+    );
+  },
+
+  /** Answers frames of a tap with themselves, addresses swapped: a link of one other host. */
+  reflect: async (tap) => {
+    const writer = tap.writable.getWriter();
+    const coming = tap.listen();
+    parentPort.postMessage({ progress: true });
+    let frames = 0;
+    for await (const frame of coming) {
+      const back = new Uint8Array(frame);
+      back.set(frame.subarray(6, 12), 0);
+      back.set(frame.subarray(0, 6), 6);
+      await writer.write(back).catch(() => {});
+      frames++;
+    }
+    return frames;
+  },
+
+  /** Makes a stack in an arena that echoes on port 7, and shares its tap. */
+  host: async (arena, { ip }) => {
+    const stack = await createStack({ arena });
+    kept.push(stack);
+    const tap = await stack.createTapInterface({ ip });
+    const listener = await stack.listenTcp({ port: 7 });
+    (async () => {
+      for await (const one of listener) one.readable.pipeTo(one.writable).catch(() => {});
+    })();
+    return { tap: await tap.share() };
+  },
+
+  /** Closes all that was kept. */
+  close: async () => {
+    for (const one of kept.splice(0)) await one.close?.();
+  },
+};
+
+parentPort.on('message', async ({ handle, job, ...rest }) => {
+  try {
+    const object = handle && (await attach(handle));
+    parentPort.postMessage({ result: await jobs[job](object, rest) });
+  } catch (error) {
+    parentPort.postMessage({ code: error.code ?? String(error) });
+  }
+});
