@@ -26,7 +26,6 @@ EXPORT uint32_t rs_arena_alloc(uint32_t size, uint32_t owner);
 EXPORT void rs_arena_free(uint32_t offset);
 EXPORT uint32_t rs_arena_new_owner(void);
 EXPORT uint32_t rs_arena_free_owner(uint32_t owner);
-EXPORT void rs_copy(uint32_t to, uint32_t from, uint32_t length);
 EXPORT uint32_t rs_stack_init(uint32_t config, double now);
 EXPORT int rs_stack_turn(double now);
 EXPORT void rs_stack_close(void);
@@ -85,17 +84,6 @@ uint32_t rs_arena_new_owner(void)
 uint32_t rs_arena_free_owner(uint32_t owner)
 {
     return arena_free_owner(owner);
-}
-
-/**
- * rs_copy() - Copy within the arena: JS engines copy misaligned shared bytes one by one
- * @to: offset
- * @from: offset
- * @length: bytes
- */
-void rs_copy(uint32_t to, uint32_t from, uint32_t length)
-{
-    __builtin_memcpy(at(to), at(from), length);
 }
 
 /**

@@ -5,14 +5,14 @@
 // from the ring, a frame for which the ring has no room waits inside the sink's promise.
 
 import type { NetError } from './errors.ts';
-import type { Arena } from './memory.ts';
+import type { SharedMemory } from './memory.ts';
 import type { FrameConsumer, FrameProducer } from './ring.ts';
 import { FULL_NOW, NEVER_FITS } from './ring.ts';
 import { bytesOf, copyChunk } from './streams.ts';
 
 /** Reads frames one at a time for a default stream. */
 export class FrameSource {
-  readonly #arena: Arena;
+  readonly #arena: SharedMemory;
   readonly #notify: () => void;
   #ring: FrameConsumer;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -21,7 +21,7 @@ export class FrameSource {
   /** The source to make the stream with. */
   readonly source: UnderlyingDefaultSource<Uint8Array>;
 
-  constructor(arena: Arena, ring: FrameConsumer, notify: () => void, cancelled: () => void) {
+  constructor(arena: SharedMemory, ring: FrameConsumer, notify: () => void, cancelled: () => void) {
     this.#arena = arena;
     this.#ring = ring;
     this.#notify = notify;
@@ -84,7 +84,7 @@ export class FrameSource {
 
 /** Writes frames of a stream into a frame ring. */
 export class FrameSink {
-  readonly #arena: Arena;
+  readonly #arena: SharedMemory;
   #ring: FrameProducer;
   readonly #max: number;
   readonly #notify: () => void;
@@ -98,7 +98,7 @@ export class FrameSink {
   readonly sink: UnderlyingSink<Uint8Array>;
 
   constructor(
-    arena: Arena,
+    arena: SharedMemory,
     ring: FrameProducer,
     max: number,
     notify: () => void,

@@ -14,8 +14,10 @@
 // stack) from that allocator. Whoever frees a stack sweeps all blocks of its owner number.
 //
 // Copies: JavaScript engines copy to and from shared memory byte by byte unless source and
-// destination are congruent mod 8 (DESIGN section 4), ten times slower. A copy that is not goes
-// through a congruent bounce buffer and a memory.copy inside wasm.
+// destination are congruent mod 8 (DESIGN section 4), five times slower. A copy that is not goes
+// through a private buffer at a place congruent to the shared side: between private memory any
+// offset is fast. That takes a second copy, and neither wasm nor memory of the arena, so that a
+// thread which has only the memory can do it.
 
 import {
   ABI_MAGIC,
@@ -38,8 +40,9 @@ const TABLE_BASE = 1;
 const DEFAULT_ARENA = 256 * 1024 * 1024;
 const LARGEST_ARENA = 65536 * PAGE - PAGE;
 /** Below this a byte-by-byte copy is cheaper than a detour. */
-const SMALL_COPY = 256;
-const BOUNCE = 65536;
+const SMALL_COPY = 192;
+/** Bytes that take the detour at once: they shall still be in the first-level cache on the way back. */
+const BOUNCE = 16384;
 
 /** What every instance exports (core/main.c). */
 export interface Exports {
@@ -51,7 +54,6 @@ export interface Exports {
   rs_arena_free(offset: number): void;
   rs_arena_new_owner(): number;
   rs_arena_free_owner(owner: number): number;
-  rs_copy(to: number, from: number, length: number): void;
   rs_stack_init(config: number, now: number): number;
   rs_stack_turn(now: number): number;
   rs_stack_close(): void;
@@ -85,17 +87,91 @@ function readNeeds(module: WebAssembly.Module): Needs {
   return { memory: (memory + 63) & ~63, table: leb() };
 }
 
-/** One shared memory with its allocator. */
-export class Arena {
+/** The detour's buffer at each of the eight places mod 8; made when it is first needed. */
+let bounces: readonly Uint8Array[] | undefined;
+
+/** The detour's buffer, at a place congruent mod 8 to an offset. */
+function bounceAt(offset: number): Uint8Array {
+  if (!bounces) {
+    const buffer = new ArrayBuffer(BOUNCE + 8);
+    bounces = Array.from({ length: 8 }, (_, skew) => new Uint8Array(buffer, skew, BOUNCE));
+  }
+  return bounces[offset & 7] as Uint8Array;
+}
+
+/** A shared memory as any thread has it: views on it, and copies in and out. */
+export class SharedMemory {
   readonly memory: WebAssembly.Memory;
-  readonly module: WebAssembly.Module;
   readonly u8: Uint8Array;
   readonly i32: Int32Array;
   readonly view: DataView;
+  #copied = 0;
+
+  /** memory: of fixed size, so that the views stay valid. */
+  constructor(memory: WebAssembly.Memory) {
+    this.memory = memory;
+    this.u8 = new Uint8Array(memory.buffer);
+    this.i32 = new Int32Array(memory.buffer);
+    this.view = new DataView(memory.buffer);
+  }
+
+  /** Bytes copied in and out, detours counted. */
+  get bytesCopied(): number {
+    return this.#copied;
+  }
+
+  /** Copies private bytes into the shared memory. */
+  copyIn(to: number, from: Uint8Array, start: number, length: number): void {
+    const isWhole = start === 0 && length === from.length;
+    this.#copied += length;
+    if (length < SMALL_COPY || ((from.byteOffset + start - to) & 7) === 0) {
+      this.u8.set(isWhole ? from : from.subarray(start, start + length), to);
+      return;
+    }
+    this.#copied += length;
+    const bounce = bounceAt(to);
+    for (let done = 0; done < length; done += BOUNCE) {
+      const step = Math.min(BOUNCE, length - done);
+      bounce.set(from.subarray(start + done, start + done + step));
+      this.u8.set(step === BOUNCE ? bounce : bounce.subarray(0, step), to + done);
+    }
+  }
+
+  /** Copies bytes of the shared memory into private memory. */
+  copyOut(from: number, to: Uint8Array, start: number, length: number): void {
+    this.#copied += length;
+    if (length < SMALL_COPY || ((to.byteOffset + start - from) & 7) === 0) {
+      to.set(this.u8.subarray(from, from + length), start);
+      return;
+    }
+    this.#copied += length;
+    const bounce = bounceAt(from);
+    for (let done = 0; done < length; done += BOUNCE) {
+      const step = Math.min(BOUNCE, length - done);
+      bounce.set(this.u8.subarray(from + done, from + done + step));
+      to.set(step === BOUNCE ? bounce : bounce.subarray(0, step), start + done);
+    }
+  }
+}
+
+/** Takes a memory of fixed size from the runtime. */
+function takeMemory(size: number): WebAssembly.Memory {
+  const pages = Math.ceil(size / PAGE);
+  if (!(size >= ARENA_MIN && size <= LARGEST_ARENA)) {
+    throw new NetError('EINVAL', `Cannot create an arena of ${size} bytes`);
+  }
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (cause) {
+    throw new NetError('ENOMEM', `Cannot create an arena of ${size} bytes`, { cause });
+  }
+}
+
+/** One shared memory with its allocator. */
+export class Arena extends SharedMemory {
+  readonly module: WebAssembly.Module;
   readonly #needs: Needs;
   readonly #keeper: Exports;
-  #bounce = 0;
-  #copied = 0;
 
   /**
    * Takes the memory and lays it out.
@@ -105,23 +181,12 @@ export class Arena {
    * @throws {NetError} EINVAL for a bad size, ENOMEM if the runtime refuses so much.
    */
   constructor(module: WebAssembly.Module, size: number = DEFAULT_ARENA) {
-    const pages = Math.ceil(size / PAGE);
-    if (!(size >= ARENA_MIN && size <= LARGEST_ARENA)) {
-      throw new NetError('EINVAL', `Cannot create an arena of ${size} bytes`);
-    }
-    try {
-      this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    } catch (cause) {
-      throw new NetError('ENOMEM', `Cannot create an arena of ${size} bytes`, { cause });
-    }
+    super(takeMemory(size));
     this.module = module;
-    this.u8 = new Uint8Array(this.memory.buffer);
-    this.i32 = new Int32Array(this.memory.buffer);
-    this.view = new DataView(this.memory.buffer);
     this.#needs = readNeeds(module);
     this.#keeper = this.#instance(KEEPER);
     const first = KEEPER + this.regionSize;
-    if (ARENA_CTL + ARENA_CTL_SIZE > KEEPER || this.#keeper.rs_arena_init(first, pages * PAGE)) {
+    if (ARENA_CTL + ARENA_CTL_SIZE > KEEPER || this.#keeper.rs_arena_init(first, this.size)) {
       throw new NetError('EPROTO', 'Cannot lay out the arena');
     }
     const magic = this.view.getUint32(ARENA_CTL + ARENA_MAGIC, true);
@@ -141,11 +206,6 @@ export class Arena {
   /** Bytes not handed out. */
   get freeBytes(): number {
     return this.view.getUint32(ARENA_CTL + ARENA_FREE_BYTES, true);
-  }
-
-  /** Bytes copied in and out, detours counted. */
-  get bytesCopied(): number {
-    return this.#copied;
   }
 
   /** Bytes that can be handed out when nobody has any. */
@@ -226,47 +286,5 @@ export class Arena {
   /** Gives all blocks of an owner back; returns how many bytes that were. */
   freeOwner(owner: number): number {
     return this.#keeper.rs_arena_free_owner(owner) >>> 0;
-  }
-
-  /** Copies user bytes into the arena, at most BOUNCE of them when not congruent. */
-  copyIn(to: number, from: Uint8Array, start: number, length: number): void {
-    const source =
-      start === 0 && length === from.length ? from : from.subarray(start, start + length);
-    this.#copied += length;
-    const isCongruent = ((source.byteOffset - to) & 7) === 0;
-    if (isCongruent || length < SMALL_COPY || !this.#hasBounce()) {
-      this.u8.set(source, to);
-      return;
-    }
-    this.#copied += length;
-    for (let done = 0; done < length; done += BOUNCE) {
-      const step = Math.min(BOUNCE, length - done);
-      const bounce = this.#bounce + ((source.byteOffset + done) & 7);
-      this.u8.set(step === length ? source : source.subarray(done, done + step), bounce);
-      this.#keeper.rs_copy(to + done, bounce, step);
-    }
-  }
-
-  /** Copies bytes of the arena into the user's memory. */
-  copyOut(from: number, to: Uint8Array, start: number, length: number): void {
-    this.#copied += length;
-    const isCongruent = ((to.byteOffset + start - from) & 7) === 0;
-    if (isCongruent || length < SMALL_COPY || !this.#hasBounce()) {
-      to.set(this.u8.subarray(from, from + length), start);
-      return;
-    }
-    this.#copied += length;
-    for (let done = 0; done < length; done += BOUNCE) {
-      const step = Math.min(BOUNCE, length - done);
-      const bounce = this.#bounce + ((to.byteOffset + start + done) & 7);
-      this.#keeper.rs_copy(bounce, from + done, step);
-      to.set(this.u8.subarray(bounce, bounce + step), start + done);
-    }
-  }
-
-  /** Takes the bounce buffer when it is first needed; without memory for one, copies are slow. */
-  #hasBounce(): boolean {
-    this.#bounce ||= this.#keeper.rs_arena_alloc(2 * BOUNCE, 0) >>> 0;
-    return this.#bounce !== 0;
   }
 }

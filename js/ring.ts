@@ -15,7 +15,7 @@ import {
   RING_TAIL,
   RING_WANT,
 } from './abi.ts';
-import type { Arena } from './memory.ts';
+import type { SharedMemory } from './memory.ts';
 import { Consumer, checkLength, Producer } from './ring_sides.ts';
 
 /** reserve() of a frame that can never fit. */
@@ -34,7 +34,7 @@ export class ByteProducer extends Producer {
   #buf = 0;
   #size = 0;
 
-  constructor(arena: Arena, ring: number) {
+  constructor(arena: SharedMemory, ring: number) {
     super(arena, ring);
     this.#gen = Atomics.load(this.i32, this.word + (RING_GEN >> 2)); // our own I
     this.#adopt();
@@ -139,7 +139,7 @@ export class FrameProducer extends Producer {
   #skip = 0;
   #span = 0;
 
-  constructor(arena: Arena, ring: number) {
+  constructor(arena: SharedMemory, ring: number) {
     super(arena, ring);
     this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
@@ -214,7 +214,7 @@ export class FrameConsumer extends Consumer {
   #peeked = 0;
 
   /** max: the largest frame there can be. */
-  constructor(arena: Arena, ring: number, max: number) {
+  constructor(arena: SharedMemory, ring: number, max: number) {
     super(arena, ring);
     this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;

@@ -17,7 +17,7 @@ import {
   RING_SIZE,
   RING_TAIL,
 } from './abi.ts';
-import type { Arena } from './memory.ts';
+import type { SharedMemory } from './memory.ts';
 
 /** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
 function passed(mark: number, from: number, to: number): boolean {
@@ -33,7 +33,7 @@ export function checkLength(length: number, most: number, verb: string): void {
 
 /** What the two producers share. */
 export class Producer {
-  protected readonly arena: Arena;
+  protected readonly arena: SharedMemory;
   protected readonly i32: Int32Array;
   protected readonly word: number;
   /** Our position. */
@@ -44,7 +44,7 @@ export class Producer {
   /** Where the reserved room begins. */
   offset = 0;
 
-  constructor(arena: Arena, ring: number) {
+  constructor(arena: SharedMemory, ring: number) {
     this.arena = arena;
     this.i32 = arena.i32;
     this.word = ring >>> 2;
@@ -91,7 +91,7 @@ export class Producer {
 
 /** What the two consumers share. */
 export class Consumer {
-  protected readonly arena: Arena;
+  protected readonly arena: SharedMemory;
   protected readonly i32: Int32Array;
   protected readonly word: number;
   /** Our position. */
@@ -104,7 +104,7 @@ export class Consumer {
   /** Where the bytes that peek() found begin. */
   offset = 0;
 
-  constructor(arena: Arena, ring: number) {
+  constructor(arena: SharedMemory, ring: number) {
     this.arena = arena;
     this.i32 = arena.i32;
     this.word = ring >>> 2;

@@ -38,7 +38,7 @@ import {
 } from './abi.ts';
 import type { IpAddress } from './address.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
-import type { Arena } from './memory.ts';
+import type { SharedMemory } from './memory.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 
 /** What a command made. */
@@ -98,7 +98,7 @@ export function addressAt(first: number, n: number): number {
 
 /** The app's side of one stack's control plane. */
 export class Control {
-  readonly arena: Arena;
+  readonly arena: SharedMemory;
   /** Asks the engine for a turn. */
   readonly wake: () => void;
   readonly #commands: FrameProducer;
@@ -111,7 +111,7 @@ export class Control {
   #closed: NetError | undefined;
 
   /** ctl: offset of the struct stack_ctl. */
-  constructor(arena: Arena, ctl: number, wake: () => void) {
+  constructor(arena: SharedMemory, ctl: number, wake: () => void) {
     this.arena = arena;
     this.wake = wake;
     this.#commands = new FrameProducer(arena, ctl + STACK_COMMANDS);
