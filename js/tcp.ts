@@ -28,11 +28,13 @@ import {
   SOCK_WRITABLE,
 } from './abi.ts';
 import { formatEndpoint, formatIp } from './address.ts';
+import { ByteReadable } from './byte_readable.ts';
+import { ByteWritable } from './byte_writable.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
-import { ByteReadable, ByteWritable, Deferred, iterate } from './streams.ts';
+import { Deferred, iterate } from './streams.ts';
 import type { TcpConnection } from './types_tcp.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
@@ -220,9 +222,9 @@ export class Connection implements TcpConnection, SocketEvents {
 
   /** Ends the writable: after what was written to it, whoever has it locked. */
   async #endWriting(): Promise<void> {
-    if (!this.#tx.stream.locked) {
+    if (!this.#tx.isLocked) {
       // A stream that is closing or has failed has its own outcome, which #sent tells too.
-      await this.#tx.stream.close().catch(() => {});
+      await this.#tx.close().catch(() => {});
       return;
     }
     do {
