@@ -15,6 +15,7 @@
 import type { SharedMemory } from './memory.ts';
 import type { ByteProducer } from './ring.ts';
 import { bytesOf, Deferred } from './streams.ts';
+import { nextMicrotask } from './wait.ts';
 
 /** Microtasks after which the other side is told of bytes though more keep coming. */
 const LINGER = 256;
@@ -201,13 +202,13 @@ export class ByteWritable {
     this.#telling = true;
     this.#untold = bytes;
     this.#hops = 0;
-    queueMicrotask(this.#linger);
+    nextMicrotask(this.#linger);
   }
 
   readonly #linger = (): void => {
     if (this.#isFresh && this.#untold < PLENTY && this.#hops++ < LINGER) {
       this.#isFresh = false;
-      queueMicrotask(this.#linger);
+      nextMicrotask(this.#linger);
       return;
     }
     this.#telling = false;

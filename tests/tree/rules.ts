@@ -18,7 +18,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   ring: ['abi', 'ring_sides', 'type memory'],
   streams: ['type memory'],
   byte_readable: ['streams', 'type ring', 'type memory'],
-  byte_writable: ['streams', 'type ring', 'type memory'],
+  byte_writable: ['streams', 'wait', 'type ring', 'type memory'],
   frame_streams: ['ring', 'streams', 'type errors', 'type memory'],
   sock: ['abi', 'ring', 'errors', 'type address', 'type memory'],
   'runtime/*': ['runtime/*', 'errors', 'types'],
