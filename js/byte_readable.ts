@@ -20,7 +20,7 @@
 
 import type { SharedMemory } from './memory.ts';
 import type { ByteConsumer } from './ring.ts';
-import { Deferred, newChunk } from './streams.ts';
+import { Deferred, newChunk, released } from './streams.ts';
 
 /** Largest chunk for a default reader. */
 const CHUNK_MOST = 128 * 1024;
@@ -114,12 +114,12 @@ export class ByteReadable {
 
   /** Bytes that an earlier reader left in the stream. */
   get hasLeftovers(): boolean {
-    return !this.#done && (this.#controller?.desiredSize ?? 0) < 0;
+    return (this.#controller?.desiredSize ?? 0) < 0;
   }
 
   /** Puts bytes back into the stream that were taken out of it. */
-  putBack(bytes: Uint8Array<ArrayBuffer>): void {
-    if (!this.#done) this.#controller?.enqueue(bytes);
+  putBack(bytes: Uint8Array): void {
+    if (!this.#done) this.#controller?.enqueue(bytes as Uint8Array<ArrayBuffer>);
   }
 
   #open(): QuickReadable {
@@ -155,9 +155,7 @@ export class ByteReadable {
       releaseLock.call(reader);
       const reads = this.#reads;
       this.#reads = [];
-      for (const waiting of reads) {
-        waiting.reject(new TypeError('Cannot read: the reader was released'));
-      }
+      for (const waiting of reads) waiting.reject(released('read'));
     };
   }
 

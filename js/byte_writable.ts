@@ -68,6 +68,8 @@ export class ByteWritable {
   #stream: QuickWritable | undefined;
   #controller: WritableStreamDefaultController | undefined;
   #pending: PendingWrite | undefined;
+  /** ready() of the verbs. */
+  #ready: Deferred | undefined;
   #done = false;
   #error: unknown;
   /** A microtask will tell the other side. */
@@ -151,7 +153,7 @@ export class ByteWritable {
         return write.call(writer, chunk);
       }
       const done = this.#fill(chunk, 0);
-      this.#tell(done);
+      this.tell(done);
       if (done === chunk.length) return Promise.resolve();
       return write.call(writer, chunk.subarray(done));
     };
@@ -173,7 +175,7 @@ export class ByteWritable {
 
   #write(bytes: Uint8Array): Promise<void> | undefined {
     const done = this.#fill(bytes, 0);
-    this.#tell(done);
+    this.tell(done);
     if (done === bytes.length) return undefined;
     const over = new Deferred();
     this.#pending = { bytes, done, over };
@@ -195,7 +197,7 @@ export class ByteWritable {
   }
 
   /** Tells the other side of so many bytes more, soon. */
-  #tell(bytes: number): void {
+  tell(bytes: number): void {
     this.#untold += bytes;
     this.#isFresh = true;
     if (this.#telling || !this.ring.mustNotify()) return;
@@ -219,15 +221,40 @@ export class ByteWritable {
   #wait(): void {
     const write = this.#pending;
     if (!write) return;
-    if (!this.awaitRoom(write.bytes.length - write.done)) this.poke();
+    this.#awaitRoom(write.bytes.length - write.done);
   }
 
-  /** Asks to be told of room; false: there is some. */
-  awaitRoom(bytes: number): boolean {
-    this.ring.want(bytes);
-    const armed = this.ring.arm(Math.max(1, Math.min(bytes, this.ring.size >> 1)));
+  /** What is waited for when so many bytes are to be written. */
+  #share(bytes: number): number {
+    return Math.max(1, Math.min(bytes, this.ring.size >> 1));
+  }
+
+  /** Asks to be told of room, or goes on if there is some. */
+  #awaitRoom(bytes: number): void {
+    this.ring.want(Math.min(bytes, 0x7fffffff));
+    const armed = this.ring.arm(this.#share(bytes));
     this.#owner.kick();
-    return armed;
+    if (!armed) this.poke();
+  }
+
+  /** Whether the verbs need not wait to write so many bytes. */
+  hasRoom(bytes: number): boolean {
+    this.ring.follow();
+    return this.ring.size - this.ring.held >= this.#share(bytes);
+  }
+
+  /** Waits for the verbs, until there may be room. */
+  wait(bytes: number): Promise<void> {
+    this.#ready ??= new Deferred();
+    const { promise } = this.#ready;
+    this.#awaitRoom(bytes);
+    return promise;
+  }
+
+  /** Fails a wait() that waits. */
+  giveUp(error: unknown): void {
+    this.#ready?.reject(error);
+    this.#ready = undefined;
   }
 
   /** Goes on with the write that waits, if there is room. */
@@ -235,6 +262,8 @@ export class ByteWritable {
     const write = this.#pending;
     if (!write) {
       this.ring.follow();
+      this.#ready?.resolve();
+      this.#ready = undefined;
       return;
     }
     write.done = this.#fill(write.bytes, write.done);
@@ -253,6 +282,7 @@ export class ByteWritable {
     this.#error ??= reason;
     this.#pending?.over.reject(reason);
     this.#pending = undefined;
+    this.giveUp(reason);
     this.#owner.aborted(reason);
   }
 
@@ -265,5 +295,6 @@ export class ByteWritable {
     this.#done = true;
     this.#pending?.over.reject(error);
     this.#pending = undefined;
+    this.giveUp(error);
   }
 }

@@ -57,11 +57,13 @@ import {
 } from './address.ts';
 import { NetError } from './errors.ts';
 import { FrameSink, FrameSource } from './frame_streams.ts';
+import { FrameReader, FrameWriter } from './frame_verbs.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 import type { Control, Made } from './sock.ts';
 import { addressAt, writeAddress } from './sock.ts';
 import { iterate } from './streams.ts';
 import type { InterfaceOptions, InterfaceStatistics, NetworkInterface } from './types.ts';
+import type { FrameRingReader, FrameRingWriter } from './types_ring.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wires.ts';
 
 const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
@@ -246,6 +248,14 @@ export class FrameInterface extends Interface implements WireEnd {
     this.#sink.resume(this.rx());
   }
 
+  getRingReader(): FrameRingReader {
+    return new FrameReader(this.#source, this.readable);
+  }
+
+  getRingWriter(): FrameRingWriter {
+    return new FrameWriter(this.#sink, this.writable);
+  }
+
   listen(): AsyncIterableIterator<Uint8Array> {
     return iterate(this.readable);
   }
@@ -260,7 +270,7 @@ export class FrameInterface extends Interface implements WireEnd {
     await super.detach(error);
     this.control.removePoller(this.#poll);
     this.#sink.fail(error);
-    this.#source.end();
+    this.#source.end(error);
     await Promise.all([this.readable.unplugged(), this.writable.unplugged()]);
   }
 }

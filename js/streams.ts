@@ -118,3 +118,15 @@ export class Deferred<T = void> {
     this.promise.catch(() => {});
   }
 }
+
+/** The error of who uses a reader or writer that gave its lock back. */
+export function released(action: string): TypeError {
+  return new TypeError(`Cannot ${action}: the lock was released`);
+}
+
+/** Refuses what is no number of bytes from least to most. */
+export function checkCount(count: number, most: number, action: string, least = 0): void {
+  if (!(Number.isInteger(count) && count >= least && count <= most)) {
+    throw new RangeError(`Cannot ${action} ${count} bytes, which is not ${least} to ${most}`);
+  }
+}

@@ -29,12 +29,14 @@ import {
 } from './abi.ts';
 import { formatEndpoint, formatIp } from './address.ts';
 import { ByteReadable } from './byte_readable.ts';
+import { RingReader, RingWriter } from './byte_verbs.ts';
 import { ByteWritable } from './byte_writable.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
 import { Deferred, iterate } from './streams.ts';
+import type { ByteRingReader, ByteRingWriter } from './types_ring.ts';
 import type { TcpConnection } from './types_tcp.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
@@ -104,6 +106,14 @@ export class Connection implements TcpConnection, SocketEvents {
 
   get writable(): WritableStream<Uint8Array> {
     return this.#tx.stream;
+  }
+
+  getRingReader(): ByteRingReader {
+    return new RingReader(this.#rx);
+  }
+
+  getRingWriter(): ByteRingWriter {
+    return new RingWriter(this.#tx);
   }
 
   get opened(): Promise<void> {

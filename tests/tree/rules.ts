@@ -8,8 +8,9 @@
  */
 export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   abi: [],
-  types: ['type types_tcp'],
-  types_tcp: [],
+  types: ['type types_ring', 'type types_tcp'],
+  types_tcp: ['type types_ring'],
+  types_ring: [],
   wait: [],
   errors: ['abi'],
   address: ['errors'],
@@ -19,23 +20,27 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   streams: ['type memory'],
   byte_readable: ['streams', 'type ring', 'type memory'],
   byte_writable: ['streams', 'wait', 'type ring', 'type memory'],
+  byte_verbs: ['streams', 'errors', 'types_ring', 'type byte_readable', 'type byte_writable'],
+  frame_verbs: ['ring', 'streams', 'errors', 'types_ring', 'type frame_streams'],
   frame_streams: ['ring', 'streams', 'type errors', 'type memory'],
   sock: ['abi', 'ring', 'errors', 'type address', 'type memory'],
   'runtime/*': ['runtime/*', 'errors', 'types'],
   'engine_*': ['abi', 'type memory', 'wait'],
-  tcp: ['abi', 'streams', 'byte_*', 'ring', 'sock', 'address', 'errors', 'types_tcp'],
+  tcp: ['abi', 'streams', 'byte_*', 'ring', 'sock', 'address', 'errors', 'types_ring', 'types_tcp'],
   tcp_open: ['abi', 'sock', 'tcp', 'address', 'errors', 'types_tcp'],
   wires: ['abi', 'type ring', 'type sock'],
   interfaces: [
     'abi',
     'streams',
     'frame_streams',
+    'frame_verbs',
     'ring',
     'sock',
     'wires',
     'address',
     'errors',
     'types',
+    'types_ring',
   ],
   stack: [
     'abi',
@@ -49,7 +54,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'types_tcp',
     'runtime/*',
   ],
-  index: ['stack', 'errors', 'types', 'types_tcp'],
+  index: ['stack', 'errors', 'types', 'types_ring', 'types_tcp'],
 };
 
 /** Which modules of js/ may import what is not ours. Everything else runs in a browser as it is. */
