@@ -150,8 +150,7 @@ export class ByteReadable {
     const { read, releaseLock } = reader;
     reader.read = () => this.#read() ?? read.call(reader);
     reader.releaseLock = () => {
-      reader.read = read;
-      reader.releaseLock = releaseLock;
+      Object.assign(reader, { read, releaseLock });
       releaseLock.call(reader);
       const reads = this.#reads;
       this.#reads = [];
@@ -200,7 +199,7 @@ export class ByteReadable {
           return;
         }
         read.resolve({ done: false, value: this.#take(length) });
-        if (this.#reads.length === 0) return;
+        if (this.#reads.length === 0 && !this.#wanted) return;
       } else if (this.#ended || this.#error !== undefined) {
         this.#finish();
       } else if (this.ring.arm()) {

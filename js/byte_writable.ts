@@ -145,11 +145,15 @@ export class ByteWritable {
 
   /** Gives a writer a write() that goes to the ring while the stream is idle. */
   quicken(writer: WritableStreamDefaultWriter<Uint8Array>): void {
-    const { write, close } = writer;
+    const { write, close, releaseLock } = writer;
     let isClosing = false;
     writer.write = (chunk) => {
-      // Idle: nothing queued or on its way, not errored; one that was released throws.
-      if (isClosing || this.#done || !(chunk instanceof Uint8Array) || writer.desiredSize !== 1) {
+      if ((isClosing || this.#done) && this.#error === undefined) {
+        // Node 20 throws an internal assertion here when the stream is closed.
+        return Promise.reject(new TypeError('Cannot write: the stream is closed'));
+      }
+      // Idle: nothing queued or on its way, not errored.
+      if (this.#done || !(chunk instanceof Uint8Array) || writer.desiredSize !== 1) {
         return write.call(writer, chunk);
       }
       const done = this.#fill(chunk, 0);
@@ -160,6 +164,10 @@ export class ByteWritable {
     writer.close = () => {
       isClosing = true;
       return close.call(writer);
+    };
+    writer.releaseLock = () => {
+      Object.assign(writer, { write, close, releaseLock });
+      releaseLock.call(writer);
     };
   }
 

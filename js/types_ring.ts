@@ -63,11 +63,41 @@ export interface ByteRingReader {
    * @throws {TypeError} If the lock was released.
    */
   release(length: number): void;
-  /** Unlocks the readable, which goes on with what was not released. A ready() that waits fails. */
+  /**
+   * Unlocks the readable, which goes on with what was not released. A ready() that waits fails.
+   *
+   * @throws Never.
+   */
   releaseLock(): void;
 }
 
-/** Writes into the send buffer of a connection. Whoever has one has the writable locked. */
+/**
+ * Writes into the send buffer of a connection. Whoever has one has the writable locked.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * await using listener = await stack.listenTcp({ port: 80 });
+ * const client = await stack.connectTcp({ host: 'localhost', port: 80 });
+ * const server = await listener.accept();
+ * const writer = client.getRingWriter();
+ * for (let left = 100_000; left > 0; ) {
+ *   await writer.ready();
+ *   const room = writer.reserve(left);
+ *   room.fill(7);
+ *   writer.submit(room.length);
+ *   left -= room.length;
+ * }
+ * void writer.close();
+ * let count = 0;
+ * for await (const chunk of server) count += chunk.length;
+ * assert.equal(count, 100_000);
+ * await stack.close();
+ * ```
+ */
 export interface ByteRingWriter {
   /**
    * Waits for room.
@@ -112,7 +142,11 @@ export interface ByteRingWriter {
    * @throws {TypeError} If the lock was released, or it is closed already.
    */
   close(): Promise<void>;
-  /** Unlocks the writable. What is reserved is given up; a ready() that waits fails. */
+  /**
+   * Unlocks the writable. What is reserved is given up; a ready() that waits fails.
+   *
+   * @throws Never.
+   */
   releaseLock(): void;
 }
 
@@ -161,11 +195,34 @@ export interface FrameRingReader {
    * @throws {TypeError} If the lock was released.
    */
   release(): void;
-  /** Unlocks the readable, which goes on with what was not released. A ready() that waits fails. */
+  /**
+   * Unlocks the readable, which goes on with what was not released. A ready() that waits fails.
+   *
+   * @throws Never.
+   */
   releaseLock(): void;
 }
 
-/** Writes frames into the ring a stack takes them from. Whoever has one has the writable locked. */
+/**
+ * Writes frames into the ring a stack takes them from. Whoever has one has the writable locked.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const tun = await stack.createTunInterface({ ip: '10.0.0.1/24' });
+ * const writer = tun.getRingWriter();
+ * for (let n = 0; n < 1000; n++) {
+ *   await writer.ready(20);
+ *   writer.reserve(20)?.fill(0x45);
+ *   writer.submit();
+ * }
+ * assert.throws(() => writer.reserve(100_000), { code: 'EMSGSIZE' });
+ * await stack.close();
+ * ```
+ */
 export interface FrameRingWriter {
   /**
    * Waits for room; what was reserved is given up.
@@ -203,6 +260,10 @@ export interface FrameRingWriter {
    * @throws Never.
    */
   cancel(): void;
-  /** Unlocks the writable. What is reserved is given up; a ready() that waits fails. */
+  /**
+   * Unlocks the writable. What is reserved is given up; a ready() that waits fails.
+   *
+   * @throws Never.
+   */
   releaseLock(): void;
 }
