@@ -70,6 +70,7 @@ export class ByteWritable {
   #pending: PendingWrite | undefined;
   /** ready() of the verbs. */
   #ready: Deferred | undefined;
+  #isWatching = false;
   #done = false;
   #error: unknown;
   /** A microtask will tell the other side. */
@@ -121,19 +122,26 @@ export class ByteWritable {
         start: (controller) => {
           this.#controller = controller;
           if (this.#error !== undefined) controller.error(this.#error);
-          // The stream itself waits for a write in flight before it calls abort().
-          controller.signal.addEventListener('abort', () => this.#abort(controller.signal.reason));
         },
         write: (chunk) => this.#write(this.#check(chunk)),
         close: () => {
           this.#done = true;
+          this.#watch();
           return this.#owner.closed();
         },
+        abort: (reason) => this.#abort(reason),
       },
       this,
     );
     if (isClosed) this.#stream.close().catch(() => {});
     return this.#stream;
+  }
+
+  /** Sees an abort at once: the stream would wait for what is in flight before it calls abort(). */
+  #watch(): void {
+    const signal = this.#isWatching ? undefined : this.#controller?.signal;
+    this.#isWatching = true;
+    signal?.addEventListener('abort', () => this.#abort(signal.reason));
   }
 
   /** Closes the stream, which nobody has locked; settles when all has arrived. */
@@ -187,6 +195,7 @@ export class ByteWritable {
     if (done === bytes.length) return undefined;
     const over = new Deferred();
     this.#pending = { bytes, done, over };
+    this.#watch();
     this.#wait();
     return over.promise;
   }

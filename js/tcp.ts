@@ -9,6 +9,8 @@
 // deliver what had arrived before it fails; writes fail at once.
 
 import {
+  ADDR_PORT,
+  ADDR_SIZE,
   CMD_ABORT,
   CMD_DISCARD,
   CMD_KEEPALIVE,
@@ -32,6 +34,7 @@ import { ByteReadable } from './byte_readable.ts';
 import { RingReader, RingWriter } from './byte_verbs.ts';
 import { ByteWritable } from './byte_writable.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
+import type { SharedMemory } from './memory.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
@@ -58,6 +61,26 @@ export function keepAliveMs(value: number | boolean | undefined): number {
   return ms > 0 ? Math.max(1, Math.floor(ms)) : 0;
 }
 
+/** One end of a connection, formatted when somebody asks. */
+class Endpoint {
+  readonly #bytes: DataView;
+  #address: string | undefined;
+
+  /** Copies a struct addr, since the socket may be freed before anybody asks. */
+  constructor({ u8 }: SharedMemory, place: number) {
+    this.#bytes = new DataView(u8.slice(place, place + ADDR_SIZE).buffer);
+  }
+
+  get address(): string {
+    this.#address ??= formatIp(readAddress(this.#bytes, 0).address);
+    return this.#address;
+  }
+
+  get port(): number {
+    return this.#bytes.getUint16(ADDR_PORT, true);
+  }
+}
+
 /** A TCP connection. */
 export class Connection implements TcpConnection, SocketEvents {
   readonly #control: Control;
@@ -74,8 +97,8 @@ export class Connection implements TcpConnection, SocketEvents {
   #closing: Promise<void> | undefined;
   #noDelay: boolean;
   #keepAlive: number;
-  #local = { address: '', port: 0 };
-  #remote = { address: '', port: 0 };
+  #local: Endpoint | undefined;
+  #remote: Endpoint | undefined;
 
   /** action: what errors say could not be done before the connection is open. */
   constructor(control: Control, made: Made, action: string, noDelay: boolean, keepAlive: number) {
@@ -125,19 +148,19 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   get localAddress(): string {
-    return this.#local.address;
+    return this.#local?.address ?? '';
   }
 
   get localPort(): number {
-    return this.#local.port;
+    return this.#local?.port ?? 0;
   }
 
   get remoteAddress(): string {
-    return this.#remote.address;
+    return this.#remote?.address ?? '';
   }
 
   get remotePort(): number {
-    return this.#remote.port;
+    return this.#remote?.port ?? 0;
   }
 
   get noDelay(): boolean {
@@ -174,10 +197,9 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #open(): void {
-    const local = readAddress(this.#control.arena.view, this.#place + SOCK_LOCAL);
-    const remote = readAddress(this.#control.arena.view, this.#place + SOCK_REMOTE);
-    this.#local = { address: formatIp(local.address), port: local.port };
-    this.#remote = { address: formatIp(remote.address), port: remote.port };
+    const { arena } = this.#control;
+    this.#local = new Endpoint(arena, this.#place + SOCK_LOCAL);
+    this.#remote = new Endpoint(arena, this.#place + SOCK_REMOTE);
     this.#opened.resolve();
   }
 
@@ -185,14 +207,17 @@ export class Connection implements TcpConnection, SocketEvents {
   #over(error: number): void {
     this.#isOver = true;
     if (error !== 0) {
-      const action = this.#remote.address ? `Connection to ${this.#peer()} failed` : this.#action;
+      const action = this.#remote ? `Connection to ${this.#peer()} failed` : this.#action;
       this.#fail(netErrorFromCode(error, action), false);
     } else {
-      this.#opened.reject(new NetError('ECONNABORTED', this.#action));
+      // Errors are made only where there is somebody to tell: each takes a stack trace.
+      if (!this.#remote) this.#opened.reject(new NetError('ECONNABORTED', this.#action));
       this.#sent.resolve();
       this.#closed.resolve();
       this.#rx.end();
-      this.#tx.fail(new NetError('EPIPE', `Cannot write to ${this.#peer()}`));
+      if (!this.#tx.done) {
+        this.#tx.fail(new NetError('EPIPE', `Cannot write to ${this.#peer()}`));
+      }
     }
     this.#releaseIfOver();
   }
