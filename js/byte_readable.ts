@@ -12,15 +12,16 @@
 //   through a byte stream costs ten times as much. It steps aside (read() is then the standard's)
 //   whenever the stream has a read or bytes of its own, so that the order of reads is kept.
 //
-// The zero-copy verbs (js/byte_verbs.ts) hold the lock of the stream with a reader nobody sees, and
-// wait in `ready`.
+// The zero-copy verbs (js/byte_verbs.ts) and the connection's own iterator hold the lock without a
+// stream, since making one takes longer than a short connection lasts; if somebody asks for the stream
+// meanwhile, it is locked by a reader nobody sees.
 //
 // States: open; ended or failed with bytes in the ring, which are still delivered; done: the owner is
 // told, and the ring is not touched again, since it may be freed.
 
 import type { SharedMemory } from './memory.ts';
 import type { ByteConsumer } from './ring.ts';
-import { Deferred, newChunk, released } from './streams.ts';
+import { type ChunkReader, Deferred, newChunk, released } from './streams.ts';
 
 /** Largest chunk for a default reader. */
 const CHUNK_MOST = 128 * 1024;
@@ -73,6 +74,9 @@ export class ByteReadable {
   readonly ring: ByteConsumer;
   readonly #owner: ReadableOwner;
   #stream: QuickReadable | undefined;
+  /** Somebody has the lock for whom no stream need be made; #lock is theirs on one there is. */
+  #isHeld = false;
+  #lock: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #controller: ReadableByteStreamController | undefined;
   /** The stream has a read that waits. */
   #wanted = false;
@@ -94,12 +98,36 @@ export class ByteReadable {
     return this.#open();
   }
 
-  /** Locks the stream for the verbs; throws a TypeError if it is locked. */
-  lock(): ReadableStreamDefaultReader<Uint8Array> {
-    const lock = this.#open().lock();
+  /** Locks the stream, or what will be it; throws a TypeError if it is locked. */
+  lock(): void {
+    if (this.#isHeld) throw new TypeError('Cannot lock a stream that is locked');
+    this.#lock = this.#stream?.lock();
+    this.#isHeld = true;
     // A read that waited was given up with its lock.
     this.#wanted = false;
-    return lock;
+  }
+
+  /** Undoes lock(). */
+  unlock(): void {
+    this.#isHeld = false;
+    this.#lock?.releaseLock();
+    this.#lock = undefined;
+  }
+
+  /** A reader for an iterator, which needs no stream if there is none yet. */
+  getReader(): ChunkReader {
+    if (this.#stream) return this.#stream.getReader();
+    this.lock();
+    let isReleased = false;
+    return {
+      read: () => (isReleased ? Promise.reject(released('read')) : this.#take()),
+      releaseLock: () => {
+        if (isReleased) return;
+        isReleased = true;
+        this.#refuse();
+        this.unlock();
+      },
+    };
   }
 
   /** The stream has ended one way or another. */
@@ -112,9 +140,14 @@ export class ByteReadable {
     return this.#error;
   }
 
-  /** Bytes that an earlier reader left in the stream. */
+  /** There are bytes that an earlier reader left in the stream. */
   get hasLeftovers(): boolean {
     return (this.#controller?.desiredSize ?? 0) < 0;
+  }
+
+  /** Takes them out of the stream, which is locked by lock(). */
+  async takeLeftovers(): Promise<Uint8Array | undefined> {
+    return (await this.#lock?.read())?.value;
   }
 
   /** Puts bytes back into the stream that were taken out of it. */
@@ -142,6 +175,7 @@ export class ByteReadable {
       },
       this,
     );
+    if (this.#isHeld) this.#lock = this.#stream.lock();
     return this.#stream;
   }
 
@@ -152,23 +186,34 @@ export class ByteReadable {
     reader.releaseLock = () => {
       Object.assign(reader, { read, releaseLock });
       releaseLock.call(reader);
-      const reads = this.#reads;
-      this.#reads = [];
-      for (const waiting of reads) waiting.reject(released('read'));
+      this.#refuse();
     };
+  }
+
+  /** Fails the direct reads that wait: their reader gave its lock back. */
+  #refuse(): void {
+    const reads = this.#reads;
+    this.#reads = [];
+    for (const read of reads) read.reject(released('read'));
   }
 
   /** A direct read; undefined: it is for the stream to answer. */
   #read(): Promise<Result> | undefined {
     // A desiredSize that is not 0 tells of bytes in the stream, or of an error.
-    if (this.#done || this.#wanted || this.#controller?.desiredSize !== 0) return undefined;
-    if (this.#reads.length === 0) {
+    const isBusy = this.#done || this.#wanted || this.#controller?.desiredSize !== 0;
+    return isBusy ? undefined : this.#take();
+  }
+
+  /** Takes a chunk out of the ring, or waits for one. */
+  #take(): Promise<Result> {
+    if (this.#reads.length === 0 && !this.#done) {
       const length = this.ring.peek();
-      if (length > 0) return Promise.resolve({ done: false, value: this.#take(length) });
+      if (length > 0) return Promise.resolve({ done: false, value: this.#cut(length) });
     }
     return new Promise((resolve, reject) => {
       this.#reads.push({ resolve, reject });
-      if (this.#reads.length === 1) this.poke();
+      if (this.#done) this.#settle();
+      else if (this.#reads.length === 1) this.poke();
     });
   }
 
@@ -198,7 +243,7 @@ export class ByteReadable {
           this.#tell(length);
           return;
         }
-        read.resolve({ done: false, value: this.#take(length) });
+        read.resolve({ done: false, value: this.#cut(length) });
         if (this.#reads.length === 0 && !this.#wanted) return;
       } else if (this.#ended || this.#error !== undefined) {
         this.#finish();
@@ -216,7 +261,7 @@ export class ByteReadable {
   }
 
   /** Takes a chunk out of the ring, which has so many contiguous bytes: more if it wraps there. */
-  #take(length: number): Uint8Array<ArrayBuffer> {
+  #cut(length: number): Uint8Array<ArrayBuffer> {
     const { ring } = this;
     const size = Math.min(CHUNK_MOST, length < CHUNK_MOST ? ring.held : length);
     const chunk = newChunk(size, ring.offset);
@@ -246,7 +291,7 @@ export class ByteReadable {
       const { buffer, byteOffset, byteLength } = request.view;
       request.respond(this.#fill(new Uint8Array(buffer, byteOffset, byteLength), length));
     } else {
-      controller.enqueue(this.#take(length));
+      controller.enqueue(this.#cut(length));
     }
   }
 

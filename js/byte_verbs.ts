@@ -15,7 +15,6 @@ const EMPTY = new Uint8Array(0);
 /** peek() and release() on what a connection receives. */
 export class RingReader implements ByteRingReader {
   readonly #side: ByteReadable;
-  readonly #lock: ReadableStreamDefaultReader<Uint8Array>;
   #isReleased = false;
   /** Bytes that an earlier reader had left in the stream: they come first. */
   #rest: Uint8Array = EMPTY;
@@ -24,7 +23,7 @@ export class RingReader implements ByteRingReader {
   /** Locks the stream of a side; throws a TypeError if it is locked. */
   constructor(side: ByteReadable) {
     this.#side = side;
-    this.#lock = side.lock();
+    side.lock();
   }
 
   ready(): Promise<boolean> {
@@ -34,8 +33,7 @@ export class RingReader implements ByteRingReader {
   }
 
   async #takeLeftovers(): Promise<boolean> {
-    const { value } = await this.#lock.read();
-    this.#rest = value ?? EMPTY;
+    this.#rest = (await this.#side.takeLeftovers()) ?? EMPTY;
     if (this.#isReleased) this.#putBack();
     return this.ready();
   }
@@ -74,21 +72,20 @@ export class RingReader implements ByteRingReader {
     this.#isReleased = true;
     this.#side.giveUp(released('read'));
     this.#putBack();
-    this.#lock.releaseLock();
+    this.#side.unlock();
   }
 }
 
 /** reserve() and submit() on what a connection sends. */
 export class RingWriter implements ByteRingWriter {
   readonly #side: ByteWritable;
-  readonly #lock: WritableStreamDefaultWriter<Uint8Array>;
   #isReleased = false;
   #reserved = 0;
 
   /** Locks the stream of a side; throws a TypeError if it is locked. */
   constructor(side: ByteWritable) {
     this.#side = side;
-    this.#lock = side.lock();
+    side.lock();
   }
 
   #check(): void {
@@ -97,18 +94,13 @@ export class RingWriter implements ByteRingWriter {
     if (done) throw error ?? new NetError('EPIPE', 'Cannot write to a closed connection');
   }
 
-  /** Writes that came before the lock are still in the stream. */
-  get #isBehind(): boolean {
-    return this.#lock.desiredSize !== 1;
-  }
-
   async ready(least = 1): Promise<void> {
     checkCount(least, Number.MAX_SAFE_INTEGER, 'wait for', 1);
     for (;;) {
       this.#check();
-      if (this.#isBehind) await this.#lock.ready;
-      else if (this.#side.hasRoom(least)) return;
-      else await this.#side.wait(least);
+      const { behind } = this.#side;
+      if (!behind && this.#side.hasRoom(least)) return;
+      await (behind ?? this.#side.wait(least));
     }
   }
 
@@ -116,7 +108,7 @@ export class RingWriter implements ByteRingWriter {
     checkCount(want, Number.MAX_SAFE_INTEGER, 'reserve', 1);
     this.#check();
     this.#reserved = 0;
-    if (this.#isBehind) return EMPTY;
+    if (this.#side.behind) return EMPTY;
     const { memory, ring } = this.#side;
     this.#reserved = ring.reserve(want);
     ring.want(this.#reserved < want ? Math.min(want, 0x7fffffff) : 0);
@@ -139,7 +131,7 @@ export class RingWriter implements ByteRingWriter {
   close(): Promise<void> {
     if (this.#isReleased) return Promise.reject(released('close'));
     this.cancel();
-    return this.#lock.close();
+    return this.#side.close();
   }
 
   releaseLock(): void {
@@ -148,6 +140,6 @@ export class RingWriter implements ByteRingWriter {
     this.#isReleased = true;
     if (!this.#side.done) this.#side.ring.want(0);
     this.#side.giveUp(released('write'));
-    this.#lock.releaseLock();
+    this.#side.unlock();
   }
 }

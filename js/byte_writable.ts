@@ -66,6 +66,9 @@ export class ByteWritable {
   readonly ring: ByteProducer;
   readonly #owner: WritableOwner;
   #stream: QuickWritable | undefined;
+  /** The verbs have the lock; #lock is theirs on a stream there is. */
+  #isHeld = false;
+  #lock: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #controller: WritableStreamDefaultController | undefined;
   #pending: PendingWrite | undefined;
   /** ready() of the verbs. */
@@ -90,13 +93,27 @@ export class ByteWritable {
     return this.#open();
   }
 
-  /** Locks the stream for the verbs; throws a TypeError if it is locked. */
-  lock(): WritableStreamDefaultWriter<Uint8Array> {
-    return this.#open().lock();
+  /** Locks the stream, or what will be it; throws a TypeError if it is locked. */
+  lock(): void {
+    if (this.#isHeld) throw new TypeError('Cannot lock a stream that is locked');
+    this.#lock = this.#stream?.lock();
+    this.#isHeld = true;
+  }
+
+  /** Undoes lock(). */
+  unlock(): void {
+    this.#isHeld = false;
+    this.#lock?.releaseLock();
+    this.#lock = undefined;
   }
 
   get isLocked(): boolean {
-    return this.#stream?.locked ?? false;
+    return this.#isHeld || (this.#stream?.locked ?? false);
+  }
+
+  /** Settles when the writes that came before lock() are over; undefined: they are. */
+  get behind(): Promise<unknown> | undefined {
+    return this.#lock && this.#lock.desiredSize !== 1 ? this.#lock.ready : undefined;
   }
 
   /** What the stream failed with, or undefined. */
@@ -134,6 +151,7 @@ export class ByteWritable {
       this,
     );
     if (isClosed) this.#stream.close().catch(() => {});
+    if (this.#isHeld) this.#lock = this.#stream.lock();
     return this.#stream;
   }
 
@@ -144,9 +162,10 @@ export class ByteWritable {
     signal?.addEventListener('abort', () => this.#abort(signal.reason));
   }
 
-  /** Closes the stream, which nobody has locked; settles when all has arrived. */
+  /** Closes the stream, which only lock() may have locked; settles when all has arrived. */
   async close(): Promise<void> {
-    if (this.#stream) return this.#stream.close();
+    if (this.#stream) return (this.#lock ?? this.#stream).close();
+    if (this.#done) throw new TypeError('Cannot close: the stream is closed');
     this.#done = true;
     return this.#owner.closed();
   }

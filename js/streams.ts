@@ -68,6 +68,9 @@ export function copyChunk(
   return chunk;
 }
 
+/** What an iterator needs of a reader. */
+export type ChunkReader = Pick<ReadableStreamDefaultReader<Uint8Array>, 'read' | 'releaseLock'>;
+
 /**
  * Iterates over a stream.
  *
@@ -75,7 +78,7 @@ export function copyChunk(
  * @returns The iterator; leaving the loop early unlocks the stream and cancels nothing.
  * @throws {TypeError} If it is locked.
  */
-export function iterate(readable: ReadableStream<Uint8Array>): AsyncIterableIterator<Uint8Array> {
+export function iterate(readable: { getReader(): ChunkReader }): AsyncIterableIterator<Uint8Array> {
   const reader = readable.getReader();
   let isOver = false;
   const finish = (): IteratorResult<Uint8Array> => {

@@ -301,7 +301,7 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
-    return iterate(this.readable);
+    return iterate(this.#rx);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -116,6 +116,42 @@ describe('reads', () => {
   });
 });
 
+describe('the iterator of a connection', () => {
+  test('has the readable locked, made or not, until it is left', async () => {
+    const { client, server } = await loopbackEnds();
+    const iterator = server[Symbol.asyncIterator]();
+    expect(() => server[Symbol.asyncIterator]()).toThrow(TypeError);
+    expect(() => server.getRingReader()).toThrow(TypeError);
+    const next = iterator.next();
+    expect(server.readable.locked).toBe(true);
+    expect(() => server.readable.getReader()).toThrow(TypeError);
+    await send(client.writable, bytes('one'));
+    expect(text((await next).value)).toBe('one');
+    const givenUp = iterator.next();
+    await iterator.return?.();
+    expect(await givenUp).toEqual({ done: true, value: undefined });
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    expect(server.readable.locked).toBe(false);
+    await send(client.writable, bytes('two'));
+    expect(text(await readUpTo(server.readable, 3))).toBe('two');
+  });
+
+  test.each(['made', 'not made'])('ends and fails as the stream does, %s', async (how) => {
+    const { client, server } = await wiredEnds();
+    if (how === 'made') expect(client.readable.locked || server.readable.locked).toBe(false);
+    await send(client.writable, bytes('last'));
+    await client.closeWrite();
+    let got = '';
+    for await (const chunk of server) got += text(chunk);
+    expect(got).toBe('last');
+    const next = client[Symbol.asyncIterator]().next();
+    await settle();
+    server.abort();
+    expect(await outcome(next)).toBe('ECONNRESET');
+    expect(await outcome(client[Symbol.asyncIterator]().next())).toBe('ECONNRESET');
+  });
+});
+
 describe('writes', () => {
   test('keep their order when the buffer is full, and across writers', async () => {
     const { client, server } = await wiredEnds();
