@@ -23,8 +23,11 @@ import type { SharedMemory } from './memory.ts';
 import type { ByteConsumer } from './ring.ts';
 import { type ChunkReader, Deferred, newChunk, released } from './streams.ts';
 
-/** Largest chunk for a default reader. */
-const CHUNK_MOST = 128 * 1024;
+/**
+ * Largest chunk for a default reader. Larger ones take longer a byte, for the memory they are made of:
+ * what malloc() maps and unmaps for each is cleared page by page.
+ */
+const CHUNK_MOST = 64 * 1024;
 
 /** What a ByteReadable needs of its owner. */
 export interface ReadableOwner {

@@ -151,7 +151,7 @@ describe('a BYOB reader', () => {
 });
 
 describe('chunks', () => {
-  test('of a default reader are what has come, up to 128 KiB, not one a segment', async () => {
+  test('of a default reader are what has come, up to 64 KiB, not one a segment', async () => {
     const { client, server } = await wiredEnds();
     await send(client.writable, new Uint8Array(400_000));
     await settle();
@@ -160,8 +160,8 @@ describe('chunks', () => {
     for (let left = 400_000; left > 0; left -= lengths.at(-1) ?? 0) {
       lengths.push((await reader.read()).value?.length ?? 0);
     }
-    expect(Math.max(...lengths)).toBeLessThanOrEqual(128 * 1024);
-    expect(lengths.length).toBeLessThanOrEqual(6);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(64 * 1024);
+    expect(lengths.length).toBeLessThanOrEqual(8);
   });
 
   test('are never over shared memory, whatever their size', async () => {
