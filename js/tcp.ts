@@ -9,7 +9,6 @@
 // deliver what had arrived before it fails; writes fail at once.
 
 import {
-  ADDR_PORT,
   ADDR_SIZE,
   CMD_ABORT,
   CMD_DISCARD,
@@ -63,21 +62,28 @@ export function keepAliveMs(value: number | boolean | undefined): number {
 
 /** One end of a connection, formatted when somebody asks. */
 class Endpoint {
-  readonly #bytes: DataView;
-  #address: string | undefined;
+  readonly #bytes: Uint8Array;
+  #found: { address: string; port: number } | undefined;
 
   /** Copies a struct addr, since the socket may be freed before anybody asks. */
   constructor({ u8 }: SharedMemory, place: number) {
-    this.#bytes = new DataView(u8.slice(place, place + ADDR_SIZE).buffer);
+    this.#bytes = u8.slice(place, place + ADDR_SIZE);
+  }
+
+  get #read(): { address: string; port: number } {
+    if (!this.#found) {
+      const { address, port } = readAddress(new DataView(this.#bytes.buffer), 0);
+      this.#found = { address: formatIp(address), port };
+    }
+    return this.#found;
   }
 
   get address(): string {
-    this.#address ??= formatIp(readAddress(this.#bytes, 0).address);
-    return this.#address;
+    return this.#read.address;
   }
 
   get port(): number {
-    return this.#bytes.getUint16(ADDR_PORT, true);
+    return this.#read.port;
   }
 }
 
