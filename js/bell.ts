@@ -14,7 +14,7 @@
 // cannot post, so it leaves word in ctl.posts, and whoever runs the engine posts after the turn.
 
 import { BELL_AWAKE, BELL_POST, BELL_SEQ, BELL_SLEEPING, BELL_WAIT } from './abi.ts';
-import type { SharedMemory } from './memory.ts';
+import type { SharedMemory } from './shared_memory.ts';
 import { schedule } from './wait.ts';
 
 /** The part of Atomics that TypeScript's library for our target does not have. */

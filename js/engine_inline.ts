@@ -22,7 +22,7 @@ import {
 import { post, Sleeper } from './bell.ts';
 import type { Engine } from './engine.ts';
 import type { Arena, Exports } from './memory.ts';
-import { schedule } from './wait.ts';
+import { nextMicrotask, schedule } from './wait.ts';
 
 /** Microtasks in which whoever awaits a write of a web stream comes to write again. */
 const WRITE_HOPS = 8;
@@ -91,17 +91,16 @@ export class InlineEngine implements Engine {
     if (Atomics.load(this.#arena.i32, this.#bell) !== this.#rings) this.wake();
   }
 
-  readonly #run = (): void => {
+  readonly #run = (now: number): void => {
     this.#scheduled = false;
-    if (!this.#closed) this.turn();
+    if (!this.#closed) this.turn(now);
   };
 
   /** Turns the stack once, now. */
-  turn(): void {
+  turn(now: number = performance.now()): void {
     const { i32, id } = this.#arena;
     this.#rings = Atomics.load(i32, this.#bell);
     this.#sleeper?.hear();
-    const now = performance.now();
     const more = this.#exports.rs_stack_turn(now);
     if (more === TURN_IDLE) this.#setTimer(now);
     else if (more === TURN_SOON) this.#wakeSoon(WRITE_HOPS);
@@ -117,7 +116,7 @@ export class InlineEngine implements Engine {
   #wakeSoon(hops: number): void {
     if (this.#scheduled || this.#closed) return;
     if (hops === 0) this.wake();
-    else queueMicrotask(() => this.#wakeSoon(hops - 1));
+    else nextMicrotask(() => this.#wakeSoon(hops - 1));
   }
 
   #setTimer(now: number): void {

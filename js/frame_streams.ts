@@ -5,24 +5,32 @@
 // from the ring, a frame for which the ring has no room waits inside the sink's promise.
 
 import type { NetError } from './errors.ts';
-import type { SharedMemory } from './memory.ts';
 import type { FrameConsumer, FrameProducer } from './ring.ts';
 import { FULL_NOW, NEVER_FITS } from './ring.ts';
-import { bytesOf, copyChunk } from './streams.ts';
+import type { SharedMemory } from './shared_memory.ts';
+import { bytesOf, copyChunk, Deferred } from './streams.ts';
 
 /** Reads frames one at a time for a default stream. */
 export class FrameSource {
-  readonly #arena: SharedMemory;
+  readonly memory: SharedMemory;
   readonly #notify: () => void;
   #ring: FrameConsumer;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #wanted = false;
+  /** ready() of the verbs. */
+  #ready: Deferred<boolean> | undefined;
+  #gone: NetError | undefined;
 
   /** The source to make the stream with. */
   readonly source: UnderlyingDefaultSource<Uint8Array>;
 
-  constructor(arena: SharedMemory, ring: FrameConsumer, notify: () => void, cancelled: () => void) {
-    this.#arena = arena;
+  constructor(
+    memory: SharedMemory,
+    ring: FrameConsumer,
+    notify: () => void,
+    cancelled: () => void,
+  ) {
+    this.memory = memory;
     this.#ring = ring;
     this.#notify = notify;
     this.source = {
@@ -45,6 +53,10 @@ export class FrameSource {
     return this.#controller !== undefined;
   }
 
+  get ring(): FrameConsumer {
+    return this.#ring;
+  }
+
   /** Nobody reads the stream now: a read that waited was given up with its lock. */
   idle(): void {
     this.#wanted = false;
@@ -55,16 +67,40 @@ export class FrameSource {
     this.#ring = ring;
   }
 
-  /** Answers the read that waits, if there is a frame. */
+  /** Answers who waits, if there is a frame. */
   poke(): void {
-    if (!this.#wanted || !this.#controller) return;
+    if (!this.#controller || !(this.#wanted || this.#ready)) return;
     const length = this.#next();
     if (length < 0) return;
-    const frame = copyChunk(this.#arena, this.#ring.offset, length);
-    this.#ring.release();
-    if (this.#ring.mustNotify()) this.#notify();
+    this.#ready?.resolve(true);
+    this.#ready = undefined;
+    if (!this.#wanted) return;
+    const frame = copyChunk(this.memory, this.#ring.offset, length);
+    this.release();
     this.#wanted = false;
     this.#controller.enqueue(frame);
+  }
+
+  /** Gives the frame that was peeked at back. */
+  release(): void {
+    if (this.#gone) throw this.#gone;
+    this.#ring.release();
+    if (this.#ring.mustNotify()) this.#notify();
+  }
+
+  /** Waits for the verbs: true: there is a frame, false: none comes any more. */
+  wait(): Promise<boolean> {
+    if (!this.isOpen) return Promise.resolve(false);
+    this.#ready ??= new Deferred();
+    const { promise } = this.#ready;
+    this.poke();
+    return promise;
+  }
+
+  /** Fails a wait() that waits. */
+  giveUp(error: unknown): void {
+    this.#ready?.reject(error);
+    this.#ready = undefined;
   }
 
   /** Length of the oldest frame; asks to be told when there is none, and returns -1. */
@@ -75,38 +111,45 @@ export class FrameSource {
     }
   }
 
-  /** Ends the stream. */
-  end(): void {
+  /** Ends the stream: the interface is gone. */
+  end(error: NetError): void {
+    this.#gone = error;
     this.#controller?.close();
     this.#controller = undefined;
+    this.#ready?.resolve(false);
+    this.#ready = undefined;
   }
 }
 
 /** Writes frames of a stream into a frame ring. */
 export class FrameSink {
-  readonly #arena: SharedMemory;
+  readonly memory: SharedMemory;
   #ring: FrameProducer;
-  readonly #max: number;
+  /** Length of the largest frame. */
+  readonly max: number;
   readonly #notify: () => void;
   readonly #oversize: () => void;
   #controller: WritableStreamDefaultController | undefined;
   #pending:
     | { frame: Uint8Array; resolve: () => void; reject: (error: unknown) => void }
     | undefined;
+  /** ready() of the verbs. */
+  #ready: Deferred | undefined;
+  #gone: NetError | undefined;
 
   /** The sink to make the stream with. */
   readonly sink: UnderlyingSink<Uint8Array>;
 
   constructor(
-    arena: SharedMemory,
+    memory: SharedMemory,
     ring: FrameProducer,
     max: number,
     notify: () => void,
     oversize: () => void,
   ) {
-    this.#arena = arena;
+    this.memory = memory;
     this.#ring = ring;
-    this.#max = max;
+    this.max = max;
     this.#notify = notify;
     this.#oversize = oversize;
     this.sink = {
@@ -119,6 +162,15 @@ export class FrameSink {
       },
       write: (chunk) => this.#write(bytesOf(chunk)),
     };
+  }
+
+  get ring(): FrameProducer {
+    return this.#ring;
+  }
+
+  /** Why the interface is gone, or undefined. */
+  get gone(): NetError | undefined {
+    return this.#gone;
   }
 
   /** Goes on after another producer of the ring. */
@@ -136,20 +188,41 @@ export class FrameSink {
 
   /** Puts a frame into the ring, or counts it as unfit; false: no room now. */
   #put(frame: Uint8Array): boolean {
-    const room = frame.length > this.#max ? NEVER_FITS : this.#ring.reserve(frame.length);
+    const room = frame.length > this.max ? NEVER_FITS : this.#ring.reserve(frame.length);
     if (room === FULL_NOW) return false;
     if (room === NEVER_FITS) {
       this.#oversize();
       return true;
     }
-    this.#arena.copyIn(this.#ring.offset, frame, 0, frame.length);
-    this.#ring.submit(frame.length);
-    if (this.#ring.mustNotify()) this.#notify();
+    this.memory.copyIn(this.#ring.offset, frame, 0, frame.length);
+    this.submit(frame.length);
     return true;
+  }
+
+  /** Hands the reserved frame to the stack. */
+  submit(length: number): void {
+    this.#ring.submit(length);
+    if (this.#ring.mustNotify()) this.#notify();
+  }
+
+  /** Waits for the verbs, until there may be room. */
+  wait(): Promise<void> {
+    this.#ready ??= new Deferred();
+    const { promise } = this.#ready;
+    if (!this.#ring.arm(1)) this.poke();
+    return promise;
+  }
+
+  /** Fails a wait() that waits. */
+  giveUp(error: unknown): void {
+    this.#ready?.reject(error);
+    this.#ready = undefined;
   }
 
   /** Goes on with the frame that waits, if there is room. */
   poke(): void {
+    this.#ready?.resolve();
+    this.#ready = undefined;
     const write = this.#pending;
     if (!write) return;
     while (!this.#put(write.frame)) {
@@ -161,6 +234,8 @@ export class FrameSink {
 
   /** Fails the stream and the frame that waits. */
   fail(error: NetError): void {
+    this.#gone = error;
+    this.giveUp(error);
     this.#controller?.error(error);
     this.#pending?.reject(error);
     this.#pending = undefined;

@@ -7,4 +7,5 @@ export type { NetErrorCode } from './errors.ts';
 export { NetError } from './errors.ts';
 export { createStack } from './stack.ts';
 export type * from './types.ts';
+export type * from './types_ring.ts';
 export type * from './types_tcp.ts';

@@ -14,112 +14,43 @@
 // must have let go (js/port.ts).
 
 import {
-  CMD_IFACE_ADD,
-  CMD_IFACE_ADDR_COUNT,
-  CMD_IFACE_ADDRS,
-  CMD_IFACE_FLAGS,
-  CMD_IFACE_GATEWAY_COUNT,
-  CMD_IFACE_GATEWAYS,
-  CMD_IFACE_KIND,
-  CMD_IFACE_MAC,
-  CMD_IFACE_MTU,
   CMD_IFACE_REMOVE,
-  CMD_IFACE_RING_SIZE,
-  CMD_IFACE_SIZE,
   CMD_SHARE_IFACE,
   CMD_SIZE,
-  IFACE_ADDRS,
   IFACE_DROPPED,
   IFACE_FRAME_MAX,
   IFACE_LISTENING,
-  IFACE_LOOPBACK,
-  IFACE_MTU_MAX,
-  IFACE_MTU_MIN,
-  IFACE_NO_CHECKSUM,
   IFACE_PORT,
   IFACE_RX,
   IFACE_RX_BYTES,
   IFACE_RX_INVALID,
   IFACE_RX_OVERSIZE,
   IFACE_RX_PACKETS,
-  IFACE_TAP,
-  IFACE_TUN,
   IFACE_TX,
   IFACE_TX_BYTES,
   IFACE_TX_LOST,
   IFACE_TX_PACKETS,
   RING_BAD,
 } from './abi.ts';
-import type { Cidr, IpAddress } from './address.ts';
-import {
-  formatCidr,
-  formatIp,
-  formatMac,
-  netmask,
-  parseCidrs,
-  parseIp,
-  parseMac,
-  randomMac,
-} from './address.ts';
+import type { Cidr } from './address.ts';
+import { formatCidr, formatIp, formatMac, netmask } from './address.ts';
 import { NetError } from './errors.ts';
 import { FrameSink, FrameSource } from './frame_streams.ts';
+import { FrameReader, FrameWriter } from './frame_verbs.ts';
 import { Port, type PortParts, sharePort } from './port.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 import type { Control, Made } from './sock.ts';
-import { addressAt, writeAddress } from './sock.ts';
 import { iterate } from './streams.ts';
-import type { InterfaceOptions, InterfaceStatistics, NetworkInterface } from './types.ts';
+import type { InterfaceStatistics, NetworkInterface } from './types.ts';
+import type { FrameRingReader, FrameRingWriter } from './types_ring.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wires.ts';
 
-const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
-const MTU = 1500;
-const RING = 512 * 1024;
-const RING_MOST = 1024 * 1024 * 1024;
-
 /** What an interface is created from, checked. */
-interface Plan {
-  readonly type: keyof typeof KINDS;
+export interface Plan {
+  readonly type: 'loopback' | 'tun' | 'tap';
   readonly cidrs: readonly Cidr[];
   readonly mtu: number;
   readonly mac: Uint8Array;
-}
-
-function checkMtu(value: number | undefined, type: Plan['type']): number {
-  const mtu = value ?? (type === 'loopback' ? IFACE_MTU_MAX : MTU);
-  if (!Number.isInteger(mtu) || mtu < IFACE_MTU_MIN || mtu > IFACE_MTU_MAX) {
-    throw new NetError('EINVAL', `Cannot create a ${type} interface with an MTU of ${mtu}`, {
-      reason: `it must be ${IFACE_MTU_MIN} to ${IFACE_MTU_MAX}`,
-    });
-  }
-  return mtu;
-}
-
-function checkRing(value: number | undefined, mtu: number): number {
-  const size = value ?? Math.max(RING, 8 * mtu);
-  if (!(size >= 1 && size <= RING_MOST)) {
-    throw new NetError('EINVAL', `Cannot use a ringSize of ${size} bytes`);
-  }
-  return 2 ** Math.ceil(Math.log2(Math.max(size, 4 * mtu + 16384)));
-}
-
-function checkAddresses(cidrs: readonly Cidr[]): void {
-  const v4 = cidrs.filter((cidr) => cidr.address.family === 4).length;
-  if (v4 > 1 || cidrs.length - v4 >= IFACE_ADDRS) {
-    throw new NetError('EINVAL', `Cannot give an interface ${cidrs.map(formatCidr).join(', ')}`, {
-      reason: 'at most one IPv4 and three IPv6 addresses are supported',
-    });
-  }
-}
-
-function checkGateways(gateway: InterfaceOptions['gateway']): IpAddress[] {
-  const list = gateway === undefined ? [] : typeof gateway === 'string' ? [gateway] : gateway;
-  const addresses = list.map((one) => parseIp(one));
-  if (new Set(addresses.map((one) => one.family)).size !== addresses.length) {
-    throw new NetError('EINVAL', `Cannot use the gateways ${list.join(', ')}`, {
-      reason: 'at most one of each family is supported',
-    });
-  }
-  return addresses;
 }
 
 /** An interface of any kind. */
@@ -265,6 +196,14 @@ export class FrameInterface extends Interface implements WireEnd {
     this.#sink.resume(this.rx());
   }
 
+  getRingReader(): FrameRingReader {
+    return new FrameReader(this.#source, this.readable);
+  }
+
+  getRingWriter(): FrameRingWriter {
+    return new FrameWriter(this.#sink, this.writable);
+  }
+
   listen(): AsyncIterableIterator<Uint8Array> {
     return iterate(this.readable);
   }
@@ -301,7 +240,7 @@ export class FrameInterface extends Interface implements WireEnd {
     await super.detach(error);
     this.control.removePoller(this.#poll);
     this.#sink.fail(error);
-    this.#source.end();
+    this.#source.end(error);
     await Promise.all([this.readable.unplugged(), this.writable.unplugged()]);
   }
 }
@@ -342,53 +281,4 @@ class AttachedInterface extends FrameInterface {
  */
 export function attachInterface(handle: InterfaceHandle): FrameInterface {
   return new AttachedInterface(new Port(handle), handle);
-}
-
-/** What createTapInterface() and its sisters take together. */
-export type AnyInterfaceOptions = InterfaceOptions & { readonly mac?: string };
-
-/**
- * Creates an interface.
- *
- * @param control - Of the stack.
- * @param type - Its kind.
- * @param options - What the user wants.
- * @param added - Told of it at once, before the promise.
- * @returns The interface, up.
- * @throws {NetError} EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
- */
-export async function createInterface(
-  control: Control,
-  type: Plan['type'],
-  options: AnyInterfaceOptions,
-  added: (iface: Interface) => void,
-): Promise<Interface> {
-  const cidrs = options.ip === undefined ? [] : parseCidrs(options.ip);
-  checkAddresses(cidrs);
-  const gateways = checkGateways(options.gateway);
-  const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
-  const mtu = checkMtu(options.mtu, type);
-  const command = control.command(CMD_IFACE_ADD, CMD_IFACE_SIZE);
-  command.setUint32(CMD_IFACE_KIND, KINDS[type], true);
-  command.setUint32(CMD_IFACE_MTU, mtu, true);
-  command.setUint32(CMD_IFACE_FLAGS, options.checksum === false ? IFACE_NO_CHECKSUM : 0, true);
-  command.setUint32(CMD_IFACE_RING_SIZE, checkRing(options.ringSize, mtu), true);
-  command.setUint32(CMD_IFACE_ADDR_COUNT, cidrs.length, true);
-  command.setUint32(CMD_IFACE_GATEWAY_COUNT, gateways.length, true);
-  mac.forEach((byte, i) => {
-    command.setUint8(CMD_IFACE_MAC + i, byte);
-  });
-  cidrs.forEach((cidr, i) => {
-    writeAddress(command, addressAt(CMD_IFACE_ADDRS, i), cidr.address, 0, cidr.prefix);
-  });
-  gateways.forEach((gateway, i) => {
-    writeAddress(command, addressAt(CMD_IFACE_GATEWAYS, i), gateway);
-  });
-  const plan = { type, cidrs, mtu, mac };
-  return control.call(command, `Cannot create a ${type} interface`, (made) => {
-    const Kind = type === 'loopback' ? Interface : FrameInterface;
-    const iface = new Kind(control, made, plan);
-    added(iface);
-    return iface;
-  });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// memory - the arena: one shared memory, its allocator, the instances in it, copies in and out
+// memory - the arena: one shared memory, its allocator, the instances in it
 //
 // Theory of operation
 //
@@ -13,13 +13,8 @@
 // core/arena.c through it. Every stack is another instance, with a region of its own (data, then C
 // stack) from that allocator. Whoever frees a stack sweeps all blocks of its owner number.
 //
-// SharedMemory is what any thread needs that uses rings in an arena: views and copies. Arena adds the
-// keeper. An arena that came from another thread (share()) has a keeper of its own, in a region that
-// its handle brought along and close() gives back.
-//
-// Copies: JavaScript engines copy to and from shared memory byte by byte unless source and
-// destination are congruent mod 8 (DESIGN section 4), ten times slower. A copy that is not goes
-// through a congruent bounce buffer in private memory.
+// An arena that came from another thread (share()) has a keeper of its own, in a region that its handle
+// brought along and close() gives back. What any thread needs that uses rings is js/shared_memory.ts.
 
 import {
   ABI_MAGIC,
@@ -33,6 +28,7 @@ import {
   ARENA_VERSION,
 } from './abi.ts';
 import { NetError } from './errors.ts';
+import { SharedMemory } from './shared_memory.ts';
 
 const PAGE = 65536;
 const KEEPER = 4096;
@@ -41,9 +37,6 @@ const C_STACK = 32768;
 const TABLE_BASE = 1;
 const DEFAULT_ARENA = 256 * 1024 * 1024;
 const LARGEST_ARENA = 65536 * PAGE - PAGE;
-/** Below this a byte-by-byte copy is cheaper than a detour. */
-const SMALL_COPY = 256;
-const BOUNCE = 65536;
 
 /** What every instance exports (core/main.c). */
 export interface Exports {
@@ -133,105 +126,6 @@ function readNeeds(module: WebAssembly.Module): Needs {
   const memory = leb();
   leb();
   return { memory: (memory + 63) & ~63, table: leb() };
-}
-
-/** The views that this thread has on memories, by id. */
-const memories = new Map<string, WeakRef<SharedMemory>>();
-const collected = new FinalizationRegistry<string>((id) => {
-  if (!memories.get(id)?.deref()) memories.delete(id);
-});
-
-/** A shared memory as one thread sees it: views, and copies in and out. */
-export class SharedMemory {
-  readonly memory: WebAssembly.Memory;
-  /** Names the memory in every thread; two views on one memory have the same. */
-  readonly id: string;
-  readonly u8: Uint8Array;
-  readonly i32: Int32Array;
-  readonly view: DataView;
-  #bounceBuffer: Uint8Array | undefined;
-  #copied = 0;
-  #whenShared: Set<() => void> | undefined = new Set();
-
-  constructor(memory: WebAssembly.Memory, id: string) {
-    this.memory = memory;
-    this.id = id;
-    this.u8 = new Uint8Array(memory.buffer);
-    this.i32 = new Int32Array(memory.buffer);
-    this.view = new DataView(memory.buffer);
-    memories.set(id, new WeakRef(this));
-    collected.register(this, id);
-  }
-
-  /** The view that this thread has on a memory already, or a new one. */
-  static of(memory: WebAssembly.Memory, id: string): SharedMemory {
-    return memories.get(id)?.deref() ?? new SharedMemory(memory, id);
-  }
-
-  /** Other threads use the memory from now on: they ring bells of this one. */
-  markShared(): void {
-    const callbacks = this.#whenShared;
-    this.#whenShared = undefined;
-    for (const callback of callbacks ?? []) callback();
-  }
-
-  /** Has a function called as soon as other threads use it; returns what takes that back. */
-  whenShared(callback: () => void): () => void {
-    const callbacks = this.#whenShared;
-    if (callbacks) callbacks.add(callback);
-    else callback();
-    return () => callbacks?.delete(callback);
-  }
-
-  get #bounce(): Uint8Array {
-    this.#bounceBuffer ??= new Uint8Array(BOUNCE + 8);
-    return this.#bounceBuffer;
-  }
-
-  /** Bytes of the whole memory. */
-  get size(): number {
-    return this.u8.length;
-  }
-
-  /** Bytes copied in and out, detours counted. */
-  get bytesCopied(): number {
-    return this.#copied;
-  }
-
-  /** Copies user bytes into the arena. */
-  copyIn(to: number, from: Uint8Array, start: number, length: number): void {
-    const source =
-      start === 0 && length === from.length ? from : from.subarray(start, start + length);
-    this.#copied += length;
-    if (((source.byteOffset - to) & 7) === 0 || length < SMALL_COPY) {
-      this.u8.set(source, to);
-      return;
-    }
-    this.#copied += length;
-    for (let done = 0; done < length; done += BOUNCE) {
-      const step = Math.min(BOUNCE, length - done);
-      const skew = (to + done) & 7;
-      this.#bounce.set(source.subarray(done, done + step), skew);
-      this.u8.set(this.#bounce.subarray(skew, skew + step), to + done);
-    }
-  }
-
-  /** Copies bytes of the arena into the user's memory. */
-  copyOut(from: number, to: Uint8Array, start: number, length: number): void {
-    this.#copied += length;
-    if (((to.byteOffset + start - from) & 7) === 0 || length < SMALL_COPY) {
-      to.set(this.u8.subarray(from, from + length), start);
-      return;
-    }
-    this.#copied += length;
-    for (let done = 0; done < length; done += BOUNCE) {
-      const step = Math.min(BOUNCE, length - done);
-      const skew = (from + done) & 7;
-      const bounce = this.#bounce.subarray(skew, skew + step);
-      bounce.set(this.u8.subarray(from + done, from + done + step));
-      to.set(bounce, start + done);
-    }
-  }
 }
 
 /** What structured cloning carries of an arena to another thread. */

@@ -30,7 +30,7 @@ import {
 } from './abi.ts';
 import { ringBell, Sleeper } from './bell.ts';
 import { NetError } from './errors.ts';
-import { SharedMemory } from './memory.ts';
+import { SharedMemory } from './shared_memory.ts';
 import { Control } from './sock.ts';
 
 /** How often, and how many ms apart, threads are looked at when the engine cannot tell. */

@@ -15,8 +15,8 @@ import {
   RING_TAIL,
   RING_WANT,
 } from './abi.ts';
-import type { SharedMemory } from './memory.ts';
 import { Consumer, checkLength, Producer } from './ring_sides.ts';
+import type { SharedMemory } from './shared_memory.ts';
 
 /** reserve() of a frame that can never fit. */
 export const NEVER_FITS = -1;

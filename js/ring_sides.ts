@@ -17,7 +17,7 @@ import {
   RING_SIZE,
   RING_TAIL,
 } from './abi.ts';
-import type { SharedMemory } from './memory.ts';
+import type { SharedMemory } from './shared_memory.ts';
 
 /** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
 function passed(mark: number, from: number, to: number): boolean {

@@ -43,8 +43,8 @@ import {
 } from './abi.ts';
 import type { IpAddress } from './address.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
-import type { SharedMemory } from './memory.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
+import type { SharedMemory } from './shared_memory.ts';
 
 /** How long other threads may take to let go of what goes away, ms. */
 const RECALL_PATIENCE = 1000;

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-// streams - web streams over the cursors of byte rings (of frame rings: js/frame_streams.ts)
+// streams - what the streams over rings have in common: chunks, locks, iteration
 //
 // Theory of operation
 //
-// The streams queue nothing themselves (high-water mark 0): a read is answered from the ring, a
-// write goes into the ring, and what does not fit waits inside the sink's promise. Backpressure is
-// thereby the ring's: an unread readable leaves its bytes in the ring, which closes the window.
+// The streams of js/byte_readable.ts, byte_writable.ts and frame_streams.ts queue nothing themselves
+// (high-water mark 0): a read is answered from the ring, a write goes into the ring, and what does
+// not fit waits inside the sink's promise. Backpressure is thereby the ring's: an unread readable
+// leaves its bytes in the ring, which closes the window.
 //
 // Bytes are copied once each way. A BYOB read is copied straight into the view the stream hands out
 // (at its own byteOffset). For a default reader the chunk is allocated so that it is congruent mod 8
-// to the bytes in the ring, since anything else is copied ten times slower (js/memory.ts); hence the
-// chunk's byteOffset may not be 0. Chunks are never over shared memory.
+// to the bytes in the ring, since anything else is copied five times slower (js/memory.ts); hence the
+// chunk's byteOffset may not be 0. Chunks are never over shared memory, and each has a buffer of its
+// own: they can be transferred.
 
-import type { SharedMemory } from './memory.ts';
-import type { ByteConsumer, ByteProducer } from './ring.ts';
+import type { SharedMemory } from './shared_memory.ts';
 
-/** Largest chunk for a default reader. */
-const CHUNK_MOST = 128 * 1024;
+/** Largest array that engines keep in the heap of objects, where it costs next to nothing. */
+const TINY = 64;
 
 /**
  * The bytes of a chunk somebody wrote.
@@ -35,24 +36,40 @@ export function bytesOf(chunk: unknown): Uint8Array {
 }
 
 /**
- * A chunk for the user, copied out of the arena once.
+ * Makes a chunk for bytes that are to be copied out of shared memory.
  *
- * @param arena - The arena.
+ * @param length - How many.
+ * @param offset - Where they begin.
+ * @returns The chunk, congruent mod 8 to the offset unless it is tiny.
+ * @throws Never.
+ */
+export function newChunk(length: number, offset: number): Uint8Array<ArrayBuffer> {
+  if (length <= TINY) return new Uint8Array(length);
+  const skew = offset & 7;
+  return new Uint8Array(new ArrayBuffer(length + skew), skew, length);
+}
+
+/**
+ * A chunk for the user, copied out of shared memory once.
+ *
+ * @param memory - The shared memory.
  * @param offset - Where the bytes begin.
  * @param length - How many.
- * @returns The chunk, congruent mod 8 to where it came from unless it is tiny.
+ * @returns The chunk.
  * @throws Never.
  */
 export function copyChunk(
-  arena: SharedMemory,
+  memory: SharedMemory,
   offset: number,
   length: number,
 ): Uint8Array<ArrayBuffer> {
-  const skew = length < 64 ? 0 : offset & 7;
-  const chunk = new Uint8Array(new ArrayBuffer(length + skew), skew, length);
-  arena.copyOut(offset, chunk, 0, length);
+  const chunk = newChunk(length, offset);
+  memory.copyOut(offset, chunk, 0, length);
   return chunk;
 }
+
+/** What an iterator needs of a reader. */
+export type ChunkReader = Pick<ReadableStreamDefaultReader<Uint8Array>, 'read' | 'releaseLock'>;
 
 /**
  * Iterates over a stream.
@@ -61,7 +78,7 @@ export function copyChunk(
  * @returns The iterator; leaving the loop early unlocks the stream and cancels nothing.
  * @throws {TypeError} If it is locked.
  */
-export function iterate(readable: ReadableStream<Uint8Array>): AsyncIterableIterator<Uint8Array> {
+export function iterate(readable: { getReader(): ChunkReader }): AsyncIterableIterator<Uint8Array> {
   const reader = readable.getReader();
   let isOver = false;
   const finish = (): IteratorResult<Uint8Array> => {
@@ -92,10 +109,10 @@ export function iterate(readable: ReadableStream<Uint8Array>): AsyncIterableIter
 }
 
 /** A promise with its handles; a rejection nobody waits for is no error of the program. */
-export class Deferred {
-  resolve!: () => void;
+export class Deferred<T = void> {
+  resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
-  readonly promise = new Promise<void>((resolve, reject) => {
+  readonly promise = new Promise<T>((resolve, reject) => {
     this.resolve = resolve;
     this.reject = reject;
   });
@@ -105,257 +122,14 @@ export class Deferred {
   }
 }
 
-/** What a ByteReadable needs of its owner. */
-export interface ReadableOwner {
-  /** The other side waits for room, and now there is some. */
-  kick(): void;
-  /** The stream has ended, or its error was delivered: the ring is not read any more. */
-  finished(): void;
-  /** The user cancelled it. */
-  cancelled(reason: unknown): void;
+/** The error of who uses a reader or writer that gave its lock back. */
+export function released(action: string): TypeError {
+  return new TypeError(`Cannot ${action}: the lock was released`);
 }
 
-/** A readable byte stream over the consumer's side of a byte ring. */
-export class ByteReadable {
-  readonly stream: ReadableStream<Uint8Array>;
-  readonly #arena: SharedMemory;
-  readonly #ring: ByteConsumer;
-  readonly #owner: ReadableOwner;
-  #controller!: ReadableByteStreamController;
-  #wanted = false;
-  #ended = false;
-  #done = false;
-  #error: unknown;
-
-  constructor(arena: SharedMemory, ring: ByteConsumer, owner: ReadableOwner) {
-    this.#arena = arena;
-    this.#ring = ring;
-    this.#owner = owner;
-    this.stream = new ReadableStream<Uint8Array>({
-      type: 'bytes',
-      start: (controller) => {
-        this.#controller = controller as ReadableByteStreamController;
-      },
-      pull: () => {
-        this.#wanted = true;
-        this.poke();
-      },
-      cancel: (reason) => {
-        this.#done = true;
-        this.#owner.cancelled(reason);
-      },
-    }) as ReadableStream<Uint8Array>;
-  }
-
-  /** The stream has ended one way or another. */
-  get done(): boolean {
-    return this.#done;
-  }
-
-  /** Answers the read that waits, if it can be; asks to be told otherwise. */
-  poke(): void {
-    if (this.#done) return;
-    for (;;) {
-      const length = this.#ring.peek();
-      if (length > 0) {
-        if (this.#wanted) this.#deliver(length);
-        return;
-      }
-      if (this.#ended || this.#error !== undefined) {
-        this.#finish();
-        return;
-      }
-      if (this.#ring.arm()) return;
-    }
-  }
-
-  #deliver(length: number): void {
-    this.#wanted = false;
-    const request = this.#controller.byobRequest;
-    if (request?.view) {
-      const { buffer, byteOffset, byteLength } = request.view;
-      const view = new Uint8Array(buffer, byteOffset, byteLength);
-      let done = 0;
-      for (let left = length; left > 0 && done < byteLength; left = this.#ring.peek()) {
-        const step = Math.min(left, byteLength - done);
-        this.#arena.copyOut(this.#ring.offset, view, done, step);
-        this.#ring.release(step);
-        done += step;
-      }
-      this.#kick();
-      request.respond(done);
-    } else {
-      const step = Math.min(length, CHUNK_MOST);
-      const chunk = copyChunk(this.#arena, this.#ring.offset, step);
-      this.#ring.release(step);
-      this.#kick();
-      this.#controller.enqueue(chunk);
-    }
-  }
-
-  #kick(): void {
-    if (this.#ring.mustNotify()) this.#owner.kick();
-  }
-
-  #finish(): void {
-    this.#done = true;
-    if (this.#error !== undefined) {
-      this.#controller.error(this.#error);
-    } else {
-      try {
-        this.#controller.close();
-        this.#controller.byobRequest?.respond(0);
-      } catch {
-        // It ended within an element of the view that waits: close() has failed that read.
-      }
-    }
-    this.#owner.finished();
-  }
-
-  /** No more bytes come after those in the ring. */
-  end(): void {
-    this.#ended = true;
-    this.poke();
-  }
-
-  /** The stream fails when what is in the ring has been read. */
-  fail(error: unknown): void {
-    this.#error ??= error;
-    this.poke();
-  }
-
-  /** Ends (no error) or fails the stream now; what is in the ring is not read. */
-  stop(error?: unknown): void {
-    if (this.#done) return;
-    this.#error ??= error;
-    this.#finish();
-  }
-}
-
-/** What a ByteWritable needs of its owner. */
-export interface WritableOwner {
-  /** The other side waits for bytes, and now there are some; or we wait for room. */
-  kick(): void;
-  /** The user closed the stream: settles when all has arrived. */
-  closed(): Promise<void>;
-  /** The user aborted it. */
-  aborted(reason: unknown): void;
-}
-
-/** A write that waits for room. */
-interface PendingWrite {
-  readonly bytes: Uint8Array;
-  done: number;
-  readonly over: Deferred;
-}
-
-/** A writable stream over the producer's side of a byte ring. */
-export class ByteWritable {
-  readonly stream: WritableStream<Uint8Array>;
-  readonly #arena: SharedMemory;
-  readonly #ring: ByteProducer;
-  readonly #owner: WritableOwner;
-  #controller!: WritableStreamDefaultController;
-  #pending: PendingWrite | undefined;
-  #done = false;
-
-  constructor(arena: SharedMemory, ring: ByteProducer, owner: WritableOwner) {
-    this.#arena = arena;
-    this.#ring = ring;
-    this.#owner = owner;
-    this.stream = new WritableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-        // The stream itself waits for a write in flight before it calls abort().
-        controller.signal.addEventListener('abort', () => this.#abort(controller.signal.reason));
-      },
-      write: (chunk) => this.#write(this.#check(chunk)),
-      close: () => {
-        this.#done = true;
-        return this.#owner.closed();
-      },
-    });
-  }
-
-  /** Settles when the write that waits for room is over, if there is one. */
-  get idle(): Promise<void> | undefined {
-    return this.#pending?.over.promise.catch(() => {});
-  }
-
-  /** The bytes of a chunk. One that has none fails the stream: half a message must not end well. */
-  #check(chunk: unknown): Uint8Array {
-    try {
-      return bytesOf(chunk);
-    } catch (error) {
-      this.#abort(error);
-      throw error;
-    }
-  }
-
-  #write(bytes: Uint8Array): Promise<void> | undefined {
-    const done = this.#fill(bytes, 0);
-    if (this.#ring.mustNotify()) this.#owner.kick();
-    if (done === bytes.length) return undefined;
-    const over = new Deferred();
-    this.#pending = { bytes, done, over };
-    this.#wait();
-    return over.promise;
-  }
-
-  /** Copies into the ring as much as fits now; returns how far it came. */
-  #fill(bytes: Uint8Array, from: number): number {
-    let done = from;
-    while (done < bytes.length) {
-      const room = this.#ring.reserve(bytes.length - done);
-      if (room === 0) break;
-      this.#arena.copyIn(this.#ring.offset, bytes, done, room);
-      this.#ring.submit(room);
-      done += room;
-    }
-    return done;
-  }
-
-  /** Asks for room for the write that waits. */
-  #wait(): void {
-    const write = this.#pending;
-    if (!write) return;
-    const rest = write.bytes.length - write.done;
-    this.#ring.want(rest);
-    const armed = this.#ring.arm(Math.max(1, Math.min(rest, this.#ring.size >> 1)));
-    this.#owner.kick();
-    if (!armed) this.poke();
-  }
-
-  /** Goes on with the write that waits, if there is room. */
-  poke(): void {
-    const write = this.#pending;
-    if (!write) {
-      this.#ring.follow();
-      return;
-    }
-    write.done = this.#fill(write.bytes, write.done);
-    if (write.done < write.bytes.length) {
-      this.#wait();
-      return;
-    }
-    this.#pending = undefined;
-    this.#ring.want(0);
-    if (this.#ring.mustNotify()) this.#owner.kick();
-    write.over.resolve();
-  }
-
-  #abort(reason: unknown): void {
-    this.#done = true;
-    this.#pending?.over.reject(reason);
-    this.#pending = undefined;
-    this.#owner.aborted(reason);
-  }
-
-  /** Fails the stream and the write that waits; the ring is not written any more. */
-  fail(error: unknown): void {
-    if (!this.#done) this.#controller.error(error);
-    this.#done = true;
-    this.#pending?.over.reject(error);
-    this.#pending = undefined;
+/** Refuses what is no number of bytes from least to most. */
+export function checkCount(count: number, most: number, action: string, least = 0): void {
+  if (!(Number.isInteger(count) && count >= least && count <= most)) {
+    throw new RangeError(`Cannot ${action} ${count} bytes, which is not ${least} to ${most}`);
   }
 }

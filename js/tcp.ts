@@ -9,6 +9,7 @@
 // deliver what had arrived before it fails; writes fail at once.
 
 import {
+  ADDR_SIZE,
   CMD_ABORT,
   CMD_DISCARD,
   CMD_KEEPALIVE,
@@ -29,12 +30,17 @@ import {
   SOCK_WRITABLE,
 } from './abi.ts';
 import { formatEndpoint, formatIp } from './address.ts';
+import { ByteReadable } from './byte_readable.ts';
+import { RingReader, RingWriter } from './byte_verbs.ts';
+import { ByteWritable } from './byte_writable.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
 import { Port, type PortParts, sharePort } from './port.ts';
 import { ByteConsumer, ByteProducer } from './ring.ts';
+import type { SharedMemory } from './shared_memory.ts';
 import type { Control, Made, SocketEvents } from './sock.ts';
 import { readAddress } from './sock.ts';
-import { ByteReadable, ByteWritable, Deferred, iterate } from './streams.ts';
+import { Deferred, iterate } from './streams.ts';
+import type { ByteRingReader, ByteRingWriter } from './types_ring.ts';
 import type { TcpConnection } from './types_tcp.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
@@ -56,6 +62,33 @@ export function keepAliveMs(value: number | boolean | undefined): number {
   return ms > 0 ? Math.max(1, Math.floor(ms)) : 0;
 }
 
+/** One end of a connection, formatted when somebody asks. */
+class Endpoint {
+  readonly #bytes: Uint8Array;
+  #found: { address: string; port: number } | undefined;
+
+  /** Copies a struct addr, since the socket may be freed before anybody asks. */
+  constructor({ u8 }: SharedMemory, place: number) {
+    this.#bytes = u8.slice(place, place + ADDR_SIZE);
+  }
+
+  get #read(): { address: string; port: number } {
+    if (!this.#found) {
+      const { address, port } = readAddress(new DataView(this.#bytes.buffer), 0);
+      this.#found = { address: formatIp(address), port };
+    }
+    return this.#found;
+  }
+
+  get address(): string {
+    return this.#read.address;
+  }
+
+  get port(): number {
+    return this.#read.port;
+  }
+}
+
 /** A TCP connection. */
 export class Connection implements TcpConnection, SocketEvents {
   readonly #control: Control;
@@ -72,8 +105,8 @@ export class Connection implements TcpConnection, SocketEvents {
   #closing: Promise<void> | undefined;
   #noDelay: boolean;
   #keepAlive: number;
-  #local = { address: '', port: 0 };
-  #remote = { address: '', port: 0 };
+  #local: Endpoint | undefined;
+  #remote: Endpoint | undefined;
 
   /** action: what errors say could not be done before the connection is open. */
   constructor(control: Control, made: Made, action: string, noDelay: boolean, keepAlive: number) {
@@ -106,6 +139,14 @@ export class Connection implements TcpConnection, SocketEvents {
     return this.#tx.stream;
   }
 
+  getRingReader(): ByteRingReader {
+    return new RingReader(this.#rx);
+  }
+
+  getRingWriter(): ByteRingWriter {
+    return new RingWriter(this.#tx);
+  }
+
   get opened(): Promise<void> {
     return this.#opened.promise;
   }
@@ -115,19 +156,19 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   get localAddress(): string {
-    return this.#local.address;
+    return this.#local?.address ?? '';
   }
 
   get localPort(): number {
-    return this.#local.port;
+    return this.#local?.port ?? 0;
   }
 
   get remoteAddress(): string {
-    return this.#remote.address;
+    return this.#remote?.address ?? '';
   }
 
   get remotePort(): number {
-    return this.#remote.port;
+    return this.#remote?.port ?? 0;
   }
 
   get noDelay(): boolean {
@@ -164,10 +205,9 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #open(): void {
-    const local = readAddress(this.#control.arena.view, this.#place + SOCK_LOCAL);
-    const remote = readAddress(this.#control.arena.view, this.#place + SOCK_REMOTE);
-    this.#local = { address: formatIp(local.address), port: local.port };
-    this.#remote = { address: formatIp(remote.address), port: remote.port };
+    const { arena } = this.#control;
+    this.#local = new Endpoint(arena, this.#place + SOCK_LOCAL);
+    this.#remote = new Endpoint(arena, this.#place + SOCK_REMOTE);
     this.#opened.resolve();
   }
 
@@ -175,14 +215,17 @@ export class Connection implements TcpConnection, SocketEvents {
   #over(error: number): void {
     this.#isOver = true;
     if (error !== 0) {
-      const action = this.#remote.address ? `Connection to ${this.#peer()} failed` : this.#action;
+      const action = this.#remote ? `Connection to ${this.#peer()} failed` : this.#action;
       this.#fail(netErrorFromCode(error, action), false);
     } else {
-      this.#opened.reject(new NetError('ECONNABORTED', this.#action));
+      // Errors are made only where there is somebody to tell: each takes a stack trace.
+      if (!this.#remote) this.#opened.reject(new NetError('ECONNABORTED', this.#action));
       this.#sent.resolve();
       this.#closed.resolve();
       this.#rx.end();
-      this.#tx.fail(new NetError('EPIPE', `Cannot write to ${this.#peer()}`));
+      if (!this.#tx.done) {
+        this.#tx.fail(new NetError('EPIPE', `Cannot write to ${this.#peer()}`));
+      }
     }
     this.#releaseIfOver();
   }
@@ -222,9 +265,9 @@ export class Connection implements TcpConnection, SocketEvents {
 
   /** Ends the writable: after what was written to it, whoever has it locked. */
   async #endWriting(): Promise<void> {
-    if (!this.#tx.stream.locked) {
+    if (!this.#tx.isLocked) {
       // A stream that is closing or has failed has its own outcome, which #sent tells too.
-      await this.#tx.stream.close().catch(() => {});
+      await this.#tx.close().catch(() => {});
       return;
     }
     do {
@@ -294,7 +337,7 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
-    return iterate(this.readable);
+    return iterate(this.#rx);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

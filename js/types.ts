@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // types - the public interfaces of stacks and interfaces (of TCP: js/types_tcp.ts)
 
+import type { FrameRingReader, FrameRingWriter } from './types_ring.ts';
 import type {
   SharedHandle,
   TcpConnection,
@@ -116,6 +117,20 @@ export interface FrameInterface extends NetworkInterface {
    * Ethernet header) is dropped and counted (`statistics.invalid`): a link must survive it.
    */
   readonly writable: WritableStream<Uint8Array>;
+  /**
+   * Locks the readable, so that the interface listens, and gives its packets where they lie.
+   *
+   * @returns The verbs, until their releaseLock().
+   * @throws {TypeError} If the readable is locked already.
+   */
+  getRingReader(): FrameRingReader;
+  /**
+   * Locks the writable and gives room for packets, to be filled without a copy.
+   *
+   * @returns The verbs, until their releaseLock().
+   * @throws {TypeError} If the writable is locked already.
+   */
+  getRingWriter(): FrameRingWriter;
   /**
    * Locks the readable and iterates over its packets; leaving the loop unlocks it.
    *

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// types_tcp - the public interfaces of TCP connections and listeners, and of handles; imports nothing
+// types_tcp - the public interfaces of TCP connections and listeners, and of handles
+
+import type { ByteRingReader, ByteRingWriter } from './types_ring.ts';
 
 /**
  * What share() gives: it can be posted to another thread of the same process (or page), and attach()
@@ -88,6 +90,20 @@ export interface TcpConnection extends AsyncDisposable {
    * behind them and settles when the peer has acknowledged everything. Aborting it resets.
    */
   readonly writable: WritableStream<Uint8Array>;
+  /**
+   * Locks the readable and gives its bytes where they lie, without a copy.
+   *
+   * @returns The verbs, until their releaseLock().
+   * @throws {TypeError} If the readable is locked already.
+   */
+  getRingReader(): ByteRingReader;
+  /**
+   * Locks the writable and gives room in the send buffer, to be filled without a copy.
+   *
+   * @returns The verbs, until their releaseLock().
+   * @throws {TypeError} If the writable is locked already.
+   */
+  getRingWriter(): ByteRingWriter;
   /** Settles when the connection is open. */
   readonly opened: Promise<void>;
   /** Settles when both sides are closed; rejects with the error that ended the connection. */

@@ -148,10 +148,30 @@ describe('a BYOB reader', () => {
       expect(text(await readUpTo(server.readable, 10))).toBe('0123456789');
     }
   });
+
+  test.each(['byob', undefined] as const)(
+    'whose read was given up, then a reader of mode %s waits',
+    async (mode) => {
+      const { client, server } = await loopbackEnds();
+      for (let round = 0; round < 3; round++) {
+        const first = server.readable.getReader({ mode: 'byob' });
+        const given = outcome(first.read(new Uint8Array(4)));
+        first.releaseLock();
+        expect(await given).toBe('TypeError');
+        const second = server.readable.getReader({ mode } as { mode: 'byob' });
+        const reading = second.read(new Uint8Array(10));
+        await settle(2);
+        await send(client.writable, bytes('0123456789'));
+        const { value } = await reading;
+        expect(text(value as Uint8Array)).toBe('0123456789');
+        second.releaseLock();
+      }
+    },
+  );
 });
 
 describe('chunks', () => {
-  test('of a default reader are what has come, up to 128 KiB, not one a segment', async () => {
+  test('of a default reader are what has come, up to 64 KiB, not one a segment', async () => {
     const { client, server } = await wiredEnds();
     await send(client.writable, new Uint8Array(400_000));
     await settle();
@@ -160,8 +180,8 @@ describe('chunks', () => {
     for (let left = 400_000; left > 0; left -= lengths.at(-1) ?? 0) {
       lengths.push((await reader.read()).value?.length ?? 0);
     }
-    expect(Math.max(...lengths)).toBeLessThanOrEqual(128 * 1024);
-    expect(lengths.length).toBeLessThanOrEqual(6);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(64 * 1024);
+    expect(lengths.length).toBeLessThanOrEqual(8);
   });
 
   test('are never over shared memory, whatever their size', async () => {

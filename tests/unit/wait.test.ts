@@ -177,7 +177,7 @@ describe('process', () => {
       schedule(() => log.push('b'));
       setTimeout(() => schedule(() => log.push('c')), 20);
       process.on('exit', () => console.log(log.join()));`;
-    expect(await run(source)).toBe('a,thrown,b,c');
+    expect(await run(source)).toBe('a,b,thrown,c');
   });
 
   // Node takes a thousand messages in a row before it looks at timers; browsers take one.
