@@ -422,6 +422,10 @@ void tcp_data_output(struct socket *s)
         sock_work(s);
     } else if (s->shutdown && s->queued == s->tx.tail) {
         s->fin_queued = tcp_shutdown(s->pcb, 0, 1) == ERR_OK;
+        if (s->fin_queued) {
+            /* lwIP counts LAST_ACK from the last segment received, which may be hours ago. */
+            s->pcb->tmr = tcp_ticks;
+        }
     }
     if (s->pcb) {
         tcp_output(s->pcb);
