@@ -28,6 +28,7 @@
 #include "lwip_port.h"
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
+#include "tcp_park.h"
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
@@ -111,6 +112,7 @@ static void give_back(struct socket *s, uint32_t length)
 {
     struct tcp_pcb *pcb = s->pcb;
 
+    tcp_unpark(pcb);
     s->recved += length;
     pcb->rcv_wnd += length;
     pcb->rcv_ann_wnd = pcb->rcv_wnd;
@@ -394,6 +396,7 @@ void tcp_data_output(struct socket *s)
     if (!s->pcb) {
         return;
     }
+    tcp_unpark(s->pcb);
     if (s->fin_queued) {
         note_fin(s);
         return;
