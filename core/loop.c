@@ -106,6 +106,7 @@ void loop_close(void)
         tcp_sock_interface_remove(ifc->pub->handle);
     }
     timers_close();
+    tcp_data_trim();
     sock_close();
     arena_free(ctl->commands.buf[0]);
     arena_free(ctl->events.buf[0]);
@@ -319,7 +320,7 @@ int loop_turn(double now)
     timers_run(now, more);
     if (now - trimmed >= TRIM) {
         trimmed = now;
-        tcp_sock_trim();
+        tcp_data_trim();
     }
     tcp_sock_run();
     iface_flush();

@@ -487,20 +487,6 @@ void tcp_sock_run(void)
 }
 
 /**
- * tcp_sock_trim() - Take large rings back from connections that have gone quiet; once a second
- */
-void tcp_sock_trim(void)
-{
-    struct socket *s = NULL;
-
-    while ((s = sock_next(s))) {
-        if (s->pub.kind == SOCK_STREAM && s->pcb) {
-            tcp_data_trim(s);
-        }
-    }
-}
-
-/**
  * tcp_sock_retry() - Have TCP send what an interface had no room for
  */
 void tcp_sock_retry(void)

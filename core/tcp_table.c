@@ -12,7 +12,7 @@
  * times fewer. Without memory to grow it stays as it is: the lists become longer, nothing fails.
  *
  * The connection found last is looked at first, which makes a lone stream of segments cheaper than
- * any hash.
+ * any hash; two of them, since over the loopback interface both ends take turns.
  */
 #include "tcp_table.h"
 
@@ -29,7 +29,7 @@
 
 static struct tcp_pcb *first[FIRST], **table = first;
 static uint32_t slots = FIRST, count;
-static struct tcp_pcb *last_found;
+static struct tcp_pcb *last_found[2];
 
 /**
  * hash_of() - Keyed hash of the ends of a connection
@@ -134,13 +134,13 @@ int tcp_table_uses(const ip_addr_t *ip, u16_t port, int listener)
 struct tcp_pcb *port_tcp_find(const ip_addr_t *local_ip, u16_t local_port,
                               const ip_addr_t *remote_ip, u16_t remote_port)
 {
-    struct tcp_pcb *pcb = last_found;
+    struct tcp_pcb **last = &last_found[local_port > remote_port], *pcb = *last;
 
     if (!pcb || !is_between(pcb, local_ip, local_port, remote_ip, remote_port)) {
         pcb = tcp_table_find(local_ip, local_port, remote_ip, remote_port);
     }
     if (pcb) {
-        last_found = pcb;
+        *last = pcb;
         tcp_unpark(pcb);
     }
     return pcb;
@@ -206,6 +206,7 @@ void port_tcp_opened(struct tcp_pcb *pcb)
 void port_tcp_freed(struct tcp_pcb *pcb)
 {
     struct tcp_pcb **at = &table[pcb->table_hash & (slots - 1)];
+    uint32_t i;
 
     if (!pcb->table_hash) {
         return;
@@ -214,8 +215,10 @@ void port_tcp_freed(struct tcp_pcb *pcb)
         at = &(*at)->table_next;
     }
     *at = pcb->table_next;
-    if (last_found == pcb) {
-        last_found = NULL;
+    for (i = 0; i < 2; i++) {
+        if (last_found[i] == pcb) {
+            last_found[i] = NULL;
+        }
     }
     if (--count < slots / 8 && slots > FIRST) {
         resize(slots / 2);
