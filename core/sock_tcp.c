@@ -318,8 +318,7 @@ void tcp_sock_discard(struct socket *s)
         return;
     }
     s->discard = 1;
-    tcp_unpark(s->pcb); /* the time in FIN_WAIT_2 is limited from now on */
-    tcp_data_give_back(s);
+    tcp_data_give_back(s); /* unparks it: the time in FIN_WAIT_2 may be limited from now on */
     if (s->fin_queued && s->pcb->state == FIN_WAIT_2) {
         tcp_shutdown(s->pcb, 1, 0);
     }

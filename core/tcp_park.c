@@ -17,9 +17,6 @@
  * whole list is unparked, and the timers park what is not due yet again, closer: a connection
  * moves once per bit at the most, none is ever late, and no list needs an order. All arithmetic is
  * modulo 2^32; nothing is due in more than 2^31 ticks.
- *
- * tcp_pcb.last_timer does not count on while a connection is parked. lwIP passes over the one in
- * 256 for which it happens to be right, for one tick.
  */
 #include "tcp_park.h"
 

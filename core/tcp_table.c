@@ -167,7 +167,7 @@ static void resize(uint32_t new_slots)
     struct tcp_pcb **old = table, *pcb, *next;
     uint32_t i, old_slots = slots;
 
-    table = new_slots == FIRST ? first : heap_calloc(new_slots, sizeof(*table));
+    table = new_slots == FIRST ? first : heap_calloc(new_slots, sizeof(void *));
     if (!table) {
         table = old;
         return;
