@@ -23,7 +23,7 @@ LWIPDIR := $(LWIP)/src
 
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif iface route \
-	timers plane sock sock_tcp sock_tcp_data sock_tcp_open loop main)
+	tcp_park tcp_table timers plane sock sock_tcp sock_tcp_data sock_tcp_open loop main)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
@@ -116,7 +116,7 @@ build/$(1)/lwip/%.o: $(LWIP)/%.c build/$(1)/flags | build/$(1)/tools
 	$$(call run,$(2),$$<)$(3) $(LWIP_WARNINGS) $(4) $$(EXTRA) $(5) $(INCLUDES) -MMD -MP -c $$< -o $$@
 build/$(1)/%.o: %.c build/$(1)/flags | build/$(1)/tools $(LWIPDIR)/Filelists.mk
 	@mkdir -p $$(@D)
-	$$(call run,$(2),$$<)$(3) $(WARNINGS) $(4) $(5) $(INCLUDES) -MMD -MP -c $$< -o $$@
+	$$(call run,$(2),$$<)$(3) $(WARNINGS) $(4) $$(EXTRA) $(5) $(INCLUDES) -MMD -MP -c $$< -o $$@
 build/$(1)/tools:
 	$$(call require,$(if $(filter wasm%,$(1)),wasm,native))
 	@mkdir -p $$(@D); touch $$@
@@ -144,6 +144,9 @@ build/hidden.h:
 WASM_SMALL := netif ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 ipv6/ip6_addr \
 	ipv6/ip6_frag ipv6/nd6
 $(WASM_SMALL:%=build/$(WASM)/lwip/src/core/%.o): EXTRA := -Os
+# Loops over lists, which unrolling makes twice as large and no faster.
+CORE_SMALL := tcp_park tcp_table
+$(CORE_SMALL:%=build/$(WASM)/core/%.o): EXTRA := -Os
 
 build/$(WASM)/stack.wasm: $(WASM_OBJ) tools/wasm_imports.mjs
 	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_NAMES) $(WASM_OBJ) -o $@

@@ -110,6 +110,7 @@ void loop_close(void)
         tcp_sock_interface_remove(ifc->pub->handle);
     }
     timers_close();
+    tcp_data_trim();
     sock_close();
     plane_close();
     heap_trim();
@@ -410,7 +411,7 @@ int loop_turn(double now)
     timers_run(now, more);
     if (now - trimmed >= TRIM) {
         trimmed = now;
-        tcp_sock_trim();
+        tcp_data_trim();
     }
     tcp_sock_run();
     iface_flush();

@@ -206,7 +206,7 @@ void sock_free(struct socket *s)
         free_storage(&s->pub.rx, 1);
     }
     s->dead = 1;
-    if (!s->event_listed && !s->work_listed && !s->later_listed) {
+    if (!s->event_listed && !s->work_listed && !s->later_listed && !s->trim_listed) {
         heap_free(s);
     }
 }

@@ -18,6 +18,7 @@ struct socket {
     struct socket *next_event; /* list of sockets with events to tell */
     struct socket *next_work;  /* list of sockets to look after at the end of the batch */
     struct socket *next_later; /* list of sockets to look after in the next turn */
+    struct socket *next_trim;  /* list of sockets whose rings may be too large */
     struct consumer tx;
     struct producer rx;
     uint32_t queued;    /* position in tx up to which lwIP has the bytes */
@@ -37,6 +38,7 @@ struct socket {
     uint8_t event_listed; /* stands in the list of events */
     uint8_t work_listed;  /* stands in the list of work */
     uint8_t later_listed; /* stands in the list for the next turn */
+    uint8_t trim_listed;  /* stands in the list of tcp_data_trim() */
     uint8_t held;         /* less than a segment is held back until the next turn */
     uint8_t announce;     /* EVENT_ACCEPT is still to be told */
     uint8_t shutdown;     /* FIN after the last byte */

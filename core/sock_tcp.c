@@ -25,6 +25,7 @@
 #include "iface.h"
 #include "lwip_port.h"
 #include "sock_tcp_internal.h"
+#include "tcp_park.h"
 
 /* As Node: a probe a second, ten of them. */
 #define KEEPALIVE_INTERVAL 1000u
@@ -317,7 +318,7 @@ void tcp_sock_discard(struct socket *s)
         return;
     }
     s->discard = 1;
-    tcp_data_give_back(s);
+    tcp_data_give_back(s); /* unparks it: the time in FIN_WAIT_2 may be limited from now on */
     if (s->fin_queued && s->pcb->state == FIN_WAIT_2) {
         tcp_shutdown(s->pcb, 1, 0);
     }
@@ -415,6 +416,7 @@ void tcp_sock_keepalive(struct socket *s, uint32_t idle)
     if (!s->pcb || s->pub.kind != SOCK_STREAM) {
         return;
     }
+    tcp_unpark(s->pcb);
     if (idle) {
         s->pcb->keep_idle = idle;
         s->pcb->keep_intvl = KEEPALIVE_INTERVAL;
@@ -451,6 +453,7 @@ int tcp_sock_interface_remove(uint32_t handle)
         }
     }
     abort_reason = ABI_ENODEV;
+    tcp_unpark_all();
     err = iface_remove(handle);
     abort_reason = 0;
     return err;
@@ -461,6 +464,7 @@ int tcp_sock_interface_remove(uint32_t handle)
  */
 void tcp_sock_abort_orphans(void)
 {
+    tcp_unpark_all();
     while (tcp_active_pcbs) {
         tcp_abort(tcp_active_pcbs);
     }
@@ -478,20 +482,6 @@ void tcp_sock_run(void)
 
     while ((s = sock_take_work())) {
         tcp_data_output(s);
-    }
-}
-
-/**
- * tcp_sock_trim() - Take large rings back from connections that have gone quiet; once a second
- */
-void tcp_sock_trim(void)
-{
-    struct socket *s = NULL;
-
-    while ((s = sock_next(s))) {
-        if (s->pub.kind == SOCK_STREAM && s->pcb) {
-            tcp_data_trim(s);
-        }
     }
 }
 

@@ -17,7 +17,8 @@
  * again: so what lwIP hands over always fits.
  *
  * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
- * small ones, so that idle connections cost the same whatever they have carried.
+ * small ones, so that idle connections cost the same whatever they have carried. Only those that
+ * moved something since they were last found small and quiet are looked at (trim_first).
  *
  * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
  * `recved` is how far the window has been given back. JS is asked for a CMD_KICK when its reads
@@ -28,6 +29,7 @@
 #include "lwip_port.h"
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
+#include "tcp_park.h"
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
@@ -35,6 +37,7 @@
 #define QUIET 5u
 
 static struct stack_stats *stats;
+static struct socket *trim_first;
 
 /**
  * tcp_data_setup() - Tell where to count
@@ -79,6 +82,19 @@ static int at_eof(const struct socket *s)
 }
 
 /**
+ * trim_later() - Have tcp_data_trim() look at a connection
+ * @s: connection on which something moves
+ */
+static void trim_later(struct socket *s)
+{
+    if (!s->trim_listed) {
+        s->trim_listed = 1;
+        s->next_trim = trim_first;
+        trim_first = s;
+    }
+}
+
+/**
  * tcp_data_open() - Set window and rings when the handshake is done
  * @s: connection with a pcb; the tx ring has its first block
  */
@@ -97,6 +113,7 @@ void tcp_data_open(struct socket *s)
     s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
     arm_window(s);
     consumer_arm(&s->tx);
+    trim_later(s);
 }
 
 /**
@@ -111,6 +128,7 @@ static void give_back(struct socket *s, uint32_t length)
 {
     struct tcp_pcb *pcb = s->pcb;
 
+    tcp_unpark(pcb);
     s->recved += length;
     pcb->rcv_wnd += length;
     pcb->rcv_ann_wnd = pcb->rcv_wnd;
@@ -210,6 +228,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     if (!s || s->discard || p->tot_len == 0) {
         return ERR_OK;
     }
+    trim_later(s);
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
@@ -312,27 +331,29 @@ static int shrink(struct ring *ring, uint32_t held)
 }
 
 /**
- * tcp_data_trim() - Take large rings back from a connection that has gone quiet
- * @s: connection; called once a second
+ * trim() - Take large rings back from a connection that has gone quiet
+ * @s: connection
  *
  * What is taken back is free when JS has followed to the small one; the event makes it look.
+ *
+ * Return: 1 if it is to be looked at again in a second
  */
-void tcp_data_trim(struct socket *s)
+static int trim(struct socket *s)
 {
     struct span none;
+    int settled;
 
     /* Follow to the buffer JS writes now, and give back what both have left since the last call. */
     byte_peek(&s->tx, s->queued, &none);
-    sock_settle(&s->pub.tx);
-    sock_settle(&s->pub.rx);
+    settled = sock_settle(&s->pub.tx) & sock_settle(&s->pub.rx);
     if (s->rx_seen != s->rx.tail || s->tx_seen != s->tx.tail) {
         s->rx_seen = s->rx.tail;
         s->tx_seen = s->tx.tail;
         s->quiet = 0;
-        return;
+        return 1;
     }
     if (++s->quiet != QUIET) {
-        return;
+        return s->quiet < QUIET || !settled;
     }
     producer_refresh(&s->rx);
     /* What came out of order was promised room behind the hole. */
@@ -342,6 +363,25 @@ void tcp_data_trim(struct socket *s)
     }
     if (shrink(&s->pub.tx, byte_held(&s->tx))) {
         sock_event(s, SOCK_WRITABLE);
+    }
+    return 1;
+}
+
+/**
+ * tcp_data_trim() - Take large rings back from connections that have gone quiet; once a second
+ */
+void tcp_data_trim(void)
+{
+    struct socket *s = trim_first, *next;
+
+    for (trim_first = NULL; s; s = next) {
+        next = s->next_trim;
+        s->trim_listed = 0;
+        if (s->dead) {
+            sock_free(s);
+        } else if (s->pcb && trim(s)) {
+            trim_later(s);
+        }
     }
 }
 
@@ -394,10 +434,12 @@ void tcp_data_output(struct socket *s)
     if (!s->pcb) {
         return;
     }
+    tcp_unpark(s->pcb);
     if (s->fin_queued) {
         note_fin(s);
         return;
     }
+    trim_later(s);
     grow_tx(s);
     mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(s->pcb), LWIP_MIN(LWIP_MOST, s->pcb->snd_wnd_max / 2)));
     most = LWIP_MOST / mss * mss;

@@ -14,7 +14,6 @@ void tcp_data_open(struct socket *s);
 void tcp_data_acked(struct socket *s, uint32_t length);
 err_t tcp_data_received(struct socket *s, struct pbuf *p);
 void tcp_data_output(struct socket *s);
-void tcp_data_trim(struct socket *s);
 void tcp_data_window(struct socket *s);
 void tcp_data_give_back(struct socket *s);
 void tcp_sock_sent_all(struct socket *s);

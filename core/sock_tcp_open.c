@@ -19,10 +19,11 @@
 #include "route.h"
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
+#include "tcp_table.h"
 
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_COUNT 28232u /* 32768..60999, as Linux */
-#define PORT_TRIES 256
+#define LISTENER_TRIES 256
 
 /**
  * prepare() - Rings of a new connection
@@ -168,13 +169,12 @@ void tcp_sock_accepted(struct socket *s)
 
 /**
  * listening_on() - Whether a listener has an address and port already
- * @ip: address
- * @any: it stands for every address of both families
+ * @ip: address, of both families or of one
  * @port: port
  *
  * Return: 1 if so
  */
-static int listening_on(const ip_addr_t *ip, int any, u16_t port)
+static int listening_on(const ip_addr_t *ip, u16_t port)
 {
     const struct tcp_pcb_listen *lpcb = tcp_listen_pcbs.listen_pcbs;
 
@@ -182,7 +182,8 @@ static int listening_on(const ip_addr_t *ip, int any, u16_t port)
         if (lpcb->local_port != port) {
             continue;
         }
-        if (any || IP_IS_ANY_TYPE_VAL(lpcb->local_ip) || ip_addr_eq(&lpcb->local_ip, ip) ||
+        if (IP_IS_ANY_TYPE_VAL(*ip) || IP_IS_ANY_TYPE_VAL(lpcb->local_ip) ||
+            ip_addr_eq(&lpcb->local_ip, ip) ||
             (IP_GET_TYPE(ip) == IP_GET_TYPE(&lpcb->local_ip) &&
              (ip_addr_isany(ip) || ip_addr_isany(&lpcb->local_ip)))) {
             return 1;
@@ -192,27 +193,33 @@ static int listening_on(const ip_addr_t *ip, int any, u16_t port)
 }
 
 /**
- * bind_port() - Bind to a port, or to a random free one
+ * bind_port() - Bind to a port, or to some free one
  * @pcb: new pcb
- * @ip: local address
- * @port: port, 0: any
- * @listener: it must not collide with another listener
+ * @ip: local address, with its zone
+ * @port: port, 0: any, from a random one on (RFC 6056, 3.3.1)
+ * @remote: address it will be connected to, with its zone; NULL: it will listen
+ * @remote_port: port that goes with it
  *
- * Return: 0, ABI_EADDRINUSE, or another code
+ * In the place of tcp_bind(), which walks all connections for every port it is asked about. What
+ * connects from any port may share that with connections to other remote ends, so that there can be
+ * more of those than ports.
+ *
+ * Return: 0 or ABI_EADDRINUSE
  */
-static int bind_port(struct tcp_pcb *pcb, const ip_addr_t *ip, u16_t port, int listener)
+static int bind_port(struct tcp_pcb *pcb, const ip_addr_t *ip, u16_t port, const ip_addr_t *remote,
+                     u16_t remote_port)
 {
-    int any = IP_IS_ANY_TYPE_VAL(*ip), tries;
+    uint32_t start = random_u32(), tries = port ? 1 : remote ? EPHEMERAL_COUNT : LISTENER_TRIES;
 
-    if (port) {
-        if (listener && listening_on(ip, any, port)) {
-            return ABI_EADDRINUSE;
-        }
-        return port_error(tcp_bind(pcb, ip, port));
-    }
-    for (tries = 0; tries < PORT_TRIES; tries++) {
-        port = (u16_t)(EPHEMERAL_FIRST + random_u32() % EPHEMERAL_COUNT);
-        if (!(listener && listening_on(ip, any, port)) && tcp_bind(pcb, ip, port) == ERR_OK) {
+    for (; tries; tries--, start++) {
+        u16_t local = port ? port : (u16_t)(EPHEMERAL_FIRST + start % EPHEMERAL_COUNT);
+
+        if (!listening_on(ip, local) &&
+            (remote && !port ? !tcp_table_find(ip, local, remote, remote_port)
+                             : !tcp_table_uses(ip, local, !remote))) {
+            ip_addr_set(&pcb->local_ip, ip);
+            pcb->local_port = local;
+            TCP_REG(&tcp_bound_pcbs, pcb);
             return 0;
         }
     }
@@ -253,12 +260,15 @@ static int open_listener(struct socket *s, const struct cmd_socket *cmd)
     if (!is_any(&cmd->local) && !route_is_own(&cmd->local)) {
         return ABI_EADDRNOTAVAIL;
     }
+    if (IP_IS_V6_VAL(ip) && ip6_addr_lacks_zone(ip_2_ip6(&ip), IP6_UNICAST)) {
+        ip6_addr_select_zone(ip_2_ip6(&ip), ip_2_ip6(&ip));
+    }
     pcb = tcp_new_ip_type(dual ? IPADDR_TYPE_ANY : IP_GET_TYPE(&ip));
     if (!pcb) {
         return ABI_ENOMEM;
     }
     ip_set_option(pcb, SOF_REUSEADDR);
-    err = bind_port(pcb, &ip, cmd->local.port, 1);
+    err = bind_port(pcb, &ip, cmd->local.port, NULL, 0);
     if (err) {
         tcp_abort(pcb);
         return err;
@@ -308,6 +318,18 @@ int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out)
 }
 
 /**
+ * assign_zone() - Give an address that needs a zone the one of an interface
+ * @address: address of either family
+ * @netif: interface
+ */
+static void assign_zone(ip_addr_t *address, const struct netif *netif)
+{
+    if (IP_IS_V6(address) && ip6_addr_lacks_zone(ip_2_ip6(address), IP6_UNICAST)) {
+        ip6_addr_assign_zone(ip_2_ip6(address), IP6_UNICAST, netif);
+    }
+}
+
+/**
  * choose_ends() - Addresses of a new connection
  * @cmd: command
  * @remote: set to where to
@@ -352,6 +374,9 @@ static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_
         }
         *local = *source;
     }
+    /* As tcp_connect() would, but before the table is asked for these ends. */
+    assign_zone(local, netif);
+    assign_zone(remote, netif);
     return 0;
 }
 
@@ -378,7 +403,7 @@ static int start_connect(struct socket *s, const struct cmd_socket *cmd)
     if (!pcb) {
         return ABI_ENOMEM;
     }
-    err = bind_port(pcb, &local, cmd->local.port, 0);
+    err = bind_port(pcb, &local, cmd->local.port, &remote, cmd->remote.port);
     if (err == 0) {
         tcp_sock_attach(s, pcb);
         s->pub.remote = cmd->remote;

@@ -6,10 +6,11 @@
  * lwIP wants tcp_tmr() every TCP_TMR_INTERVAL and the timers of ARP, ND and reassembly every
  * second, for ever. Here both clocks stop when nothing waits for them:
  *
- * - TCP's is started by every turn and looks after each of its ticks whether some connection still
- *   needs it (pcb_due()): data or a FIN on the way, an ACK to send, a handshake or an ending to
- *   finish. If none does, it stops; a connection that only has keep-alive set says when it is due.
- *   When the clock starts again, before the turn does anything, tcp_ticks is moved on by what was
+ * - TCP's is started by every turn and looks after each of its ticks which connections still need
+ *   it (pcb_due()): data or a FIN on the way, an ACK to send, a handshake or an ending to finish.
+ *   The others are parked (core/tcp_park.c), for ever or until keep-alive or the end of FIN_WAIT_2
+ *   is due, so a tick costs what is busy and not what is open. If none is left, the clock stops.
+ *   When it starts again, before the turn does anything, tcp_ticks is moved on by what was
  *   skipped, so all that is measured in ticks stays right.
  * - The one-second clock runs for QUIET_AFTER seconds after the last packet, long enough for any
  *   reassembly, address resolution, neighbour probe and TIME_WAIT to end, and then stops. What it
@@ -32,6 +33,7 @@
 
 #include "abi.h"
 #include "ringif.h"
+#include "tcp_park.h"
 
 #define SECOND 1000.0
 #define QUIET_AFTER 20u
@@ -97,19 +99,23 @@ static uint32_t pcb_due(const struct tcp_pcb *pcb)
 }
 
 /**
- * tcp_due() - When TCP next needs its timer
+ * park_idle() - Park what needs no timer now
  *
- * Return: slow ticks, TIMER_NONE: not at all
+ * Return: slow ticks until TCP next needs its timer, TIMER_NONE: not at all
  */
-static uint32_t tcp_due(void)
+static uint32_t park_idle(void)
 {
-    const struct tcp_pcb *pcb;
-    uint32_t due = TIMER_NONE;
+    struct tcp_pcb *pcb, *next;
 
-    for (pcb = tcp_active_pcbs; pcb && due > 1; pcb = pcb->next) {
-        due = LWIP_MIN(due, pcb_due(pcb));
+    for (pcb = tcp_active_pcbs; pcb; pcb = next) {
+        uint32_t due = pcb_due(pcb);
+
+        next = pcb->next;
+        if (due > 1) {
+            tcp_park(pcb, due);
+        }
     }
-    return due;
+    return tcp_active_pcbs ? 1 : tcp_park_due();
 }
 
 /**
@@ -168,12 +174,13 @@ static void run_tcp(double now, int frames_pending)
     run = frames_pending ? 1 : LWIP_MIN(missed, CATCH_UP);
     tcp_time += (double)run * TCP_TMR_INTERVAL;
     while (run--) {
+        tcp_park_tick(tcp_ticks + 1);
         tcp_tmr();
     }
     if (!(tcp_ticks & 7)) {
         reap_time_wait();
     }
-    tcp_long_due = tcp_due();
+    tcp_long_due = park_idle();
     tcp_running = tcp_long_due <= 1;
 }
 

@@ -37,10 +37,15 @@
    whatever ARP or ND keep, they copy. */
 #define PBUF_NEEDS_COPY(p) 1
 
-/* --- Hooks: routes, initial sequence numbers, receive memory (core/lwip_port.h) ------------ */
+/* --- Hooks: routes, initial sequence numbers, receive memory, the table of connections
+   (core/lwip_port.h) ------------------------------------------------------------------------ */
 #define LWIP_HOOK_FILENAME "lwip_port.h"
 #define LWIP_HOOK_TCP_ISN port_tcp_isn
 #define LWIP_HOOK_TCP_INPACKET_PCB port_tcp_inpacket
+/* patches/: tcp-find. */
+#define LWIP_HOOK_TCP_FIND port_tcp_find
+#define LWIP_HOOK_TCP_OPENED port_tcp_opened
+#define LWIP_HOOK_TCP_FREED port_tcp_freed
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
 #define LWIP_HOOK_ND6_GET_GW port_nd6_gateway

@@ -26,7 +26,7 @@ build() {
 
 # failed_cases TREE: names of the test cases that fail
 failed_cases() {
-    for program in test_lwip_patches test_lwip_patches_tcp; do
+    for program in test_lwip_patches test_lwip_patches_tcp test_lwip_patches_pcb; do
         build "$1" "$program"
         "$tmp/$program" >"$tmp/log" 2>/dev/null || true
         grep -q '^[0-9]*%: Checks' "$tmp/log" || echo "$program-did-not-run"

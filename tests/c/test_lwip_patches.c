@@ -4,7 +4,7 @@
  * A test case is named after the number of its patch, so CK_RUN_CASE=0001 runs what proves
  * 0001-*.patch; tests/c/lwip_patches_needed.sh leaves out one patch after the other and expects
  * exactly that test case to fail. Patches of TCP's queues and timers are tested in
- * test_lwip_patches_tcp.c.
+ * test_lwip_patches_tcp.c, those of how it finds connections in test_lwip_patches_pcb.c.
  */
 #include <check.h>
 
@@ -418,45 +418,6 @@ START_TEST(ip6_headers_and_fragments_of_more_than_a_packet)
 }
 END_TEST
 
-/* --- 0014-tcp-time-wait-syn ----------------------------------------------------------------------- */
-
-START_TEST(port_of_a_connection_in_time_wait_connects_again)
-{
-    static const u32_t beyond[] = { 1, 5000, 0x7ffffff0 };
-    struct rig_seg sent;
-
-    conn_open(1460, 0xffff);
-    ck_assert_int_eq(tcp_shutdown(conn.pcb, 0, 1), ERR_OK);
-    conn.rcv++;
-    conn_feed((struct rig_seg){ .flags = TCP_ACK | TCP_FIN });
-    ck_assert_ptr_null(tcp_active_pcbs);
-    ck_assert_ptr_nonnull(tcp_tw_pcbs);
-    conn.pcb = NULL;
-    rig_forget();
-    conn_feed((struct rig_seg){ .seq = conn.snd + 1 + beyond[_i], .flags = TCP_SYN });
-    ck_assert_int_eq(rig_sent(0, &sent), 1);
-    ck_assert_uint_eq(sent.flags, TCP_SYN | TCP_ACK);
-    ck_assert_uint_eq(sent.ack, conn.snd + 1 + beyond[_i] + 1);
-    ck_assert_ptr_null(tcp_tw_pcbs);
-    ck_assert_int_eq(tcp_active_pcbs->state, SYN_RCVD);
-}
-END_TEST
-
-START_TEST(old_syn_does_not_end_time_wait)
-{
-    conn_open(1460, 0xffff);
-    ck_assert_int_eq(tcp_shutdown(conn.pcb, 0, 1), ERR_OK);
-    conn.rcv++;
-    conn_feed((struct rig_seg){ .flags = TCP_ACK | TCP_FIN });
-    conn.pcb = NULL;
-    conn_feed((struct rig_seg){ .seq = conn.snd - 1, .flags = TCP_SYN });
-    ck_assert_ptr_nonnull(tcp_tw_pcbs);
-    conn_feed((struct rig_seg){ .seq = conn.snd + 5000, .flags = TCP_SYN | TCP_RST });
-    ck_assert_ptr_nonnull(tcp_tw_pcbs);
-    ck_assert_ptr_null(tcp_active_pcbs);
-}
-END_TEST
-
 /* --- 0017-etharp-queue-bytes ------------------------------------------------------------------ */
 
 START_TEST(packets_for_unresolved_addresses_are_bounded_together)
@@ -532,9 +493,6 @@ Suite *lwip_patches_suite(void)
     tcase_add_test(tcase, ip6_fragments_of_a_packet);
     tcase_add_loop_test(tcase, ip6_fragment_behind_long_headers, 0, 4);
     tcase_add_test(tcase, ip6_headers_and_fragments_of_more_than_a_packet);
-    tcase = add_case(suite, "0014");
-    tcase_add_loop_test(tcase, port_of_a_connection_in_time_wait_connects_again, 0, 3);
-    tcase_add_test(tcase, old_syn_does_not_end_time_wait);
     tcase = add_case(suite, "0017");
     tcase_add_test(tcase, packets_for_unresolved_addresses_are_bounded_together);
     return suite;

@@ -162,8 +162,11 @@ describe('a BYOB reader', () => {
         const reading = second.read(new Uint8Array(10));
         await settle(2);
         await send(client.writable, bytes('0123456789'));
-        const { value } = await reading;
-        expect(text(value as Uint8Array)).toBe('0123456789');
+        const chunks = [(await reading).value as Uint8Array];
+        while (concat(chunks).length < 10) {
+          chunks.push((await second.read(new Uint8Array(10))).value as Uint8Array);
+        }
+        expect(text(concat(chunks))).toBe('0123456789');
         second.releaseLock();
       }
     },

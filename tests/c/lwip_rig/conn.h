@@ -156,7 +156,7 @@ static inline void conn_connect(tcp_connected_fn connected)
  *
  * Return: what they return
  */
-static err_t conn_write(const void *data, u16_t len)
+static inline err_t conn_write(const void *data, u16_t len)
 {
     err_t err = tcp_write(conn.pcb, data, len, 0);
 
@@ -169,7 +169,7 @@ static err_t conn_write(const void *data, u16_t len)
  *
  * Return: how long it took, at most max
  */
-static u32_t next_sent(u32_t max)
+static inline u32_t next_sent(u32_t max)
 {
     u32_t ms = 0;
 

@@ -12,12 +12,14 @@
 #include <string.h>
 
 #include "lwip/sys.h"
+#include "lwip/tcp.h"
 
 #include "lwip_port.h"
 
 static unsigned rig_allocated;      /* pieces of heap in use */
 static int rig_heap_countdown = -1; /* allocations until the heap is empty; -1: never */
 static u32_t rig_now;               /* the clock */
+static struct tcp_pcb *rig_opened;  /* the connection that was opened last */
 
 /**
  * heap_malloc() - lwIP's heap (lwip/arch/cc.h), which a test can run dry
@@ -151,6 +153,44 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     LWIP_UNUSED_ARG(opt2);
     LWIP_UNUSED_ARG(p);
     return ERR_OK;
+}
+
+/**
+ * port_tcp_find() - find a connection (lwip/patches: tcp-find) in a table of one
+ * @local_ip: our address
+ * @local_port: our port
+ * @remote_ip: their address
+ * @remote_port: their port
+ *
+ * Return: the connection of which port_tcp_opened() told last, if it is that and not freed
+ */
+struct tcp_pcb *port_tcp_find(const ip_addr_t *local_ip, u16_t local_port,
+                              const ip_addr_t *remote_ip, u16_t remote_port)
+{
+    return rig_opened && rig_opened->local_port == local_port &&
+                   rig_opened->remote_port == remote_port &&
+                   ip_addr_eq(&rig_opened->local_ip, local_ip) &&
+                   ip_addr_eq(&rig_opened->remote_ip, remote_ip)
+               ? rig_opened
+               : NULL;
+}
+
+/**
+ * port_tcp_opened() - a connection has its ends and is on the list of the active ones
+ * @pcb: the connection
+ */
+void port_tcp_opened(struct tcp_pcb *pcb)
+{
+    rig_opened = pcb;
+}
+
+/**
+ * port_tcp_freed() - a pcb is about to be freed
+ * @pcb: the pcb
+ */
+void port_tcp_freed(struct tcp_pcb *pcb)
+{
+    rig_opened = rig_opened == pcb ? NULL : rig_opened;
 }
 
 /**

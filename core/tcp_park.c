@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_park.c - connections that have nothing to time now
+ *
+ * Theory of operation
+ *
+ * lwIP's timers walk tcp_active_pcbs every few milliseconds. core/timers.c parks here, off that
+ * list, whatever needs no timer for now, so that what is open but idle costs nothing.
+ *
+ * A parked connection is unparked before anything happens to it: by the table that finds it for a
+ * segment (core/tcp_table.c), by core/sock_tcp*.c before it writes, shuts down or sets an option,
+ * by tcp_unpark_all() before lwIP looks through all connections. A reset or tcp_abort() takes it
+ * off whatever list it stands on (lwip/patches: tcp-lists). Only connections whose handshake is
+ * done are parked, so what lwIP does to half-open ones when a listener closes passes nobody over.
+ *
+ * What is due at some tick (keep-alive, the end of FIN_WAIT_2) stands on a list by the highest bit
+ * in which that tick differs from the present one (`base`). When the present reaches that bit, the
+ * whole list is unparked, and the timers park what is not due yet again, closer: a connection
+ * moves once per bit at the most, none is ever late, and no list needs an order. All arithmetic is
+ * modulo 2^32; nothing is due in more than 2^31 ticks.
+ */
+#include "tcp_park.h"
+
+#include "lwip/priv/tcp_priv.h"
+
+#include "abi.h"
+
+#define BITS 32u
+
+/* [0]: never due; [n]: due at a tick that first differs from base in bit n - 1. */
+static struct tcp_pcb *parked[1 + BITS];
+static uint32_t soonest[1 + BITS]; /* no connection of that list is due before this tick */
+static uint32_t base;
+
+/**
+ * list_of() - The list for what is due at a tick
+ * @difference: bits in which it differs from base, not 0
+ *
+ * Return: index
+ */
+static uint32_t list_of(uint32_t difference)
+{
+    return BITS - (uint32_t)__builtin_clz(difference);
+}
+
+/**
+ * tcp_park() - Take a connection off lwIP's list of active ones
+ * @pcb: connection on that list, its handshake done
+ * @ticks: slow ticks until it is due, more than one, TIMER_NONE: not at all
+ */
+void tcp_park(struct tcp_pcb *pcb, uint32_t ticks)
+{
+    uint32_t due = tcp_ticks + ticks, i = ticks == TIMER_NONE ? 0 : list_of(due ^ base);
+
+    if (!parked[i] || (int32_t)(due - soonest[i]) < 0) {
+        soonest[i] = due;
+    }
+    TCP_RMV(&tcp_active_pcbs, pcb);
+    TCP_REG(&parked[i], pcb);
+    pcb->parked = 1;
+}
+
+/**
+ * tcp_unpark() - Give a connection back to lwIP's timers
+ * @pcb: connection, parked or not
+ */
+void tcp_unpark(struct tcp_pcb *pcb)
+{
+    if (pcb->parked) {
+        pcb->parked = 0;
+        TCP_RMV(NULL, pcb);
+        TCP_REG(&tcp_active_pcbs, pcb);
+    }
+}
+
+/**
+ * unpark_list() - Unpark all of one list
+ * @i: index
+ */
+static void unpark_list(uint32_t i)
+{
+    while (parked[i]) {
+        tcp_unpark(parked[i]);
+    }
+}
+
+/**
+ * tcp_unpark_all() - Unpark all, before lwIP looks through all connections
+ */
+void tcp_unpark_all(void)
+{
+    uint32_t i;
+
+    for (i = 0; i <= BITS; i++) {
+        unpark_list(i);
+    }
+}
+
+/**
+ * tcp_park_tick() - Unpark what may be due at a tick, before that tick is run
+ * @tick: tick, not before that of the last call
+ */
+void tcp_park_tick(uint32_t tick)
+{
+    uint32_t passed = tick ^ base, i;
+
+    if (passed == 0) {
+        return;
+    }
+    base = tick;
+    for (i = list_of(passed); i; i--) {
+        unpark_list(i);
+    }
+}
+
+/**
+ * tcp_park_due() - When something parked is due
+ *
+ * Return: slow ticks from now, TIMER_NONE: nothing is; what was due first may have been unparked
+ * since
+ */
+uint32_t tcp_park_due(void)
+{
+    uint32_t i;
+
+    for (i = 1; i <= BITS; i++) {
+        if (parked[i]) {
+            return soonest[i] - tcp_ticks;
+        }
+    }
+    return TIMER_NONE;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_park.h - connections that have nothing to time now (theory of operation: core/tcp_park.c) */
+#ifndef RINGSTACK_TCP_PARK_H
+#define RINGSTACK_TCP_PARK_H
+
+#include <stdint.h>
+
+struct tcp_pcb;
+
+void tcp_park(struct tcp_pcb *pcb, uint32_t ticks);
+void tcp_unpark(struct tcp_pcb *pcb);
+void tcp_unpark_all(void);
+void tcp_park_tick(uint32_t tick);
+uint32_t tcp_park_due(void);
+
+#endif /* RINGSTACK_TCP_PARK_H */
