@@ -19,6 +19,10 @@
  * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
  * small ones, so that idle connections cost the same whatever they have carried.
  *
+ * Both ways, TCP sends at the end of a batch of frames, not after each: one ACK for all that came,
+ * one look at what the ACKs that came allow to send. Within a batch, an ACK goes for every quarter of
+ * the window.
+ *
  * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
  * `recved` is how far the window has been given back. JS is asked for a CMD_KICK when its reads
  * pass the point from which on an update is worth a segment: a quarter of rx_max.
@@ -35,6 +39,8 @@
 #define QUIET 5u
 
 static struct stack_stats *stats;
+/* What a segment found, for when it is processed. */
+static enum tcp_state state_before;
 
 /**
  * tcp_data_setup() - Tell where to count
@@ -199,6 +205,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     (void)optlen;
     (void)opt1len;
     (void)opt2;
+    state_before = pcb->state;
     if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
@@ -218,6 +225,33 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         return ERR_MEM;
     }
     return ERR_OK;
+}
+
+/**
+ * port_tcp_output_later() - Whether TCP sends at the end of the batch, not after this segment
+ * (LWIP_HOOK_TCP_OUTPUT_LATER)
+ * @pcb: connection whose segment was processed
+ *
+ * Return: 1 if so
+ */
+int port_tcp_output_later(struct tcp_pcb *pcb)
+{
+    struct socket *s = NULL;
+
+    /* Whoever opens or closes is not kept waiting, and needs no second batch. */
+    if (pcb->state == state_before && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT) {
+        s = tcp_ext_arg_get(pcb, 0);
+    }
+    if (!s) {
+        return 0;
+    }
+    sock_work(s);
+    if (s->rx.tail - s->answered >= window_step(s)) {
+        /* On a thread of its own the peer goes on meanwhile. */
+        s->answered = s->rx.tail;
+        return 0;
+    }
+    return 1;
 }
 
 /**
@@ -394,7 +428,9 @@ void tcp_data_output(struct socket *s)
     if (!s->pcb) {
         return;
     }
+    s->answered = s->rx.tail;
     if (s->fin_queued) {
+        tcp_output(s->pcb);
         note_fin(s);
         return;
     }

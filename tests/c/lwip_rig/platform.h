@@ -18,6 +18,7 @@
 static unsigned rig_allocated;      /* pieces of heap in use */
 static int rig_heap_countdown = -1; /* allocations until the heap is empty; -1: never */
 static u32_t rig_now;               /* the clock */
+static int rig_output_later;        /* what port_tcp_output_later() says */
 
 /**
  * heap_malloc() - lwIP's heap (lwip/arch/cc.h), which a test can run dry
@@ -151,6 +152,18 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     LWIP_UNUSED_ARG(opt2);
     LWIP_UNUSED_ARG(p);
     return ERR_OK;
+}
+
+/**
+ * port_tcp_output_later() - lets TCP send after each segment, unless a test does it
+ * @pcb: unused
+ *
+ * Return: rig_output_later
+ */
+int port_tcp_output_later(struct tcp_pcb *pcb)
+{
+    LWIP_UNUSED_ARG(pcb);
+    return rig_output_later;
 }
 
 /**
