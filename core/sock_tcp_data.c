@@ -29,6 +29,7 @@
  */
 #include "lwip/priv/tcp_priv.h"
 
+#include "iface.h"
 #include "lwip_port.h"
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
@@ -206,6 +207,10 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     (void)opt1len;
     (void)opt2;
     state_before = pcb->state;
+    if (p->tot_len > pcb->mss && pcb->state >= ESTABLISHED) {
+        /* More than one segment's worth: no reason to wait for a second one. */
+        tcp_set_flags(pcb, TF_ACK_DELAY);
+    }
     if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
@@ -252,6 +257,33 @@ int port_tcp_output_later(struct tcp_pcb *pcb)
         return 0;
     }
     return 1;
+}
+
+/**
+ * port_tcp_segment_max() - How much data one segment may have (LWIP_HOOK_TCP_SEGMENT_MAX)
+ * @pcb: connection
+ * @netif: where it will go, NULL: where the last one went
+ *
+ * Return: bytes, a multiple of the MSS
+ */
+u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
+{
+    /* In the states before, it is the listener. */
+    struct socket *s = pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
+    uint32_t most = pcb->mss, headers, large;
+
+    if (!netif) {
+        return (u16_t)(s && s->segment ? s->segment : most);
+    }
+    headers = ETHERNET_HEADER + TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
+    large = ringif_large(netif->state);
+    if (large > headers + most) {
+        most = (large - headers) / most * most;
+    }
+    if (s) {
+        s->segment = most;
+    }
+    return (u16_t)most;
 }
 
 /**
@@ -438,6 +470,13 @@ void tcp_data_output(struct socket *s)
     mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(s->pcb), LWIP_MIN(LWIP_MOST, s->pcb->snd_wnd_max / 2)));
     most = LWIP_MOST / mss * mss;
     end = queueable(s, mss);
+    if (end - s->queued > mss) {
+        struct netif *netif = ip_route(&s->pcb->local_ip, &s->pcb->remote_ip);
+
+        if (netif) {
+            port_tcp_segment_max(s->pcb, netif); /* for tcp_write(), which does not know where to */
+        }
+    }
     while (err == ERR_OK && s->queued != end && byte_peek(&s->tx, s->queued, &from)) {
         uint32_t length = LWIP_MIN(LWIP_MIN(from.length, end - s->queued), most);
 

@@ -42,6 +42,7 @@
 #define LWIP_HOOK_TCP_ISN port_tcp_isn
 #define LWIP_HOOK_TCP_INPACKET_PCB port_tcp_inpacket
 #define LWIP_HOOK_TCP_OUTPUT_LATER port_tcp_output_later
+#define LWIP_HOOK_TCP_SEGMENT_MAX port_tcp_segment_max
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
 #define LWIP_HOOK_ND6_GET_GW port_nd6_gateway

@@ -85,6 +85,150 @@ START_TEST(slow_start_after_a_timeout_counts_one_segment)
 }
 END_TEST
 
+/* --- 0022-tcp-large-segments -------------------------------------------------------------------- */
+
+static u32_t start; /* sequence number of pattern[0] */
+static u16_t mss;
+
+/* large() - a connection over IPv4 or IPv6 that may send 20 MSS at once */
+static void large(int ip6)
+{
+    conn.ip6 = ip6;
+    conn_open(ip6 ? MSS - 20 : MSS, 0xffff);
+    start = conn.rcv;
+    tcp_nagle_disable(conn.pcb);
+    mss = conn.pcb->mss;
+    rig_segment_max = (u16_t)(20 * mss);
+    conn.pcb->cwnd = 40u * mss;
+}
+
+/* expect_sent() - packets were sent that hold pattern[] in order, the last one perhaps less */
+static void expect_sent(u32_t offset, unsigned packets, u16_t each, u16_t last)
+{
+    struct rig_seg sent;
+
+    ck_assert_uint_eq(rig_out_count, packets);
+    for (unsigned i = 0; i < packets; i++, offset += sent.len) {
+        ck_assert(rig_sent(i, &sent));
+        ck_assert_uint_eq(sent.seq, start + offset);
+        ck_assert_uint_eq(sent.len, i == packets - 1 ? last : each);
+        ck_assert_mem_eq(sent.data, pattern + offset, sent.len);
+    }
+    rig_forget();
+}
+
+/* acknowledge() - the peer has everything up to here */
+static void acknowledge(u32_t offset)
+{
+    conn.rcv = start + offset;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+}
+
+/* expect_done() - nothing is left of what was sent */
+static void expect_done(void)
+{
+    ck_assert_ptr_null(conn.pcb->unacked);
+    ck_assert_ptr_null(conn.pcb->unsent);
+    ck_assert_uint_eq(conn.pcb->snd_queuelen, 0);
+    ck_assert_uint_eq(conn.pcb->snd_buf, TCP_SND_BUF);
+}
+
+START_TEST(large_segment_is_one_packet)
+{
+    large(_i);
+    ck_assert_int_eq(conn_write(pattern, (u16_t)(20 * mss + 100)), ERR_OK);
+    expect_sent(0, 2, (u16_t)(20 * mss), 100);
+    acknowledge(20u * mss + 100);
+    expect_done();
+}
+END_TEST
+
+START_TEST(large_segment_fills_the_window_with_whole_ones)
+{
+    large(_i);
+    conn.pcb->cwnd = 4u * mss + 10;
+    ck_assert_int_eq(conn_write(pattern, (u16_t)(20 * mss)), ERR_OK);
+    expect_sent(0, 1, 0, (u16_t)(4 * mss));
+    acknowledge(4u * mss);
+    expect_sent(4u * mss, 1, 0, (u16_t)(8 * mss));
+    acknowledge(12u * mss);
+    expect_sent(12u * mss, 1, 0, (u16_t)(8 * mss));
+    acknowledge(20u * mss);
+    expect_done();
+}
+END_TEST
+
+START_TEST(large_segment_is_cut_when_nobody_takes_it_any_more)
+{
+    large(_i & 1);
+    rig_full = 1;
+    ck_assert_int_eq(tcp_write(conn.pcb, pattern, (u16_t)(10 * mss), 0), ERR_OK);
+    if (_i & 2) {
+        /* not where the first bytes end: the segment is a chain */
+        memmove(pattern + 0xc000, pattern + 10 * mss, 5u * mss);
+        ck_assert_int_eq(tcp_write(conn.pcb, pattern + 0xc000, (u16_t)(5 * mss), 0), ERR_OK);
+    } else {
+        ck_assert_int_eq(tcp_write(conn.pcb, pattern + 10 * mss, (u16_t)(5 * mss), 0), ERR_OK);
+    }
+    ck_assert_int_eq(tcp_output(conn.pcb), ERR_MEM);
+    ck_assert_ptr_null(conn.pcb->unsent->next);
+    rig_full = rig_segment_max = 0;
+    ck_assert_int_eq(tcp_output(conn.pcb), ERR_OK);
+    expect_sent(0, 15, mss, mss);
+    acknowledge(15u * mss);
+    expect_done();
+}
+END_TEST
+
+START_TEST(large_segment_that_was_lost_is_sent_again_in_pieces)
+{
+    large(_i & 1);
+    ck_assert_int_eq(conn_write(pattern, (u16_t)(20 * mss)), ERR_OK);
+    expect_sent(0, 1, 0, (u16_t)(20 * mss));
+    if (_i & 2) {
+        rig_segment_max = 0;
+    }
+    next_sent(5000);
+    expect_sent(0, 1, 0, mss); /* a window of one segment after a timeout */
+    acknowledge(mss);
+    ck_assert_uint_eq(conn.pcb->cwnd, 2 * mss);
+    expect_sent(mss, _i & 2 ? 2 : 1, mss, (u16_t)(_i & 2 ? mss : 2 * mss));
+    acknowledge(20u * mss);
+    expect_done();
+}
+END_TEST
+
+START_TEST(what_the_peer_has_of_a_large_segment_is_not_sent_again)
+{
+    large(_i & 1);
+    ck_assert_int_eq(conn_write(pattern, (u16_t)(20 * mss)), ERR_OK);
+    expect_sent(0, 1, 0, (u16_t)(20 * mss));
+    acknowledge(5u * mss + 10);
+    rig_segment_max = 0;
+    next_sent(5000);
+    expect_sent(5u * mss, 1, 0, mss);
+    acknowledge(20u * mss);
+    expect_done();
+}
+END_TEST
+
+START_TEST(large_segment_is_cut_when_there_is_memory_again)
+{
+    large(0);
+    rig_full = 1;
+    ck_assert_int_eq(conn_write(pattern, (u16_t)(3 * mss)), ERR_MEM);
+    rig_full = rig_segment_max = 0;
+    rig_heap_countdown = _i; /* for its header, the reference, the segment */
+    ck_assert_int_eq(tcp_output(conn.pcb), ERR_OK);
+    ck_assert_uint_eq(rig_out_count, 0);
+    rig_heap_countdown = -1;
+    ck_assert_uint_lt(next_sent(5000), 5000);
+    expect_sent(0, 3, mss, mss);
+    acknowledge(3u * mss);
+    expect_done();
+}
+END_TEST
+
 /* --- The suite ---------------------------------------------------------------------------------- */
 
 /* add_case() - an empty test case with our fixture */
@@ -115,6 +259,13 @@ Suite *lwip_patches_send_suite(void)
     tcase = add_case(suite, "0021");
     tcase_add_test(tcase, slow_start_counts_all_bytes_of_an_ack);
     tcase_add_test(tcase, slow_start_after_a_timeout_counts_one_segment);
+    tcase = add_case(suite, "0022");
+    tcase_add_loop_test(tcase, large_segment_is_one_packet, 0, 2);
+    tcase_add_loop_test(tcase, large_segment_fills_the_window_with_whole_ones, 0, 2);
+    tcase_add_loop_test(tcase, large_segment_is_cut_when_nobody_takes_it_any_more, 0, 4);
+    tcase_add_loop_test(tcase, large_segment_that_was_lost_is_sent_again_in_pieces, 0, 4);
+    tcase_add_loop_test(tcase, what_the_peer_has_of_a_large_segment_is_not_sent_again, 0, 2);
+    tcase_add_loop_test(tcase, large_segment_is_cut_when_there_is_memory_again, 0, 3);
     return suite;
 }
 

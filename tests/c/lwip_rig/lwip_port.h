@@ -20,6 +20,7 @@ u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
 err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
                         u8_t *opt2, struct pbuf *p);
 int port_tcp_output_later(struct tcp_pcb *pcb);
+u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
