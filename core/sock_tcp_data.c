@@ -100,8 +100,11 @@ void tcp_data_open(struct socket *s)
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
     s->pcb->rcv_ann_right_edge = s->pcb->rcv_nxt + LWIP_MIN(s->rx_max, 0xffff);
     /* That of the peer is known from its first segment on: a segment cut to the 64 KiB of a SYN may
-       be more than it ever opens, and would wait for the persist timer. */
-    s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
+       be more than it ever opens, and would wait for the persist timer. (One above the MSS would be
+       cut to what the window takes.) */
+    if (s->pcb->mss > RING_FIRST) {
+        s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
+    }
     arm_window(s);
     consumer_arm(&s->tx);
 }
