@@ -74,7 +74,8 @@ struct ring {
     _Atomic uint32_t data_mark; /* consumer asks: ring data_bell when tail passes this */
     _Atomic uint32_t cons_gen;  /* the consumer has left all buffers before this one */
     uint32_t bad;               /* bad records dropped (counter) */
-    uint32_t pad1[12];
+    _Atomic uint32_t takes; /* consumer takes frames up to this size, whatever the MTU (0: not) */
+    uint32_t pad1[11];
     /* set up before use; buf[] and offered are written by the allocating side (C) alone */
     uint32_t buf[2];          /* offsets of the storage */
     uint32_t size[2];         /* their sizes: powers of two, or 0 */
@@ -143,7 +144,8 @@ enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP };
 #define ETHERNET_HEADER 14u
 
 /* Bits of cmd_iface.flags. */
-#define IFACE_NO_CHECKSUM 1u /* neither compute nor verify IP and TCP checksums */
+#define IFACE_NO_CHECKSUM 1u   /* neither compute nor verify IP and TCP checksums */
+#define IFACE_NO_LARGE_SEND 2u /* no frame above the MTU, whatever the other end of a wire takes */
 
 /* The part of an interface that JS sees. */
 struct iface {

@@ -45,6 +45,7 @@ static void rings(void)
     PLACE("RING_HEAD", ring, head);
     PLACE("RING_DATA_MARK", ring, data_mark);
     PLACE("RING_CONS_GEN", ring, cons_gen);
+    PLACE("RING_TAKES", ring, takes);
     PLACE("RING_BAD", ring, bad);
     PLACE("RING_BUF", ring, buf);
     PLACE("RING_SIZE", ring, size);

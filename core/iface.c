@@ -9,7 +9,8 @@
  * A wire makes an interface take its frames from the tx ring of another one, whose JS consumer has
  * stopped: what stood in its own rx before comes first, and what stands in the other ring when the
  * wire is pulled still arrives. The ring's data_bell is the engine of whoever consumes, so it
- * changes hands with the wire.
+ * changes hands with the wire. So does what its consumer takes (core/ringif.c, large send): that word
+ * is cleared before the last frames are taken, and JavaScript clears it when it takes a ring over.
  */
 #include "iface.h"
 
@@ -187,12 +188,14 @@ static struct ringif *create(const struct cmd_iface *cmd)
         return NULL;
     }
     ifc->pub = pub;
+    ifc->large = cmd->flags & IFACE_NO_LARGE_SEND ? 0 : LWIP_MIN(RINGIF_LARGE, cmd->ring_size / 4);
     pub->kind = cmd->kind;
     pub->mtu = cmd->mtu;
     pub->frame_max = cmd->mtu + (cmd->kind == IFACE_TAP ? ETHERNET_HEADER : 0);
     pub->listening = cmd->kind == IFACE_LOOPBACK;
     ring_init(&pub->tx, tx, cmd->ring_size, 0);
     ring_init(&pub->rx, rx, rx ? cmd->ring_size : 0, 0);
+    pub->tx.takes = cmd->kind == IFACE_LOOPBACK ? RINGIF_LARGE : 0;
     pub->tx.room_bell = engine_bell;
     pub->tx.data_bell = cmd->kind == IFACE_LOOPBACK ? engine_bell : app_bell;
     pub->rx.data_bell = engine_bell;
@@ -329,6 +332,7 @@ int iface_wire(uint32_t handle, uint32_t ring)
         return ABI_EINVAL;
     }
     if (ifc->wired) {
+        atomic_store_explicit(&ifc->rx.ring->takes, 0, memory_order_relaxed); /* a hint */
         /* What was sent before it is pulled still arrives. */
         ringif_input(ifc, ~0u);
         consumer_notify(&ifc->rx);
@@ -345,6 +349,8 @@ int iface_wire(uint32_t handle, uint32_t ring)
             atomic_load_explicit(&ifc->rx.ring->data_bell, memory_order_relaxed); /* as above */
         atomic_store_explicit(&ifc->rx.ring->data_bell, engine_bell,
                               memory_order_relaxed); /* as above; consumer_arm() looks again */
+        atomic_store_explicit(&ifc->rx.ring->takes, ifc->large ? RINGIF_LARGE : 0,
+                              memory_order_relaxed); /* a hint */
         ifc->wired = 1;
     }
     return 0;

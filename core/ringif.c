@@ -14,6 +14,11 @@
  * (ACKs, resets, ARP, which lwIP does not keep) may use the last RINGIF_RESERVE bytes of a ring that
  * large ones may not touch.
  *
+ * Large send: whoever empties our tx ring may say there that it takes frames above the MTU (`takes`).
+ * Another stack does, while it is wired to us; TCP then hands us segments of many MSS, which nobody
+ * has to take apart, and the MSS stays what both sides agreed on. What is too large by the time it
+ * comes, because the wire was pulled, is refused and counted, and TCP cuts it when it sends again.
+ *
  * Receive: low_level_input() wraps the frame where it lies in a custom pbuf. lwIP frees it before
  * the input call returns, with the exceptions made harmless: IP fragments are copied before they
  * are passed on, segments queued out of order are copied by lwIP (lwip/patches), and queues of
@@ -26,6 +31,7 @@
 
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
+#include "lwip/prot/ip.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
@@ -56,6 +62,19 @@ uint32_t ringif_packets(void)
 }
 
 /**
+ * ringif_large() - Largest frame that the other end takes now, whatever the MTU
+ * @ifc: interface
+ *
+ * Return: bytes, link header included; 0: none above the MTU
+ */
+uint32_t ringif_large(const struct ringif *ifc)
+{
+    uint32_t takes = atomic_load_explicit(&ifc->pub->tx.takes, memory_order_relaxed); /* a hint */
+
+    return LWIP_MIN(takes, ifc->large);
+}
+
+/**
  * crowded() - Whether a packet would use what is reserved for small ones
  * @ifc: interface
  * @length: bytes of the packet
@@ -78,7 +97,7 @@ static int crowded(struct ringif *ifc, uint32_t length)
  * @netif: interface
  * @p: packet, possibly a chain
  *
- * Return: ERR_OK, ERR_MEM: no room now, ERR_BUF: too large for the interface
+ * Return: ERR_OK: sent or dropped, ERR_MEM: no room now
  */
 static err_t low_level_output(struct netif *netif, struct pbuf *p)
 {
@@ -90,8 +109,9 @@ static err_t low_level_output(struct netif *netif, struct pbuf *p)
         pub->dropped++;
         return ERR_OK;
     }
-    if (p->tot_len > pub->frame_max) {
-        return ERR_BUF;
+    if (p->tot_len > LWIP_MAX(ringif_large(ifc), pub->frame_max)) {
+        pub->tx_lost++;
+        return ERR_OK;
     }
     if (crowded(ifc, p->tot_len) || frame_reserve(&ifc->tx, p->tot_len, &to) != 0) {
         pub->tx_blocked++;
@@ -183,13 +203,13 @@ static void slot_free(struct pbuf *p)
 }
 
 /**
- * keeps() - Whether lwIP may keep the packet beyond the input call: IP fragments
+ * packet_in() - Find the IP packet in a frame
  * @ifc: interface
- * @frame: the frame
+ * @frame: the frame, with a whole link header
  *
- * Return: 1 if it has to be copied first
+ * Return: where it begins, at least as long as the header of its version, or NULL: none
  */
-static int keeps(const struct ringif *ifc, const struct span *frame)
+static const uint8_t *packet_in(const struct ringif *ifc, const struct span *frame)
 {
     const uint8_t *ip = frame->data;
     uint32_t length = frame->length;
@@ -198,20 +218,55 @@ static int keeps(const struct ringif *ifc, const struct span *frame)
         uint32_t type = (uint32_t)ip[12] << 8 | ip[13];
 
         if (type != ETHTYPE_IP && type != ETHTYPE_IPV6) {
-            return 0;
+            return NULL;
         }
         ip += ETHERNET_HEADER;
         length -= ETHERNET_HEADER;
     }
-    if (length >= IP_HLEN && ip[0] >> 4 == 4) {
+    if (length >= IP_HLEN && (ip[0] >> 4 == 4 || (length >= IP6_HLEN && ip[0] >> 4 == 6))) {
+        return ip;
+    }
+    return NULL;
+}
+
+/**
+ * keeps() - Whether lwIP may keep the packet beyond the input call: IP fragments
+ * @ifc: interface
+ * @frame: the frame
+ *
+ * Return: 1 if it has to be copied first
+ */
+static int keeps(const struct ringif *ifc, const struct span *frame)
+{
+    const uint8_t *ip = packet_in(ifc, frame);
+
+    if (!ip) {
+        return 0;
+    }
+    if (ip[0] >> 4 == 4) {
         return ((ip[6] & 0x3f) | ip[7]) != 0; /* more fragments, or an offset */
     }
-    if (length >= IP6_HLEN && ip[0] >> 4 == 6) {
-        /* A fragment header may stand behind other extension headers: whatever does not begin
-           with the payload is copied. */
-        return ip[6] != IP6_NEXTH_TCP && ip[6] != IP6_NEXTH_ICMP6;
+    /* A fragment header may stand behind other extension headers: whatever does not begin with the
+       payload is copied. */
+    return ip[6] != IP6_NEXTH_TCP && ip[6] != IP6_NEXTH_ICMP6;
+}
+
+/**
+ * fits() - Whether a frame is as large as one may be: what is above the MTU is large send
+ * @ifc: interface
+ * @frame: the frame, whole header
+ *
+ * Return: 1 if so
+ */
+static int fits(const struct ringif *ifc, const struct span *frame)
+{
+    const uint8_t *ip;
+
+    if (frame->length <= ifc->pub->frame_max) {
+        return 1;
     }
-    return 0;
+    ip = packet_in(ifc, frame);
+    return ip && (ip[0] >> 4 == 4 ? ip[9] : ip[6]) == IP_PROTO_TCP;
 }
 
 /**
@@ -264,16 +319,22 @@ static int is_for_us(const struct ringif *ifc, const uint8_t *frame)
 uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
 {
     uint32_t least = ifc->pub->kind == IFACE_TAP ? ETHERNET_HEADER : 1u, done = 0;
+    uint32_t most =
+        ifc->large && ifc->rx.ring != &ifc->pub->rx ? RINGIF_LARGE : ifc->pub->frame_max;
     struct span frame;
 
-    while (done < budget && !ifc->slot_used &&
-           frame_peek(&ifc->rx, ifc->pub->frame_max, &frame) == 0) {
+    while (done < budget && !ifc->slot_used && frame_peek(&ifc->rx, most, &frame) == 0) {
         struct pbuf *p;
 
         done++;
         packets++;
         if (frame.length < least) {
             ifc->pub->rx_invalid++;
+            frame_release(&ifc->rx);
+            continue;
+        }
+        if (!fits(ifc, &frame)) {
+            ifc->rx.ring->bad++;
             frame_release(&ifc->rx);
             continue;
         }
@@ -302,7 +363,7 @@ static uint32_t roomy(const struct ringif *ifc)
 {
     uint32_t size = ifc->pub->tx.size[0];
 
-    return LWIP_MIN(size / 2, size - RINGIF_RESERVE - ifc->pub->frame_max);
+    return LWIP_MIN(size / 2, size - RINGIF_RESERVE - LWIP_MAX(ifc->large, ifc->pub->frame_max));
 }
 
 /**

@@ -23,6 +23,8 @@ struct socket {
     struct producer rx;
     uint32_t queued;    /* position in tx up to which lwIP has the bytes */
     uint32_t recved;    /* position in rx up to which the window was given back */
+    uint32_t answered;  /* position in rx when we last had TCP send */
+    uint32_t segment;   /* most data of one segment, when TCP last sent one; 0: it has not */
     uint32_t rx_max;    /* bound of the rx ring and of the window */
     uint32_t tx_max;    /* bound of the tx ring */
     uint32_t nodelay;   /* set when the connection opens */

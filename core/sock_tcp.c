@@ -63,6 +63,7 @@ static void detach(struct socket *s)
 {
     struct tcp_pcb *pcb = s->pcb;
 
+    tcp_output(pcb); /* what this batch owes */
     tcp_arg(pcb, NULL);
     tcp_ext_arg_set(pcb, 0, NULL);
     tcp_recv(pcb, NULL);

@@ -20,12 +20,17 @@
  * small ones, so that idle connections cost the same whatever they have carried. Only those that
  * moved something since they were last found small and quiet are looked at (trim_first).
  *
+ * Both ways, TCP sends at the end of a batch of frames, not after each: one ACK for all that came,
+ * one look at what the ACKs that came allow to send. Within a batch, an ACK goes for every quarter of
+ * the window.
+ *
  * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
  * `recved` is how far the window has been given back. JS is asked for a CMD_KICK when its reads
  * pass the point from which on an update is worth a segment: a quarter of rx_max.
  */
 #include "lwip/priv/tcp_priv.h"
 
+#include "iface.h"
 #include "lwip_port.h"
 #include "sock_tcp.h"
 #include "sock_tcp_internal.h"
@@ -38,6 +43,8 @@
 
 static struct stack_stats *stats;
 static struct socket *trim_first;
+/* What a segment found, for when it is processed. */
+static enum tcp_state state_before;
 
 /**
  * tcp_data_setup() - Tell where to count
@@ -109,8 +116,11 @@ void tcp_data_open(struct socket *s)
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
     s->pcb->rcv_ann_right_edge = s->pcb->rcv_nxt + LWIP_MIN(s->rx_max, 0xffff);
     /* That of the peer is known from its first segment on: a segment cut to the 64 KiB of a SYN may
-       be more than it ever opens, and would wait for the persist timer. */
-    s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
+       be more than it ever opens, and would wait for the persist timer. (One above the MSS would be
+       cut to what the window takes.) */
+    if (s->pcb->mss > RING_FIRST) {
+        s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
+    }
     arm_window(s);
     consumer_arm(&s->tx);
     trim_later(s);
@@ -217,6 +227,11 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     (void)optlen;
     (void)opt1len;
     (void)opt2;
+    state_before = pcb->state;
+    if (p->tot_len > pcb->mss && pcb->state >= ESTABLISHED) {
+        /* More than one segment's worth: no reason to wait for a second one. */
+        tcp_set_flags(pcb, TF_ACK_DELAY);
+    }
     if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
@@ -237,6 +252,60 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         return ERR_MEM;
     }
     return ERR_OK;
+}
+
+/**
+ * port_tcp_output_later() - Whether TCP sends at the end of the batch, not after this segment
+ * (LWIP_HOOK_TCP_OUTPUT_LATER)
+ * @pcb: connection whose segment was processed
+ *
+ * Return: 1 if so
+ */
+int port_tcp_output_later(struct tcp_pcb *pcb)
+{
+    struct socket *s = NULL;
+
+    /* Whoever opens or closes is not kept waiting, and needs no second batch. */
+    if (pcb->state == state_before && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT) {
+        s = tcp_ext_arg_get(pcb, 0);
+    }
+    if (!s) {
+        return 0;
+    }
+    sock_work(s);
+    if (s->rx.tail - s->answered >= window_step(s)) {
+        /* On a thread of its own the peer goes on meanwhile. */
+        s->answered = s->rx.tail;
+        return 0;
+    }
+    return 1;
+}
+
+/**
+ * port_tcp_segment_max() - How much data one segment may have (LWIP_HOOK_TCP_SEGMENT_MAX)
+ * @pcb: connection
+ * @netif: where it will go, NULL: where the last one went
+ *
+ * Return: bytes, a multiple of the MSS
+ */
+u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
+{
+    /* In the states before, it is the listener. */
+    struct socket *s = pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
+    uint32_t most = pcb->mss, headers, large;
+
+    if (!netif) {
+        return (u16_t)(s && s->segment ? s->segment : most);
+    }
+    headers = ETHERNET_HEADER + TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
+    large = ringif_large(netif->state);
+    if (large > headers + most) {
+        most = (large - headers) / most * most;
+    }
+    if (s) {
+        s->segment = most;
+    }
+    return (u16_t)most;
 }
 
 /**
@@ -435,7 +504,9 @@ void tcp_data_output(struct socket *s)
         return;
     }
     tcp_unpark(s->pcb);
+    s->answered = s->rx.tail;
     if (s->fin_queued) {
+        tcp_output(s->pcb);
         note_fin(s);
         return;
     }
@@ -444,6 +515,13 @@ void tcp_data_output(struct socket *s)
     mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(s->pcb), LWIP_MIN(LWIP_MOST, s->pcb->snd_wnd_max / 2)));
     most = LWIP_MOST / mss * mss;
     end = queueable(s, mss);
+    if (end - s->queued > mss) {
+        struct netif *netif = ip_route(&s->pcb->local_ip, &s->pcb->remote_ip);
+
+        if (netif) {
+            port_tcp_segment_max(s->pcb, netif); /* for tcp_write(), which does not know where to */
+        }
+    }
     while (err == ERR_OK && s->queued != end && byte_peek(&s->tx, s->queued, &from)) {
         uint32_t length = LWIP_MIN(LWIP_MIN(from.length, end - s->queued), most);
 

@@ -27,6 +27,7 @@ export const RING_WANT = 16;
 export const RING_HEAD = 64;
 export const RING_DATA_MARK = 68;
 export const RING_CONS_GEN = 72;
+export const RING_TAKES = 80;
 export const RING_BAD = 76;
 export const RING_BUF = 128;
 export const RING_SIZE = 136;

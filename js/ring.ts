@@ -13,6 +13,7 @@ import {
   RING_SIZE,
   RING_SWITCH_POS,
   RING_TAIL,
+  RING_TAKES,
   RING_WANT,
 } from './abi.ts';
 import { Consumer, checkLength, Producer } from './ring_sides.ts';
@@ -219,6 +220,7 @@ export class FrameConsumer extends Consumer {
     this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
     this.#max = max;
+    Atomics.store(this.i32, this.word + (RING_TAKES >> 2), 0); // no order: a hint
   }
 
   /** Length of the record at a position, or -1: it cannot be one; FRAME_SKIP has its own size. */

@@ -46,6 +46,8 @@
 #define LWIP_HOOK_TCP_FIND port_tcp_find
 #define LWIP_HOOK_TCP_OPENED port_tcp_opened
 #define LWIP_HOOK_TCP_FREED port_tcp_freed
+#define LWIP_HOOK_TCP_OUTPUT_LATER port_tcp_output_later
+#define LWIP_HOOK_TCP_SEGMENT_MAX port_tcp_segment_max
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
 #define LWIP_HOOK_ND6_GET_GW port_nd6_gateway

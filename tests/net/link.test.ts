@@ -182,6 +182,30 @@ describe('ICMP echo', () => {
     expect(stack.statistics.sockets).toBe(0);
   });
 
+  test.each([
+    ['zeros', () => 0],
+    ['ones', () => 0xff],
+    [
+      'the largest and the smallest signed words',
+      (i: number) => (i & 1 ? 0x7f + ((i >> 1) & 1) : 0),
+    ],
+    ['all values', (i: number) => (i * 167 + (i >> 3)) & 0xff],
+  ])('of every length up to 300 bytes and of some larger ones, of %s', async (_, value) => {
+    const { stack, tap, write } = await openTap({ mtu: 65520 });
+    const lengths = [...Array.from({ length: 300 }, (__, n) => n), 1472, 8999, 65487, 65492];
+    for (const [n, length] of lengths.entries()) {
+      const packet = ping(
+        '10.0.0.2',
+        '10.0.0.1',
+        n,
+        Uint8Array.from({ length }, (__, i) => value(i)),
+      );
+      await write(ethernet(OUR_MAC, STRANGER, ETHERTYPE.ipv4, packet));
+    }
+    await until(() => tap.statistics.rxPackets === lengths.length);
+    expect(stack.statistics.checksumErrors).toBe(0);
+  });
+
   test('with a wrong checksum is dropped and counted', async () => {
     const { stack, write } = await openTap();
     const packet = ping('10.0.0.2', '10.0.0.1', 7, data);

@@ -20,6 +20,8 @@ static unsigned rig_allocated;      /* pieces of heap in use */
 static int rig_heap_countdown = -1; /* allocations until the heap is empty; -1: never */
 static u32_t rig_now;               /* the clock */
 static struct tcp_pcb *rig_opened;  /* the connection that was opened last */
+static int rig_output_later;        /* what port_tcp_output_later() says */
+static u16_t rig_segment_max;       /* what port_tcp_segment_max() says; 0: the MSS */
 
 /**
  * heap_malloc() - lwIP's heap (lwip/arch/cc.h), which a test can run dry
@@ -191,6 +193,31 @@ void port_tcp_opened(struct tcp_pcb *pcb)
 void port_tcp_freed(struct tcp_pcb *pcb)
 {
     rig_opened = rig_opened == pcb ? NULL : rig_opened;
+}
+
+/**
+ * port_tcp_output_later() - lets TCP send after each segment, unless a test does it
+ * @pcb: unused
+ *
+ * Return: rig_output_later
+ */
+int port_tcp_output_later(struct tcp_pcb *pcb)
+{
+    LWIP_UNUSED_ARG(pcb);
+    return rig_output_later;
+}
+
+/**
+ * port_tcp_segment_max() - no segment is larger than the MSS, unless a test wants it
+ * @pcb: connection
+ * @netif: unused
+ *
+ * Return: rig_segment_max or the MSS
+ */
+u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
+{
+    LWIP_UNUSED_ARG(netif);
+    return rig_segment_max ? rig_segment_max : pcb->mss;
 }
 
 /**

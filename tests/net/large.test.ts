@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// large.test - a wire between two stacks carries segments above the MTU, and nobody else sees them
+
+import { describe, expect, test } from 'vitest';
+import { hashOf, StreamHash } from '../helpers/hash.ts';
+import {
+  connectEnds,
+  ENDS,
+  ignore,
+  openPair,
+  type Pair,
+  readAll,
+  readUpTo,
+  send,
+  settle,
+  wiredPair,
+} from '../helpers/net.ts';
+import { Prng } from '../helpers/prng.ts';
+
+const FRAME = 1514;
+
+/** Joins two taps, through a transform that notes the longest frame or by a wire; returns how to part them. */
+function join({ tapA, tapB }: Pair, seen?: (length: number) => void): () => Promise<unknown> {
+  const abort = new AbortController();
+  const keep = { preventAbort: true, preventCancel: true, preventClose: true };
+  const options = { signal: abort.signal, ...keep };
+  const pipes = [[tapA, tapB] as const, [tapB, tapA] as const].flatMap(([from, to]) => {
+    if (!seen) return [from.readable.pipeTo(to.writable, options)];
+    const note = new TransformStream<Uint8Array, Uint8Array>({
+      transform(frame, controller) {
+        seen(frame.length);
+        controller.enqueue(frame);
+      },
+    });
+    return [
+      from.readable.pipeTo(note.writable, options),
+      note.readable.pipeTo(to.writable, options),
+    ];
+  });
+  for (const pipe of pipes) pipe.catch(ignore);
+  return () => {
+    abort.abort();
+    return Promise.allSettled(pipes);
+  };
+}
+
+describe('large send', () => {
+  test.each([4, 6] as const)('IPv%i over a wire takes far fewer frames', async (family) => {
+    const { a, b, tapA, tapB } = await wiredPair();
+    const { client, server } = await connectEnds(a, b, { host: ENDS[family].b });
+    const data = new Prng(family).bytes(4_000_000);
+    const reading = readAll(server.readable);
+    await send(client.writable, data);
+    await client.closeWrite();
+    expect(hashOf(await reading)).toBe(hashOf(data));
+    expect(tapA.mtu).toBe(1500);
+    expect(tapA.statistics.txBytes / tapA.statistics.txPackets).toBeGreaterThan(4 * FRAME);
+    expect(tapB.statistics.rxBytes).toBe(tapA.statistics.txBytes);
+    expect(tapB.statistics.invalid + tapA.statistics.lost).toBe(0);
+    expect(a.statistics.tcpRetransmits).toBe(0);
+    await server.close();
+  });
+
+  test.each([4, 6] as const)(
+    'IPv%i through JavaScript takes none above the MTU',
+    async (family) => {
+      const pair = await openPair();
+      let longest = 0;
+      join(pair, (length) => {
+        longest = Math.max(longest, length);
+      });
+      const { client, server } = await connectEnds(pair.a, pair.b, { host: ENDS[family].b });
+      const data = new Prng(family).bytes(1_000_000);
+      const reading = readAll(server.readable);
+      await send(client.writable, data);
+      await client.closeWrite();
+      expect(hashOf(await reading)).toBe(hashOf(data));
+      expect(longest).toBe(FRAME);
+      await server.close();
+    },
+  );
+
+  test('a connection whose wire is pulled goes on through JavaScript, and back', async () => {
+    const pair = await openPair();
+    const lengths: number[] = [];
+    let part = join(pair);
+    const { client, server } = await connectEnds(pair.a, pair.b);
+    const data = new Prng(9).bytes(6_000_000);
+    const sending = send(client.writable, data).then(() => client.closeWrite());
+    const hash = new StreamHash();
+    for (let n = 0; n < 6; n++) {
+      hash.update(await readUpTo(server.readable, 500_000));
+      await part();
+      await settle(2);
+      part = join(pair, n % 2 ? undefined : (length) => lengths.push(length));
+    }
+    hash.update(await readAll(server.readable));
+    await sending;
+    expect(hash.digest()).toBe(hashOf(data));
+    expect(lengths.length).toBeGreaterThan(100);
+    expect(Math.max(...lengths)).toBe(FRAME);
+    expect(pair.tapA.statistics.txBytes / pair.tapA.statistics.txPackets).toBeGreaterThan(FRAME);
+    await server.close();
+  });
+});
