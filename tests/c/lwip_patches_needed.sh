@@ -26,7 +26,8 @@ build() {
 
 # failed_cases TREE: names of the test cases that fail
 failed_cases() {
-    for program in test_lwip_patches test_lwip_patches_tcp; do
+    for source in "$root"/tests/c/test_lwip_patches*.c; do
+        program=$(basename "$source" .c)
         build "$1" "$program"
         "$tmp/$program" >"$tmp/log" 2>/dev/null || true
         grep -q '^[0-9]*%: Checks' "$tmp/log" || echo "$program-did-not-run"
@@ -45,7 +46,7 @@ for patch in "$root"/lwip/patches/*.patch; do
     name=$(basename "$patch" .patch)
     number=${name%%-*}
     case " ${*:-$number} " in *" $number "*) ;; *) continue ;; esac
-    rm -rf "$tmp/tree" && mkdir "$tmp/tree" && cp -R "$lwip/src" "$tmp/tree/"
+    rm -rf "$tmp/tree" && mkdir "$tmp/tree" && cp -R "$lwip/src" "$lwip/test" "$tmp/tree/"
     (cd "$tmp/tree" && patch --quiet --batch --reverse -p1 <"$patch")
     failed=$(failed_cases "$tmp/tree")
     if [ "$failed" = "$number" ]; then
