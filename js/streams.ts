@@ -317,7 +317,8 @@ export class ByteWritable {
     if (!write) return;
     const rest = write.bytes.length - write.done;
     this.#ring.want(rest);
-    const armed = this.#ring.arm(Math.max(1, Math.min(rest, this.#ring.size >> 1)));
+    // Room that waits for more room to be worth a write is window that a link with delay misses.
+    const armed = this.#ring.arm(Math.max(1, Math.min(rest, this.#ring.size >> 4)));
     this.#owner.kick();
     if (!armed) this.poke();
   }
