@@ -25,8 +25,9 @@
  * the window.
  *
  * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
- * `recved` is how far the window has been given back. JS is asked for a CMD_KICK when its reads
- * pass the point from which on an update is worth a segment: a quarter of rx_max.
+ * `recved` is how far the window has been given back: what JS has read goes out with every ACK. For
+ * the case that no segment comes to be answered, JS is asked for a CMD_KICK when its reads pass the
+ * point from which on an update is worth a segment of its own: a quarter of rx_max.
  */
 #include "lwip/priv/tcp_priv.h"
 
@@ -244,6 +245,10 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         return ERR_OK;
     }
     trim_later(s);
+    /* A window that only ever moved by window_step() would be that much smaller to a peer far away. */
+    producer_refresh(&s->rx);
+    pcb->rcv_wnd += s->rx.head - s->recved;
+    s->recved = s->rx.head;
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);

@@ -16,9 +16,11 @@
  *   reassembly, address resolution, neighbour probe and TIME_WAIT to end, and then stops. What it
  *   missed is made up for at the start of the next turn, before any entry is used or made.
  *
- * A thread that was held up owes TCP up to OWED_MOST ticks. It makes up for them CATCH_UP a turn,
- * half the minimum RTO, and one a turn while frames wait: whoever is to send the ACK was held up
- * by the same thing, and it must be seen before the timer that waits for it.
+ * A thread that was held up for long has TCP's clock moved on before it takes frames in, but for
+ * CATCH_UP ticks (catch_up()). What was in flight is charged with that time, yet not so much that it
+ * is sent again before its ACK, which may wait among the frames, has been seen; what is sent after
+ * the pause is not charged with it. The last ticks are run one a turn while frames wait: whoever is
+ * to send the ACK was held up by the same thread.
  *
  * TIME_WAIT is reaped here after TIME_WAIT_MS (lwipopts.h), and earlier, oldest first, when more
  * than TIME_WAIT_MOST stand there.
@@ -39,7 +41,6 @@
 #define QUIET_AFTER 20u
 #define MISSED_MOST 400u /* seconds; ARP entries live 300 */
 #define CATCH_UP 10u
-#define OWED_MOST 100u
 #define TIME_WAIT_MOST 4096u
 
 static double tcp_time;    /* when the last TCP tick was due */
@@ -133,6 +134,33 @@ static void skip_tcp(double now)
 }
 
 /**
+ * catch_up() - Move a running TCP clock on if the thread was held up
+ * @now: ms
+ */
+static void catch_up(double now)
+{
+    struct tcp_pcb *pcb;
+    double owed = now - tcp_time - CATCH_UP * TCP_TMR_INTERVAL;
+    uint32_t ticks;
+
+    if (owed < TCP_SLOW_INTERVAL) {
+        return;
+    }
+    ticks = (uint32_t)(owed / TCP_SLOW_INTERVAL);
+    tcp_ticks += ticks;
+    tcp_time += (double)ticks * TCP_SLOW_INTERVAL;
+    for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        /* The ticks of this turn alone do not reach the timeout. */
+        int32_t room = pcb->rto - (int32_t)(CATCH_UP / 2) - 1 - pcb->rtime;
+
+        if (pcb->rtime >= 0 && room > 0) {
+            pcb->rtime = (s16_t)(pcb->rtime + (int32_t)LWIP_MIN(ticks, (uint32_t)room));
+        }
+        pcb->persist_cnt = (u16_t)LWIP_MIN(pcb->persist_cnt + ticks, 0xffffu);
+    }
+}
+
+/**
  * reap_time_wait() - Free connections that have stood in TIME_WAIT long enough
  *
  * The list is newest first.
@@ -164,13 +192,6 @@ static void run_tcp(double now, int frames_pending)
         return;
     }
     missed = (uint32_t)((now - tcp_time) / TCP_TMR_INTERVAL);
-    if (missed > OWED_MOST) {
-        uint32_t skipped = missed - OWED_MOST;
-
-        tcp_ticks += skipped / 2;
-        tcp_time += (double)skipped * TCP_TMR_INTERVAL;
-        missed = OWED_MOST;
-    }
     run = frames_pending ? 1 : LWIP_MIN(missed, CATCH_UP);
     tcp_time += (double)run * TCP_TMR_INTERVAL;
     while (run--) {
@@ -217,7 +238,9 @@ static void run_seconds(double now)
  */
 void timers_begin(double now)
 {
-    if (!tcp_running) {
+    if (tcp_running) {
+        catch_up(now);
+    } else {
         skip_tcp(now);
         tcp_running = 1;
     }

@@ -262,7 +262,8 @@ export class ByteWritable {
 
   /** What is waited for when so many bytes are to be written. */
   #share(bytes: number): number {
-    return Math.max(1, Math.min(bytes, this.ring.size >> 1));
+    // Room that waits for more room to be worth a write is window that a link with delay misses.
+    return Math.max(1, Math.min(bytes, this.ring.size >> 4));
   }
 
   /** Asks to be told of room, or goes on if there is some. */

@@ -19,6 +19,11 @@ uint16_t chksum(const void *data, int len);
 uint32_t random_u32(void);
 #define LWIP_RAND() random_u32()
 
+/* Loss recovery and options (lwip/patches): small rather than fast. */
+#ifdef __clang__
+#define LWIP_COLD __attribute__((noinline, minsize))
+#endif
+
 #ifdef RINGSTACK_NATIVE
 #include <stdio.h>
 #include <stdlib.h>

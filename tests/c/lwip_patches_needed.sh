@@ -46,7 +46,7 @@ for patch in "$root"/lwip/patches/*.patch; do
     name=$(basename "$patch" .patch)
     number=${name%%-*}
     case " ${*:-$number} " in *" $number "*) ;; *) continue ;; esac
-    rm -rf "$tmp/tree" && mkdir "$tmp/tree" && cp -R "$lwip/src" "$tmp/tree/"
+    rm -rf "$tmp/tree" && mkdir "$tmp/tree" && cp -R "$lwip/src" "$lwip/test" "$tmp/tree/"
     (cd "$tmp/tree" && patch --quiet --batch --reverse -p1 <"$patch")
     failed=$(failed_cases "$tmp/tree")
     if [ "$failed" = "$number" ]; then

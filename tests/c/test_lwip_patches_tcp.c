@@ -381,6 +381,19 @@ START_TEST(lost_syn_is_no_congestion)
 }
 END_TEST
 
+START_TEST(second_timeout_leaves_ssthresh)
+{
+    conn_open(1000, 0xffff);
+    conn.pcb->cwnd = 20000;
+    ck_assert_int_eq(conn_write(pattern, 20000), ERR_OK);
+    next_sent(5000);
+    ck_assert_uint_eq(conn.pcb->ssthresh, 10000);
+    next_sent(5000);
+    ck_assert_int_eq(conn.pcb->nrtx, 2);
+    ck_assert_uint_eq(conn.pcb->ssthresh, 10000);
+}
+END_TEST
+
 START_TEST(segment_out_of_order_waits_for_retransmissions)
 {
     conn_open(1460, 0xffff);
@@ -538,6 +551,7 @@ Suite *lwip_patches_tcp_suite(void)
     tcase_add_test(tcase, segment_sent_twice_is_no_measurement);
     tcase_add_loop_test(tcase, rto_has_an_upper_bound, 0, 2);
     tcase_add_test(tcase, lost_syn_is_no_congestion);
+    tcase_add_test(tcase, second_timeout_leaves_ssthresh);
     tcase_add_test(tcase, segment_out_of_order_waits_for_retransmissions);
     tcase = add_case(suite, "0013");
     tcase_add_loop_test(tcase, window_probes_back_off_to_a_minute, 0, 2);
