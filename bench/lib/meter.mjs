@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // meter - the phases of a transfer, and what was counted in the timed one
 //
-// warm-up (every byte checked, not counted) - timed (counted; edges of chunks checked) - tail (every
+// warm-up (every byte checked, not counted) - timed (counted; starts of chunks checked) - tail (every
 // byte checked) - stop. The receiver decides by the clock and says so in a shared word; senders, and
 // ends on other threads, follow it.
 

@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-#define BLOCK 65536u     /* bytes of a write and of a read */
-#define POOL_BLOCKS 49u  /* no power of two is a multiple of it (bench/lib/content.mjs) */
-#define CHECKED_EDGE 64u /* bytes compared at either end of what is read, when timed */
+#define BLOCK 65536u    /* bytes of a write and of a read */
+#define POOL_BLOCKS 49u /* no power of two is a multiple of it (bench/lib/content.mjs) */
+#define SAMPLE 64u      /* bytes compared of a block when every one would cost too much */
 
 /* What core_pair tells an end at its start. */
 struct end_setup {

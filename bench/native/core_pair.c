@@ -4,7 +4,7 @@
  * usage: core_pair CLIENT.so SERVER.so MTU CHECKSUM(0|1) WARM_MS TIMED_MS
  *
  * Prints {"bytes":…,"ms":…,"packets":…} of the timed part. Every byte is checked while it warms up, the
- * first and last 64 of what is read at once when it is timed, as bench/lib/content.mjs does.
+ * first 64 of what is read at once when it is timed, as bench/lib/content.mjs does.
  */
 #include <dlfcn.h>
 #include <stdio.h>
