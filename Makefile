@@ -236,7 +236,11 @@ build/native/core_client.so build/native/core_server.so: $(CORE_END)
 	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) -shared $^ -o $@
 build/native/core_pair: build/native/bench/native/core_pair.o
 	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -ldl -o $@
-NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/core_server.so
+build/native/kernel_end: build/native/bench/native/kernel_end.o
+	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -o $@
+# Linux's TCP as a baseline needs Linux.
+NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/core_server.so \
+	$(if $(wildcard /usr/include/linux/if_tun.h),build/native/kernel_end)
 
 # --- Goals that run something --------------------------------------------------------------------
 

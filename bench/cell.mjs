@@ -7,6 +7,8 @@
 // can be killed, and peak memory is that of the cell.
 
 const cell = JSON.parse(process.argv[2]);
+const { round = 0 } = cell;
+const params = { ...cell.params, round };
 
 /** One line for who started this, then the end: nothing that still runs may hold it up. */
 function tell(outcome) {
@@ -23,13 +25,13 @@ process.on('uncaughtException', fail);
 async function measure() {
   if (!cell.setup) {
     const { default: alone } = await import(`./measures/${cell.measure}.mjs`);
-    return alone.run(cell.params);
+    return alone.run(params);
   }
   const { open } = await import(`./setups/${cell.setup}.mjs`);
-  const bed = await open(cell.options);
+  const bed = await open({ ...cell.options, round });
   const { default: roles } = await import(`./measures/${cell.measure}.mjs`);
-  if (roles.run) return roles.run(bed, cell.params);
-  return roles.merge(await bed.run(cell.measure, cell.params), cell.params);
+  if (roles.run) return roles.run(bed, params);
+  return roles.merge(await bed.run(cell.measure, params), params);
 }
 
 try {

@@ -249,12 +249,22 @@ function linkCells() {
   });
   const delay = row('link20', '20 ms RTT, buffers of 256 KiB', { rttMs: 20 }, WINDOW);
   const loss = row('loss', '10 ms RTT, 1 % of frames lost each way', { rttMs: 10, loss: 0.01 });
+  const kernel = {
+    id: 'kernel',
+    label: "Linux's TCP (Reno) in two namespaces, two taps, over the same link in JavaScript",
+  };
   const bulk = 'TCP_STREAM, one flow, default reader';
   const small = { kind: 'default', flows: 1, tail: 65536 };
   return [
     cell(delay, 'ping', 'TCP_RR, 64 B', 'rr', { kind: 'default', warm: 100, timed: 400 }),
     cell(delay, 'stream', bulk, 'stream', { ...small, warm: 600, timed: 1500 }),
     cell(loss, 'stream', bulk, 'stream', { ...small, warm: 500, timed: 4000 }),
+    cell(kernel, 'loss', '10 ms RTT, 1 % of frames lost each way, one flow', 'kernel_link', {
+      link: loss.options.link,
+      congestion: 'reno',
+      warm: 500,
+      timed: 4000,
+    }),
   ];
 }
 
@@ -278,7 +288,7 @@ const QUICK = [
   /^(tap-1500|tap-1500-nosum|tap-65520-nosum|engine-1500|workers-1500)\/stream1/,
   /^(tap-1500|engine-1500|net|net2)\/(rr|crr|stream8|stream1-native|block)$/,
   /^(tap-1500|netweb)\/(small256|stream1-default)/,
-  /^(memory|ring|core|open|link20|loss|start|peer-tap)\//,
+  /^(memory|ring|core|open|link20|loss|kernel|start|peer-tap)\//,
 ];
 
 /**

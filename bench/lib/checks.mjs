@@ -116,6 +116,11 @@ function linkChecks(get) {
     ),
     atMost('20 ms RTT: segments sent again', get('link20/stream', 'retransmits'), 0, ''),
     atLeast(
+      "1 % loss, 10 ms RTT: goodput ÷ Linux's Reno",
+      ratio(get('loss/stream', 'gbps'), get('kernel/loss', 'gbps')),
+      0.5,
+    ),
+    atLeast(
       '1 % loss, 10 ms RTT: goodput ÷ Reno by the formula of Mathis',
       ratio(goodput('loss/stream'), reno),
       0.5,

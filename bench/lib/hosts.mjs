@@ -24,7 +24,6 @@ function counters(stack, interfaces, arena) {
   add('retransmits', stack.statistics?.tcpRetransmits);
   for (const iface of interfaces) {
     add('packets', iface.statistics?.txPackets);
-    if (iface.statistics) add('lost', iface.statistics.lost + iface.statistics.invalid);
   }
   return counts;
 }

@@ -78,3 +78,6 @@ export function join(a, b, { rttMs, loss, seed }) {
   const lane = { delayMs: rttMs / 2, loss };
   return [new Lane(a, b, lane, seeded(seed)), new Lane(b, a, lane, seeded(seed + 1))];
 }
+
+/** The link of a round: other frames are lost in each, the same ones in every run. */
+export const roundLink = (link, round = 0) => ({ ...link, seed: link.seed + 100 * round });

@@ -18,11 +18,11 @@ const MOST_ERRORS = 2;
  * @returns {Promise<any>}
  */
 export function runCell(
-  { setup, options, measure, params },
+  { setup, options, measure, params, round },
   { entry = ENTRY, patience = PATIENCE } = {},
 ) {
   return new Promise((resolve) => {
-    const task = JSON.stringify({ setup, options, measure, params });
+    const task = JSON.stringify({ setup, options, measure, params, round });
     const child = spawn(process.execPath, [entry, task], { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let complaint = '';
@@ -77,7 +77,7 @@ export async function runRounds(cells, rounds, tell, run = runCell) {
     for (const cell of order) {
       const record = records.get(cell.id);
       if (record.skipped !== undefined || record.errors.length >= MOST_ERRORS) continue;
-      const outcome = await run(cell);
+      const outcome = await run({ ...cell, round });
       collect(record, outcome);
       tell(cell, round, outcome);
     }

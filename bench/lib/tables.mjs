@@ -10,7 +10,7 @@ export function format(value) {
   if (size >= 1000) return Math.round(value).toLocaleString('en-US');
   if (size >= 100) return value.toFixed(0);
   if (size >= 10) return value.toFixed(1);
-  return value.toFixed(2);
+  return size >= 1 ? value.toFixed(2) : `${Number(value.toPrecision(3))}`;
 }
 
 /** A median with its spread in per cent: `9.70 ±4 %`. */
@@ -182,7 +182,7 @@ export function fullReport(result, checks) {
       cellTable(cells, ['memory', 'port', 'ring', 'core'], LIMITS),
     ),
     ...section('Open connections', cellTable(cells, ['open'], OPEN)),
-    ...section('Links', cellTable(cells, ['link20', 'loss'], LINKS)),
+    ...section('Links', cellTable(cells, ['link20', 'loss', 'kernel'], LINKS)),
     ...section('Start of a stack', cellTable(cells, ['start'], START)),
     ...section("Blocks of the app's thread", cellTable(cells, blocks, BLOCK)),
     ...section('Failed', errorList(cells)),

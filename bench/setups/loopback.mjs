@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // loopback - one stack talks to itself
+//
+// Options: mtu, dist, engine; seedApi: only what tcpip.js has, for --peer.
 
 import { loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
 import { bedHere } from '../lib/roles.mjs';
 
-export async function open({ dist, mtu = 65520, engine }) {
+export async function open({ dist, mtu = 65520, engine, seedApi }) {
   const build = await loadBuild(dist);
-  const arena = await build.createArena?.();
+  const arena = seedApi ? undefined : await build.createArena?.();
   const stack = await makeStack(build, {
     initializeLoopback: false,
     ...(arena ? { arena } : {}),

@@ -6,7 +6,7 @@
 // only what tcpip.js has, for --peer.
 
 import { interfaceOptions, loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
-import { join } from '../lib/link.mjs';
+import { join, roundLink } from '../lib/link.mjs';
 import { bedHere } from '../lib/roles.mjs';
 
 const CREATE = { tap: 'createTapInterface', tun: 'createTunInterface' };
@@ -20,7 +20,7 @@ function connect(from, to, through) {
 }
 
 export async function open(options) {
-  const { dist, kind = 'tap', engine, through, seedApi, window, link } = options;
+  const { dist, kind = 'tap', engine, through, seedApi, window, link, round } = options;
   const build = await loadBuild(dist);
   const arena = seedApi ? undefined : await build.createArena?.();
   const buffers = window ? { receiveBuffer: window, sendBuffer: window } : {};
@@ -35,8 +35,7 @@ export async function open(options) {
     const settings = { ip: `${address}/24`, ...mac, ...interfaceOptions(options) };
     ends[i] = await stacks[i][CREATE[kind]](settings);
   }
-  let lanes;
-  if (through === 'link') lanes = join(ends[0], ends[1], link);
+  if (through === 'link') join(ends[0], ends[1], roundLink(link, round));
   else {
     connect(ends[0], ends[1], through);
     connect(ends[1], ends[0], through);
@@ -49,5 +48,5 @@ export async function open(options) {
       listen: buffers,
       ...(i === 0 && arena ? { arena } : {}),
     });
-  return { ...bedHere(host(0), host(1)), arena, lanes };
+  return { ...bedHere(host(0), host(1)), arena };
 }

@@ -13,18 +13,25 @@ const cells = ['a', 'b', 'c'].map((id) => ({ id, measure: id }));
 /** Runs three cells three times; the outcome of a cell depends on how often it ran. */
 async function rounds(outcome: (id: string, nth: number) => Outcome) {
   const order: string[] = [];
-  const run = async ({ id }: { id: string }): Promise<Outcome> => {
+  const seeds: number[] = [];
+  const run = async ({ id, round }: { id: string; round: number }): Promise<Outcome> => {
+    seeds.push(round);
     order.push(id);
     return outcome(id, order.filter((name) => name === id).length);
   };
   const results = await runRounds(cells, 3, () => {}, run);
-  return { order: order.join(''), results };
+  return { order: order.join(''), rounds: seeds.join(''), results };
 }
 
 describe('rounds', () => {
   test('interleave, every other one backwards', async () => {
-    const { order, results } = await rounds((_id, nth) => ({ metrics: { gbps: nth * 10 } }));
+    const {
+      order,
+      rounds: told,
+      results,
+    } = await rounds((_id, nth) => ({ metrics: { gbps: nth * 10 } }));
     expect(order).toBe('abccbaabc');
+    expect(told).toBe('000111222');
     expect(results[0]).toEqual({
       id: 'a',
       measure: 'a',
