@@ -144,8 +144,8 @@ static int start(const struct end_setup *setup)
         return ABI_ENOMEM;
     }
     ctl = at(place);
-    producer_init(&commands, &ctl->commands);
-    consumer_init(&events, &ctl->events);
+    producer_init(&commands, &ctl->app.commands);
+    consumer_init(&events, &ctl->app.events);
     cmd.mtu = setup->mtu;
     cmd.flags = setup->flags;
     cmd.ring_size = setup->mtu > 9000 ? RING_LARGE : RING_SIZE;
