@@ -4,7 +4,8 @@
 //   default  web streams; writes when writer.ready, default reader
 //   byob     web streams; writes when writer.ready, BYOB reader with one buffer of 256 KiB
 //   verbs    ring level: JavaScript copies a block into the room that reserve() gives, and what
-//            peek() shows into a block of 64 KiB of its own
+//            peek() shows into a block of 64 KiB of its own, at a place congruent mod 8 (engines copy
+//            shared memory byte by byte otherwise)
 //   native   node:net's own: socket.write() until it says false, then 'drain'; 'data' events
 
 import { once } from 'node:events';
@@ -35,7 +36,7 @@ async function sendVerbs(connection, next) {
     for (let at = 0; at < chunk.length; ) {
       const room = writer.reserve(chunk.length - at);
       if (room.length === 0) {
-        await writer.ready();
+        await writer.ready(chunk.length - at);
         continue;
       }
       room.set(room.length === chunk.length ? chunk : chunk.subarray(at, at + room.length));
@@ -83,10 +84,12 @@ async function receiveByob(connection, take) {
 
 async function receiveVerbs(connection, take) {
   const reader = ringEnd(connection, 'getRingReader');
-  const block = new Uint8Array(BLOCK);
+  const buffer = new ArrayBuffer(BLOCK + 8);
+  const blocks = Array.from({ length: 8 }, (_, skew) => new Uint8Array(buffer, skew, BLOCK));
   while (await reader.ready()) {
     for (let bytes = reader.peek(); bytes.length > 0; bytes = reader.peek()) {
       const length = Math.min(bytes.length, BLOCK);
+      const block = blocks[bytes.byteOffset & 7];
       block.set(length === bytes.length ? bytes : bytes.subarray(0, length));
       reader.release(length);
       take(length === BLOCK ? block : block.subarray(0, length));

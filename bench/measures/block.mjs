@@ -21,6 +21,8 @@ function probe(phase) {
   }, PERIOD);
   return () => {
     clearInterval(timer);
+    // It may have been blocked all the while.
+    if (late.length === 0) late.push(performance.now() - last);
     return late.sort((a, b) => a - b);
   };
 }
@@ -32,7 +34,6 @@ export default {
     const stop = probe(context.phase);
     const result = await stream.client(host, params, context);
     const late = stop();
-    if (late.length === 0) throw new Error('the timer never ran in the timed phase');
     return { ...result, longest: late.at(-1), p99: quantile(late, 0.99) };
   },
 

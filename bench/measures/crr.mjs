@@ -35,7 +35,9 @@ export default {
     let from = start;
     let count = 0;
     let all = 0;
-    for (let now = start; now - start < params.warm + params.timed; all++) {
+    const end = start + params.warm + params.timed;
+    // At least one, however slow.
+    for (let now = start; now < end || count === 0; all++) {
       const ends = messages(params.kind, await host.connect(port), SIZE);
       ends.write(request);
       if (!(await ends.read())) throw new Error('the peer ended');
