@@ -7,7 +7,7 @@ import { mathis } from './stats.mjs';
 const MSS = 1448;
 
 /** Medians of a run by cell and metric; undefined where nothing was measured. */
-export function mediansOf(cells) {
+function mediansOf(cells) {
   const byId = new Map(cells.map((cell) => [cell.id, cell]));
   return (id, metric) => byId.get(id)?.metrics[metric]?.median;
 }

@@ -7,7 +7,7 @@
 import { pathToFileURL } from 'node:url';
 import { Skip } from './skip.mjs';
 
-export const PORT = 5001;
+const PORT = 5001;
 const DIST = new URL('../../dist/index.js', import.meta.url).href;
 
 /** Loads a build: the path of its index.js, by default ours. */

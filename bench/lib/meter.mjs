@@ -14,7 +14,7 @@ export const STOP = 3;
 const GRAIN = 32 * 1024;
 
 /** A difference of two snapshots of counters, field by field. */
-export function difference(after, before) {
+function difference(after, before) {
   const changes = {};
   for (const key of Object.keys(after)) changes[key] = after[key] - before[key];
   return changes;

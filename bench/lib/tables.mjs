@@ -14,7 +14,7 @@ export function format(value) {
 }
 
 /** A median with its spread in per cent: `9.70 ±4 %`. */
-export function formatMetric(metric) {
+function formatMetric(metric) {
   if (metric === undefined) return '–';
   const text = format(metric.median);
   return metric.values.length > 1 ? `${text} ±${Math.round(spread(metric) * 100)} %` : text;
@@ -127,7 +127,7 @@ function cellTable(cells, rows, columns) {
 }
 
 /** The targets as a table. */
-export function targetTable(checks) {
+function targetTable(checks) {
   if (checks.length === 0) return undefined;
   const unitOf = (unit) => (unit === '' ? '' : ` ${unit}`);
   const rows = checks.map(({ text, value, target, unit, least, met }) => [
@@ -140,7 +140,7 @@ export function targetTable(checks) {
 }
 
 /** One line that says where, when and with what. */
-export function origin({ date, machine, versions, command, rounds }) {
+function origin({ date, machine, versions, command, rounds }) {
   return (
     `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; ` +
     `Node ${versions.node}, V8 ${versions.v8}, ringstack ${versions.ringstack} (${versions.commit}` +
