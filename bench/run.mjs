@@ -86,6 +86,11 @@ const result = {
   machine: describeMachine(),
   versions: describeVersions(),
 };
+if (result.machine.load > 1) {
+  console.error(
+    `The machine is busy (load ${result.machine.load.toFixed(1)}): expect figures to differ.`,
+  );
+}
 result.cells = await runRounds(cells, options.rounds, progress(cells.length * options.rounds));
 result.seconds = Math.round((performance.now() - start) / 1000);
 

@@ -14,13 +14,15 @@ const DIST = new URL('../../dist/index.js', import.meta.url).href;
 export const loadBuild = (path) => import(path ? pathToFileURL(path).href : DIST);
 
 /** What a stack, its interfaces and an arena have counted so far; what they do not count is left out. */
-function counters(stack, interfaces, arena) {
+function counters(stack, interfaces, arena, copies) {
   const counts = {};
   const add = (key, value) => {
     if (value !== undefined) counts[key] = (counts[key] ?? 0) + value;
   };
-  add('copied', stack.statistics?.bytesCopied);
-  if (stack.statistics) add('copied', arena?.bytesCopied);
+  if (copies) {
+    add('copied', stack.statistics?.bytesCopied);
+    add('copied', arena?.bytesCopied);
+  }
   add('retransmits', stack.statistics?.tcpRetransmits);
   for (const iface of interfaces) {
     add('packets', iface.statistics?.txPackets);
@@ -36,10 +38,14 @@ function counters(stack, interfaces, arena) {
  * @param {string} how.peer - Address to connect to.
  * @param {object[]} [how.interfaces] - Whose packets count.
  * @param {object} [how.arena] - Whose copies count; give it to one of two stacks that share it.
+ * @param {boolean} [how.copies] - Whether copies are known at all: not without an arena.
  * @param {object} [how.connect] - More options for connectTcp().
  * @param {object} [how.listen] - More options for listenTcp().
  */
-export function stackHost(stack, { peer, interfaces = [], arena, connect = {}, listen = {} }) {
+export function stackHost(
+  stack,
+  { peer, interfaces = [], arena, copies = true, connect = {}, listen = {} },
+) {
   return {
     stack,
     async listen() {
@@ -48,7 +54,7 @@ export function stackHost(stack, { peer, interfaces = [], arena, connect = {}, l
       return { port: PORT, accept: async () => (await accepted.next()).value };
     },
     connect: (port) => stack.connectTcp({ host: peer, port, ...connect }),
-    counters: () => counters(stack, interfaces, arena),
+    counters: () => counters(stack, interfaces, arena, copies),
   };
 }
 

@@ -18,7 +18,12 @@ export async function open({ dist, mtu = 65520, engine, seedApi }) {
     ip: '127.0.0.1/8',
     ...(mtu === 65520 ? {} : { mtu }),
   });
-  const host = stackHost(stack, { peer: '127.0.0.1', interfaces: [loopback], arena });
+  const host = stackHost(stack, {
+    peer: '127.0.0.1',
+    interfaces: [loopback],
+    arena,
+    copies: arena !== undefined,
+  });
   // It is one stack: what it counts is counted once.
   return { ...bedHere(host, { ...host, counters: () => ({}) }), arena };
 }

@@ -44,6 +44,7 @@ export async function open(options) {
     stackHost(stacks[i], {
       peer: ADDRESSES[1 - i],
       interfaces: [ends[i]],
+      copies: arena !== undefined,
       connect: buffers,
       listen: buffers,
       ...(i === 0 && arena ? { arena } : {}),
