@@ -3,7 +3,8 @@
 #
 #   make            all of dist/                      make test     build and run every test
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
-#   make bench      every program in bench/           make size     bytes shipped, and their limits
+#   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
+#   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
@@ -27,7 +28,7 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench js abi check-format check-sh check-js check-types format \
+LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
 	clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
@@ -120,7 +121,7 @@ build/$(1)/%.o: %.c build/$(1)/flags | build/$(1)/tools $(LWIPDIR)/Filelists.mk
 build/$(1)/tools:
 	$$(call require,$(if $(filter wasm%,$(1)),wasm,native))
 	@mkdir -p $$(@D); touch $$@
-DEPS += $$(wildcard build/$(1)/core/*.d build/$(1)/tests/*/*.d build/$(1)/tests/c/*/*.d \
+DEPS += $$(wildcard build/$(1)/core/*.d build/$(1)/*/*/*.d build/$(1)/tests/c/*/*.d \
 	build/$(1)/lwip/*/*/*.d build/$(1)/lwip/*/*/*/*.d)
 endef
 
@@ -226,11 +227,30 @@ build/test/ring_shim.wasm: $(SHIM_OBJ) tools/wasm_imports.mjs
 # What the TypeScript tests load.
 TEST_JS := all build/host/abi_gen build/test/ring_shim.wasm
 
+# --- Native benchmark ------------------------------------------------------------------------------
+
+# The core as the benchmarks compare it with wasm: as fast as the compiler makes it. lwIP has one stack
+# a program, so two copies of a shared library are loaded.
+BENCH_FLAGS := $(STD) -O3 -fPIC -fvisibility=hidden -pthread -DRINGSTACK_NATIVE \
+	-DIPV6_FRAG_COPYHEADER=1 -DNDEBUG
+$(eval $(call flavour,native,CC O3,$(CC),$(BENCH_FLAGS)))
+CORE_END := $(call objects,native,bench/native/core_end.c $(CORE_SRC) $(LWIP_SRC))
+build/native/core_client.so build/native/core_server.so: $(CORE_END)
+	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) -shared $^ -o $@
+build/native/core_pair: build/native/bench/native/core_pair.o
+	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -ldl -o $@
+build/native/kernel_end: build/native/bench/native/kernel_end.o
+	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -o $@
+# Linux's TCP as a baseline needs Linux.
+NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/core_server.so \
+	$(if $(wildcard /usr/include/linux/if_tun.h),build/native/kernel_end)
+
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run size
+.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
+	bench-compare bench-report size
 help:
-	@sed -n '4,13s/^# \{0,1\}//p' Makefile
+	@sed -n '4,14s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -263,19 +283,34 @@ export SIZE FILE MTU ENGINE READER
 demo-run: all
 	$(Q)node bench/demo.mjs
 
+# ROWS and COLUMNS choose cells by the beginnings of their ids (commas between), ROUNDS how often each is
+# measured, QUICK=1 only what the targets need, once; PEER names a package to measure beside ours.
+BENCH_ARGS := $(if $(ROWS),--rows '$(ROWS)') $(if $(COLUMNS),--columns '$(COLUMNS)') \
+	$(if $(ROUNDS),--rounds '$(ROUNDS)') $(if $(QUICK),--quick) $(if $(PEER),--peer '$(PEER)')
 bench:
-	$(Q)$(SETUP) source wasm js
+	$(Q)$(SETUP) source wasm js native
 	$(Q)$(MAKE) --no-print-directory bench-run
 
-bench-run: all
-	$(Q)set -e; for program in $(filter-out bench/demo.mjs,$(wildcard bench/*.mjs)); do node "$$program"; done
+bench-run: all $(NATIVE_BENCH)
+	$(Q)node bench/run.mjs $(BENCH_ARGS)
+
+# A and B: folders with a build, or commands; SIZE, MTU, READER, CHECKSUM and RUNS vary the transfer.
+export CHECKSUM CHUNK RUNS
+bench-compare:
+	$(Q)$(SETUP) js bench
+	$(Q)node bench/compare.mjs '$(A)' '$(B)'
+
+# RESULT: a file of bench/results/, by default the newest.
+bench-report:
+	$(Q)node bench/report.mjs $(RESULT)
 
 size: all
 	$(Q)node tools/size.mjs
 
 # --- Lint ----------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch])
+C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
+	bench/native/*.[ch])
 SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/c/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
@@ -296,7 +331,8 @@ check-sh:
 	$(call run,SHELL,$(SH_FILES))shellcheck $(SH_FILES)
 
 # One stamp a file: only what changed is analysed again, and several at once.
-check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c tests/c/test_*.c tests/interop/*.c))
+check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c tests/c/test_*.c \
+	tests/interop/*.c bench/native/*.c))
 build/lint/tests/c/%.ok: tests/c/%.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
 	$(lint)
 build/lint/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk

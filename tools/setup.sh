@@ -7,6 +7,7 @@
 #   source   what lwip/fetch.sh uses          wasm    emcc 3.1.6 or newer
 #   js       Node 20 or newer, npm            native  make, a C compiler with sanitizers, Check
 #   lint     clang-format, clang-tidy, shellcheck
+#   bench    hyperfine, which only `make bench-compare` uses
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
 # elsewhere, and with --check, one line says what to install and the exit status is 1. Says nothing
@@ -75,6 +76,9 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             have clang-format-14 || have clang-format || echo 'clang-format|llvm|clang-format'
             have clang-tidy-14 || have clang-tidy || echo 'clang-tidy|llvm|clang-tidy'
             have shellcheck || echo 'shellcheck|shellcheck|shellcheck'
+            ;;
+        bench)
+            have hyperfine || echo 'hyperfine|hyperfine|hyperfine'
             ;;
         *) die "no such group: $group" ;;
         esac

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// content - the seeded bytes that every transfer carries, and the check of what arrives
+//
+// Byte p of a stream is pool[p mod pool size]. A pool has 49 units (a unit is one write): no power of
+// two is a multiple of it, so bytes left over in a ring from its last round never look right. What is
+// written are views of the pool, made once: making content costs a transfer nothing.
+//
+// A check compares every byte (`whole`) or the first 64 of each chunk, at their place in the stream. That
+// is enough to see bytes lost, doubled, exchanged or out of place (also at the end of a chunk: the next
+// one would begin elsewhere), and costs little beside a fast transfer.
+
+const UNITS = 49;
+const SLACK = 1024 * 1024;
+const SAMPLE = 64;
+
+/** Fills bytes from a seed (xorshift32). */
+export function seededBytes(seed, length) {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let x = (seed | 0) === 0 ? 1 : seed | 0;
+  for (let i = 0; i < words.length; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    words[i] = x;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}
+
+/** A seeded stream without end, written in units of a size. */
+export class Content {
+  /**
+   * @param {number} seed
+   * @param {number} unit - Bytes a write.
+   */
+  constructor(seed, unit) {
+    this.unit = unit;
+    this.size = unit * UNITS;
+    const once = seededBytes(seed, this.size);
+    /** The pool, repeated, so that a chunk seldom has to be compared in two parts. */
+    this.pool = Buffer.allocUnsafeSlow(this.size + SLACK);
+    for (let at = 0; at < this.pool.length; at += this.size) {
+      this.pool.set(once.subarray(0, this.pool.length - at), at);
+    }
+    this.units = Array.from(
+      { length: UNITS },
+      (_, i) => new Uint8Array(this.pool.buffer, i * unit, unit),
+    );
+  }
+
+  /**
+   * Writes, one after the other.
+   *
+   * @returns {() => Uint8Array}
+   */
+  writes() {
+    let n = 0;
+    return () => {
+      const unit = /** @type {Uint8Array} */ (this.units[n]);
+      n = n === UNITS - 1 ? 0 : n + 1;
+      return unit;
+    };
+  }
+}
+
+/** Checks one stream as it arrives. */
+export class Check {
+  #content;
+
+  /** @param {Content} content */
+  constructor(content) {
+    this.#content = content;
+    this.position = 0;
+    this.ok = true;
+  }
+
+  /**
+   * Takes the next bytes.
+   *
+   * @param {Uint8Array} chunk
+   * @param {boolean} whole - Every byte; else the first 64.
+   */
+  take(chunk, whole) {
+    const { length } = chunk;
+    this.#compare(chunk, whole ? length : Math.min(length, SAMPLE));
+    this.position += length;
+  }
+
+  #compare(chunk, end) {
+    const { pool, size } = this.#content;
+    for (let at = 0; at < end; ) {
+      const place = (this.position + at) % size;
+      const length = Math.min(end - at, pool.length - place);
+      if (pool.compare(chunk, at, at + length, place, place + length) !== 0) this.ok = false;
+      at += length;
+    }
+  }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// roles - runs the two ends of a measure, on this thread or each on its own
+//
+// A measure has `server(host, params, context)` and `client(host, params, context)`; a host can listen
+// and connect. The server calls context.ready(port) once it listens, then the client starts. Both
+// share one word (context.phase). A bed is what a setup opens: run(measure, params) gives the results
+// of both ends.
+
+import { Worker } from 'node:worker_threads';
+
+const ENTRY = new URL('./role_worker.mjs', import.meta.url);
+
+const newPhase = () => new Int32Array(new SharedArrayBuffer(4));
+
+/** Both ends on this thread. */
+export function bedHere(client, server) {
+  return {
+    client,
+    server,
+    async run(measure, params) {
+      const { default: roles } = await import(`../measures/${measure}.mjs`);
+      const phase = newPhase();
+      let serving;
+      const port = await new Promise((resolve, reject) => {
+        serving = roles.server(server, params, { phase, ready: resolve });
+        serving.catch(reject);
+      });
+      const results = [roles.client(client, params, { phase, port }), serving];
+      const [clientResult, serverResult] = await Promise.all(results);
+      return { client: clientResult, server: serverResult };
+    },
+  };
+}
+
+/** A role on a thread of its own: its setup's openRole() makes the host there. */
+export class RemoteRole {
+  #worker;
+  #next = 1;
+  #calls = new Map();
+  #ready = () => {};
+
+  constructor(setup, role, options) {
+    this.#worker = new Worker(ENTRY, { workerData: { setup, role, options } });
+    this.#worker.on('message', (message) => this.#settle(message));
+    this.#worker.on('error', (error) => this.#fail(error));
+  }
+
+  #settle({ id, ready, result, error, skip }) {
+    if (ready !== undefined) return this.#ready(ready);
+    const { resolve, reject } = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (error === undefined) resolve(result);
+    else reject(Object.assign(new Error(error), skip ? { name: 'Skip' } : {}));
+  }
+
+  #fail(error) {
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
+  }
+
+  /** Calls a method of the host over there. */
+  call(method, ...args) {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, method, args });
+    });
+  }
+
+  /** Runs this role of a measure; returns when it is ready, and its result. */
+  start(measure, params, phase, port) {
+    let result;
+    const ready = new Promise((resolve, reject) => {
+      this.#ready = resolve;
+      result = this.call('run', measure, params, phase, port);
+      result.catch(reject);
+    });
+    return { ready, result };
+  }
+}
+
+/** A role on this thread, with the face of a remote one. */
+export class LocalRole {
+  constructor(role, host) {
+    this.role = role;
+    this.host = host;
+  }
+
+  start(measure, params, phase, port) {
+    let ready = () => {};
+    const whenReady = new Promise((resolve) => {
+      ready = resolve;
+    });
+    const result = import(`../measures/${measure}.mjs`).then((roles) =>
+      roles.default[this.role](this.host, params, { phase, port, ready }),
+    );
+    // A server that fails never gets ready; a client is never asked.
+    return { ready: Promise.race([whenReady, result]), result };
+  }
+}
+
+/** Two roles, at least one of them elsewhere. */
+export function bedOf(client, server) {
+  return {
+    async run(measure, params) {
+      const phase = newPhase();
+      const serving = server.start(measure, params, phase, 0);
+      const port = await serving.ready;
+      const connected = client.start(measure, params, phase, port);
+      connected.ready.catch(() => {});
+      const [clientResult, serverResult] = await Promise.all([connected.result, serving.result]);
+      return { client: clientResult, server: serverResult };
+    },
+  };
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// tables - a result as Markdown: medians, half of their spread, and the targets
+
+import { spread } from './stats.mjs';
+
+/** Three digits that count. */
+export function format(value) {
+  if (value === undefined || Number.isNaN(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString('en-US');
+  if (size >= 100) return value.toFixed(0);
+  if (size >= 10) return value.toFixed(1);
+  return size >= 1 ? value.toFixed(2) : `${Number(value.toPrecision(3))}`;
+}
+
+/** A median with its spread in per cent: `9.70 ±4 %`. */
+function formatMetric(metric) {
+  if (metric === undefined) return '–';
+  const text = format(metric.median);
+  return metric.values.length > 1 ? `${text} ±${Math.round(spread(metric) * 100)} %` : text;
+}
+
+/** A table of Markdown. */
+export function markdown(head, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(line)].join(
+    '\n',
+  );
+}
+
+function show(cell, metric) {
+  if (cell === undefined) return '';
+  if (cell.skipped !== undefined)
+    return cell.skipped.startsWith('not in this build') ? 'not built' : '–';
+  if (cell.metrics[metric] === undefined) return cell.errors ? 'failed' : '–';
+  return formatMetric(cell.metrics[metric]);
+}
+
+/** One line a row of the suite: `columns` are [title, column id, metric]. Rows with nothing are left out. */
+function rowTable(cells, columns) {
+  const rows = new Map();
+  for (const cell of cells) {
+    if (!columns.some(([, column]) => column === cell.column)) continue;
+    if (!rows.has(cell.row)) rows.set(cell.row, { label: cell.rowLabel, cells: {} });
+    rows.get(cell.row).cells[cell.column] = cell;
+  }
+  if (rows.size === 0) return undefined;
+  const body = [...rows.values()].map((row) => [
+    row.label,
+    ...columns.map(([, column, metric]) => show(row.cells[column], metric)),
+  ]);
+  return markdown(['', ...columns.map(([title]) => title)], body);
+}
+
+const THROUGHPUT = [
+  ['native', 'stream1-native', 'gbps'],
+  ['default', 'stream1-default', 'gbps'],
+  ['BYOB', 'stream1-byob', 'gbps'],
+  ['ring level', 'stream1-verbs', 'gbps'],
+  ['4 flows', 'stream4', 'gbps'],
+  ['8 flows', 'stream8', 'gbps'],
+  ['both ways', 'both', 'gbps'],
+];
+
+const SMALL = [
+  ['RR/s', 'rr', 'perS'],
+  ['p50 µs', 'rr', 'p50us'],
+  ['p99 µs', 'rr', 'p99us'],
+  ['CRR/s', 'crr', 'perS'],
+  ['16 B writes/s', 'small16', 'writesPerS'],
+  ['256 B writes/s', 'small256', 'writesPerS'],
+  ['256 B MB/s', 'small256', 'MBps'],
+  ['256 B awaited', 'small256-await', 'writesPerS'],
+  ['1 KiB writes/s', 'small1024', 'writesPerS'],
+];
+
+const LIMITS = [
+  ['Gbit/s', 'gbps'],
+  ['ns/packet', 'nsPerPacket'],
+];
+const OPEN = [
+  ['arena bytes each, both ends', 'bytesPerConnection'],
+  ['ns/packet of a stream', 'nsPerPacket'],
+  ['µs an exchange at random', 'randomUsPerExchange'],
+  ['peak MiB', 'peakMiB'],
+];
+const LINKS = [
+  ['Gbit/s', 'gbps'],
+  ['p50 µs', 'p50us'],
+  ['sent again', 'retransmits'],
+];
+const START = [
+  ['first ms', 'firstMs'],
+  ['next ms', 'nextMs'],
+];
+const BLOCK = [
+  ['longest ms', 'blockMs'],
+  ['p99 ms', 'blockP99Ms'],
+  ['Gbit/s', 'gbps'],
+];
+
+/** What one flow costs: of BYOB readers, or the one kind that a baseline has. */
+function costTable(cells) {
+  const hasByob = new Set(cells.filter((c) => c.column === 'stream1-byob').map((c) => c.row));
+  const isMain = ({ column, row }) =>
+    hasByob.has(row)
+      ? column === 'stream1-byob'
+      : column === 'stream1-native' || column === 'stream1-default';
+  const main = cells.filter(isMain).map((cell) => ({ ...cell, column: 'main' }));
+  return rowTable(main, [
+    ['CPU s/GB', 'main', 'cpuPerGB'],
+    ['copies/byte', 'main', 'copiesPerByte'],
+    ['ns/packet', 'main', 'nsPerPacket'],
+    ['peak MiB', 'main', 'peakMiB'],
+  ]);
+}
+
+/** Cells one a line, with some of their metrics. */
+function cellTable(cells, rows, columns) {
+  const chosen = cells.filter((cell) => rows.includes(cell.row) || rows.includes(cell.id));
+  if (chosen.length === 0) return undefined;
+  const body = chosen.map((cell) => [
+    `${cell.rowLabel}: ${cell.label}`,
+    ...columns.map(([, metric]) => show(cell, metric)),
+  ]);
+  return markdown(['', ...columns.map(([title]) => title)], body);
+}
+
+/** The targets as a table. */
+function targetTable(checks) {
+  if (checks.length === 0) return undefined;
+  const unitOf = (unit) => (unit === '' ? '' : ` ${unit}`);
+  const rows = checks.map(({ text, value, target, unit, least, met }) => [
+    text,
+    `${least ? '≥' : '≤'} ${target}${unitOf(unit)}`,
+    value === undefined ? '–' : `${format(value)}${unitOf(unit)}`,
+    value === undefined ? 'not measured' : met ? 'met' : '**not met**',
+  ]);
+  return markdown(['target', 'wanted', 'measured', ''], rows);
+}
+
+/** One line that says where, when and with what. */
+function origin({ date, machine, versions, command, rounds }) {
+  return (
+    `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; ` +
+    `Node ${versions.node}, V8 ${versions.v8}, ringstack ${versions.ringstack} (${versions.commit}` +
+    `${versions.dirty ? ', changed' : ''}), lwIP ${versions.lwip}; median of ${rounds} interleaved rounds, ` +
+    `± half the distance from least to greatest; \`${command}\``
+  );
+}
+
+/** Cells that gave an error, with its first line. */
+function errorList(cells) {
+  const failed = cells.filter((cell) => cell.errors);
+  const lines = failed.map((cell) => `- ${cell.id}: ${cell.errors[0].split('\n')[0]}`);
+  return lines.length > 0 ? lines.join('\n') : undefined;
+}
+
+/** A part of the report, if there is anything in it. */
+function section(title, ...parts) {
+  const known = parts.filter((part) => part !== undefined);
+  return known.length > 0 ? [`### ${title}`, ...known] : [];
+}
+
+/**
+ * All tables of a result.
+ *
+ * @param {object} result
+ * @param {object[]} checks - From checkTargets().
+ */
+export function fullReport(result, checks) {
+  const { cells } = result;
+  const blocks = cells.filter((cell) => cell.column === 'block').map((cell) => cell.id);
+  return [
+    origin(result),
+    ...section('Targets', targetTable(checks)),
+    ...section('TCP_STREAM, Gbit/s', rowTable(cells, THROUGHPUT)),
+    ...section('What a flow costs', costTable(cells)),
+    ...section('Small messages', rowTable(cells, SMALL)),
+    ...section(
+      'Limits and other ways',
+      cellTable(cells, ['memory', 'port', 'ring', 'core'], LIMITS),
+    ),
+    ...section('Open connections', cellTable(cells, ['open'], OPEN)),
+    ...section('Links', cellTable(cells, ['link20', 'loss', 'kernel'], LINKS)),
+    ...section('Start of a stack', cellTable(cells, ['start'], START)),
+    ...section("Blocks of the app's thread", cellTable(cells, blocks, BLOCK)),
+    ...section('Failed', errorList(cells)),
+  ].join('\n\n');
+}
+
+/** The short table for the README: some rows, one flow. */
+export function shortReport(result) {
+  const rows = [
+    'net',
+    'netweb',
+    'tap-1500',
+    'tap-65520',
+    'tap-65520-nosum',
+    'workers-1500',
+    'engine-1500',
+  ];
+  const cells = result.cells.filter((cell) => rows.includes(cell.row));
+  const columns = [...THROUGHPUT.slice(0, 4), SMALL[0], SMALL[3], SMALL[5]];
+  return [rowTable(cells, columns), origin(result)].join('\n\n');
+}
+
+/** Replaces what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. */
+export function replaceBetween(text, name, content) {
+  const begin = `<!-- ${name}:begin -->`;
+  const end = `<!-- ${name}:end -->`;
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`no ${begin} and ${end}`);
+  return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
+}
