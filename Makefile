@@ -145,8 +145,8 @@ build/hidden.h:
 WASM_SMALL := netif ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 ipv6/ip6_addr \
 	ipv6/ip6_frag ipv6/nd6
 $(WASM_SMALL:%=build/$(WASM)/lwip/src/core/%.o): EXTRA := -Os
-# Loops over lists, which unrolling makes twice as large and no faster.
-CORE_SMALL := tcp_park tcp_table
+# Set-up, control and loops over lists, which unrolling makes twice as large and no faster.
+CORE_SMALL := arena iface lwip_port main plane route sock_tcp sock_tcp_open tcp_park tcp_table timers
 $(CORE_SMALL:%=build/$(WASM)/core/%.o): EXTRA := -Os
 
 build/$(WASM)/stack.wasm: $(WASM_OBJ) tools/wasm_imports.mjs

@@ -199,23 +199,23 @@ struct port {
 enum command {
     CMD_IFACE_ADD = 1, /* cmd_iface; answered by EVENT_RESULT */
     CMD_IFACE_REMOVE,  /* cmd; answered */
-    CMD_IFACE_WIRE, /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
-    CMD_LISTEN,     /* cmd_socket; answered */
-    CMD_CONNECT,    /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
-    CMD_ACCEPTED,   /* cmd: JS has taken the connection: it no longer counts for the backlog */
-    CMD_KICK,       /* cmd: tx has bytes or wants room, or rx has room past its mark */
-    CMD_SHUTDOWN,   /* cmd: FIN after the last byte of tx */
-    CMD_DISCARD,    /* cmd: what still comes is thrown away */
-    CMD_CLOSE,      /* cmd: a listener stops; connections JS was not told of are reset */
-    CMD_ABORT,      /* cmd: RST */
-    CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
-    CMD_NODELAY,    /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
-    CMD_KEEPALIVE,  /* cmd, value: idle time before the first probe, ms; 0: off */
-    CMD_SHARE_SOCK, /* cmd: gives a connection a port of its own; answered: its key and place */
+    CMD_IFACE_WIRE,  /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
+    CMD_LISTEN,      /* cmd_socket; answered */
+    CMD_CONNECT,     /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
+    CMD_ACCEPTED,    /* cmd: JS has taken the connection: it no longer counts for the backlog */
+    CMD_KICK,        /* cmd: tx has bytes or wants room, or rx has room past its mark */
+    CMD_SHUTDOWN,    /* cmd: FIN after the last byte of tx */
+    CMD_DISCARD,     /* cmd: what still comes is thrown away */
+    CMD_CLOSE,       /* cmd: a listener stops; connections JS was not told of are reset */
+    CMD_ABORT,       /* cmd: RST */
+    CMD_RELEASE,     /* cmd: JS forgets the handle; C frees what it may */
+    CMD_NODELAY,     /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
+    CMD_KEEPALIVE,   /* cmd, value: idle time before the first probe, ms; 0: off */
+    CMD_SHARE_SOCK,  /* cmd: gives a connection a port of its own; answered: its key and place */
     CMD_SHARE_IFACE, /* cmd: the same for a tun or tap interface */
-    CMD_RECALL,      /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
+    CMD_RECALL, /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
                         once, iface.port and ctl.ports tell when the threads have let go */
-    CMD_SYNC,        /* cmd: answered when all before it is carried out */
+    CMD_SYNC,   /* cmd: answered when all before it is carried out */
 };
 
 struct cmd {
@@ -288,15 +288,15 @@ struct stack_stats {
 struct stack_ctl {
     uint32_t magic;
     uint32_t version;
-    uint32_t size;        /* sizeof(struct stack_ctl), for the handshake */
-    uint32_t owner;       /* arena owner number */
-    struct bell bell;     /* of the engine */
-    uint32_t next_timer;  /* C: ms until the next timer, TIMER_NONE: nothing to time */
-    uint32_t more;        /* C: work was left for another turn */
-    _Atomic uint32_t rung; /* threads push, C takes all: index of the last port with commands */
-    uint32_t ports;        /* C: ports besides the app's */
-    uint32_t first_port;   /* C: offset of the first of them */
-    _Atomic uint32_t stop; /* JS: a worker that turns the stack is to end */
+    uint32_t size;          /* sizeof(struct stack_ctl), for the handshake */
+    uint32_t owner;         /* arena owner number */
+    struct bell bell;       /* of the engine */
+    uint32_t next_timer;    /* C: ms until the next timer, TIMER_NONE: nothing to time */
+    uint32_t more;          /* C: work was left for another turn */
+    _Atomic uint32_t rung;  /* threads push, C takes all: index of the last port with commands */
+    uint32_t ports;         /* C: ports besides the app's */
+    uint32_t first_port;    /* C: offset of the first of them */
+    _Atomic uint32_t stop;  /* JS: a worker that turns the stack is to end */
     _Atomic uint32_t posts; /* C: the bell of somebody was rung who wants a posted message */
     uint32_t pad[3];
     struct port app;

@@ -87,6 +87,7 @@ static void interfaces(void)
     VALUE(IFACE_MTU_MIN);
     VALUE(IFACE_ADDRS);
     VALUE(IFACE_NO_CHECKSUM);
+    VALUE(IFACE_NO_LARGE_SEND);
     PLACE("IFACE_TX", iface, tx);
     PLACE("IFACE_RX", iface, rx);
     PLACE("IFACE_FRAME_MAX", iface, frame_max);

@@ -102,8 +102,9 @@ void bell_ring(uint32_t bell)
         return;
     }
     b = at(bell);
-    atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst);    /* M, before N */
-    sleeping = atomic_load_explicit(&b->sleeping, memory_order_seq_cst); /* N, pairs the sleeper's */
+    atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst); /* M, before N */
+    sleeping =
+        atomic_load_explicit(&b->sleeping, memory_order_seq_cst); /* N, pairs the sleeper's */
     if (sleeping == BELL_POST && posts) {
         atomic_store_explicit(posts, 1, memory_order_relaxed); /* no order: our own JS reads it */
     } else if (sleeping) {

@@ -249,6 +249,9 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     producer_refresh(&s->rx);
     pcb->rcv_wnd += s->rx.head - s->recved;
     s->recved = s->rx.head;
+    /* lwIP would keep it to itself until a whole segment has become free, and then nobody tells. */
+    pcb->rcv_ann_wnd = pcb->rcv_wnd;
+    pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);

@@ -63,6 +63,7 @@ export const IFACE_MTU_MAX = 65520;
 export const IFACE_MTU_MIN = 576;
 export const IFACE_ADDRS = 4;
 export const IFACE_NO_CHECKSUM = 1;
+export const IFACE_NO_LARGE_SEND = 2;
 export const IFACE_TX = 0;
 export const IFACE_RX = 192;
 export const IFACE_FRAME_MAX = 396;

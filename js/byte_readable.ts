@@ -22,6 +22,7 @@
 import type { ByteConsumer } from './ring.ts';
 import type { SharedMemory } from './shared_memory.ts';
 import { type ChunkReader, Deferred, newChunk, released } from './streams.ts';
+import { afterEventLoop, isOverdue } from './wait.ts';
 
 /**
  * Largest chunk for a default reader. Larger ones take longer a byte, for the memory they are made of:
@@ -31,6 +32,8 @@ const CHUNK_MOST = 64 * 1024;
 
 /** What a ByteReadable needs of its owner. */
 export interface ReadableOwner {
+  /** Another thread fills the ring, so that reading could go on for ever. */
+  readonly isRemote: boolean;
   /** The other side waits for room, and now there is some. */
   kick(): void;
   /** The stream has ended, or its error was delivered: the ring is not read any more. */
@@ -173,7 +176,7 @@ export class ByteReadable {
         },
         pull: () => {
           this.#wanted = true;
-          this.poke();
+          this.#pokeFairly();
         },
         cancel: (reason) => {
           this.#done = true;
@@ -231,13 +234,25 @@ export class ByteReadable {
   #take(): Promise<Result> {
     if (this.#reads.length === 0 && !this.#done) {
       const length = this.ring.peek();
-      if (length > 0) return Promise.resolve({ done: false, value: this.#cut(length) });
+      if (length > 0 && !this.#isOverdue)
+        return Promise.resolve({ done: false, value: this.#cut(length) });
     }
     return new Promise((resolve, reject) => {
       this.#reads.push({ resolve, reject });
       if (this.#done) this.#settle();
-      else if (this.#reads.length === 1) this.poke();
+      else if (this.#reads.length === 1) this.#pokeFairly();
     });
+  }
+
+  /** It is the event loop's turn. */
+  get #isOverdue(): boolean {
+    return this.#owner.isRemote && isOverdue();
+  }
+
+  /** poke(), after the event loop if it is its turn. */
+  #pokeFairly(): void {
+    if (this.#isOverdue) afterEventLoop(() => this.poke());
+    else this.poke();
   }
 
   /** Waits for the verbs: true: there are bytes, false: none come any more. */

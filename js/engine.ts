@@ -7,14 +7,16 @@ import type { Region } from './memory.ts';
 export interface Engine {
   /** Offset of the stack's struct stack_ctl. */
   readonly ctl: number;
+  /** Another thread turns it. */
+  readonly isRemote: boolean;
   /** Asks for a turn. */
   readonly wake: () => void;
   /** Has a function called when there may be something to read from the stack. */
   onTurn(callback: () => void): void;
   /** Has a function called once, if the engine dies by itself. */
   onFailure(callback: (error: Error) => void): void;
-  /** Turns the stack now, if it is this thread that turns it; false: it is not. */
-  turnNow(): boolean;
+  /** Turns the stack now, unless another thread turns it. */
+  turnNow(): void;
   /** Ends it; the stack's memory may be freed when this settles. Never rejects. */
   close(): Promise<void>;
 }

@@ -37,6 +37,7 @@ function wakeRung(): void {
 /** One stack, turned by this thread. */
 export class InlineEngine implements Engine {
   readonly ctl: number;
+  readonly isRemote = false;
   readonly #arena: Arena;
   readonly #exports: Exports;
   readonly #unshare: () => void;
@@ -74,9 +75,8 @@ export class InlineEngine implements Engine {
   /** It runs in this thread: it dies with it. */
   onFailure(): void {}
 
-  turnNow(): boolean {
+  turnNow(): void {
     this.turn();
-    return true;
   }
 
   /** Asks for a turn. */

@@ -113,6 +113,7 @@ function startThread(arena: Arena, options: WorkerEngineOptions): Promise<Starte
 
 /** One stack, turned by a thread of its own. */
 export class WorkerEngine implements Engine {
+  readonly isRemote = true;
   readonly ctl: number;
   readonly #arena: Arena;
   readonly #thread: Thread;
@@ -198,9 +199,7 @@ export class WorkerEngine implements Engine {
     this.#sleeper.arm();
   }
 
-  turnNow(): boolean {
-    return false;
-  }
+  turnNow(): void {}
 
   async close(): Promise<void> {
     if (this.#closed) return;

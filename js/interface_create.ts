@@ -18,6 +18,7 @@ import {
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
   IFACE_NO_CHECKSUM,
+  IFACE_NO_LARGE_SEND,
   IFACE_TAP,
   IFACE_TUN,
 } from './abi.ts';
@@ -99,7 +100,10 @@ export async function createInterface(
   const command = control.command(CMD_IFACE_ADD, CMD_IFACE_SIZE);
   command.setUint32(CMD_IFACE_KIND, KINDS[type], true);
   command.setUint32(CMD_IFACE_MTU, mtu, true);
-  command.setUint32(CMD_IFACE_FLAGS, options.checksum === false ? IFACE_NO_CHECKSUM : 0, true);
+  const flags =
+    (options.checksum === false ? IFACE_NO_CHECKSUM : 0) |
+    (options.largeSend === false ? IFACE_NO_LARGE_SEND : 0);
+  command.setUint32(CMD_IFACE_FLAGS, flags, true);
   command.setUint32(CMD_IFACE_RING_SIZE, checkRing(options.ringSize, mtu), true);
   command.setUint32(CMD_IFACE_ADDR_COUNT, cidrs.length, true);
   command.setUint32(CMD_IFACE_GATEWAY_COUNT, gateways.length, true);

@@ -113,7 +113,7 @@ export class Port {
     this.#engineBell = word(PORT_ENGINE_BELL);
     this.#rungList = word(PORT_RUNG_LIST) >>> 2;
     this.#index = word(PORT_INDEX);
-    this.control = new Control(this.#memory, parts.port, this.#wake);
+    this.control = new Control(this.#memory, parts.port, this.#wake, true);
     this.#sleeper = new Sleeper(this.#memory, parts.port + PORT_BELL, this.#onRing);
     this.#sleeper.arm();
   }

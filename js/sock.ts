@@ -109,6 +109,8 @@ export class Control {
   readonly arena: SharedMemory;
   /** Asks the engine for a turn. */
   readonly wake: () => void;
+  /** Another thread turns the stack, while this one runs. */
+  readonly isRemote: boolean;
   readonly #commands: FrameProducer;
   readonly #events: FrameConsumer;
   readonly #calls = new Map<number, Call>();
@@ -119,9 +121,10 @@ export class Control {
   #nextId = 1;
   #closed: NetError | undefined;
 
-  /** port: offset of the struct port. */
-  constructor(arena: SharedMemory, port: number, wake: () => void) {
+  /** port: offset of the struct port; isRemote: another thread turns the stack. */
+  constructor(arena: SharedMemory, port: number, wake: () => void, isRemote: boolean) {
     this.arena = arena;
+    this.isRemote = isRemote;
     this.wake = wake;
     this.bell = port + PORT_BELL;
     this.#commands = new FrameProducer(arena, port + PORT_COMMANDS);

@@ -128,7 +128,7 @@ class Stack implements NetworkStack {
     this.#engine = engine;
     this.#options = options;
     this.#release = release;
-    this.#control = new Control(arena, engine.ctl + STACK_APP, engine.wake);
+    this.#control = new Control(arena, engine.ctl + STACK_APP, engine.wake, engine.isRemote);
     engine.onTurn(() => this.#control.drain());
     engine.onFailure((cause) => {
       const reason = `its worker failed: ${cause.message}`;
@@ -228,10 +228,10 @@ class Stack implements NetworkStack {
   async #close(): Promise<void> {
     const error = new NetError('ESHUTDOWN', 'Cannot use the stack');
     // What has arrived counts: an acknowledgement may be all that a close() waits for.
-    if (!this.#engine.turnNow()) await this.#control.sync().catch(() => {});
+    await this.#sync();
     // Resets go out while the wires are still plugged.
     this.#control.abortSockets(error);
-    if (!this.#engine.turnNow()) await this.#control.sync().catch(() => {});
+    await this.#sync();
     const isFree = await this.#recall();
     let detached: Interface[];
     do {
@@ -247,6 +247,13 @@ class Stack implements NetworkStack {
     // Rather lost than written by a thread that does not answer.
     if (isFree) this.#arena.freeOwner(this.#owner);
     this.#release();
+  }
+
+  /** Has the engine do what it can do now; at once, if it runs in this thread. */
+  #sync(): Promise<void> | undefined {
+    if (this.#engine.isRemote) return this.#control.sync().catch(() => {});
+    this.#engine.turnNow();
+    return undefined;
   }
 
   /** Takes back what other threads have; false: one of them does not let go. */

@@ -27,6 +27,12 @@ export interface InterfaceOptions {
    */
   readonly checksum?: boolean;
   /**
+   * `false` keeps TCP from sending segments above the MTU. It does so only on a wire between two stacks
+   * of one arena and over loopback, where it saves most of the cost of a packet, as network cards do
+   * (TSO, GRO); whoever reads frames never sees one above the MTU. @default true
+   */
+  readonly largeSend?: boolean;
+  /**
    * Bytes of each of the two frame rings, rounded up to a power of two, at most 1 GiB.
    * @default 512 KiB, or as much as eight of the largest frames take
    */

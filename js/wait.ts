@@ -90,6 +90,22 @@ function run(): void {
 }
 
 /**
+ * Whether microtasks have run for a whole slice without the event loop. Who could go on for ever, since a
+ * stack in another thread never lets it wait, asks this and goes on after the event loop.
+ *
+ * @returns true: it is the event loop's turn.
+ * @throws Never.
+ */
+export function isOverdue(): boolean {
+  const now = performance.now();
+  if (sliceOpen) return now - sliceStart > SLICE;
+  sliceOpen = true;
+  sliceStart = now;
+  afterEventLoop(endSlice);
+  return false;
+}
+
+/**
  * Runs a task soon: in a microtask, or after the event loop when the slice is used up.
  *
  * @param task - Runs once; whoever calls keeps it from being queued twice.

@@ -506,6 +506,22 @@ START_TEST(segment_acknowledged_in_part_is_split_behind_that)
 }
 END_TEST
 
+/* --- 0026-tcp-fin-behind-the-window ------------------------------------------------------------ */
+
+START_TEST(fin_behind_a_full_window_arrives)
+{
+    conn_open(1460, 0xffff);
+    for (u32_t offset = 0; offset < 65000; offset += 1000)
+        data(offset, 1000, 0);
+    data(65000, 0xffff - 65000, _i ? 0 : TCP_FIN);
+    if (_i)
+        data(0xffff, 0, TCP_FIN); /* alone, and the window is zero */
+    ck_assert_int_eq(conn.eof, 1);
+    ck_assert_int_eq(conn.pcb->state, CLOSE_WAIT);
+    expect_got(0xffff);
+}
+END_TEST
+
 /* --- The suite ---------------------------------------------------------------------------------- */
 
 /* add_case() - an empty test case with our fixture */
@@ -561,6 +577,8 @@ Suite *lwip_patches_tcp_suite(void)
     tcase_add_test(tcase, syns_sent_again_are_counted);
     tcase = add_case(suite, "0016");
     tcase_add_test(tcase, segment_acknowledged_in_part_is_split_behind_that);
+    tcase = add_case(suite, "0026");
+    tcase_add_loop_test(tcase, fin_behind_a_full_window_arrives, 0, 2);
     return suite;
 }
 

@@ -17,6 +17,7 @@ import {
   IFACE_RX,
   IFACE_TUN,
   IFACE_TX,
+  STACK_APP,
   STACK_NEXT_TIMER,
   STACK_STATS,
   STATS_TCP_REXMIT,
@@ -54,9 +55,10 @@ export class Host {
     arena.view.setUint32(config + CONFIG_MAX_SOCKETS, 16, true);
     new Prng(seed).fill(arena.u8.subarray(config + CONFIG_SEED, config + CONFIG_SIZE));
     this.#ctl = this.#exports.rs_stack_init(config, 0) >>> 0;
-    this.control = new Control(arena, this.#ctl, () => {
+    const wake = (): void => {
       this.due = this.#now;
-    });
+    };
+    this.control = new Control(arena, this.#ctl + STACK_APP, wake, false);
     const command = this.control.command(CMD_IFACE_ADD, CMD_IFACE_SIZE);
     command.setUint32(CMD_IFACE_KIND, IFACE_TUN, true);
     command.setUint32(CMD_IFACE_MTU, mtu, true);

@@ -16,6 +16,7 @@ import {
   plug,
   readUpTo,
   send,
+  settle,
   until,
   wiredPair,
 } from '../helpers/net.ts';
@@ -134,5 +135,33 @@ ours('a bulk transfer', () => {
     await readUpTo(server.readable, 1600 * chunk.length);
     await writing;
     expect(rounds).toBeGreaterThan(5);
+  });
+
+  test.each(['reading', 'writing'])('lets it in even if %s could go on for ever', async (what) => {
+    const buffers = { sendBuffer: 2 ** 24, receiveBuffer: 2 ** 24 };
+    const { a, b } = await wiredPair({ stack: buffers });
+    const { client, server } = await connectEnds(a, b);
+    const size = 4_000_000;
+    if (what === 'reading') {
+      await send(client.writable, new Uint8Array(size));
+      await settle();
+    }
+    let rounds = 0;
+    let going = true;
+    const count = (): void => {
+      rounds++;
+      if (going) setImmediate(count);
+    };
+    setImmediate(count);
+    const [reader, writer] = [
+      server.readable.getReader({ mode: 'byob' }),
+      client.writable.getWriter(),
+    ];
+    for (let left = size; left > 0; ) {
+      if (what === 'reading') left -= (await reader.read(new Uint8Array(64))).value?.length ?? left;
+      else await writer.write(new Uint8Array(Math.min(left, 64))).then(() => (left -= 64));
+    }
+    going = false;
+    expect(rounds).toBeGreaterThan(3);
   });
 });

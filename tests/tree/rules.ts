@@ -19,7 +19,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   ring_sides: ['abi', 'type shared_memory'],
   ring: ['abi', 'ring_sides', 'type shared_memory'],
   streams: ['type shared_memory'],
-  byte_readable: ['streams', 'type ring', 'type shared_memory'],
+  byte_readable: ['streams', 'wait', 'type ring', 'type shared_memory'],
   byte_writable: ['streams', 'wait', 'type ring', 'type shared_memory'],
   byte_verbs: ['streams', 'errors', 'types_ring', 'type byte_readable', 'type byte_writable'],
   frame_verbs: ['ring', 'streams', 'errors', 'types_ring', 'type frame_streams'],
