@@ -33,7 +33,14 @@ export interface EngineStart {
   /** Places in struct stack_ctl, and values. */
   readonly offsets: Readonly<
     Record<
-      'bellSeq' | 'bellSleeping' | 'nextTimer' | 'stop' | 'posts' | 'turnIdle' | 'timerNone',
+      | 'bellSeq'
+      | 'bellSleeping'
+      | 'nextTimer'
+      | 'stop'
+      | 'posts'
+      | 'bytesCopied'
+      | 'turnIdle'
+      | 'timerNone',
       number
     >
   >;

@@ -8,11 +8,6 @@
 // bytes go through the arena, wake() rings the engine's bell, and the engine rings the app's, on which
 // js/bell.ts sleeps.
 //
-// A wake-up is the dearest thing here, and a segment the next: an app that writes many small chunks is not
-// to cause one for each. The first wake() after the event loop went round rings at once; the next ones
-// after a number of microtasks that doubles each time, in which more is written. When the app has nothing
-// more to do, its microtasks run out in no time, so nothing waits longer than the app works.
-//
 // The thread may fail to load, never answer, or die. Start has a time limit; a death is told once to
 // whoever asked (onFailure), and close() ends what does not end by itself. Memory that a dead thread has
 // used may be freed: nobody runs in it any more.
@@ -25,7 +20,9 @@ import {
   STACK_BELL,
   STACK_NEXT_TIMER,
   STACK_POSTS,
+  STACK_STATS,
   STACK_STOP,
+  STATS_BYTES_COPIED,
   TIMER_NONE,
   TURN_IDLE,
 } from './abi.ts';
@@ -34,12 +31,9 @@ import type { Engine, EngineReply, EngineStart } from './engine.ts';
 import { NetError } from './errors.ts';
 import type { Arena, Region } from './memory.ts';
 import type { Thread } from './runtime/worker.ts';
-import { afterEventLoop } from './wait.ts';
 
 /** How long a thread that was told to end may take, ms. */
 const PATIENCE = 2000;
-/** Microtasks that a wake-up is put off at the most. */
-const MOST_HOPS = 255;
 
 /** What a worker engine is started with. */
 export interface WorkerEngineOptions {
@@ -58,6 +52,7 @@ function startMessage(arena: Arena, { region, config }: WorkerEngineOptions): En
     nextTimer: STACK_NEXT_TIMER,
     stop: STACK_STOP,
     posts: STACK_POSTS,
+    bytesCopied: STACK_STATS + STATS_BYTES_COPIED,
     turnIdle: TURN_IDLE,
     timerNone: TIMER_NONE,
   };
@@ -123,8 +118,6 @@ export class WorkerEngine implements Engine {
   #onFailure: ((error: Error) => void) | undefined;
   #failure: Error | undefined;
   #closed = false;
-  #waking = false;
-  #hops = 0;
 
   private constructor(arena: Arena, thread: Thread, ctl: number, ended: Promise<void>) {
     this.ctl = ctl;
@@ -162,24 +155,7 @@ export class WorkerEngine implements Engine {
   }
 
   readonly wake = (): void => {
-    if (this.#waking) return;
-    this.#waking = true;
-    if (this.#hops === 0) afterEventLoop(this.#calm);
-    this.#hop(this.#hops);
-    this.#hops = Math.min(2 * this.#hops + 1, MOST_HOPS);
-  };
-
-  #hop(left: number): void {
-    if (left > 0) {
-      queueMicrotask(() => this.#hop(left - 1));
-      return;
-    }
-    this.#waking = false;
     if (!this.#closed) ringBell(this.#arena, this.ctl + STACK_BELL);
-  }
-
-  readonly #calm = (): void => {
-    this.#hops = 0;
   };
 
   /** The thread died. */

@@ -60,6 +60,8 @@ import type {
 } from './types_tcp.ts';
 
 const MAX_SOCKETS = 65535;
+/** Threads that wake each other want more on the way than one that does all in turn. */
+const REMOTE_BUFFER = 2 * 1024 * 1024;
 /** ms */
 const START_TIMEOUT = 10_000;
 const LOOPBACK = '127.0.0.1/8';
@@ -142,7 +144,9 @@ class Stack implements NetworkStack {
     const owner = arena.newOwner();
     try {
       const engine = await startEngine(arena, owner, options);
-      return new Stack(arena, owner, engine, options, release);
+      const buffer = engine.isRemote ? REMOTE_BUFFER : undefined;
+      const defaults = { receiveBuffer: buffer, sendBuffer: buffer, ...options } as StackOptions;
+      return new Stack(arena, owner, engine, defaults, release);
     } catch (error) {
       arena.freeOwner(owner);
       throw error;

@@ -262,9 +262,9 @@ export interface StackOptions {
   readonly arena?: StackArena;
   /** Sockets at the most, 1 to 65535. @default 65535 */
   readonly maxSockets?: number;
-  /** Default of every connection's receiveBuffer. @default 512 KiB */
+  /** Default of every connection's receiveBuffer. @default 512 KiB; engine 'worker': 2 MiB */
   readonly receiveBuffer?: number;
-  /** Default of every connection's sendBuffer. @default 512 KiB */
+  /** Default of every connection's sendBuffer. @default 512 KiB; engine 'worker': 2 MiB */
   readonly sendBuffer?: number;
   /** The module: its URL, bytes, or compiled. @default the one in the package */
   readonly wasm?: URL | string | BufferSource | WebAssembly.Module;

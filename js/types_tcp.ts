@@ -24,10 +24,10 @@ export interface TcpOptions {
   readonly keepAlive?: number | boolean;
   /**
    * Receive buffer, which bounds the window: bytes, rounded up to a power of two, 64 KiB to 16 MiB.
-   * Memory is taken as data comes. @default 512 KiB
+   * Memory is taken as data comes. @default that of the stack
    */
   readonly receiveBuffer?: number;
-  /** Send buffer: bytes, rounded up to a power of two, 4 KiB to 16 MiB. @default 512 KiB */
+  /** Send buffer: bytes, rounded up to a power of two, 4 KiB to 16 MiB. @default that of the stack */
   readonly sendBuffer?: number;
 }
 

@@ -8,6 +8,7 @@ import {
   bytes,
   concat,
   connectEnds,
+  ENGINE,
   ignore,
   loopbackEnds,
   outcome,
@@ -305,7 +306,7 @@ describe('standard consumers', () => {
 
 describe('backpressure', () => {
   test.each([
-    [undefined, undefined, 524_288 * 2],
+    [undefined, undefined, (ENGINE === 'worker' ? 2_097_152 : 524_288) * 2],
     [65_536, 65_536, 65_536 * 2],
     [65_536, 4096, 65_536 + 4096],
     [1_048_576, 2_097_152, 1_048_576 * 3],
