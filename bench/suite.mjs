@@ -45,6 +45,9 @@ const WIRES = [
 /** Those that are measured with checksums off as well. */
 const UNCHECKED = ['tap-1500', 'tap-65520', 'workers-65520', 'engine-1500', 'engine-65520'];
 
+/** Those that are measured with TCP keeping to the MTU as well. */
+const PLAIN = ['tap-1500', 'tap-9000'];
+
 /** Those that show how long they keep the app's thread. */
 const BLOCKED = ['tap-1500', 'engine-1500', 'engine-65520'];
 
@@ -74,9 +77,19 @@ function wireRows() {
       const options = { ...wire.options, mtu };
       const id = `${wire.id}-${mtu}`;
       const row = { ...wire, id, label: `${wire.label}, MTU ${mtu}`, options };
-      if (!UNCHECKED.includes(id)) return [row];
-      const label = `${row.label}, checksum off`;
-      return [row, { ...row, id: `${id}-nosum`, label, options: { ...options, checksum: false } }];
+      const varied = (suffix, what, option) => ({
+        ...row,
+        id: `${id}-${suffix}`,
+        label: `${row.label}, ${what}`,
+        options: { ...options, ...option },
+      });
+      return [
+        row,
+        ...(UNCHECKED.includes(id) ? [varied('nosum', 'checksum off', { checksum: false })] : []),
+        ...(PLAIN.includes(id)
+          ? [varied('plain', 'no segment above the MTU (largeSend: false)', { largeSend: false })]
+          : []),
+      ];
     }),
   );
 }
@@ -156,13 +169,13 @@ function blockCell(row, kind) {
 
 function wireCells() {
   return wireRows().flatMap((row) => {
-    const { mtu, checksum, through } = row.options;
+    const { mtu, checksum, largeSend, through } = row.options;
     const hasVerbs = through !== 'transform';
     const kinds = ['default', 'byob', ...(hasVerbs ? ['verbs'] : [])];
-    const isPlain = mtu === 1500 && checksum !== false;
+    const isMain = mtu === 1500 && checksum !== false && largeSend !== false;
     return [
-      ...streamCells(row, kinds, 'byob', mtu !== 9000),
-      ...(isPlain ? smallCells(row, 'default') : []),
+      ...streamCells(row, kinds, 'byob', mtu !== 9000 && largeSend !== false),
+      ...(isMain ? smallCells(row, 'default') : []),
       ...(BLOCKED.includes(row.id) ? [blockCell(row, 'byob')] : []),
     ];
   });
@@ -294,7 +307,7 @@ function peerCells(peer) {
 }
 
 const QUICK = [
-  /^(tap-1500|tap-1500-nosum|tap-65520-nosum|engine-1500|workers-1500)\/stream1/,
+  /^(tap-1500|tap-1500-nosum|tap-1500-plain|tap-65520-nosum|engine-1500|workers-1500)\/stream1/,
   /^(tap-1500|engine-1500|net|net2)\/(rr|crr|stream8|stream1-native|block)$/,
   /^(tap-1500|netweb)\/(small256|stream1-default)/,
   /^(memory|ring|core|open|link20|loss|kernel|start|peer-tap)\//,

@@ -193,6 +193,29 @@ static int listening_on(const ip_addr_t *ip, u16_t port)
 }
 
 /**
+ * next_port() - Where to look first for a port to connect from (RFC 6056, 3.3.3)
+ * @remote: remote address
+ * @remote_port: remote port
+ *
+ * Return: a number that goes up by one, from a place that only we can know for each remote end: a port
+ * comes again as late as can be, when the peer's TIME_WAIT of its last use is surely older than our
+ * clock of initial sequence numbers can tell
+ */
+static uint32_t next_port(const ip_addr_t *remote, u16_t remote_port)
+{
+    static uint32_t count;
+    struct {
+        ip_addr_t ip;
+        uint32_t port;
+    } key;
+
+    __builtin_memset(&key, 0, sizeof(key));
+    ip_addr_copy(key.ip, *remote);
+    key.port = remote_port;
+    return (uint32_t)(random_hash(&key, sizeof(key)) >> 32) + count++;
+}
+
+/**
  * bind_port() - Bind to a port, or to some free one
  * @pcb: new pcb
  * @ip: local address, with its zone
@@ -209,7 +232,8 @@ static int listening_on(const ip_addr_t *ip, u16_t port)
 static int bind_port(struct tcp_pcb *pcb, const ip_addr_t *ip, u16_t port, const ip_addr_t *remote,
                      u16_t remote_port)
 {
-    uint32_t start = random_u32(), tries = port ? 1 : remote ? EPHEMERAL_COUNT : LISTENER_TRIES;
+    uint32_t start = remote ? next_port(remote, remote_port) : random_u32();
+    uint32_t tries = port ? 1 : remote ? EPHEMERAL_COUNT : LISTENER_TRIES;
 
     for (; tries; tries--, start++) {
         u16_t local = port ? port : (u16_t)(EPHEMERAL_FIRST + start % EPHEMERAL_COUNT);

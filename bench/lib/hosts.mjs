@@ -59,8 +59,12 @@ export function stackHost(
 }
 
 /** Options of an interface: only those that differ from its defaults, for peers that know no others. */
-export function interfaceOptions({ mtu = 1500, checksum = true }) {
-  return { ...(mtu === 1500 ? {} : { mtu }), ...(checksum ? {} : { checksum }) };
+export function interfaceOptions({ mtu = 1500, checksum = true, largeSend = true }) {
+  return {
+    ...(mtu === 1500 ? {} : { mtu }),
+    ...(checksum ? {} : { checksum }),
+    ...(largeSend ? {} : { largeSend }),
+  };
 }
 
 /** createStack(), or why there is none of that kind. */

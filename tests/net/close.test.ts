@@ -87,6 +87,7 @@ describe('half close', () => {
     await Promise.all([client.closeWrite(), server.closeWrite()]);
     await Promise.all([readAll(client.readable), readAll(server.readable)]);
     await Promise.all([client.closed, server.closed]);
+    await settle();
     expect([a.statistics.sockets, b.statistics.sockets]).toEqual([0, 1]);
   });
 });

@@ -154,7 +154,9 @@ describe('the iterator of a connection', () => {
 
 describe('writes', () => {
   test('keep their order when the buffer is full, and across writers', async () => {
-    const { client, server } = await wiredEnds();
+    const { client, server } = await wiredEnds({
+      stack: { receiveBuffer: 524_288, sendBuffer: 524_288 },
+    });
     const data = new Prng(2).bytes(3_000_000);
     const first = client.writable.getWriter();
     const writes = [first.write(data), first.write(bytes('second'))];

@@ -244,7 +244,9 @@ describe('locks', () => {
 
 describe('room', () => {
   test('a full buffer gives none until the peer has read', async () => {
-    const { client, server } = await wiredEnds();
+    const { client, server } = await wiredEnds({
+      stack: { receiveBuffer: 524_288, sendBuffer: 524_288 },
+    });
     const writer = client.getRingWriter();
     let sent = 0;
     for (let idle = 0; idle < 3; ) {
