@@ -162,6 +162,15 @@ function smallCells(row, kind, writing = kind) {
   ];
 }
 
+/** The same at the ring level, which needs no web streams. */
+function verbCells(row) {
+  const label = 'ring level: getRingReader() and getRingWriter()';
+  return [
+    cell(row, 'rr-verbs', `TCP_RR, 64 B, ${label}`, 'rr', { kind: 'verbs' }),
+    cell(row, 'crr-verbs', `TCP_CRR, 64 B, ${label}`, 'crr', { kind: 'verbs' }),
+  ];
+}
+
 function blockCell(row, kind) {
   const label = `longest block of the app's thread during TCP_STREAM, one flow, ${KINDS[kind]}`;
   return cell(row, 'block', label, 'block', { kind, flows: 1, timed: 2 * TIMED });
@@ -176,6 +185,7 @@ function wireCells() {
     return [
       ...streamCells(row, kinds, 'byob', mtu !== 9000 && largeSend !== false),
       ...(isMain ? smallCells(row, 'default') : []),
+      ...(isMain && hasVerbs ? verbCells(row) : []),
       ...(BLOCKED.includes(row.id) ? [blockCell(row, 'byob')] : []),
     ];
   });
@@ -308,7 +318,7 @@ function peerCells(peer) {
 
 const QUICK = [
   /^(tap-1500|tap-1500-nosum|tap-1500-plain|tap-65520-nosum|engine-1500|workers-1500)\/stream1/,
-  /^(tap-1500|engine-1500|net|net2)\/(rr|crr|stream8|stream1-native|block)$/,
+  /^(tap-1500|engine-1500|net|net2)\/(rr|rr-verbs|crr|crr-verbs|stream8|stream1-native|block)$/,
   /^(tap-1500|netweb)\/(small256|stream1-default)/,
   /^(memory|ring|core|open|link20|loss|kernel|start|peer-tap)\//,
 ];

@@ -85,6 +85,11 @@ function smallChecks(get) {
     atMost("TCP_RR 64 B p50, engine: 'worker'", get('engine-1500/rr', 'p50us'), 60, 'µs'),
     atLeast('TCP_CRR ÷ node:net', ratio(get('tap-1500/crr', 'perS'), crr), 5),
     atLeast(
+      'TCP_CRR at the ring level ÷ node:net',
+      ratio(get('tap-1500/crr-verbs', 'perS'), crr),
+      5,
+    ),
+    atLeast(
       'writes of 256 B ÷ Duplex.toWeb over node:net (best way of each)',
       ratio(writes('tap-1500'), writes('netweb', 'netweb2')),
       3,
