@@ -231,7 +231,8 @@ struct plane *plane_next(const struct plane *after)
  * plane_take_rung() - The next plane whose thread has sent commands
  * @released: set to 1 if it has let go after its last command, else to 0
  *
- * Return: plane, or NULL: none. What is on the list is input: an index of nothing ends it
+ * Return: plane, or NULL: none. What is on the list is input: an index of nothing, or of a port that
+ * was not pushed, ends it
  */
 struct plane *plane_take_rung(int *released)
 {
@@ -252,6 +253,11 @@ struct plane *plane_take_rung(int *released)
     p = planes[index - 1];
     rung_next = atomic_load_explicit(&p->pub->next, memory_order_relaxed); /* before the push */
     state = atomic_fetch_and(&p->pub->state, ~PORT_RUNG);                  /* before the commands */
+    if (!(state & PORT_RUNG)) {
+        /* Nobody pushed it: a list that goes round would never end. */
+        rung_next = 0;
+        return NULL;
+    }
     *released = (state & ~PORT_RUNG) == PORT_RELEASED;
     return p;
 }
