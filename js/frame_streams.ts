@@ -2,13 +2,15 @@
 // frame_streams - the two ends of a frame interface as source and sink of web streams
 //
 // One frame is one chunk. As with bytes (js/streams.ts), nothing is queued here: a read is answered
-// from the ring, a frame for which the ring has no room waits inside the sink's promise.
+// from the ring, a frame for which the ring has no room waits inside the sink's promise. Beside a stack
+// in another thread, which never makes it wait, a loop over frames lets the event loop in all the same.
 
 import type { NetError } from './errors.ts';
 import type { FrameConsumer, FrameProducer } from './ring.ts';
 import { FULL_NOW, NEVER_FITS } from './ring.ts';
 import type { SharedMemory } from './shared_memory.ts';
 import { bytesOf, copyChunk, Deferred } from './streams.ts';
+import { afterEventLoop, isOverdue } from './wait.ts';
 
 /** Reads frames one at a time for a default stream. */
 export class FrameSource {
@@ -27,6 +29,7 @@ export class FrameSource {
   constructor(
     memory: SharedMemory,
     ring: FrameConsumer,
+    isRemote: boolean,
     notify: () => void,
     cancelled: () => void,
   ) {
@@ -39,7 +42,8 @@ export class FrameSource {
       },
       pull: () => {
         this.#wanted = true;
-        this.poke();
+        if (isRemote && isOverdue()) afterEventLoop(() => this.poke());
+        else this.poke();
       },
       cancel: () => {
         this.#controller = undefined;
@@ -144,6 +148,7 @@ export class FrameSink {
     memory: SharedMemory,
     ring: FrameProducer,
     max: number,
+    isRemote: boolean,
     notify: () => void,
     oversize: () => void,
   ) {
@@ -160,7 +165,11 @@ export class FrameSink {
           this.#pending = undefined;
         });
       },
-      write: (chunk) => this.#write(bytesOf(chunk)),
+      write: (chunk) => {
+        const waiting = this.#write(bytesOf(chunk));
+        if (waiting || !isRemote || !isOverdue()) return waiting;
+        return new Promise((resolve) => afterEventLoop(resolve));
+      },
     };
   }
 

@@ -23,7 +23,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   byte_writable: ['streams', 'wait', 'type ring', 'type shared_memory'],
   byte_verbs: ['streams', 'errors', 'types_ring', 'type byte_readable', 'type byte_writable'],
   frame_verbs: ['ring', 'streams', 'errors', 'types_ring', 'type frame_streams'],
-  frame_streams: ['ring', 'streams', 'type errors', 'type shared_memory'],
+  frame_streams: ['ring', 'streams', 'wait', 'type errors', 'type shared_memory'],
   sock: ['abi', 'ring', 'errors', 'type address', 'type shared_memory'],
   bell: ['abi', 'type shared_memory', 'wait'],
   engine: ['type memory'],
