@@ -37,7 +37,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/{unit,interop,tree,helpers}/**/*.test.ts'] },
+        test: { name: 'unit', include: ['tests/{unit,interop,tree,helpers,bench}/**/*.test.ts'] },
       },
       engine('inline'),
       engine('worker'),

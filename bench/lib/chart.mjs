@@ -48,6 +48,7 @@ export function barChart(title, bars) {
   ]);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${bottom + 24}" viewBox="0 0 ${WIDTH} ${bottom + 24}" font-family="sans-serif" font-size="12" fill="#111">`,
+    `<title>${escapeXml(title)}</title>`,
     '<rect width="100%" height="100%" fill="#fff"/>',
     `<text x="12" y="22" font-size="14" font-weight="bold">${escapeXml(title)}</text>`,
     ...grid,

@@ -203,7 +203,11 @@ export function shortReport(result) {
     'engine-1500',
   ];
   const cells = result.cells.filter((cell) => rows.includes(cell.row));
-  const columns = [...THROUGHPUT.slice(0, 4), SMALL[0], SMALL[3], SMALL[5]];
+  const small = ['rr', 'crr', 'crr-verbs', 'small256-await'];
+  const columns = [
+    ...THROUGHPUT.slice(0, 4),
+    ...SMALL.filter(([, column]) => small.includes(column)),
+  ];
   return [rowTable(cells, columns), origin(result)].join('\n\n');
 }
 

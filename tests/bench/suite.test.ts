@@ -76,6 +76,7 @@ describe('a choice', () => {
   test('of rows and columns, by their beginnings', () => {
     expect(ids({ rows: ['memory', 'tap-9000'], columns: ['sh', 'stream1-by'] })).toEqual([
       'tap-9000/stream1-byob',
+      'tap-9000-plain/stream1-byob',
       'memory/shared',
     ]);
   });
