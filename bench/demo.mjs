@@ -2,7 +2,7 @@
 // demo - streams data over TCP between two stacks on a wire, checks every byte, and says how fast
 //
 // Environment: SIZE (bytes, or 512M, 2G), FILE (send this instead), MTU, READER (default, byob),
-// ENGINE (inline), CHECKSUM (on, off), CHUNK (bytes a write). `make demo` passes them on.
+// ENGINE (inline, worker), CHECKSUM (on, off), CHUNK (bytes a write). `make demo` passes them on.
 //
 // What is sent is cut from a block of random bytes at places that a counter chooses, so that no two
 // writes are alike; the receiver knows the same places and compares every byte. Of a file, sender and
@@ -39,7 +39,7 @@ function choose(name, values) {
 
 if (!crc32) fail('needs Node 20.15 or newer (zlib.crc32)');
 const reader = choose('READER', ['default', 'byob']);
-const engine = choose('ENGINE', ['inline']);
+const engine = choose('ENGINE', ['inline', 'worker']);
 const checksum = choose('CHECKSUM', ['on', 'off']) === 'on';
 const mtu = Number(env.MTU || 1500);
 const chunkSize = parseSize(env.CHUNK || '64K');

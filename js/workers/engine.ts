@@ -54,7 +54,7 @@ function instantiate({ module, memory, region }: EngineStart): Exports {
 }
 
 /** ms */
-const SPIN = 0.1;
+const SPIN = 0.2;
 /** Loads of the bell between two looks at the clock. */
 const LOOKS = 64;
 /** Bytes that are few: a request or an answer, on its way through the stack. */
