@@ -22,7 +22,6 @@
 import type { ByteConsumer } from './ring.ts';
 import type { SharedMemory } from './shared_memory.ts';
 import { type ChunkReader, Deferred, newChunk, released } from './streams.ts';
-import { afterEventLoop, isOverdue } from './wait.ts';
 
 /**
  * Largest chunk for a default reader. Larger ones take longer a byte, for the memory they are made of:
@@ -32,8 +31,8 @@ const CHUNK_MOST = 64 * 1024;
 
 /** What a ByteReadable needs of its owner. */
 export interface ReadableOwner {
-  /** Another thread fills the ring, so that reading could go on for ever. */
-  readonly isRemote: boolean;
+  /** What to wait for before reading on. */
+  pause(): Promise<void> | undefined;
   /** The other side waits for room, and now there is some. */
   kick(): void;
   /** The stream has ended, or its error was delivered: the ring is not read any more. */
@@ -176,7 +175,7 @@ export class ByteReadable {
         },
         pull: () => {
           this.#wanted = true;
-          this.#pokeFairly();
+          this.#pokeAfter(this.#owner.pause());
         },
         cancel: (reason) => {
           this.#done = true;
@@ -232,26 +231,23 @@ export class ByteReadable {
 
   /** Takes a chunk out of the ring, or waits for one. */
   #take(): Promise<Result> {
+    let pause: Promise<void> | undefined;
     if (this.#reads.length === 0 && !this.#done) {
       const length = this.ring.peek();
-      if (length > 0 && !this.#isOverdue)
-        return Promise.resolve({ done: false, value: this.#cut(length) });
+      if (length > 0) {
+        pause = this.#owner.pause();
+        if (!pause) return Promise.resolve({ done: false, value: this.#cut(length) });
+      }
     }
     return new Promise((resolve, reject) => {
       this.#reads.push({ resolve, reject });
       if (this.#done) this.#settle();
-      else if (this.#reads.length === 1) this.#pokeFairly();
+      else if (this.#reads.length === 1) this.#pokeAfter(pause);
     });
   }
 
-  /** It is the event loop's turn. */
-  get #isOverdue(): boolean {
-    return this.#owner.isRemote && isOverdue();
-  }
-
-  /** poke(), after the event loop if it is its turn. */
-  #pokeFairly(): void {
-    if (this.#isOverdue) afterEventLoop(() => this.poke());
+  #pokeAfter(pause: Promise<void> | undefined): void {
+    if (pause) void pause.then(() => this.poke());
     else this.poke();
   }
 

@@ -15,7 +15,7 @@
 import type { ByteProducer } from './ring.ts';
 import type { SharedMemory } from './shared_memory.ts';
 import { bytesOf, Deferred } from './streams.ts';
-import { afterEventLoop, isOverdue, nextMicrotask } from './wait.ts';
+import { nextMicrotask } from './wait.ts';
 
 /** Microtasks after which the other side is told of bytes though more keep coming. */
 const LINGER = 256;
@@ -24,8 +24,8 @@ const PLENTY = 64 * 1024;
 
 /** What a ByteWritable needs of its owner. */
 export interface WritableOwner {
-  /** Another thread empties the ring, so that writing could go on for ever. */
-  readonly isRemote: boolean;
+  /** What to wait for before writing on. */
+  pause(): Promise<void> | undefined;
   /** The other side waits for bytes, and now there are some; or we wait for room. */
   kick(): void;
   /** The user closed the stream: settles when all has arrived. */
@@ -187,7 +187,7 @@ export class ByteWritable {
       }
       const done = this.#fill(chunk, 0);
       this.tell(done);
-      if (done === chunk.length) return this.#fairly() ?? Promise.resolve();
+      if (done === chunk.length) return this.#owner.pause() ?? Promise.resolve();
       return write.call(writer, chunk.subarray(done));
     };
     writer.close = () => {
@@ -213,18 +213,12 @@ export class ByteWritable {
   #write(bytes: Uint8Array): Promise<void> | undefined {
     const done = this.#fill(bytes, 0);
     this.tell(done);
-    if (done === bytes.length) return this.#fairly();
+    if (done === bytes.length) return this.#owner.pause();
     const over = new Deferred();
     this.#pending = { bytes, done, over };
     this.#watch();
     this.#wait();
     return over.promise;
-  }
-
-  /** What to wait for when it is the event loop's turn. */
-  #fairly(): Promise<void> | undefined {
-    if (!this.#owner.isRemote || !isOverdue()) return undefined;
-    return new Promise((resolve) => afterEventLoop(resolve));
   }
 
   /** Copies into the ring as much as fits now; returns how far it came. */

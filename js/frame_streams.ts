@@ -10,7 +10,6 @@ import type { FrameConsumer, FrameProducer } from './ring.ts';
 import { FULL_NOW, NEVER_FITS } from './ring.ts';
 import type { SharedMemory } from './shared_memory.ts';
 import { bytesOf, copyChunk, Deferred } from './streams.ts';
-import { afterEventLoop, isOverdue } from './wait.ts';
 
 /** Reads frames one at a time for a default stream. */
 export class FrameSource {
@@ -29,7 +28,7 @@ export class FrameSource {
   constructor(
     memory: SharedMemory,
     ring: FrameConsumer,
-    isRemote: boolean,
+    pause: () => Promise<void> | undefined,
     notify: () => void,
     cancelled: () => void,
   ) {
@@ -42,7 +41,8 @@ export class FrameSource {
       },
       pull: () => {
         this.#wanted = true;
-        if (isRemote && isOverdue()) afterEventLoop(() => this.poke());
+        const waiting = pause();
+        if (waiting) void waiting.then(() => this.poke());
         else this.poke();
       },
       cancel: () => {
@@ -148,7 +148,7 @@ export class FrameSink {
     memory: SharedMemory,
     ring: FrameProducer,
     max: number,
-    isRemote: boolean,
+    pause: () => Promise<void> | undefined,
     notify: () => void,
     oversize: () => void,
   ) {
@@ -165,11 +165,7 @@ export class FrameSink {
           this.#pending = undefined;
         });
       },
-      write: (chunk) => {
-        const waiting = this.#write(bytesOf(chunk));
-        if (waiting || !isRemote || !isOverdue()) return waiting;
-        return new Promise((resolve) => afterEventLoop(resolve));
-      },
+      write: (chunk) => this.#write(bytesOf(chunk)) ?? pause(),
     };
   }
 

@@ -150,10 +150,10 @@ export class FrameInterface extends Interface implements WireEnd {
     this.#plan = plan;
     this.frameMax = arena.view.getUint32(made.place + IFACE_FRAME_MAX, true);
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
-    const { isRemote, wake } = control;
+    const { pause, wake } = control;
     const unheard = (): void => this.setListening(false);
-    this.#source = new FrameSource(arena, this.tx(), isRemote, wake, unheard);
-    this.#sink = new FrameSink(arena, this.rx(), this.frameMax, isRemote, wake, () => {
+    this.#source = new FrameSource(arena, this.tx(), pause, wake, unheard);
+    this.#sink = new FrameSink(arena, this.rx(), this.frameMax, pause, wake, () => {
       Atomics.add(arena.i32, (made.place + IFACE_RX_OVERSIZE) >>> 2, 1);
     });
     this.readable = new InterfaceReadable(this.#source.source, this);

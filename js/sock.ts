@@ -45,6 +45,7 @@ import type { IpAddress } from './address.ts';
 import { NetError, netErrorFromCode } from './errors.ts';
 import { FrameConsumer, FrameProducer } from './ring.ts';
 import type { SharedMemory } from './shared_memory.ts';
+import { pauseIfOverdue } from './wait.ts';
 
 /** How long other threads may take to let go of what goes away, ms. */
 const RECALL_PATIENCE = 1000;
@@ -109,8 +110,8 @@ export class Control {
   readonly arena: SharedMemory;
   /** Asks the engine for a turn. */
   readonly wake: () => void;
-  /** Another thread turns the stack, while this one runs. */
-  readonly isRemote: boolean;
+  /** What to wait for before going on with what another thread's stack could have go on for ever. */
+  readonly pause: () => Promise<void> | undefined;
   readonly #commands: FrameProducer;
   readonly #events: FrameConsumer;
   readonly #calls = new Map<number, Call>();
@@ -124,7 +125,7 @@ export class Control {
   /** port: offset of the struct port; isRemote: another thread turns the stack. */
   constructor(arena: SharedMemory, port: number, wake: () => void, isRemote: boolean) {
     this.arena = arena;
-    this.isRemote = isRemote;
+    this.pause = isRemote ? pauseIfOverdue : () => undefined;
     this.wake = wake;
     this.bell = port + PORT_BELL;
     this.#commands = new FrameProducer(arena, port + PORT_COMMANDS);

@@ -117,16 +117,16 @@ export class Connection implements TcpConnection, SocketEvents {
     this.#action = action;
     this.#noDelay = noDelay;
     this.#keepAlive = keepAlive;
-    const { isRemote } = control;
+    const { pause } = control;
     const kick = (): void => control.send(CMD_KICK, this.#handle);
     this.#rx = new ByteReadable(arena, new ByteConsumer(arena, made.place + SOCK_RX), {
-      isRemote,
+      pause,
       kick,
       finished: () => this.#releaseIfOver(),
       cancelled: (reason) => this.abort(reason),
     });
     this.#tx = new ByteWritable(arena, new ByteProducer(arena, made.place + SOCK_TX), {
-      isRemote,
+      pause,
       kick,
       closed: () => this.#shutdown(),
       aborted: (reason) => this.abort(reason),

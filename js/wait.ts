@@ -92,19 +92,21 @@ function run(): void {
 }
 
 /**
- * Whether microtasks have run for a whole slice without the event loop. Who could go on for ever, since a
- * stack in another thread never lets it wait, asks this and goes on after the event loop.
+ * What to wait for if microtasks have run for a whole slice without the event loop. Who could go on for
+ * ever, since a stack in another thread never lets it wait, asks this before it does.
  *
- * @returns true: it is the event loop's turn.
+ * @returns A promise that settles after the event loop, or undefined: it is not its turn.
  * @throws Never.
  */
-export function isOverdue(): boolean {
+export function pauseIfOverdue(): Promise<void> | undefined {
   const now = performance.now();
-  if (sliceOpen) return now - sliceStart > SHORT_SLICE;
+  if (sliceOpen) {
+    return now - sliceStart > SHORT_SLICE ? new Promise(afterEventLoop) : undefined;
+  }
   sliceOpen = true;
   sliceStart = now;
   afterEventLoop(endSlice);
-  return false;
+  return undefined;
 }
 
 /**
