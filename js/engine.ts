@@ -15,8 +15,8 @@ export interface Engine {
   onTurn(callback: () => void): void;
   /** Has a function called once, if the engine dies by itself. */
   onFailure(callback: (error: Error) => void): void;
-  /** Turns the stack now, unless another thread turns it. */
-  turnNow(): void;
+  /** Turns the stack now, if this thread turns it; returns whether. */
+  turnNow(): boolean;
   /** Ends it; the stack's memory may be freed when this settles. Never rejects. */
   close(): Promise<void>;
 }

@@ -75,8 +75,9 @@ export class InlineEngine implements Engine {
   /** It runs in this thread: it dies with it. */
   onFailure(): void {}
 
-  turnNow(): void {
-    this.turn();
+  turnNow(): boolean {
+    this.#turn(performance.now());
+    return true;
   }
 
   /** Asks for a turn. */
@@ -93,11 +94,11 @@ export class InlineEngine implements Engine {
 
   readonly #run = (now: number): void => {
     this.#scheduled = false;
-    if (!this.#closed) this.turn(now);
+    if (!this.#closed) this.#turn(now);
   };
 
   /** Turns the stack once, now. */
-  turn(now: number = performance.now()): void {
+  #turn(now: number): void {
     const { i32, id } = this.#arena;
     this.#rings = Atomics.load(i32, this.#bell);
     this.#sleeper?.hear();

@@ -175,7 +175,9 @@ export class WorkerEngine implements Engine {
     this.#sleeper.arm();
   }
 
-  turnNow(): void {}
+  turnNow(): boolean {
+    return false;
+  }
 
   async close(): Promise<void> {
     if (this.#closed) return;

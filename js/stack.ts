@@ -255,9 +255,7 @@ class Stack implements NetworkStack {
 
   /** Has the engine do what it can do now; at once, if it runs in this thread. */
   #sync(): Promise<void> | undefined {
-    if (this.#engine.isRemote) return this.#control.sync().catch(() => {});
-    this.#engine.turnNow();
-    return undefined;
+    return this.#engine.turnNow() ? undefined : this.#control.sync().catch(() => {});
   }
 
   /** Takes back what other threads have; false: one of them does not let go. */
