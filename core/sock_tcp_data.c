@@ -128,22 +128,33 @@ void tcp_data_open(struct socket *s)
 }
 
 /**
- * give_back() - Open the window by bytes that left rx, and say so
- * @s: connection with a pcb
- * @length: bytes, worth a segment
+ * open_window() - Open the window by bytes that left rx; the next ACK tells
+ * @s: connection
+ * @pcb: its pcb
+ * @length: bytes
  *
  * Does what tcp_recved() does, but for the bounds: that takes a u16, and it announces nothing until
  * a whole segment (or half of TCP_WND) has become free, which a small buffer never sees.
+ */
+static void open_window(struct socket *s, struct tcp_pcb *pcb, uint32_t length)
+{
+    s->recved += length;
+    pcb->rcv_wnd += length;
+    pcb->rcv_ann_wnd = pcb->rcv_wnd;
+    pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
+}
+
+/**
+ * give_back() - Open the window by bytes that left rx, and say so
+ * @s: connection with a pcb
+ * @length: bytes, worth a segment
  */
 static void give_back(struct socket *s, uint32_t length)
 {
     struct tcp_pcb *pcb = s->pcb;
 
     tcp_unpark(pcb);
-    s->recved += length;
-    pcb->rcv_wnd += length;
-    pcb->rcv_ann_wnd = pcb->rcv_wnd;
-    pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
+    open_window(s, pcb, length);
     tcp_ack_now(pcb);
     tcp_output(pcb);
 }
@@ -247,11 +258,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     trim_later(s);
     /* A window that only ever moved by window_step() would be that much smaller to a peer far away. */
     producer_refresh(&s->rx);
-    pcb->rcv_wnd += s->rx.head - s->recved;
-    s->recved = s->rx.head;
-    /* lwIP would keep it to itself until a whole segment has become free, and then nobody tells. */
-    pcb->rcv_ann_wnd = pcb->rcv_wnd;
-    pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
+    open_window(s, pcb, s->rx.head - s->recved);
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
