@@ -160,7 +160,6 @@ static void open_command(struct plane *p, const struct cmd_socket *cmd)
  */
 static void share_command(struct plane *from, const struct cmd *cmd)
 {
-    struct socket *s = cmd->op == CMD_SHARE_SOCK ? sock_get(cmd->handle) : NULL;
     struct plane *p = plane_open();
     int err = 0;
 
@@ -170,19 +169,23 @@ static void share_command(struct plane *from, const struct cmd *cmd)
     }
     if (cmd->op == CMD_SHARE_IFACE) {
         err = iface_share(cmd->handle, place_of(p->pub));
-    } else if (s && s->pub.kind == SOCK_STREAM) {
-        sock_move(s, p);
+        p->iface = cmd->handle;
     } else {
-        err = ABI_EBADF;
+        struct socket *s = sock_get(cmd->handle);
+
+        if (s && s->pub.kind == SOCK_STREAM) {
+            sock_move(s, p);
+        } else {
+            err = ABI_EBADF;
+        }
+        p->sock = cmd->handle;
     }
     if (err) {
         plane_free(p);
         plane_answer(from, cmd->id, err, 0, 0);
         return;
     }
-    p->sock = from->sock = 0;
-    p->iface = from->iface = 0;
-    *(s ? &p->sock : &p->iface) = cmd->handle;
+    from->sock = from->iface = 0;
     plane_answer(from, cmd->id, 0, p->pub->key, place_of(p->pub));
 }
 
