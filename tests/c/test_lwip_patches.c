@@ -6,21 +6,9 @@
  * exactly that test case to fail. Patches of TCP's queues and timers are tested in
  * test_lwip_patches_tcp.c, those of how it finds connections in test_lwip_patches_pcb.c.
  */
-#include <check.h>
-
-#include "lwip_rig/conn.h"
+#include "lwip_rig/suite.h"
 
 static const u8_t zeros[RIG_PACKET_MAX];
-
-static void setup(void)
-{
-    rig_start();
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(rig_stop(), 0);
-}
 
 /* --- 0001-tcp-option-length ------------------------------------------------------------------ */
 
@@ -445,24 +433,12 @@ END_TEST
 
 /* --- The suite ------------------------------------------------------------------------------- */
 
-/* add_case() - an empty test case with our fixture */
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-Suite *lwip_patches_suite(void);
-
 /**
- * lwip_patches_suite() - one test case per patch, named after its number
+ * main() - one test case per patch, named after its number
  *
- * Return: the suite
+ * Return: 0 if all tests pass
  */
-Suite *lwip_patches_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("lwip_patches");
     TCase *tcase;
@@ -495,21 +471,5 @@ Suite *lwip_patches_suite(void)
     tcase_add_test(tcase, ip6_headers_and_fragments_of_more_than_a_packet);
     tcase = add_case(suite, "0017");
     tcase_add_test(tcase, packets_for_unresolved_addresses_are_bounded_together);
-    return suite;
-}
-
-/**
- * main() - run the suite
- *
- * Return: 0 if all tests pass
- */
-int main(void)
-{
-    SRunner *runner = srunner_create(lwip_patches_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_cases(suite);
 }

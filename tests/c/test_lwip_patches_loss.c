@@ -3,28 +3,13 @@
  *
  * Segments have SEG bytes; what is said of them by number holds from the first that is sent on.
  */
-#include <check.h>
 #include <stdarg.h>
 
-#include "lwip_rig/conn.h"
+#include "lwip_rig/suite.h"
 
 #define SEG 1000
 #define END (-1)
 #define SACK_OPTION 5 /* RFC 2018 */
-
-static u8_t pattern[0x10000];
-
-static void setup(void)
-{
-    for (u32_t i = 0; i < sizeof(pattern); i++)
-        pattern[i] = (u8_t)(i * 31 + (i >> 8));
-    rig_start();
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(rig_stop(), 0);
-}
 
 /**
  * fly() - a connection with segments in flight
@@ -303,24 +288,12 @@ END_TEST
 
 /* --- The suite ---------------------------------------------------------------------------------- */
 
-/* add_case() - an empty test case with our fixture */
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-Suite *lwip_patches_loss_suite(void);
-
 /**
- * lwip_patches_loss_suite() - one test case per patch, named after its number
+ * main() - one test case per patch, named after its number
  *
- * Return: the suite
+ * Return: 0 if all tests pass
  */
-Suite *lwip_patches_loss_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("lwip_patches_loss");
     TCase *tcase;
@@ -339,21 +312,5 @@ Suite *lwip_patches_loss_suite(void)
     tcase_add_loop_test(tcase, initial_window_is_ten_segments, 0, 3);
     tcase = add_case(suite, "0025");
     tcase_add_loop_test(tcase, nothing_is_appended_to_what_is_sent_again, 0, 2);
-    return suite;
-}
-
-/**
- * main() - run the suite
- *
- * Return: 0 if all tests pass
- */
-int main(void)
-{
-    SRunner *runner = srunner_create(lwip_patches_loss_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_cases(suite);
 }

@@ -1,19 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_lwip_patches_pcb.c - test_lwip_patches.c for the patches of how TCP finds and lists connections
  */
-#include <check.h>
-
-#include "lwip_rig/conn.h"
-
-static void setup(void)
-{
-    rig_start();
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(rig_stop(), 0);
-}
+#include "lwip_rig/suite.h"
 
 /* --- 0014-tcp-time-wait-syn ----------------------------------------------------------------------- */
 
@@ -166,24 +154,12 @@ END_TEST
 
 /* --- The suite ------------------------------------------------------------------------------- */
 
-/* add_case() - an empty test case with our fixture */
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-Suite *lwip_patches_pcb_suite(void);
-
 /**
- * lwip_patches_pcb_suite() - one test case per patch, named after its number
+ * main() - one test case per patch, named after its number
  *
- * Return: the suite
+ * Return: 0 if all tests pass
  */
-Suite *lwip_patches_pcb_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("lwip_patches_pcb");
     TCase *tcase;
@@ -198,21 +174,5 @@ Suite *lwip_patches_pcb_suite(void)
     tcase = add_case(suite, "0019");
     tcase_add_loop_test(tcase, connection_comes_off_the_list_it_stands_on, 0, 2);
     tcase_add_loop_test(tcase, lists_keep_their_order_whatever_leaves_them, 0, 4);
-    return suite;
-}
-
-/**
- * main() - run the suite
- *
- * Return: 0 if all tests pass
- */
-int main(void)
-{
-    SRunner *runner = srunner_create(lwip_patches_pcb_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_cases(suite);
 }

@@ -1,24 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_lwip_patches_send.c - test_lwip_patches.c for the patches of what TCP sends, and when */
-#include <check.h>
-
-#include "lwip_rig/conn.h"
+#include "lwip_rig/suite.h"
 
 #define MSS 1460
-
-static u8_t pattern[0x10000];
-
-static void setup(void)
-{
-    for (u32_t i = 0; i < sizeof(pattern); i++)
-        pattern[i] = (u8_t)(i * 31 + (i >> 8));
-    rig_start();
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(rig_stop(), 0);
-}
 
 /* --- 0020-tcp-output-later ---------------------------------------------------------------------- */
 
@@ -232,24 +216,12 @@ END_TEST
 
 /* --- The suite ---------------------------------------------------------------------------------- */
 
-/* add_case() - an empty test case with our fixture */
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-Suite *lwip_patches_send_suite(void);
-
 /**
- * lwip_patches_send_suite() - one test case per patch, named after its number
+ * main() - one test case per patch, named after its number
  *
- * Return: the suite
+ * Return: 0 if all tests pass
  */
-Suite *lwip_patches_send_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("lwip_patches_send");
     TCase *tcase;
@@ -267,21 +239,5 @@ Suite *lwip_patches_send_suite(void)
     tcase_add_loop_test(tcase, large_segment_that_was_lost_is_sent_again_in_pieces, 0, 4);
     tcase_add_loop_test(tcase, what_the_peer_has_of_a_large_segment_is_not_sent_again, 0, 2);
     tcase_add_loop_test(tcase, large_segment_is_cut_when_there_is_memory_again, 0, 3);
-    return suite;
-}
-
-/**
- * main() - run the suite
- *
- * Return: 0 if all tests pass
- */
-int main(void)
-{
-    SRunner *runner = srunner_create(lwip_patches_send_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_cases(suite);
 }

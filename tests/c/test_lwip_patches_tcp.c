@@ -4,26 +4,10 @@
  * The peer offers no window scaling, so our window is 65535 bytes, and nothing is read from it:
  * what the test sends closes it.
  */
-#include <check.h>
-
-#include "lwip_rig/conn.h"
+#include "lwip_rig/suite.h"
 
 #define TICKS(ms) ((ms) / TCP_SLOW_INTERVAL)
 #define RTO_MAX 60000
-
-static u8_t pattern[0x10000 + 2000];
-
-static void setup(void)
-{
-    for (u32_t i = 0; i < sizeof(pattern); i++)
-        pattern[i] = (u8_t)(i * 31 + (i >> 8));
-    rig_start();
-}
-
-static void teardown(void)
-{
-    ck_assert_uint_eq(rig_stop(), 0);
-}
 
 /* data() - hand lwIP the bytes of pattern[] from offset on, at that offset */
 static void data(u32_t offset, u16_t len, u8_t flags)
@@ -524,24 +508,12 @@ END_TEST
 
 /* --- The suite ---------------------------------------------------------------------------------- */
 
-/* add_case() - an empty test case with our fixture */
-static TCase *add_case(Suite *suite, const char *name)
-{
-    TCase *tcase = tcase_create(name);
-
-    tcase_add_checked_fixture(tcase, setup, teardown);
-    suite_add_tcase(suite, tcase);
-    return tcase;
-}
-
-Suite *lwip_patches_tcp_suite(void);
-
 /**
- * lwip_patches_tcp_suite() - one test case per patch, named after its number
+ * main() - one test case per patch, named after its number
  *
- * Return: the suite
+ * Return: 0 if all tests pass
  */
-Suite *lwip_patches_tcp_suite(void)
+int main(void)
 {
     Suite *suite = suite_create("lwip_patches_tcp");
     TCase *tcase;
@@ -579,21 +551,5 @@ Suite *lwip_patches_tcp_suite(void)
     tcase_add_test(tcase, segment_acknowledged_in_part_is_split_behind_that);
     tcase = add_case(suite, "0026");
     tcase_add_loop_test(tcase, fin_behind_a_full_window_arrives, 0, 2);
-    return suite;
-}
-
-/**
- * main() - run the suite
- *
- * Return: 0 if all tests pass
- */
-int main(void)
-{
-    SRunner *runner = srunner_create(lwip_patches_tcp_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return run_cases(suite);
 }
