@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// browsers - starts the browsers that tests and benchmarks drive, and opens pages in them
+//
+// Chromium through playwright-core; Firefox through puppeteer-core over WebDriver BiDi, which playwright
+// cannot drive as distributions build it. Both are given the least that tests of all kinds need: open a
+// page, run a function in it, close. Whoever clicks through a page takes Chromium's own `page`.
+import { existsSync } from 'node:fs';
+
+/** Where distributions and users have them; an environment variable comes first. */
+const PLACES = {
+  chromium: [
+    process.env.CHROMIUM,
+    '/usr/bin/chromium',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ],
+  firefox: [
+    process.env.FIREFOX,
+    '/usr/bin/firefox-esr',
+    '/usr/bin/firefox',
+    '/Applications/Firefox.app/Contents/MacOS/firefox',
+  ],
+};
+
+/** Path of a browser; undefined if it is not installed. */
+export function findBrowser(name) {
+  return PLACES[name].find((place) => place && existsSync(place));
+}
+
+async function launchChromium(executablePath) {
+  const { chromium } = await import('playwright-core');
+  const browser = await chromium.launch({
+    executablePath,
+    args: [
+      // As root there is no sandbox; pages are our own.
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      // Containers give /dev/shm 64 MiB, less than an arena.
+      '--disable-dev-shm-usage',
+      '--js-flags=--expose-gc',
+    ],
+  });
+  return {
+    version: `Chromium ${browser.version()}`,
+    async open(url, { onConsole, viewport } = {}) {
+      const page = await browser.newPage(viewport ? { viewport } : {});
+      if (onConsole) {
+        page.on('console', (message) => onConsole(message.text()));
+        page.on('pageerror', (error) => onConsole(`uncaught: ${error.stack ?? error}`));
+      }
+      await page.goto(url);
+      return {
+        page,
+        evaluate: (run, ...args) => page.evaluate(run, ...args),
+        close: () => page.close(),
+      };
+    },
+    close: () => browser.close(),
+  };
+}
+
+async function launchFirefox(executablePath) {
+  const { default: puppeteer } = await import('puppeteer-core');
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath,
+    headless: true,
+    protocolTimeout: 0,
+  });
+  return {
+    version: `Firefox ${(await browser.version()).replace(/^firefox\//i, '')}`,
+    async open(url, { onConsole, viewport } = {}) {
+      const page = await browser.newPage();
+      if (viewport) await page.setViewport(viewport);
+      if (onConsole) {
+        page.on('console', (message) => onConsole(message.text()));
+        page.on('pageerror', (error) => onConsole(`uncaught: ${error.stack ?? error}`));
+      }
+      await page.goto(url);
+      return {
+        page,
+        evaluate: (run, ...args) => page.evaluate(run, ...args),
+        close: () => page.close(),
+      };
+    },
+    close: () => browser.close(),
+  };
+}
+
+const LAUNCHERS = { chromium: launchChromium, firefox: launchFirefox };
+
+/**
+ * Starts a browser, headless.
+ *
+ * @param name - 'chromium' or 'firefox'.
+ * @returns `version`; `open(url, { onConsole, viewport })`, which gives `evaluate(fn, arg)`, `page` (the
+ *   driver's own) and `close()`; `close()`.
+ */
+export async function launch(name) {
+  const path = findBrowser(name);
+  if (!path) throw new Error(`Cannot find ${name}; set ${name.toUpperCase()} to its path`);
+  return LAUNCHERS[name](path);
+}

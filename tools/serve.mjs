@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// serve - a static web server for tests, benchmarks and the pages of web/, isolated or not
+//
+// usage: node tools/serve.mjs FOLDER [PORT] [--not-isolated]
+//
+// Cross-origin isolation is what gives a page SharedArrayBuffer: two response headers, sent or left out.
+// Listens on loopback only unless HOST says otherwise.
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname, join, normalize, resolve, sep } from 'node:path';
+import { pipeline } from 'node:stream';
+import { pathToFileURL } from 'node:url';
+
+/** The headers that isolate a page; docs/isolation.md says what each is for. */
+export const ISOLATION = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+
+const TYPES = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.json': 'application/json',
+  '.map': 'application/json',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+};
+
+/** The folder that serves a path, and the file's place in it; undefined: outside of all. */
+function locate(mounts, path) {
+  for (const [prefix, folder] of mounts) {
+    if (!path.startsWith(prefix)) continue;
+    const root = resolve(folder);
+    const file = normalize(join(root, path.slice(prefix.length)));
+    return file === root || file.startsWith(root + sep) ? file : undefined;
+  }
+  return undefined;
+}
+
+async function answer(request, response, { mounts, isolated }) {
+  const headers = {
+    'cache-control': 'no-store',
+    'cross-origin-resource-policy': 'same-origin',
+    ...(isolated ? ISOLATION : {}),
+  };
+  const refuse = (status) => response.writeHead(status, headers).end(`${status}\n`);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405);
+  const path = decodeURIComponent(new URL(request.url, 'http://localhost').pathname);
+  let file = locate(mounts, path);
+  let found = file && (await stat(file).catch(() => undefined));
+  if (found?.isDirectory()) {
+    file = join(file, 'index.html');
+    found = await stat(file).catch(() => undefined);
+  }
+  if (!found?.isFile()) return refuse(404);
+  response.writeHead(200, {
+    ...headers,
+    'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+    'content-length': found.size,
+  });
+  if (request.method === 'HEAD') return response.end();
+  return pipeline(createReadStream(file), response, () => {});
+}
+
+/**
+ * Serves files until it is closed.
+ *
+ * @param options - `mounts`: folders by the beginnings of the paths they serve, as { '/': 'web' }, tried from
+ *   the longest; `isolated`: whether the headers are sent (default true); `port`: 0 takes any;
+ *   `host`: default 127.0.0.1.
+ * @returns `url`, ending in a slash, and `close()`.
+ */
+export async function serve({ mounts, isolated = true, port = 0, host = '127.0.0.1' }) {
+  const sorted = Object.entries(mounts).sort(([a], [b]) => b.length - a.length);
+  const server = createServer((request, response) => {
+    answer(request, response, { mounts: sorted, isolated }).catch(() => response.destroy());
+  });
+  await new Promise((done, fail) => {
+    server.once('error', fail);
+    server.listen(port, host, done);
+  });
+  return {
+    // Not 127.0.0.1: both are secure contexts, but only this one reads well.
+    url: `http://localhost:${server.address().port}/`,
+    close: () =>
+      new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
+  };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const [folder = '.', port = '8080'] = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+  const isolated = !process.argv.includes('--not-isolated');
+  const host = process.env.HOST ?? '127.0.0.1';
+  const { url } = await serve({ mounts: { '/': folder }, isolated, port: Number(port), host });
+  console.log(`${url} serves ${folder}${isolated ? '' : ', not isolated'}; Ctrl-C ends it`);
+}
