@@ -6,6 +6,7 @@
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
+#   make test-package   the tarball in fresh projects make release  tools/release.sh: checks, does not publish
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
 #
@@ -28,8 +29,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
-	clean distclean
+LIGHT_GOALS := help setup demo test test-package release bench bench-compare bench-report js abi \
+	check-format check-sh check-js check-types format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -247,10 +248,10 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
-	bench-compare bench-report size
+.PHONY: help setup test test-run test-native test-patches test-js test-package test-package-run demo \
+	demo-run bench bench-run bench-compare bench-report size release
 help:
-	@sed -n '4,14s/^# \{0,1\}//p' Makefile
+	@sed -n '4,15s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -272,7 +273,29 @@ test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
 test-js: $(TEST_JS)
-	$(Q)node_modules/.bin/vitest run
+	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
+
+# The tarball in fresh projects, with bundlers, in Chromium (tests/package/).
+test-package:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory test-package-run
+
+test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz
+	$(Q)tools/test.sh --projects package
+
+# npm names it after the version, which whoever uses it would have to know.
+build/package/ringstack.tgz: all FORCE
+	@mkdir -p $(@D); rm -f $(@D)/*.tgz
+	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) >/dev/null && \
+		mv $(@D)/ringstack-*.tgz $@
+
+build/package/node_modules/.package-lock.json: tests/package/package.json \
+		tests/package/package-lock.json .npmrc
+	$(call require,js)
+	@mkdir -p $(@D); cp $^ build/package/
+	$(call run,NPM,ci build/package)npm ci --prefix build/package --ignore-scripts --no-progress \
+		--prefer-offline --loglevel=error >/dev/null
+	@touch -c $@
 
 demo:
 	$(Q)$(SETUP) source wasm js
@@ -306,6 +329,10 @@ bench-report:
 
 size: all
 	$(Q)node tools/size.mjs
+
+# DRY_RUN=1 leaves the long tests out, and names the tarball accordingly.
+release:
+	$(Q)tools/release.sh $(if $(DRY_RUN),--dry-run)
 
 # --- Lint ----------------------------------------------------------------------------------------
 

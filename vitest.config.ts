@@ -39,6 +39,16 @@ export default defineConfig({
       },
       engine('inline'),
       engine('worker'),
+      // The packed tarball; only `make test-package` names it.
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['tests/package/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
