@@ -60,6 +60,17 @@ const ROWS: readonly Row[] = [
   { bundler: 'none', mode: 'page', fixture: 'plain', open: (project) => project.serve('.') },
 ];
 
+/** Forms of `wasm` and `worker`; fixtures/vite/src/overrides.js makes them. */
+const OVERRIDES = [
+  'wasm: URL',
+  'wasm: string',
+  'wasm: bytes',
+  'wasm: Module',
+  'worker: URL',
+  'worker: string',
+  'worker: factory',
+];
+
 /** What the pages have as globals. */
 type Page = typeof globalThis & {
   roundTrip(options: object, text: string): Promise<{ echo: string; engines: string }>;
@@ -89,18 +100,30 @@ function record({ bundler, mode }: Row, what: string): void {
   });
 }
 
-/** Opens the page, waits for a global of it, and lets the test use it. */
-async function inPage<T, A>(url: string, name: string, use: (arg: A) => Promise<T>, arg: A) {
-  const said: string[] = [];
-  const tab = await browser.open(url, { onConsole: (text: string) => said.push(text) });
-  try {
-    // What the page has said explains why it is not there.
-    await tab.page.waitForFunction(`globalThis.${name}`, undefined, { timeout: 20_000 });
-    return await tab.evaluate(use, arg);
-  } catch (error) {
-    throw new Error(`${error}\nThe page said: ${said.join('\n')}`, { cause: error });
-  } finally {
-    await tab.close();
+/** A page of a site: the same for all that is asked of it, as a user's would be. */
+class Tab {
+  readonly #said: string[] = [];
+  #tab: Awaited<ReturnType<typeof browser.open>> | undefined;
+
+  async open(url: string): Promise<void> {
+    this.#tab = await browser.open(url, { onConsole: (text: string) => this.#said.push(text) });
+  }
+
+  /** Waits for a global of the page, then runs a function in it. */
+  async run<T, A>(name: string, use: (arg: A) => Promise<T>, arg: A): Promise<T> {
+    const tab = this.#tab;
+    if (!tab) throw new Error('Cannot run anything in a page that is not open');
+    try {
+      await tab.page.waitForFunction(`globalThis.${name}`, undefined, { timeout: 20_000 });
+      return (await tab.evaluate(use, arg)) as T;
+    } catch (error) {
+      // What the page has said explains why it does not work.
+      throw new Error(`${error}\nThe page said: ${this.#said.join('\n')}`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#tab?.close();
   }
 }
 
@@ -114,15 +137,18 @@ describe.each(ROWS)('$bundler, $mode', (row) => {
   let project: Project;
   let site: Site | undefined;
   let log = '';
+  const tab = new Tab();
 
   beforeAll(async () => {
     const links = (row.links ?? []).map((name) => [name, bundlerPackage(name)]);
     project = await Project.create(row.fixture, Object.fromEntries(links));
     if (row.build) log = await project.run('npm', 'run', 'build');
     site = await row.open(project);
+    await tab.open(site.url);
   });
 
   afterAll(async () => {
+    await tab.close();
     await site?.close();
     await project.remove();
   });
@@ -132,35 +158,35 @@ describe.each(ROWS)('$bundler, $mode', (row) => {
     const text = `over ${row.bundler}, ${engine}`;
     const roundTrip = (args: { engine: string; text: string }) =>
       (globalThis as Page).roundTrip({ engine: args.engine }, args.text);
-    const result = await inPage(site?.url ?? '', 'roundTrip', roundTrip, { engine, text });
+    const result = await tab.run('roundTrip', roundTrip, { engine, text });
     const turned = engine === 'inline' ? 'inline' : 'worker';
     expect(result).toEqual({ echo: text, engines: `${turned} ${turned}` });
   });
 
-  test.runIf(row.build)('one copy of each file, and no complaint', async () => {
-    record(row, 'one copy of each');
-    const files = await project.files('dist');
-    expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(1);
-    const texts = await scripts(files);
-    // A name that only the inline engine and the worker have.
-    expect(texts.filter((text) => text.includes('rs_stack_turn'))).toHaveLength(2);
-    expect(texts.filter((text) => /data:[\w/-]+;base64/.test(text))).toHaveLength(0);
-    expect(log).not.toMatch(/warning/i);
-  });
+  if (row.build) {
+    test('one copy of each file, and no complaint', async () => {
+      record(row, 'one copy of each');
+      const files = await project.files('dist');
+      expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(1);
+      const texts = await scripts(files);
+      // A name that only the inline engine and the worker have.
+      expect(texts.filter((text) => text.includes('rs_stack_turn'))).toHaveLength(2);
+      expect(texts.filter((text) => /data:[\w/-]+;base64/.test(text))).toHaveLength(0);
+      expect(log).not.toMatch(/warning/i);
+    });
+  }
 
-  const forms = ['URL', 'string', 'bytes', 'Module'].map((form) => `wasm: ${form}`);
-  const workers = ['URL', 'string', 'factory'].map((form) => `worker: ${form}`);
-  describe.runIf(row.fixture === 'vite')('overrides', () => {
-    test.for([...forms, ...workers])('%s', async (form) => {
+  if (row.fixture === 'vite') {
+    test.for(OVERRIDES)('%s', async (form) => {
       record(row, form);
       const use = async (name: string) => {
         const page = globalThis as Page;
         const options = { engine: 'worker', ...(await page.overrides[name]?.()) };
-        return [Object.keys(options), (await page.roundTrip(options, name)).echo];
+        return { keys: Object.keys(options), ...(await page.roundTrip(options, name)) };
       };
-      const [keys, echo] = await inPage(site?.url ?? '', 'overrides', use, form);
+      const { keys, echo } = await tab.run('overrides', use, form);
       expect(keys).toContain(form.replace(/:.*/, ''));
       expect(echo).toBe(form);
     });
-  });
+  }
 });

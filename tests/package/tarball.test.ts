@@ -31,10 +31,14 @@ test('publint has nothing to say', async () => {
 });
 
 test('are the types wrong? No', async () => {
+  // The wasm is a file whose type depends on the bundler: declarations of ours would hide theirs.
+  const asset = ['--exclude-entrypoints', './stack.wasm'];
   const args = [TARBALL, '--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji'];
-  const { stdout } = await run(join(ownPackage('.bin'), 'attw'), args, { cwd: ROOT });
-  expect(stdout).toMatch(/No problems found/);
-  expect(stdout).toMatch(/"ringstack\/worker"/);
+  const { stdout } = await run(join(ownPackage('.bin'), 'attw'), [...args, ...asset], {
+    cwd: ROOT,
+  });
+  expect(stdout).toMatch(/"ringstack"\n\nnode16 \(from ESM\): OK/);
+  expect(stdout).toMatch(/"ringstack\/worker"\n\nnode16 \(from ESM\): OK/);
 });
 
 describe('installed', () => {
