@@ -5,7 +5,8 @@
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
-#   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
+#   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
+#   make format     apply the formatters
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
 #
@@ -28,8 +29,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
-	clean distclean
+LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi docs check-format check-sh \
+	check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -248,9 +249,9 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 # --- Goals that run something --------------------------------------------------------------------
 
 .PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
-	bench-compare bench-report size
+	bench-compare bench-report size docs
 help:
-	@sed -n '4,14s/^# \{0,1\}//p' Makefile
+	@sed -n '4,15s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -307,6 +308,9 @@ bench-report:
 size: all
 	$(Q)node tools/size.mjs
 
+docs: node_modules/.package-lock.json
+	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn
+
 # --- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
@@ -316,8 +320,8 @@ CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
 LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)
 
-.PHONY: check check-format check-c check-sh check-js check-types format
-check: check-format check-c check-sh check-js check-types
+.PHONY: check check-format check-c check-sh check-js check-types check-docs format
+check: check-format check-c check-sh check-js check-types check-docs
 	@echo 'check: no findings'
 
 check-format:
@@ -352,6 +356,9 @@ check-js: node_modules/.package-lock.json
 
 check-types: node_modules/.package-lock.json
 	$(call run,TSC,tsconfig.json)node_modules/.bin/tsc -p tsconfig.json
+
+# Every warning is an error: a link that leads nowhere, a type that is used and not exported.
+check-docs: docs
 
 format: node_modules/.package-lock.json
 	$(call require,lint)
