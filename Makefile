@@ -248,7 +248,7 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
+.PHONY: help setup test test-run test-native test-patches test-js test-web demo demo-run bench bench-run \
 	bench-compare bench-report size docs
 help:
 	@sed -n '4,15s/^# \{0,1\}//p' Makefile
@@ -273,7 +273,11 @@ test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
 test-js: $(TEST_JS)
-	$(Q)node_modules/.bin/vitest run
+	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
+
+# What the pages of docs/ and web/ do, in the browsers of this machine.
+test-web: all
+	$(Q)node_modules/.bin/vitest run --project pages
 
 demo:
 	$(Q)$(SETUP) source wasm js
