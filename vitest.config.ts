@@ -39,8 +39,16 @@ export default defineConfig({
       },
       engine('inline'),
       engine('worker'),
-      // In browsers, and only when asked for: make test-web.
-      { extends: true, test: { name: 'pages', include: ['tests/pages/**/*.test.ts'] } },
+      {
+        extends: true,
+        // In browsers, and only when asked for: make test-web.
+        test: {
+          name: 'pages',
+          include: ['tests/pages/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
     ],
   },
 });

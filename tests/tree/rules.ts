@@ -169,7 +169,7 @@ export const ATOMICS = {
 
 /** Names that a block of documentation may use without declaring them; it is then only type-checked. */
 export const EXAMPLE_NAMES: Readonly<Record<string, string>> = {
-  stack: 'Stack',
+  stack: 'NetworkStack',
   connection: 'TcpConnection',
   listener: 'TcpListener',
   tap: 'TapInterface',
