@@ -5,6 +5,7 @@
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
+#   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
 #   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
@@ -28,8 +29,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
-	clean distclean
+LIGHT_GOALS := help setup demo test bench bench-browsers bench-compare bench-report js abi \
+	check-format check-sh check-js check-types format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -248,9 +249,9 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 # --- Goals that run something --------------------------------------------------------------------
 
 .PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
-	bench-compare bench-report size
+	bench-browsers bench-browsers-run bench-page bench-compare bench-report size
 help:
-	@sed -n '4,14s/^# \{0,1\}//p' Makefile
+	@sed -n '4,15s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -293,6 +294,18 @@ bench:
 
 bench-run: all $(NATIVE_BENCH)
 	$(Q)node bench/run.mjs $(BENCH_ARGS)
+
+# Node's rows and theirs in one run; other runtimes are measured where `make test-everywhere` has put them.
+bench-browsers:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory bench-browsers-run
+
+bench-browsers-run: all
+	$(Q)node bench/run.mjs --browsers $(BENCH_ARGS)
+
+bench-page: all
+	$(Q)echo 'Open bench/page/ below this address; bench-page NOT_ISOLATED=1 leaves the headers out.'
+	$(Q)node tools/serve.mjs . $(or $(PORT),8080) $(if $(NOT_ISOLATED),--not-isolated)
 
 # A and B: folders with a build, or commands; SIZE, MTU, READER, CHECKSUM and RUNS vary the transfer.
 export CHECKSUM CHUNK RUNS
