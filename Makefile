@@ -6,7 +6,8 @@
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
-#   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
+#   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
+#   make format     apply the formatters
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
 #
@@ -29,8 +30,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-browsers bench-compare bench-report js abi \
-	check-format check-sh check-js check-types format clean distclean
+LIGHT_GOALS := help setup demo test bench bench-browsers bench-compare bench-report js abi docs \
+	check-format check-sh check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -248,8 +249,8 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
-	bench-browsers bench-browsers-run bench-page bench-compare bench-report size
+.PHONY: help setup test test-run test-native test-patches test-js test-web demo demo-run bench \
+	bench-run bench-browsers bench-browsers-run bench-page bench-compare bench-report size docs
 help:
 	@sed -n '4,15s/^# \{0,1\}//p' Makefile
 
@@ -273,7 +274,11 @@ test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
 test-js: $(TEST_JS)
-	$(Q)node_modules/.bin/vitest run
+	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
+
+# What the pages of docs/ and web/ do, in the browsers of this machine.
+test-web: all
+	$(Q)node_modules/.bin/vitest run --project pages
 
 demo:
 	$(Q)$(SETUP) source wasm js
@@ -320,6 +325,9 @@ bench-report:
 size: all
 	$(Q)node tools/size.mjs
 
+docs: node_modules/.package-lock.json
+	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn
+
 # --- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
@@ -329,8 +337,8 @@ CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
 LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)
 
-.PHONY: check check-format check-c check-sh check-js check-types format
-check: check-format check-c check-sh check-js check-types
+.PHONY: check check-format check-c check-sh check-js check-types check-docs format
+check: check-format check-c check-sh check-js check-types check-docs
 	@echo 'check: no findings'
 
 check-format:
@@ -365,6 +373,9 @@ check-js: node_modules/.package-lock.json
 
 check-types: node_modules/.package-lock.json
 	$(call run,TSC,tsconfig.json)node_modules/.bin/tsc -p tsconfig.json
+
+# Every warning is an error: a link that leads nowhere, a type that is used and not exported.
+check-docs: docs
 
 format: node_modules/.package-lock.json
 	$(call require,lint)

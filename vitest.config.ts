@@ -39,6 +39,8 @@ export default defineConfig({
       },
       engine('inline'),
       engine('worker'),
+      // In browsers, and only when asked for: make test-web.
+      { extends: true, test: { name: 'pages', include: ['tests/pages/**/*.test.ts'] } },
     ],
   },
 });
