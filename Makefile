@@ -7,7 +7,8 @@
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
 #   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
-#   make format     apply the formatters
+#   make test-web   what the pages do, in browsers    make format   apply the formatters
+#   make test-package   the tarball in fresh projects make release  tools/release.sh: checks, does not publish
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
 #
@@ -30,8 +31,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-browsers bench-compare bench-report js abi docs \
-	check-format check-sh check-js check-types check-docs format clean distclean
+LIGHT_GOALS := help setup demo test test-package release bench bench-browsers bench-compare bench-report \
+	js abi docs check-format check-sh check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -249,10 +250,11 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js test-web demo demo-run bench \
-	bench-run bench-browsers bench-browsers-run bench-page bench-compare bench-report size docs
+.PHONY: help setup test test-run test-native test-patches test-js test-web test-package test-package-run \
+	demo demo-run bench bench-run bench-browsers bench-browsers-run bench-page bench-compare bench-report \
+	size docs release
 help:
-	@sed -n '4,15s/^# \{0,1\}//p' Makefile
+	@sed -n '4,16s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -279,6 +281,28 @@ test-js: $(TEST_JS)
 # What the pages of docs/ and web/ do, in the browsers of this machine.
 test-web: all
 	$(Q)node_modules/.bin/vitest run --project pages
+
+# The tarball in fresh projects, with bundlers, in Chromium (tests/package/).
+test-package:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory test-package-run
+
+test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz
+	$(Q)tools/test.sh --projects package
+
+# npm names it after the version, which whoever uses it would have to know.
+build/package/ringstack.tgz: all FORCE
+	@mkdir -p $(@D); rm -f $(@D)/*.tgz
+	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) >/dev/null && \
+		mv $(@D)/ringstack-*.tgz $@
+
+build/package/node_modules/.package-lock.json: tests/package/package.json \
+		tests/package/package-lock.json .npmrc
+	$(call require,js)
+	@mkdir -p $(@D); cp $^ build/package/
+	$(call run,NPM,ci build/package)npm ci --prefix build/package --ignore-scripts --no-progress \
+		--prefer-offline --loglevel=error >/dev/null
+	@touch -c $@
 
 demo:
 	$(Q)$(SETUP) source wasm js
@@ -327,6 +351,10 @@ size: all
 
 docs: node_modules/.package-lock.json
 	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn
+
+# DRY_RUN=1 leaves the long tests out, and names the tarball accordingly.
+release:
+	$(Q)tools/release.sh $(if $(DRY_RUN),--dry-run)
 
 # --- Lint ----------------------------------------------------------------------------------------
 

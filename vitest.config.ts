@@ -41,6 +41,16 @@ export default defineConfig({
       engine('worker'),
       // In browsers, and only when asked for: make test-web.
       { extends: true, test: { name: 'pages', include: ['tests/pages/**/*.test.ts'] } },
+      // The packed tarball; only `make test-package` names it.
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['tests/package/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
