@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // types - the public interfaces of stacks and interfaces (of TCP: js/types_tcp.ts)
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import type { FrameRingReader, FrameRingWriter } from './types_ring.ts';
 import type {
   SharedHandle,
@@ -248,6 +250,13 @@ export interface StackArena extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A WebAssembly.Module, also where TypeScript's library does not declare it (Node's without the DOM). */
+export type WasmModule = typeof globalThis extends {
+  WebAssembly: { Module: { prototype: infer Module } };
+}
+  ? Module
+  : object;
+
 /** Options of createStack(). */
 export interface StackOptions {
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */
@@ -260,8 +269,8 @@ export interface StackOptions {
    */
   readonly engine?: 'auto' | 'inline' | 'worker';
   /**
-   * Of a thread of its own: the URL of its file (`workers/engine.js` of the package), or a function that
-   * makes a Worker of it. @default the one in the package
+   * Of a thread of its own: the URL of its file (`ringstack/worker`), or a function that makes a Worker of
+   * it. @default the one in the package
    */
   readonly worker?: URL | string | (() => unknown);
   /** ms that the worker may take to start, 1 to 2147483647. @default 10000 */
@@ -274,8 +283,8 @@ export interface StackOptions {
   readonly receiveBuffer?: number;
   /** Default of every connection's sendBuffer, bytes, 4 KiB to 16 MiB. @default 512 KiB; engine 'worker': 2 MiB */
   readonly sendBuffer?: number;
-  /** The module: its URL, bytes, or compiled. @default the one in the package */
-  readonly wasm?: URL | string | BufferSource | WebAssembly.Module;
+  /** The module: its URL (a relative one is the page's), bytes, or compiled. @default the package's own */
+  readonly wasm?: URL | string | ArrayBuffer | ArrayBufferView | WasmModule;
 }
 
 /**
