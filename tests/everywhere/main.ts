@@ -105,9 +105,9 @@ for (const host of HOSTS.filter(({ name }) => chosen(process.env['RUNTIMES'], na
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   const name = (done[0]?.runtime ?? host.name).padEnd(20);
   console.log(`  ${'RUN'.padEnd(7)} ${name} ${closingLine(totalOf(done))} (${seconds} s)`);
+  const failures = failuresOf(done);
+  if (failures) console.log(`\n${failures}\n`);
 }
-const failures = failuresOf(rows);
-if (failures) console.log(`\n${failures}`);
 console.log(`\n${tableOf(rows)}\n`);
 const sums = totalOf(rows);
 console.log(closingLine(sums));
