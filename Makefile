@@ -2,6 +2,7 @@
 # Makefile - builds dist/ (stack.wasm, JavaScript, type declarations), the tests and the demo
 #
 #   make            all of dist/                      make test     build and run every test
+#   make test-everywhere   test in every runtime and browser: Node, Deno, Bun, Chromium, Firefox, WebKitGTK
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
@@ -13,7 +14,7 @@
 #                                                     make distclean  these, node_modules/, it too
 #
 # V=1 shows commands; PROFILE=1 keeps function names in stack.wasm; EMCC and CC choose compilers.
-# demo, test and bench install what the machine lacks (tools/setup.sh); other goals only name it.
+# demo, test, test-everywhere and bench install what the machine lacks (tools/setup.sh); other goals only name it.
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -31,8 +32,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test test-package release bench bench-browsers bench-compare bench-report \
-	js abi docs check-format check-sh check-js check-types check-docs format clean distclean
+LIGHT_GOALS := help setup demo test test-everywhere test-package release bench bench-browsers bench-compare \
+	bench-report js abi docs check-format check-sh check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -250,11 +251,11 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js test-web test-package test-package-run \
-	demo demo-run bench bench-run bench-browsers bench-browsers-run bench-page bench-compare bench-report \
-	size docs release
+.PHONY: help setup test test-run test-native test-patches test-js test-everywhere everywhere-run test-web \
+	test-package test-package-run demo demo-run bench bench-run bench-browsers bench-browsers-run bench-page \
+	bench-compare bench-report size docs release
 help:
-	@sed -n '4,16s/^# \{0,1\}//p' Makefile
+	@sed -n '4,/^$$/s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -274,6 +275,27 @@ test-native: $(NATIVE_TESTS)
 # Takes each patch of lwIP back in turn and sees its tests fail; some minutes.
 test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
+
+# The tests of the public API in every runtime and browser; RUNTIMES and FILES choose by the beginnings of
+# names (commas between). Browsers that cannot be installed here are rows that say so.
+RUNTIMES_DIR := build/everywhere/runtimes
+export RUNTIMES FILES
+test-everywhere:
+	$(Q)$(SETUP) source wasm js
+	$(Q)for group in browsers webkit; do $(SETUP) $$group || true; done
+	$(Q)$(MAKE) --no-print-directory everywhere-run
+
+$(RUNTIMES_DIR)/node_modules/.package-lock.json: $(wildcard tests/everywhere/runtimes/*.json)
+	@mkdir -p $(RUNTIMES_DIR) && cp $^ .npmrc $(RUNTIMES_DIR)
+	$(call run,NPM,runtimes)cd $(RUNTIMES_DIR) && \
+		npm ci --ignore-scripts --no-progress --loglevel=error >/dev/null
+	@touch -c $@
+
+everywhere-run: all $(RUNTIMES_DIR)/node_modules/.package-lock.json
+	$(Q)node_modules/.bin/esbuild tests/everywhere/main.ts --bundle --platform=node --format=esm \
+		--packages=external '--external:../../tools/*' --log-level=error \
+		--outfile=build/everywhere/main.mjs
+	$(Q)node build/everywhere/main.mjs
 
 test-js: $(TEST_JS)
 	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker

@@ -9,6 +9,7 @@
 #   lint     clang-format, clang-tidy, shellcheck
 #   bench    hyperfine, which only `make bench-compare` uses
 #   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
+#   webkit   on Linux: WebKitGTK's driver, and Xvfb, which shows it to nobody
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
 # elsewhere, and with --check, one line says what to install and the exit status is 1. Says nothing
@@ -83,9 +84,16 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             ;;
         browsers)
             [ -x "${CHROMIUM:-}" ] || have chromium || have google-chrome ||
+                [ -d '/Applications/Google Chrome.app' ] ||
                 echo 'chromium|--cask google-chrome|Chromium'
-            [ -x "${FIREFOX:-}" ] || have firefox-esr || have firefox ||
+            [ -x "${FIREFOX:-}" ] || have firefox-esr || have firefox || [ -d /Applications/Firefox.app ] ||
                 echo 'firefox-esr|--cask firefox|Firefox'
+            ;;
+        webkit)
+            if have apt-get; then
+                have WebKitWebDriver || echo 'webkit2gtk-driver||WebKitWebDriver'
+                have Xvfb || echo 'xvfb||Xvfb'
+            fi
             ;;
         *) die "no such group: $group" ;;
         esac

@@ -12,15 +12,11 @@ import type {
   TcpListenOptions,
 } from 'ringstack';
 import { createStack, NetError } from 'ringstack';
-import { describe, onTestFinished, test } from 'vitest';
+import { onTestFinished } from 'vitest';
+import { ENGINE, nextRound } from './runtime.ts';
 
 /** Reads nothing of an outcome: for promises whose rejection is not what a test is about. */
 export const ignore = (): void => {};
-
-/** Who turns the stacks: the tests of tests/net run once for each (vitest.config.ts). */
-export const { RINGSTACK_ENGINE: ENGINE = 'inline' } = process.env as {
-  RINGSTACK_ENGINE?: 'inline' | 'worker';
-};
 
 /** Stacks of the running test. */
 const open = new Set<NetworkStack>();
@@ -207,7 +203,7 @@ const busyness = (): string =>
  * threads of their own have done it when they have sent and received nothing for a while.
  */
 export async function settle(rounds = 20): Promise<void> {
-  for (let n = 0; n < rounds; n++) await new Promise((resolve) => setImmediate(resolve));
+  for (let n = 0; n < rounds; n++) await nextRound();
   if (ENGINE === 'inline') return;
   for (let still = 0, before = busyness(); still < 10; still++) {
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -221,10 +217,6 @@ export async function settle(rounds = 20): Promise<void> {
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
-
-/** Tests that say what time it is: only stacks of this thread ask it. */
-export const testOfTime = test.skipIf(ENGINE === 'worker');
-export const describeTime = describe.skipIf(ENGINE === 'worker');
 
 const realNow = performance.now.bind(performance);
 let offset = 0;

@@ -17,13 +17,13 @@ import {
   readUpTo,
   send,
   settle,
-  testOfTime,
   text,
   until,
   wiredEnds,
   wiredPair,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { nextRound, testOfTime } from '../helpers/runtime.ts';
 
 /** Whether a promise is still pending after all that can happen without waiting. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
@@ -133,9 +133,8 @@ describe('close()', () => {
     await until(() => stack.statistics.ringBytes > 100_000);
     await settle();
     const timers = vi.spyOn(globalThis, 'setTimeout');
-    const observe = setImmediate.bind(globalThis);
     const end = performance.now() + 300;
-    while (performance.now() < end) await new Promise((resolve) => observe(resolve));
+    while (performance.now() < end) await nextRound();
     const { length } = timers.mock.calls;
     timers.mockRestore();
     expect(length).toBeLessThan(60); // those of TCP, a tick of 10 ms each

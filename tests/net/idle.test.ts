@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: MIT
 // idle.test - an idle stack does nothing, and a closed one keeps no process alive
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { NetworkStack } from 'ringstack';
 import { describe, expect, test, vi } from 'vitest';
 import {
   bytes,
   connectEnds,
-  ENGINE,
   openStack,
   passTime,
   readUpTo,
   send,
   settle,
-  testOfTime,
   wiredPair,
 } from '../helpers/net.ts';
+import { ENGINE, NO_PROCESSES, processorTime, runProgram, testOfTime, testUnless } from '../helpers/runtime.ts';
 
 const HELLO = bytes('hello');
 
@@ -26,17 +23,17 @@ describe('idle', () => {
     await passTime(25_000, stacks, 1000);
     await new Promise((resolve) => setTimeout(resolve, 1100)); // timers set before that
     const turns = stacks.map(({ statistics }) => statistics.turns);
-    const cpu = process.cpuUsage();
+    const before = processorTime();
     const timers = vi.spyOn(globalThis, 'setTimeout');
     const end = new Promise((resolve) => setTimeout(resolve, 1000));
     await end;
-    const { user, system } = process.cpuUsage(cpu);
+    const after = processorTime();
     const set = timers.mock.calls.length - 1;
     timers.mockRestore();
     return {
       turns: stacks.map(({ statistics }, n) => statistics.turns - (turns[n] ?? 0)),
       timers: set,
-      ms: (user + system) / 1000,
+      ms: (after ?? 0) - (before ?? 0),
     };
   }
 
@@ -64,9 +61,9 @@ describe('idle', () => {
     expect(ms).toBeLessThan(200);
   });
 
-  test('a process whose stacks are closed exits by itself', async () => {
+  testUnless(NO_PROCESSES)('a process whose stacks are closed exits by itself', async () => {
     const program = `
-      import { createStack } from './dist/index.js';
+      import { createStack } from '${new URL('../../dist/index.js', import.meta.url)}';
       const engine = '${ENGINE}';
       const [a, b] = [await createStack({ engine }), await createStack({ engine })];
       const tapA = await a.createTapInterface({ ip: '10.0.0.1/24' });
@@ -81,10 +78,7 @@ describe('idle', () => {
       const closing = performance.now();
       await Promise.all([a.close(), b.close()]);
       process.on('exit', () => console.log(performance.now() - closing));`;
-    const root = new URL('../../', import.meta.url);
-    const run = promisify(execFile);
-    const args = ['--input-type=module', '--eval', program];
-    const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 15_000 });
+    const stdout = await runProgram(program);
     expect(Number(stdout)).toBeGreaterThan(0);
     expect(Number(stdout)).toBeLessThan(500);
   });

@@ -14,11 +14,11 @@ import {
   openPair,
   openStack,
   passTime,
-  testOfTime,
   until,
   within,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { testOfTime } from '../helpers/runtime.ts';
 
 const WATCHDOG = 45_000;
 const SEEDS = [1, 2, 3];

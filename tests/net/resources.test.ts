@@ -7,7 +7,6 @@ import { hashOf } from '../helpers/hash.ts';
 import {
   bytes,
   connectEnds,
-  describeTime,
   ENDS,
   type Ends,
   ignore,
@@ -19,12 +18,12 @@ import {
   readUpTo,
   send,
   settle,
-  testOfTime,
   text,
   until,
   wiredPair,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { describeTime, heapUsed, sameBytes, testOfTime } from '../helpers/runtime.ts';
 
 const MIB = 2 ** 20;
 
@@ -135,17 +134,13 @@ testOfTime(
       writer.releaseLock();
       reader.releaseLock();
     };
-    const heap = (): number => {
-      globalThis.gc?.();
-      return process.memoryUsage().heapUsed;
-    };
     await Promise.all(connections.map((client) => echo(client, 100)));
     await quiet(pair);
-    const before = { ...used(pair), heap: heap() };
+    const before = { ...used(pair), heap: heapUsed() };
     await Promise.all(connections.map((client) => echo(client, 5000)));
     await quiet(pair);
     expect(used(pair)).toEqual({ free: before.free, a: before.a, b: before.b });
-    expect(heap() - before.heap).toBeLessThan(4 * MIB);
+    expect((heapUsed() ?? 0) - (before.heap ?? 0)).toBeLessThan(4 * MIB);
   },
   60_000,
 );
@@ -166,7 +161,7 @@ testOfTime('connections that have gone quiet cost what new ones cost, and work o
         readUpTo(server.readable, data.length),
         send(client.writable, data),
       ]);
-      expect(Buffer.compare(got, data)).toBe(0);
+      expect(sameBytes(got, data)).toBe(true);
     }
   };
   for (let round = 0; round < 3; round++) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // share.test - objects and arenas handed to other threads, with and without Atomics.waitAsync
 
-import { Worker } from 'node:worker_threads';
 import type { NetworkStack, SharedHandle, TapInterface, TcpConnection } from 'ringstack';
 import { attach, createArena } from 'ringstack';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -10,7 +9,6 @@ import {
   bytes,
   connectEnds,
   ENDS,
-  ENGINE,
   ignore,
   loopbackEnds,
   openStack,
@@ -26,6 +24,8 @@ import {
   wiredPair,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { ENGINE, NO_SHARING, skipAll, testUnless } from '../helpers/runtime.ts';
+import { TestThread } from '../helpers/thread.ts';
 
 interface Reply {
   readonly result?: unknown;
@@ -35,24 +35,20 @@ interface Reply {
 
 /** A thread of thread.mjs, ended with the test. */
 class Peer {
-  readonly worker: Worker;
+  readonly #thread: TestThread;
   readonly #replies: Reply[] = [];
   #wake = ignore;
 
-  constructor(workerData: { fallback?: boolean } = {}) {
-    this.worker = new Worker(new URL('./workers/thread.mjs', import.meta.url), {
-      workerData,
-      execArgv: [],
-    });
-    this.worker.on('message', (reply: Reply) => {
-      this.#replies.push(reply);
+  constructor({ fallback = false } = {}) {
+    this.#thread = new TestThread(new URL('./workers/thread.mjs', import.meta.url), (reply) => {
+      this.#replies.push(reply as Reply);
       this.#wake();
     });
-    onTestFinished(async () => void (await this.worker.terminate()));
+    this.#thread.post({ fallback });
   }
 
   start(job: string, handle?: SharedHandle<unknown>, rest: object = {}): void {
-    this.worker.postMessage({ job, handle, ...rest });
+    this.#thread.post({ job, handle, ...rest });
   }
 
   async reply(): Promise<Reply> {
@@ -88,6 +84,8 @@ const ways = [
 ] as const;
 
 describe.each(ways)('another thread that %s', (_, fallback) => {
+  skipAll(NO_SHARING);
+
   test('serves a connection it was handed', async () => {
     const { client, server } = await wiredEnds();
     const peer = new Peer({ fallback });
@@ -198,7 +196,7 @@ describe('share()', () => {
     expect(await outcome(tap.share())).toBe('EINVAL');
   });
 
-  test('can be done again by who attached it', async () => {
+  testUnless(NO_SHARING)('can be done again by who attached it', async () => {
     const { client, server } = await loopbackEnds();
     const first = await attach(structuredClone(await server.share()));
     const second = await attach(structuredClone(await first.share()));
@@ -250,7 +248,7 @@ describe('attach()', () => {
     expect(await outcome(attach(undefined as unknown as typeof handle))).toBe('EINVAL');
   });
 
-  test('of an arena takes memory that close() gives back', async () => {
+  testUnless(NO_SHARING)('of an arena takes memory that close() gives back', async () => {
     const arena = await createArena();
     const before = arena.freeBytes;
     const theirs = await attach(structuredClone(await arena.share()));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // stack.test - what createStack() and createArena() take, and that a busy stack shares its thread
 
-import { readFile } from 'node:fs/promises';
 import type { StackArena, StackOptions } from 'ringstack';
 import { createArena, createStack } from 'ringstack';
 import { describe, expect, test } from 'vitest';
@@ -17,6 +16,7 @@ import {
   text,
   wiredEnds,
 } from '../helpers/net.ts';
+import { readUrl, sameBytes } from '../helpers/runtime.ts';
 
 const MIB = 2 ** 20;
 const WASM = new URL('../../dist/stack.wasm', import.meta.url);
@@ -44,8 +44,8 @@ describe('the module', () => {
   test.each<[string, () => Promise<NonNullable<StackOptions['wasm']>>]>([
     ['a URL', async () => WASM],
     ['the text of a URL', async () => WASM.href],
-    ['bytes', () => readFile(WASM) as Promise<BufferSource>],
-    ['a compiled module', async () => WebAssembly.compile(await readFile(WASM))],
+    ['bytes', () => readUrl(WASM)],
+    ['a compiled module', async () => WebAssembly.compile(await readUrl(WASM))],
   ])('may be given as %s', async (_, source) => {
     const stack = await openStack({ wasm: await source() });
     await connectEnds(stack, stack, { host: '127.0.0.1' });
@@ -131,8 +131,9 @@ test('a bulk transfer lets timers and I/O in', async () => {
 test('more than 4 GiB pass through one connection', async () => {
   const { client, server, tapA } = await wiredEnds({ tap: { mtu: 65520 } });
   const total = 2 ** 32 + 64 * MIB;
-  const pattern = Buffer.allocUnsafe(2 * MIB);
-  for (let i = 0; i < 2 * MIB; i += 4) pattern.writeUInt32LE(((i % MIB) * 2654435761) % 2 ** 32, i);
+  const pattern = new Uint8Array(2 * MIB);
+  const words = new Uint32Array(pattern.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = ((4 * i) % MIB) * 2654435761;
   const writing = (async () => {
     const writer = client.writable.getWriter();
     for (let left = total; left > 0; left -= MIB) await writer.write(pattern.subarray(0, MIB));
@@ -145,7 +146,7 @@ test('more than 4 GiB pass through one connection', async () => {
     const { done, value } = await reader.read(view);
     if (done) break;
     const at = length % MIB;
-    if (pattern.compare(value, 0, value.length, at, at + value.length) !== 0) {
+    if (!sameBytes(value, pattern.subarray(at, at + value.length))) {
       throw new Error(`Altered between ${length} and ${length + value.length}`);
     }
     length += value.length;

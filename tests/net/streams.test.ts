@@ -8,7 +8,6 @@ import {
   bytes,
   concat,
   connectEnds,
-  ENGINE,
   ignore,
   loopbackEnds,
   outcome,
@@ -21,6 +20,7 @@ import {
   wiredPair,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { ENGINE } from '../helpers/runtime.ts';
 
 /** Sends bytes and ends; settles when all has arrived, and need not be waited for. */
 function sendAll(connection: TcpConnection, ...chunks: Uint8Array[]): Promise<void> {

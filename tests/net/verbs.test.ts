@@ -18,6 +18,7 @@ import {
   wiredEnds,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { sameBytes } from '../helpers/runtime.ts';
 
 /** What a call throws, as outcome() tells it. */
 const thrown = (call: () => unknown): Promise<string> => outcome((async () => call())());
@@ -238,7 +239,7 @@ describe('locks', () => {
     writer.reserve(1)[0] = 7;
     writer.submit(1);
     await writer.close();
-    expect(Buffer.compare(await got, concat([data, new Uint8Array([7])]))).toBe(0);
+    expect(sameBytes(await got, concat([data, new Uint8Array([7])]))).toBe(true);
   });
 });
 

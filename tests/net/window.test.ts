@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { wiredEnds } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { nextRound } from '../helpers/runtime.ts';
 
 const MIB = 1024 * 1024;
 
@@ -15,7 +16,7 @@ async function readSlowly(readable: ReadableStream<Uint8Array>, most: number): P
     const { done, value } = await reader.read(new Uint8Array(most));
     if (done) return bytes;
     bytes += value.length;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextRound();
   }
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // worker.test - the worker engine alone: start, death, end, and what it leaves of the app's thread
 
-import { Worker } from 'node:worker_threads';
 import type { StackOptions } from 'ringstack';
 import { createArena, createStack } from 'ringstack';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -9,7 +8,6 @@ import {
   bytes,
   connectEnds,
   ENDS,
-  ENGINE,
   ignore,
   openPair,
   outcome,
@@ -20,23 +18,34 @@ import {
   until,
   wiredPair,
 } from '../helpers/net.ts';
+import {
+  CAN_SHARE,
+  describeUnless,
+  ENGINE,
+  HAS_NODE_THREADS,
+  nextRound,
+  testUnless,
+} from '../helpers/runtime.ts';
+import { workerAt, workerOf } from '../helpers/thread.ts';
 
 const ENTRY = new URL('../../dist/workers/engine.js', import.meta.url);
-const ours = describe.skipIf(ENGINE !== 'worker');
+const ours = describeUnless(ENGINE === 'worker' ? undefined : 'is about the worker engine');
+/** The web's Worker says nothing when it is closed or terminated. */
+const SILENT = HAS_NODE_THREADS ? undefined : 'a Worker of the web does not tell that it ended';
 
 /** A thread that runs some code instead of the engine. */
-const other = (code: string) => (): Worker => new Worker(code, { eval: true, execArgv: [] });
+const other = (code: string) => () => workerOf(code);
 
 ours('a worker that does not start', () => {
   const cases: [string, string, Partial<StackOptions>][] = [
     ['never answers', 'ETIMEDOUT', { worker: other('setInterval(() => {}, 1000)') }],
-    ['ends at once', 'ECONNABORTED', { worker: other('') }],
+    ['ends at once', SILENT ? 'ETIMEDOUT' : 'ECONNABORTED', { worker: other('') }],
     ['throws', 'ECONNABORTED', { worker: other('throw new Error("no")') }],
     ['is not to be found', 'ECONNABORTED', { worker: new URL('./nowhere.js', ENTRY) }],
     [
       'says that it failed',
       'ECONNABORTED',
-      { worker: other('require("worker_threads").parentPort.postMessage({ error: "no" })') },
+      { worker: other('postMessage({ error: "no" })') },
     ],
   ];
 
@@ -49,7 +58,7 @@ ours('a worker that does not start', () => {
   });
 
   test('may be given as URL or function', async () => {
-    for (const worker of [ENTRY, ENTRY.href, () => new Worker(ENTRY, { execArgv: [] })]) {
+    for (const worker of [ENTRY, ENTRY.href, () => workerAt(ENTRY)]) {
       const stack = await createStack({ engine: 'worker', worker });
       expect((await connectEnds(stack, stack, { host: '127.0.0.1' })).server.localPort).not.toBe(0);
       await stack.close();
@@ -58,12 +67,12 @@ ours('a worker that does not start', () => {
 });
 
 ours('a worker that dies', () => {
-  test('fails everything of its stack, and its peer goes on', async () => {
+  testUnless(SILENT)('fails everything of its stack, and its peer goes on', async () => {
     const arena = await createArena();
     const before = arena.freeBytes;
-    const threads: Worker[] = [];
-    const worker = (): Worker => {
-      const thread = new Worker(ENTRY, { execArgv: [] });
+    const threads: ReturnType<typeof workerAt>[] = [];
+    const worker = () => {
+      const thread = workerAt(ENTRY);
       threads.push(thread);
       return thread;
     };
@@ -150,9 +159,9 @@ ours('a bulk transfer', () => {
     let going = true;
     const count = (): void => {
       rounds++;
-      if (going) setImmediate(count);
+      if (going) void nextRound().then(count);
     };
-    setImmediate(count);
+    void nextRound().then(count);
     const [reader, writer] = [
       server.readable.getReader({ mode: 'byob' }),
       client.writable.getWriter(),
@@ -163,5 +172,31 @@ ours('a bulk transfer', () => {
     }
     going = false;
     expect(rounds).toBeGreaterThan(3);
+  });
+});
+
+describe('a page that is not isolated', () => {
+  const missing = CAN_SHARE ? 'memory can be shared here' : undefined;
+
+  testUnless(missing)('is refused a worker engine, told why, and loses nothing', async () => {
+    const arena = await createArena();
+    const before = arena.freeBytes;
+    const starting = createStack({ engine: 'worker', arena });
+    await expect(starting).rejects.toMatchObject({
+      code: 'ENOTSUP',
+      message: expect.stringMatching(
+        /Cross-Origin-Opener-Policy.*Cross-Origin-Embedder-Policy/,
+      ) as string,
+    });
+    expect(arena.freeBytes).toBe(before);
+  });
+
+  test.each(['auto', undefined] as const)('gets an engine that runs by engine: %s', async (engine) => {
+    const options = engine ? ({ engine } as unknown as StackOptions) : {};
+    const stack = await createStack(options);
+    const { client, server } = await connectEnds(stack, stack, { host: '127.0.0.1' });
+    await send(client.writable, bytes('hello'));
+    expect(await readUpTo(server.readable, 5)).toEqual(bytes('hello'));
+    await stack.close();
   });
 });

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // thread - the other thread of share.test.ts: opens what it is posted and does what it is told
 //
-// Messages: { handle, job, ...arguments }; the answer is { result } or { code }. workerData.fallback takes
-// Atomics.waitAsync away before anything is loaded.
+// The first message is { fallback }: whether Atomics.waitAsync is taken away before anything is loaded. Then
+// { handle, job, ...arguments }; the answer is { result } or { code }. It is a worker of Node or of the web.
 
-import { parentPort, workerData } from 'node:worker_threads';
+const port =
+  typeof postMessage === 'function'
+    ? globalThis
+    : process.getBuiltinModule('node:worker_threads').parentPort;
 
-if (workerData?.fallback) delete Atomics.waitAsync;
-const { attach, createStack } = await import('../../../dist/index.js');
+/** Our module, once the first message has come. */
+let loading;
 
 const kept = [];
 
@@ -31,7 +34,7 @@ const jobs = {
 
   /** Says how it ends. */
   closed: async (connection) => {
-    parentPort.postMessage({ progress: true });
+    port.postMessage({ progress: true });
     return connection.closed.then(
       () => 'ok',
       (error) => error.code,
@@ -42,7 +45,7 @@ const jobs = {
   reflect: async (tap) => {
     const writer = tap.writable.getWriter();
     const coming = tap.listen();
-    parentPort.postMessage({ progress: true });
+    port.postMessage({ progress: true });
     let frames = 0;
     for await (const frame of coming) {
       const back = new Uint8Array(frame);
@@ -56,7 +59,8 @@ const jobs = {
 
   /** Makes a stack in an arena that echoes on port 7, and shares its tap. */
   host: async (arena, { ip }) => {
-    const stack = await createStack({ arena });
+    const { createStack } = await loading;
+    const stack = await createStack({ arena, engine: 'inline' });
     kept.push(stack);
     const tap = await stack.createTapInterface({ ip });
     const listener = await stack.listenTcp({ port: 7 });
@@ -72,11 +76,20 @@ const jobs = {
   },
 };
 
-parentPort.on('message', async ({ handle, job, ...rest }) => {
-  try {
-    const object = handle && (await attach(handle));
-    parentPort.postMessage({ result: await jobs[job](object, rest) });
-  } catch (error) {
-    parentPort.postMessage({ code: error.code ?? String(error) });
+async function take({ fallback, handle, job, ...rest }) {
+  if (!loading) {
+    if (fallback) delete Atomics.waitAsync;
+    loading = import('../../../dist/index.js');
+    return;
   }
-});
+  try {
+    const { attach } = await loading;
+    const object = handle && (await attach(handle));
+    port.postMessage({ result: await jobs[job](object, rest) });
+  } catch (error) {
+    port.postMessage({ code: error.code ?? String(error) });
+  }
+}
+
+if (port.on) port.on('message', take);
+else port.onmessage = ({ data }) => void take(data);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// inside - runs one file of tests in the runtime it finds itself in, and reports by lines of the console
+//
+// Each line is MARK and the JSON of an Event (tests/everywhere/events.ts). A page keeps them besides in
+// `globalThis.lines`, for a browser whose console cannot be listened to.
+
+import { startTests, type Task, type Test, type VitestRunner } from '@vitest/runner';
+import { type Event, MARK, type TestOutcome } from './events.ts';
+
+const { process: node } = globalThis as { process?: NodeJS.Process };
+const lines: string[] = [];
+Object.assign(globalThis, { lines });
+
+function report(event: Event): void {
+  const line = MARK + JSON.stringify(event);
+  lines.push(line);
+  console.log(line);
+}
+
+const fullName = (task: Task): string =>
+  task.suite && task.suite !== task.file ? `${fullName(task.suite)} > ${task.name}` : task.name;
+
+const errorsOf = ({ result }: Task): string =>
+  (result?.errors ?? [])
+    .map(({ stack, message }) => (stack?.includes(message) ? stack : `${message}\n${stack ?? ''}`))
+    .join('\n');
+
+function outcomeOf(test: Test): TestOutcome {
+  const state = test.result?.state;
+  if (state === 'pass') return { state };
+  if (state === 'fail') return { state, error: errorsOf(test) };
+  return { state: 'skip', reason: test.result?.note ?? 'says no reason' };
+}
+
+/** Reports tests that ran no hook of the runner's, and what failed outside of any test. */
+function reportRest(task: Task, told: Set<Test>): void {
+  if (task.type === 'test') {
+    if (!told.has(task)) report({ end: fullName(task), ...outcomeOf(task) });
+    return;
+  }
+  for (const child of task.tasks) reportRest(child, told);
+  // A suite fails with its tests; only errors of its own count once more.
+  const errors = errorsOf(task);
+  if (errors) report({ end: fullName(task), state: 'fail', error: errors });
+}
+
+function listen(): void {
+  const unhandled = (reason: unknown): void => {
+    const error = reason instanceof Error ? `${reason}\n${reason.stack ?? ''}` : String(reason);
+    report({ end: 'outside of any test', state: 'fail', error: `Unhandled: ${error}` });
+  };
+  if (typeof document === 'object') {
+    addEventListener('unhandledrejection', ({ reason }) => unhandled(reason));
+    addEventListener('error', ({ error, message }) => unhandled(error ?? message));
+  } else {
+    node?.on('unhandledRejection', unhandled);
+    node?.on('uncaughtException', unhandled);
+  }
+}
+
+/**
+ * Runs the tests of a file.
+ *
+ * @param file - Its path, for its name.
+ * @param load - Imports it.
+ */
+export async function runFile(file: string, load: () => Promise<unknown>): Promise<void> {
+  listen();
+  const told = new Set<Test>();
+  const runner: VitestRunner = {
+    config: {
+      root: '/',
+      setupFiles: [],
+      name: undefined,
+      passWithNoTests: false,
+      testNamePattern: undefined,
+      allowOnly: false,
+      sequence: { seed: 1, hooks: 'stack', setupFiles: 'list' },
+      chaiConfig: undefined,
+      maxConcurrency: 1,
+      // Several runtimes at once share the machine.
+      testTimeout: 40_000,
+      hookTimeout: 20_000,
+      retry: 0,
+      includeTaskLocation: false,
+      tags: [],
+      tagsFilter: undefined,
+      strictTags: false,
+    },
+    importFile: load,
+    onBeforeRunTask: (test) => report({ start: fullName(test) }),
+    onAfterRunTask: (test) => {
+      told.add(test);
+      report({ end: fullName(test), ...outcomeOf(test) });
+    },
+  };
+  const files = await startTests([file], runner);
+  for (const one of files) reportRest(one, told);
+  report({ done: true });
+}

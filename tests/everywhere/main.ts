@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// main - runs tests/net in every runtime and browser that is there, both engines, and prints a table
+//
+// usage: make test-everywhere [RUNTIMES=node,firefox] [FILES=close,tcp]
+//
+// Every file has a process or a page of its own; AT_ONCE of them run at a time, since most tests wait for a
+// timer. Hosts come one after another, so that few browsers are open at once. What is not installed is a row
+// that says so; with CI in the environment it is a failure, unless the host is optional.
+
+import { bundleTests } from './bundle.ts';
+import { Listener } from './events.ts';
+import { HOSTS, type Host, type OpenHost, type Setting } from './hosts.ts';
+import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts';
+
+const AT_ONCE = 4;
+/** ms without a word after which a file is stopped: longer than any test may take. */
+const SILENCE = 100_000;
+
+interface Job {
+  readonly row: Row;
+  readonly setting: Setting;
+  readonly host: Host;
+  readonly file: string;
+}
+
+/** Runs one file; every word it says gives it more time. */
+async function runJob({ row, setting, file }: Job, host: OpenHost): Promise<void> {
+  const listener = new Listener();
+  const began = performance.now();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let settle = (_: string): void => {};
+  const over = new Promise<string>((resolve) => {
+    settle = resolve;
+  });
+  const word = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => settle(`Nothing was heard for ${SILENCE} ms`), SILENCE);
+  };
+  word();
+  try {
+    const running = await host.start(file, setting, (line) => {
+      word();
+      listener.take(line);
+      if (listener.isDone) settle('done');
+    });
+    running.ended.then(settle);
+    const how = await over;
+    await running.stop();
+    row.results.set(file, listener.end(how));
+  } catch (error) {
+    row.results.set(file, listener.end(`Cannot run it: ${error}`));
+  }
+  clearTimeout(timer);
+  row.seconds += (performance.now() - began) / 1000;
+}
+
+/** Files that take longest go first, so that none is left alone at the end. */
+const LONG = ['lossy', 'resources', 'stack', 'idle'];
+const order = (file: string): number => (LONG.indexOf(file) + LONG.length + 1) % (LONG.length + 1);
+
+function rowsOf(host: Host, missing: string | undefined, version: string): Row[] {
+  return host.settings.map(({ engine, isolated }) => ({
+    runtime: version,
+    engine,
+    isolated: isolated === undefined ? '' : isolated ? 'yes' : 'no',
+    results: new Map(),
+    seconds: 0,
+    ...(missing === undefined ? {} : { missing }),
+    isRequired: !!process.env['CI'] && !host.isOptional,
+  }));
+}
+
+/** Runs all files in one host. */
+async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
+  const missing = host.missing();
+  if (missing !== undefined) return rowsOf(host, missing, host.name);
+  let open: OpenHost;
+  try {
+    open = await host.open();
+  } catch (error) {
+    return rowsOf(host, `cannot be started: ${String(error).split('\n')[0]}`, host.name);
+  }
+  const rows = rowsOf(host, undefined, open.version);
+  const jobs = host.settings.flatMap((setting, n) =>
+    files.map((file): Job => ({ row: rows[n] as Row, setting, host, file })),
+  );
+  jobs.sort((one, other) => order(one.file) - order(other.file));
+  const work = async (): Promise<void> => {
+    for (let job = jobs.shift(); job; job = jobs.shift()) await runJob(job, open);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await open.close();
+  return rows;
+}
+
+const chosen = (names: string | undefined, name: string): boolean =>
+  !names || names.split(',').some((one) => name.toLowerCase().startsWith(one.toLowerCase()));
+
+const files = (await bundleTests()).filter((name) => chosen(process.env['FILES'], name));
+const rows: Row[] = [];
+for (const host of HOSTS.filter(({ name }) => chosen(process.env['RUNTIMES'], name))) {
+  const began = performance.now();
+  const done = await runHost(host, files);
+  rows.push(...done);
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  const name = (done[0]?.runtime ?? host.name).padEnd(20);
+  console.log(`  ${'RUN'.padEnd(7)} ${name} ${closingLine(totalOf(done))} (${seconds} s)`);
+  const failures = failuresOf(done);
+  if (failures) console.log(`\n${failures}\n`);
+}
+console.log(`\n${tableOf(rows)}\n`);
+const sums = totalOf(rows);
+console.log(closingLine(sums));
+process.exitCode = sums.failed === 0 && sums.passed > 0 ? 0 : 1;
