@@ -155,7 +155,7 @@ build/$(WASM)/stack.wasm: $(WASM_OBJ) tools/wasm_imports.mjs
 
 # dist/ has one module: that of the last build, with or without PROFILE.
 dist/stack.wasm: build/$(WASM)/stack.wasm FORCE
-	@mkdir -p $(@D); cmp -s $< $@ || cp $< $@
+	@mkdir -p $(@D); cmp -s $< $@ || install -m 644 $< $@
 
 $(LWIPDIR)/Filelists.mk: lwip/fetch.sh lwip/VERSION lwip/patches $(wildcard lwip/patches/*.patch)
 	$(Q)$(call require,source)lwip/fetch.sh && touch $@
@@ -166,11 +166,11 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	@touch -c $@
 
 $(eval $(call flags_file,js,$(JS_SRC)))
-dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json build/js/flags \
+dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs build/js/flags \
 		node_modules/.package-lock.json
-	@mkdir -p $(@D); find $(@D) \( -name '*.js' -o -name '*.d.ts' \) -delete
-	$(call run,TSC,js)node_modules/.bin/tsc -p tsconfig.build.json
-	@touch -c $@
+	@mkdir -p $(@D)
+	$(call run,TSC,js)rm -rf build/types && node_modules/.bin/tsc -p tsconfig.build.json
+	$(call run,BUNDLE,$@)node tools/build.mjs
 
 abi: build/host/abi_gen
 	$(call run,GEN,js/abi.ts)build/host/abi_gen >build/host/abi.ts && cp build/host/abi.ts js/abi.ts

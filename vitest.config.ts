@@ -4,15 +4,13 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** The sources look for stack.wasm and workers beside them; tests take what was built in dist/. */
+/** Both literals are as seen from dist/index.js; the sources take what was built there. */
 const built = {
   name: 'built',
   enforce: 'pre' as const,
   transform(code: string, id: string): string | undefined {
     if (!/\/js\/runtime\/(load|worker)\.ts$/.test(id)) return undefined;
-    return code
-      .replaceAll('./../stack.wasm', './../../dist/stack.wasm')
-      .replaceAll('./../workers/', './../../dist/workers/');
+    return code.replace(/'\.\/(stack\.wasm|workers\/)/g, "'./../../dist/$1");
   },
 };
 

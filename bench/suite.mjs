@@ -212,7 +212,7 @@ function netCells() {
 function limitCells() {
   const memory = { id: 'memory', label: 'memory copy, 64 KiB at a time, one thread' };
   const port = { id: 'port', label: 'MessagePort, 64 KiB buffers filled and transferred' };
-  const ring = { id: 'ring', label: 'rings alone (dist/ring.js), one thread, copied in and out' };
+  const ring = { id: 'ring', label: 'rings alone (js/ring.ts), one thread, copied in and out' };
   const core = {
     id: 'core',
     label: 'the same core built natively (-O3), two stacks on a wire, one thread, no JavaScript',

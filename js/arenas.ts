@@ -50,6 +50,8 @@ export async function createArena(
 /**
  * The arena of a stack.
  *
+ * @internal
+ *
  * @param options - Of the stack.
  * @returns The arena, and what is to be called when the stack is gone.
  * @throws {NetError} EINVAL, ENOMEM.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // engine - what a stack needs of whoever turns it, and what is posted to and from a thread that does
 
-import type { Region } from './memory.ts';
+import type { Region } from './instance.ts';
 
 /** Whoever turns a stack. */
 export interface Engine {
@@ -30,25 +30,10 @@ export interface EngineStart {
   readonly config: number;
   /** Name of the channel for sleepers that want a message. */
   readonly channel: string;
-  /** Places in struct stack_ctl, and values. */
-  readonly offsets: Readonly<
-    Record<
-      | 'bellSeq'
-      | 'bellSleeping'
-      | 'nextTimer'
-      | 'stop'
-      | 'posts'
-      | 'bytesCopied'
-      | 'turnIdle'
-      | 'timerNone',
-      number
-    >
-  >;
 }
 
 /** What the thread posts. */
 export type EngineReply =
-  | { readonly ready: true }
   | { readonly ctl: number }
   | { readonly ended: true }
   | { readonly error: string };

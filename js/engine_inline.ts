@@ -21,7 +21,8 @@ import {
 } from './abi.ts';
 import { post, Sleeper } from './bell.ts';
 import type { Engine } from './engine.ts';
-import type { Arena, Exports } from './memory.ts';
+import type { Exports } from './instance.ts';
+import type { Arena } from './memory.ts';
 import { nextMicrotask, schedule } from './wait.ts';
 
 /** Microtasks in which whoever awaits a write of a web stream comes to write again. */

@@ -12,24 +12,12 @@
 // whoever asked (onFailure), and close() ends what does not end by itself. Memory that a dead thread has
 // used may be freed: nobody runs in it any more.
 
-import {
-  BELL_SEQ,
-  BELL_SLEEPING,
-  PORT_BELL,
-  STACK_APP,
-  STACK_BELL,
-  STACK_NEXT_TIMER,
-  STACK_POSTS,
-  STACK_STATS,
-  STACK_STOP,
-  STATS_BYTES_COPIED,
-  TIMER_NONE,
-  TURN_IDLE,
-} from './abi.ts';
+import { PORT_BELL, STACK_APP, STACK_BELL, STACK_STOP } from './abi.ts';
 import { channelName, ringBell, Sleeper } from './bell.ts';
 import type { Engine, EngineReply, EngineStart } from './engine.ts';
 import { NetError } from './errors.ts';
-import type { Arena, Region } from './memory.ts';
+import type { Region } from './instance.ts';
+import type { Arena } from './memory.ts';
 import type { Thread } from './runtime/worker.ts';
 
 /** How long a thread that was told to end may take, ms. */
@@ -46,17 +34,7 @@ export interface WorkerEngineOptions {
 
 function startMessage(arena: Arena, { region, config }: WorkerEngineOptions): EngineStart {
   const { module, memory, id } = arena;
-  const offsets = {
-    bellSeq: STACK_BELL + BELL_SEQ,
-    bellSleeping: STACK_BELL + BELL_SLEEPING,
-    nextTimer: STACK_NEXT_TIMER,
-    stop: STACK_STOP,
-    posts: STACK_POSTS,
-    bytesCopied: STACK_STATS + STATS_BYTES_COPIED,
-    turnIdle: TURN_IDLE,
-    timerNone: TIMER_NONE,
-  };
-  return { module, memory, region, config, channel: channelName(id), offsets };
+  return { module, memory, region, config, channel: channelName(id) };
 }
 
 /** What is known of a thread that has answered. */
@@ -93,15 +71,18 @@ function startThread(arena: Arena, options: WorkerEngineOptions): Promise<Starte
       thread.onEnd(fail);
       thread.onMessage((data) => {
         const reply = data as EngineReply;
-        if ('ready' in reply) {
-          thread.post(startMessage(arena, options));
-          return;
-        }
         clearTimeout(timer);
         if ('error' in reply) fail(new Error(reply.error));
         else if ('ended' in reply) over();
         else resolve({ ctl: reply.ctl, ended, whenFailed });
       });
+      try {
+        // It is kept for the thread until that has loaded.
+        thread.post(startMessage(arena, options));
+      } catch (error) {
+        // The memory could not be cloned.
+        fail(error as Error);
+      }
     });
   });
 }

@@ -28,6 +28,7 @@ import {
   ARENA_VERSION,
 } from './abi.ts';
 import { NetError } from './errors.ts';
+import { type Exports, instantiate, type Region } from './instance.ts';
 import { SharedMemory } from './shared_memory.ts';
 
 const PAGE = 65536;
@@ -38,53 +39,9 @@ const TABLE_BASE = 1;
 const DEFAULT_ARENA = 256 * 1024 * 1024;
 const LARGEST_ARENA = 65536 * PAGE - PAGE;
 
-/** What every instance exports (core/main.c). */
-export interface Exports {
-  /** What the linker makes of it, if the module needs it. */
-  __wasm_apply_data_relocs?(): void;
-  __wasm_call_ctors?(): void;
-  rs_arena_init(first: number, size: number): number;
-  rs_arena_alloc(size: number, owner: number): number;
-  rs_arena_free(offset: number): void;
-  rs_arena_new_owner(): number;
-  rs_arena_free_owner(owner: number): number;
-  rs_stack_init(config: number, now: number): number;
-  rs_stack_turn(now: number): number;
-  rs_stack_close(): void;
-}
-
-/**
- * Instantiates the module over a region; workers/engine.ts does the same without importing anything.
- *
- * @param module - The compiled module.
- * @param memory - The arena's.
- * @param region - Zeroed.
- * @returns What it exports.
- * @throws {WebAssembly.LinkError} If it is another module.
- */
-function instantiate(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  region: Region,
-): Exports {
-  const i32 = (value: number, mutable = false): WebAssembly.Global =>
-    new WebAssembly.Global({ value: 'i32', mutable }, value);
-  const instance = new WebAssembly.Instance(module, {
-    env: {
-      memory,
-      __indirect_function_table: new WebAssembly.Table({
-        initial: region.tableSize,
-        element: 'anyfunc',
-      }),
-      __stack_pointer: i32(region.top, true),
-      __memory_base: i32(region.base),
-      __table_base: i32(region.tableBase),
-    },
-  });
-  const exports = instance.exports as unknown as Exports;
-  exports.__wasm_apply_data_relocs?.();
-  exports.__wasm_call_ctors?.();
-  return exports;
+/** Names a memory; not crypto.randomUUID(), which pages without TLS do not have. */
+function newId(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }
 
 /** Takes memory from the system; pages are committed as they are touched. */
@@ -138,15 +95,6 @@ export interface ArenaHandle {
   readonly keeper: number;
 }
 
-/** Where an instance lives. */
-export interface Region {
-  readonly base: number;
-  /** Initial stack pointer. */
-  readonly top: number;
-  readonly tableBase: number;
-  readonly tableSize: number;
-}
-
 /** One shared memory with its allocator. */
 export class Arena extends SharedMemory {
   readonly module: WebAssembly.Module;
@@ -167,7 +115,7 @@ export class Arena extends SharedMemory {
   constructor(handle: ArenaHandle);
   constructor(from: WebAssembly.Module | ArenaHandle, size: number = DEFAULT_ARENA) {
     const isNew = from instanceof WebAssembly.Module;
-    super(isNew ? newMemory(size) : from.memory, isNew ? crypto.randomUUID() : from.id);
+    super(isNew ? newMemory(size) : from.memory, isNew ? newId() : from.id);
     this.module = isNew ? from : from.module;
     this.#needs = readNeeds(this.module);
     if (isNew) {

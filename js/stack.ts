@@ -37,7 +37,7 @@ import { createInterface } from './interface_create.ts';
 import { Interface } from './interfaces.ts';
 import type { Arena } from './memory.ts';
 import { recallFromDead } from './port.ts';
-import { openThread } from './runtime/worker.ts';
+import { isPageThread, openThread, whyNoThread } from './runtime/worker.ts';
 import { Control } from './sock.ts';
 import { checkBuffers, connectTcp, listenTcp } from './tcp_open.ts';
 import type {
@@ -77,21 +77,38 @@ function writeConfig(arena: Arena, owner: number, maxSockets: number): number {
   return config;
 }
 
+/** Has another thread turn a new stack. */
+async function startWorker(
+  arena: Arena,
+  owner: number,
+  config: number,
+  options: StackOptions,
+): Promise<Engine> {
+  const region = arena.newRegion(owner);
+  const thread = await openThread(options.worker);
+  const startTimeout = options.startTimeout ?? START_TIMEOUT;
+  return WorkerEngine.start(arena, { thread, region, config, startTimeout });
+}
+
+/** Turns a new stack in this thread. */
+function startInline(arena: Arena, owner: number, config: number): Engine {
+  const exports = arena.instantiate(owner);
+  const ctl = exports.rs_stack_init(config, performance.now()) >>> 0;
+  if (ctl === 0) throw new NetError('ENOMEM', 'Cannot create a stack');
+  return new InlineEngine(arena, exports, ctl);
+}
+
 /** Starts the engine of a new stack, in this thread or in another. */
 async function startEngine(arena: Arena, owner: number, options: StackOptions): Promise<Engine> {
   const config = writeConfig(arena, owner, options.maxSockets ?? MAX_SOCKETS);
-  let engine: Engine;
-  if (options.engine === 'worker') {
-    const region = arena.newRegion(owner);
-    const thread = await openThread(options.worker);
-    const startTimeout = options.startTimeout ?? START_TIMEOUT;
-    engine = await WorkerEngine.start(arena, { thread, region, config, startTimeout });
-  } else {
-    const exports = arena.instantiate(owner);
-    const ctl = exports.rs_stack_init(config, performance.now()) >>> 0;
-    if (ctl === 0) throw new NetError('ENOMEM', 'Cannot create a stack');
-    engine = new InlineEngine(arena, exports, ctl);
+  const isAuto = (options.engine ?? 'auto') === 'auto';
+  let engine: Engine | undefined;
+  if (options.engine === 'worker' || (isAuto && isPageThread() && !whyNoThread())) {
+    const starting = startWorker(arena, owner, config, options);
+    // A page whose bundler or security policy has no place for the worker's file still works.
+    engine = await (isAuto ? starting.catch(() => undefined) : starting);
   }
+  engine ??= startInline(arena, owner, config);
   arena.u8.fill(0, config, config + CONFIG_SIZE);
   arena.free(config);
   const word = (field: number): number => arena.view.getUint32(engine.ctl + field, true);
@@ -151,6 +168,10 @@ class Stack implements NetworkStack {
       arena.freeOwner(owner);
       throw error;
     }
+  }
+
+  get engine(): 'inline' | 'worker' {
+    return this.#engine.isRemote ? 'worker' : 'inline';
   }
 
   get interfaces(): Iterable<LoopbackInterface | TunInterface | TapInterface> {
@@ -273,15 +294,15 @@ class Stack implements NetworkStack {
 }
 
 function checkOptions(options: StackOptions): void {
-  const { maxSockets = MAX_SOCKETS, engine = 'inline', startTimeout = START_TIMEOUT } = options;
+  const { maxSockets = MAX_SOCKETS, engine = 'auto', startTimeout = START_TIMEOUT } = options;
   if (!(Number.isInteger(maxSockets) && maxSockets >= 1 && maxSockets <= MAX_SOCKETS)) {
     throw new NetError('EINVAL', `Cannot create a stack with ${maxSockets} sockets`);
   }
   if (!(startTimeout >= 1 && startTimeout <= 0x7fffffff)) {
     throw new NetError('EINVAL', `Cannot use a startTimeout of ${startTimeout} ms`);
   }
-  if (engine !== 'inline' && engine !== 'worker') {
-    throw new NetError('ENOTSUP', `Cannot create a stack with the engine '${engine}'`);
+  if (engine !== 'auto' && engine !== 'inline' && engine !== 'worker') {
+    throw new NetError('EINVAL', `Cannot create a stack with the engine '${engine}'`);
   }
   checkBuffers(options);
 }
@@ -291,9 +312,10 @@ function checkOptions(options: StackOptions): void {
  *
  * @param options - See StackOptions; all have defaults.
  * @returns The stack, running.
- * @throws {NetError} EINVAL for a bad option, ENOMEM if the arena has no room, ENOTSUP for an engine
- *   that is not there, EPROTO if the module is of another version; of a worker: ETIMEDOUT if it does not
- *   start in time, ECONNABORTED (with a cause) if it fails to.
+ * @throws {NetError} EINVAL for a bad option, ENOMEM if the arena has no room, EPROTO if the module is of
+ *   another version; with `engine: 'worker'`: ENOTSUP where no thread can share memory (the message
+ *   names the headers that a page lacks), ETIMEDOUT if it does not start in time, ECONNABORTED (with a
+ *   cause) if it fails to.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';

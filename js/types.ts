@@ -248,11 +248,13 @@ export interface StackOptions {
   readonly initializeLoopback?: boolean;
   /**
    * Who turns the stack: `inline`, the thread that created it; `worker`, a thread of its own, for which
-   * a page must be cross-origin isolated. @default 'inline'
+   * a page must be cross-origin isolated; `auto`, a thread of its own if this one draws a page that may
+   * have one (a page must not be kept busy, and its timers are slow while it is hidden), or else this one.
+   * `stack.engine` tells which it is. @default 'auto'
    */
-  readonly engine?: 'inline' | 'worker';
+  readonly engine?: 'auto' | 'inline' | 'worker';
   /**
-   * For `engine: 'worker'`: the URL of its file (`workers/engine.js` of the package), or a function that
+   * Of a thread of its own: the URL of its file (`workers/engine.js` of the package), or a function that
    * makes a Worker of it. @default the one in the package
    */
   readonly worker?: URL | string | (() => unknown);
@@ -292,6 +294,8 @@ export interface StackOptions {
  * ```
  */
 export interface NetworkStack extends AsyncDisposable {
+  /** Who turns it: the thread that created it, or one of its own. */
+  readonly engine: 'inline' | 'worker';
   /** Its interfaces. */
   readonly interfaces: Iterable<LoopbackInterface | TunInterface | TapInterface>;
   /** Its counters at this moment. */

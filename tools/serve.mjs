@@ -95,7 +95,9 @@ export async function serve({ mounts, isolated = true, port = 0, host = '127.0.0
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [folder = '.', port = '8080'] = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+  const [folder = '.', port = '8080'] = process.argv
+    .slice(2)
+    .filter((arg) => !arg.startsWith('--'));
   const isolated = !process.argv.includes('--not-isolated');
   const host = process.env.HOST ?? '127.0.0.1';
   const { url } = await serve({ mounts: { '/': folder }, isolated, port: Number(port), host });

@@ -1,15 +1,37 @@
 // SPDX-License-Identifier: MIT
-// rings - the rings alone (dist/ring.js), producer and consumer on one thread, copies in and out
+// rings - the rings alone (js/ring.ts), producer and consumer on one thread, copies in and out
 //
-// params: frame (bytes of a frame; 0: the byte ring, 64 KiB at a time), dist, warm, timed.
+// params: frame (bytes of a frame; 0: the byte ring, 64 KiB at a time), dist, warm, timed. A build exports no
+// rings: they are bundled from the source that lies beside it.
 
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build as bundle } from 'esbuild';
 import { Check, Content } from '../lib/content.mjs';
 import { loadBuild } from '../lib/hosts.mjs';
+import { Skip } from '../lib/skip.mjs';
 import { gbps, repeat } from '../lib/timed.mjs';
 
 const SIZE = 512 * 1024;
 const BLOCK = 64 * 1024;
 const SEED = 0x5eed;
+const OURS = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
+
+/** The verbs of the rings, and the layout that both sides of them agree on. */
+async function loadRings(dist = OURS) {
+  const resolveDir = resolve(dirname(dist), '../js');
+  if (!existsSync(`${resolveDir}/ring.ts`)) throw new Skip('no js/ring.ts beside this build');
+  const contents = "export * from './ring.ts'; export * from './abi.ts';";
+  const { outputFiles } = await bundle({
+    stdin: { contents, resolveDir, loader: 'ts' },
+    bundle: true,
+    format: 'esm',
+    write: false,
+  });
+  const code = Buffer.from(outputFiles[0].contents).toString('base64');
+  return import(`data:text/javascript;base64,${code}`);
+}
 
 /** A header laid out as core/ring.c does, over zeroed storage. */
 function layOut(arena, abi) {
@@ -73,12 +95,10 @@ function frameStep(arena, { FrameProducer, FrameConsumer }, ring, size) {
 
 export default {
   async run({ frame, dist, warm, timed }) {
-    const base = dist ? new URL('.', `file://${dist}`) : new URL('../../dist/', import.meta.url);
-    const abi = await import(new URL('abi.js', base));
-    const verbs = await import(new URL('ring.js', base));
+    const rings = await loadRings(dist);
     const arena = await (await loadBuild(dist)).createArena();
-    const ring = layOut(arena, abi);
-    const step = frame ? frameStep(arena, verbs, ring, frame) : byteStep(arena, verbs, ring);
+    const ring = layOut(arena, rings);
+    const step = frame ? frameStep(arena, rings, ring, frame) : byteStep(arena, rings, ring);
     const result = repeat(step, { warm, timed });
     const nsPerFrame = frame ? { nsPerPacket: (result.ms * 1e6) / (result.bytes / frame) } : {};
     return { gbps: gbps(result), ...nsPerFrame };

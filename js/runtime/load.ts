@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: MIT
 // load - fetches and compiles the module, wherever the runtime keeps it
 
+import { builtin } from './builtin.ts';
+
 /** What createStack() takes as `wasm`. */
 export type WasmSource = URL | string | BufferSource | WebAssembly.Module;
 
 let packaged: Promise<WebAssembly.Module> | undefined;
 
-/** Reads a file: fetch() of file: URLs is not there in Node. */
-async function readFile(url: URL): Promise<BufferSource> {
-  const { readFile } = await import('node:fs/promises');
-  return new Uint8Array(await readFile(url));
-}
-
 async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
   if (typeof source !== 'string' && !(source instanceof URL)) return WebAssembly.compile(source);
   const url = new URL(source, import.meta.url);
-  if (url.protocol === 'file:') return WebAssembly.compile(await readFile(url));
+  const files = url.protocol === 'file:' ? builtin('node:fs/promises') : undefined;
+  // Node does not fetch() files.
+  if (files) return WebAssembly.compile(await files.readFile(url));
   const response = await fetch(url);
   if (!response.ok) throw new Error(`Cannot fetch ${url}: ${response.status}`);
   // Not compileStreaming: it insists on the MIME type, which many static hosts get wrong.
@@ -32,7 +30,8 @@ async function compile(source: WasmSource): Promise<WebAssembly.Module> {
  */
 export function loadModule(source?: WasmSource): Promise<WebAssembly.Module> {
   if (source !== undefined) return compile(source);
-  packaged ??= compile(new URL('./../stack.wasm', import.meta.url)).catch((error: unknown) => {
+  // As seen from dist/index.js, and written so that bundlers take the file along.
+  packaged ??= compile(new URL('./stack.wasm', import.meta.url)).catch((error: unknown) => {
     packaged = undefined;
     throw error;
   });

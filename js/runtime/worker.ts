@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 // worker - starts a worker thread, whichever kind the runtime has
 
+import { NetError } from '../errors.ts';
+import { builtin } from './builtin.ts';
+
+const ACTION = 'Cannot start the worker of a stack';
+
 /** A thread that was started, as js/engine_worker.ts sees it. */
 export interface Thread {
   post(message: unknown): void;
@@ -53,16 +58,44 @@ function webThread(worker: Worker): Thread {
   };
 }
 
-async function open(source: URL | string | undefined): Promise<unknown> {
+function open(source: URL | string | undefined): unknown {
   if (typeof Worker === 'function') {
+    // As seen from dist/index.js, and written so that bundlers take the file along.
     return source === undefined
-      ? new Worker(new URL('./../workers/engine.js', import.meta.url), { type: 'module' })
+      ? new Worker(new URL('./workers/engine.js', import.meta.url), { type: 'module' })
       : new Worker(source, { type: 'module' });
   }
-  const threads = await import('node:worker_threads');
-  const file = source ?? new URL('./../workers/engine.js', import.meta.url);
+  const threads = builtin('node:worker_threads');
+  if (!threads) throw new NetError('ENOTSUP', ACTION, { reason: 'this runtime has no workers' });
+  const file = source ?? new URL('./workers/engine.js', import.meta.url);
   // Not our own flags: some are refused there, others would load a program's hooks into it.
   return new threads.Worker(file instanceof URL ? file : new URL(file), { execArgv: [] });
+}
+
+/**
+ * Says why a thread cannot turn a stack of this one.
+ *
+ * @returns The reason; undefined if there is none.
+ * @throws Never.
+ */
+export function whyNoThread(): string | undefined {
+  if (globalThis.crossOriginIsolated !== false) return undefined;
+  return (
+    'the page is not cross-origin isolated; it needs the response headers ' +
+    "'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp' " +
+    "(or 'credentialless')"
+  );
+}
+
+/**
+ * Tells whether this thread draws a page: it must not be kept busy, and its timers are slowed down while
+ * the page is hidden.
+ *
+ * @returns Whether it does.
+ * @throws Never.
+ */
+export function isPageThread(): boolean {
+  return globalThis.crossOriginIsolated !== undefined && typeof document === 'object';
 }
 
 /**
@@ -70,10 +103,13 @@ async function open(source: URL | string | undefined): Promise<unknown> {
  *
  * @param source - Where its file is, or what makes a Worker of it; the package's own by default.
  * @returns The thread, which may still fail to load.
- * @throws {Error} What the runtime throws if it has no workers, or the URL is none.
+ * @throws {NetError} ENOTSUP if the runtime has no workers, or this page may not share memory with one.
+ * @throws {Error} What the runtime throws if the URL is none.
  */
 export async function openThread(source?: WorkerSource): Promise<Thread> {
-  const worker = typeof source === 'function' ? await source() : await open(source);
+  const reason = whyNoThread();
+  if (reason) throw new NetError('ENOTSUP', ACTION, { reason });
+  const worker = typeof source === 'function' ? await source() : open(source);
   return typeof (worker as { on?: unknown }).on === 'function'
     ? nodeThread(worker as NodeWorker)
     : webThread(worker as Worker);

@@ -12,45 +12,29 @@
 // a turn that moved little, an answer is likely to come sooner than that: the thread looks at the bell
 // for SPIN ms before it sleeps. After one that moved much, whoever takes it needs the core.
 //
-// It imports nothing, so that it stays one file whatever a bundler does to it; hence the offsets in the
-// message.
+// It is built into one self-contained file (tools/build.mjs), so that it can be served from anywhere.
 
+import {
+  BELL_SEQ,
+  BELL_SLEEPING,
+  STACK_BELL,
+  STACK_NEXT_TIMER,
+  STACK_POSTS,
+  STACK_STATS,
+  STACK_STOP,
+  STATS_BYTES_COPIED,
+  TIMER_NONE,
+  TURN_IDLE,
+} from '../abi.ts';
 import type { EngineReply, EngineStart } from '../engine.ts';
+import { type Exports, instantiate } from '../instance.ts';
+import { builtin } from '../runtime/builtin.ts';
 
 /** What of a worker's global scope is used, whether it is Node's or a browser's. */
 interface Scope {
   postMessage(reply: EngineReply): void;
   onmessage: ((event: { data: EngineStart }) => void) | null;
   close?(): void;
-}
-
-interface Exports {
-  __wasm_apply_data_relocs?(): void;
-  __wasm_call_ctors?(): void;
-  rs_stack_init(config: number, now: number): number;
-  rs_stack_turn(now: number): number;
-  rs_stack_close(): void;
-}
-
-function instantiate({ module, memory, region }: EngineStart): Exports {
-  const i32 = (value: number, mutable = false): WebAssembly.Global =>
-    new WebAssembly.Global({ value: 'i32', mutable }, value);
-  const instance = new WebAssembly.Instance(module, {
-    env: {
-      memory,
-      __indirect_function_table: new WebAssembly.Table({
-        initial: region.tableSize,
-        element: 'anyfunc',
-      }),
-      __stack_pointer: i32(region.top, true),
-      __memory_base: i32(region.base),
-      __table_base: i32(region.tableBase),
-    },
-  });
-  const exports = instance.exports as unknown as Exports;
-  exports.__wasm_apply_data_relocs?.();
-  exports.__wasm_call_ctors?.();
-  return exports;
 }
 
 /** ms */
@@ -73,14 +57,13 @@ function spin(i32: Int32Array, word: number, seen: number): boolean {
 
 /** Turns the stack until it is told to end. */
 function run(start: EngineStart, exports: Exports, ctl: number): void {
-  const { offsets, channel } = start;
   const i32 = new Int32Array(start.memory.buffer);
-  const seq = (ctl + offsets.bellSeq) >>> 2;
-  const sleeping = (ctl + offsets.bellSleeping) >>> 2;
-  const nextTimer = (ctl + offsets.nextTimer) >>> 2;
-  const stop = (ctl + offsets.stop) >>> 2;
-  const posts = (ctl + offsets.posts) >>> 2;
-  const bytesCopied = (ctl + offsets.bytesCopied) >>> 2;
+  const seq = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
+  const sleeping = (ctl + STACK_BELL + BELL_SLEEPING) >>> 2;
+  const nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
+  const stop = (ctl + STACK_STOP) >>> 2;
+  const posts = (ctl + STACK_POSTS) >>> 2;
+  const bytesCopied = (ctl + STACK_STATS + STATS_BYTES_COPIED) >>> 2;
   let copied = 0;
   let broadcast: BroadcastChannel | undefined;
   for (;;) {
@@ -88,30 +71,29 @@ function run(start: EngineStart, exports: Exports, ctl: number): void {
     if (Atomics.load(i32, stop) !== 0) break;
     const more = exports.rs_stack_turn(performance.now());
     if (Atomics.load(i32, posts) !== 0 && Atomics.exchange(i32, posts, 0) !== 0) {
-      broadcast ??= new BroadcastChannel(channel);
+      broadcast ??= new BroadcastChannel(start.channel);
       broadcast.postMessage(0);
     }
-    if (more !== offsets.turnIdle) continue;
+    if (more !== TURN_IDLE) continue;
     const moved = ((i32[bytesCopied] ?? 0) - copied) >>> 0;
     copied = i32[bytesCopied] ?? 0;
     if (moved > 0 && moved < LITTLE && spin(i32, seq, seen)) continue;
     // The protocol of js/bell.ts: say so first (N), then compare the count, which wait() does.
     Atomics.store(i32, sleeping, 1);
     const ms = (i32[nextTimer] ?? 0) >>> 0;
-    Atomics.wait(i32, seq, seen, ms === offsets.timerNone ? Number.POSITIVE_INFINITY : ms);
+    Atomics.wait(i32, seq, seen, ms === TIMER_NONE ? Number.POSITIVE_INFINITY : ms);
     Atomics.store(i32, sleeping, 0);
   }
   exports.rs_stack_close();
   broadcast?.close();
 }
 
-async function scope(): Promise<Scope> {
+function scope(): Scope {
   if (typeof (globalThis as { postMessage?: unknown }).postMessage === 'function') {
     return globalThis as unknown as Scope;
   }
-  const { parentPort } = await import('node:worker_threads');
-  if (!parentPort) throw new Error('Cannot turn a stack outside of a worker');
-  const port = parentPort;
+  const port = builtin('node:worker_threads')?.parentPort;
+  if (!port) throw new Error('Cannot turn a stack outside of a worker');
   const node: Scope = {
     postMessage: (reply) => port.postMessage(reply),
     onmessage: null,
@@ -121,10 +103,10 @@ async function scope(): Promise<Scope> {
   return node;
 }
 
-const self = await scope();
+const self = scope();
 self.onmessage = ({ data: start }) => {
   try {
-    const exports = instantiate(start);
+    const exports = instantiate(start.module, start.memory, start.region);
     const ctl = exports.rs_stack_init(start.config, performance.now()) >>> 0;
     self.postMessage({ ctl });
     if (ctl !== 0) run(start, exports, ctl);
@@ -134,4 +116,3 @@ self.onmessage = ({ data: start }) => {
   }
   self.close?.();
 };
-self.postMessage({ ready: true });

@@ -25,7 +25,8 @@ import {
   TURN_IDLE,
 } from '../../js/abi.ts';
 import { parseIp } from '../../js/address.ts';
-import type { Arena, Exports } from '../../js/memory.ts';
+import type { Exports } from '../../js/instance.ts';
+import type { Arena } from '../../js/memory.ts';
 import { FrameConsumer, FrameProducer } from '../../js/ring.ts';
 import { Control, type Made, writeAddress } from '../../js/sock.ts';
 import { Prng } from './prng.ts';

@@ -34,9 +34,9 @@ describe('createStack() refuses with EINVAL', () => {
     expect(await outcome(createStack(options))).toBe('EINVAL');
   });
 
-  test('an engine that is not there is ENOTSUP', async () => {
+  test('an engine that is not there is EINVAL', async () => {
     const options = { engine: 'steam' } as unknown as StackOptions;
-    expect(await outcome(createStack(options))).toBe('ENOTSUP');
+    expect(await outcome(createStack(options))).toBe('EINVAL');
   });
 });
 

@@ -47,6 +47,8 @@ interface Import {
   readonly specifier: string;
   readonly line: number;
   readonly isType: boolean;
+  /** `new URL('./x.js', import.meta.url)` */
+  readonly isUrl: boolean;
 }
 
 function isTypeOnly(node: ts.ImportDeclaration | ts.ExportDeclaration): boolean {
@@ -79,7 +81,8 @@ function importsOf(file: ts.SourceFile): Import[] {
     if (specifier === undefined || !ts.isStringLiteralLike(specifier)) return;
     const isDeclaration = ts.isImportDeclaration(node) || ts.isExportDeclaration(node);
     const isType = isDeclaration ? isTypeOnly(node) : ts.isImportTypeNode(node);
-    found.push({ specifier: specifier.text, line: lineOf(node), isType });
+    const isUrl = ts.isNewExpression(node);
+    found.push({ specifier: specifier.text, line: lineOf(node), isType, isUrl });
   });
   return found;
 }
@@ -99,7 +102,7 @@ export function checkJsImports(root: string, rules: EdgeRules): string[] {
     const name = path.replace(/^js\//, '').replace(/\.ts$/, '');
     const row = rowOf(rules.jsEdges, name);
     if (row === undefined) violations.push(`${path}: not in the table of allowed imports`);
-    for (const { specifier, line, isType } of importsOf(parse(root, path))) {
+    for (const { specifier, line, isType, isUrl } of importsOf(parse(root, path))) {
       const complain = (what: string): void =>
         void violations.push(`${path}:${line}: imports ${specifier}, ${what}`);
       if (!specifier.startsWith('.')) {
@@ -107,8 +110,9 @@ export function checkJsImports(root: string, rules: EdgeRules): string[] {
         if (!allows(external, specifier, isType)) complain('which is not allowed here');
         continue;
       }
-      // A URL names what the compiler makes of the source.
-      const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+      // A URL names what is made of the source, as seen from dist/index.js, which holds all of js/.
+      const from = isUrl ? 'js' : posix.dirname(path);
+      const target = posix.join(from, specifier).replace(/\.js$/, '.ts');
       if (!target.startsWith('js/')) complain('which is outside js/');
       else if (!existsSync(join(root, target))) complain('which does not exist');
       const to = target.replace(/^js\//, '').replace(/\.ts$/, '');

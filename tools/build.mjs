@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// build - dist/ from js/: one file of JavaScript for each entry, and the declarations they show
+//
+// usage: node tools/build.mjs        (after tsc -p tsconfig.build.json, which writes build/types)
+//
+// What users' bundlers look for stays as it is written: `new URL('./stack.wasm', import.meta.url)` and
+// `new Worker(new URL('./workers/engine.js', import.meta.url), …)` are relative to dist/index.js.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import ts from 'typescript';
+
+const TYPES = 'build/types';
+const DIST = 'dist';
+/** Names below js/, without the extension: what package.json exports. */
+const ENTRIES = ['index'];
+/** Threads: each is one self-contained file. */
+const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
+
+/** A declaration file and all that it imports, each with its text. */
+function reachable(entry, found = new Map()) {
+  if (found.has(entry)) return found;
+  const text = readFileSync(join(TYPES, entry), 'utf8');
+  const { importedFiles } = ts.preProcessFile(text);
+  const ours = importedFiles.map(({ fileName }) => fileName).filter((name) => name.startsWith('.'));
+  // tsc leaves the names of the sources.
+  const named = ours.reduce((all, name) => {
+    return all.replaceAll(`'${name}'`, `'${name.replace(/\.ts$/, '.js')}'`);
+  }, text);
+  found.set(entry, named);
+  for (const name of ours) {
+    reachable(join(dirname(entry), name.replace(/\.[jt]s$/, '.d.ts')), found);
+  }
+  return found;
+}
+
+for (const name of readdirSync(DIST)) {
+  if (name !== 'stack.wasm') rmSync(join(DIST, name), { recursive: true });
+}
+
+const options = {
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  target: 'es2022',
+  banner: { js: '// SPDX-License-Identifier: MIT' },
+  outbase: 'js',
+  outdir: DIST,
+  logLevel: 'warning',
+};
+const source = (name) => `js/${name}.ts`;
+await build({ ...options, entryPoints: ENTRIES.map(source) });
+// A program: package.json's "no side effects" is not meant for it.
+await build({ ...options, entryPoints: WORKERS.map(source), ignoreAnnotations: true });
+
+const declared = new Map();
+for (const name of [...ENTRIES, ...WORKERS]) reachable(`${name}.d.ts`, declared);
+for (const [file, text] of declared) {
+  mkdirSync(dirname(join(DIST, file)), { recursive: true });
+  writeFileSync(join(DIST, file), text);
+}
