@@ -39,6 +39,16 @@ export default defineConfig({
       },
       engine('inline'),
       engine('worker'),
+      {
+        extends: true,
+        // Not part of `make test`: they need Chromium (`make test-web`).
+        test: {
+          name: 'pages',
+          include: ['tests/pages/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
     ],
   },
 });

@@ -19,7 +19,9 @@ export function decodeArp(bytes: Uint8Array, at: number): Dissection {
   const operation = reader.number('Operation', 2, (n) => `${n} (${OPERATIONS.get(n) ?? 'other'})`);
   const isOurs = hardware === 1 && protocol === 0x0800 && sizes[0] === 6 && sizes[1] === 4;
   if (!isOurs) {
-    const info = reader.isCut ? 'cut short' : `for hardware ${hardware}, protocol ${hex(protocol, 2)}`;
+    const info = reader.isCut
+      ? 'cut short'
+      : `for hardware ${hardware}, protocol ${hex(protocol, 2)}`;
     return { layers: [reader.layer()], protocol: 'ARP', info };
   }
   const senderMac = reader.text('Sender MAC', 6, macText);

@@ -60,7 +60,8 @@ export function decode(bytes: Uint8Array): Decoded {
     layers: [...layers, ...inner.layers],
     protocol: inner.protocol,
     source: inner.source ?? source,
-    destination: inner.destination ?? (destination === 'ff:ff:ff:ff:ff:ff' ? 'broadcast' : destination),
+    destination:
+      inner.destination ?? (destination === 'ff:ff:ff:ff:ff:ff' ? 'broadcast' : destination),
     info: inner.info,
   };
 }

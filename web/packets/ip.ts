@@ -78,7 +78,11 @@ export function decodeIpv4(bytes: Uint8Array, at: number): Dissection {
 const EXTENSIONS = new Set([0, 43, 60]);
 
 /** Steps over extension headers. Each has 8 bytes at least, so this ends with the packet. */
-function readExtensions(bytes: Uint8Array, from: number, first: number): {
+function readExtensions(
+  bytes: Uint8Array,
+  from: number,
+  first: number,
+): {
   layers: Layer[];
   next: number;
   at: number;
@@ -88,7 +92,8 @@ function readExtensions(bytes: Uint8Array, from: number, first: number): {
   let next = first;
   let at = from;
   let isLaterFragment = false;
-  while (at < bytes.length && (EXTENSIONS.has(next) || next === 44) && !isLaterFragment) {
+  let isCut = false;
+  while ((EXTENSIONS.has(next) || next === 44) && !isLaterFragment && !isCut) {
     const reader = new LayerReader(bytes, at, PROTOCOLS.get(next) ?? 'Extension');
     const isFragment = next === 44;
     next = reader.number('Next header', 1, protocolText);
@@ -102,6 +107,7 @@ function readExtensions(bytes: Uint8Array, from: number, first: number): {
     }
     layers.push(reader.layer());
     at = reader.at;
+    isCut = reader.isCut;
   }
   return { layers, next, at, isLaterFragment };
 }

@@ -89,7 +89,11 @@ export function decodeTcp(bytes: Uint8Array, at: number, size: number): Dissecti
   const acknowledged = reader.number('Acknowledgment number', 4);
   const offset = reader.number('Header length', 1, (n) => `${(n >>> 4) * 4} bytes`);
   const header = Math.max(20, (offset >>> 4) * 4);
-  const bits = reader.number('Flags', 1, (n) => `${hex(n, 1)} (${flagNames(n).join(', ') || 'none'})`);
+  const bits = reader.number(
+    'Flags',
+    1,
+    (n) => `${hex(n, 1)} (${flagNames(n).join(', ') || 'none'})`,
+  );
   const window = reader.number('Window', 2);
   reader.number('Checksum', 2, (n) => hex(n, 2));
   reader.number('Urgent pointer', 2);
@@ -101,11 +105,11 @@ export function decodeTcp(bytes: Uint8Array, at: number, size: number): Dissecti
   const words = [
     `${source} → ${destination}`,
     `[${flags.join(', ')}]`,
+    `Len=${payload}`,
+    ...(options ? [options] : []),
     `Seq=${sequence}`,
     ...(flags.includes('ACK') ? [`Ack=${acknowledged}`] : []),
     `Win=${window}`,
-    `Len=${payload}`,
-    ...(options ? [options] : []),
   ];
   const info = layers[0]?.isCut && bits === 0 ? 'cut short' : words.join(' ');
   return { layers, protocol: 'TCP', info };
@@ -133,7 +137,9 @@ function payloadLayer(bytes: Uint8Array, at: number, size: number): Dissection['
     Array.from(part.subarray(0, 64), (byte) =>
       byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·',
     ).join('');
-  reader.text('Bytes', captured, () => (captured < size ? `${size} (${captured} captured)` : `${size}`));
+  reader.text('Bytes', captured, () =>
+    captured < size ? `${size} (${captured} captured)` : `${size}`,
+  );
   const shown = text(bytes.subarray(at, at + captured));
   if (captured > 0) reader.note('Text', shown, captured);
   return reader.layer();

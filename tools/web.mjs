@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// web - builds the page of web/ into build/web, serves it, or takes its picture
+//
+// usage: node tools/web.mjs build | serve | screenshot
+//
+//   build       build/web is whole in itself, with relative addresses: any folder of any host will do
+//   serve       builds, then serves until Ctrl-C; PORT (default 8080) and HOST (default 127.0.0.1)
+//   screenshot  builds, then docs/try-it.png, from a run in Chromium
+//
+// It is what a user of the package would do: dist/index.js is bundled, and what it looks for beside itself
+// (stack.wasm, workers/engine.js) is copied there.
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build as bundle } from 'esbuild';
+import { launch } from './browsers.mjs';
+import { serve } from './serve.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const SCREENSHOT = `${ROOT}docs/try-it.png`;
+
+/** Where the built page is. */
+export const PAGE = `${ROOT}build/web`;
+
+/** Builds the page from web/ and dist/. */
+export async function buildPage() {
+  await rm(PAGE, { recursive: true, force: true });
+  await mkdir(`${PAGE}/workers`, { recursive: true });
+  await bundle({
+    entryPoints: { main: `${ROOT}web/main.ts`, host: `${ROOT}web/workers/host.ts` },
+    outdir: PAGE,
+    bundle: true,
+    minify: true,
+    sourcemap: true,
+    format: 'esm',
+    target: 'es2022',
+    // tsconfig.json points it at the sources, this at what is shipped.
+    alias: { ringstack: `${ROOT}dist/index.js` },
+    external: ['node:*'],
+    logLevel: 'warning',
+  });
+  const copies = {
+    'web/index.html': 'index.html',
+    'web/style.css': 'style.css',
+    'dist/stack.wasm': 'stack.wasm',
+    'dist/workers/engine.js': 'workers/engine.js',
+  };
+  await Promise.all(
+    Object.entries(copies).map(([from, to]) => cp(`${ROOT}${from}`, `${PAGE}/${to}`)),
+  );
+}
+
+/** Lets it run for a while and opens the SYN, as a visitor would. */
+async function takePicture() {
+  const server = await serve({ mounts: { '/': PAGE } });
+  const browser = await launch('chromium');
+  const { page } = await browser.open(server.url, { viewport: { width: 1240, height: 1000 } });
+  const counted = (id, least) =>
+    page.waitForFunction(
+      ([id, least]) => Number(document.getElementById(id).value) > least,
+      [id, least],
+    );
+  await page.getByRole('textbox', { name: 'Line to send' }).fill('hello');
+  await page.keyboard.press('Enter');
+  await page.locator('#echo-log .back').waitFor();
+  await page.getByRole('option', { name: /\[SYN\]/ }).click();
+  await page.getByLabel('Transfer').selectOption('both');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await counted('received', 2e9);
+  await page.getByLabel('Loss').fill('1');
+  await counted('retransmits', 20);
+  await page.getByLabel('Loss').fill('0');
+  await counted('received', 6e9);
+  await mkdir(dirname(SCREENSHOT), { recursive: true });
+  await page.screenshot({ path: SCREENSHOT });
+  await browser.close();
+  await server.close();
+}
+
+async function servePage() {
+  const port = Number(process.env.PORT || 8080);
+  const host = process.env.HOST || '127.0.0.1';
+  const { url } = await serve({ mounts: { '/': PAGE }, port, host });
+  console.log(`${url} shows the page; Ctrl-C ends it`);
+}
+
+const GOALS = {
+  build: async () => console.log(`${PAGE} holds the page`),
+  serve: servePage,
+  screenshot: takePicture,
+};
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const goal = GOALS[process.argv[2]];
+  if (!goal) throw new Error('usage: node tools/web.mjs build | serve | screenshot');
+  await buildPage();
+  await goal();
+}
