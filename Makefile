@@ -6,6 +6,7 @@
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
+#   make web        a page to try it, served          make test-web clicks through it in Chromium
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
 #
@@ -28,8 +29,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
-	clean distclean
+LIGHT_GOALS := help setup demo test web web-build web-screenshot test-web bench bench-compare \
+	bench-report js abi check-format check-sh check-js check-types format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -250,7 +251,7 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 .PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
 	bench-compare bench-report size
 help:
-	@sed -n '4,14s/^# \{0,1\}//p' Makefile
+	@sed -n '4,15s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -272,7 +273,7 @@ test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
 test-js: $(TEST_JS)
-	$(Q)node_modules/.bin/vitest run
+	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
 
 demo:
 	$(Q)$(SETUP) source wasm js
@@ -306,6 +307,30 @@ bench-report:
 
 size: all
 	$(Q)node tools/size.mjs
+
+# The page of web/: `web` serves it (PORT, HOST), `web-build` leaves it in build/web for any static host,
+# `web-screenshot` takes docs/try-it.png.
+.PHONY: web web-build web-screenshot test-web web-run web-build-run web-screenshot-run test-web-run
+export PORT HOST
+web web-build:
+	$(Q)$(SETUP) source wasm js
+	$(Q)$(MAKE) --no-print-directory $@-run
+
+web-screenshot test-web:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory $@-run
+
+web-run: all
+	$(Q)node tools/web.mjs serve
+
+web-build-run: all
+	$(Q)node tools/web.mjs build
+
+web-screenshot-run: all
+	$(Q)node tools/web.mjs screenshot
+
+test-web-run: all
+	$(Q)node_modules/.bin/vitest run --project pages
 
 # --- Lint ----------------------------------------------------------------------------------------
 

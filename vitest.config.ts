@@ -41,7 +41,7 @@ export default defineConfig({
       engine('worker'),
       {
         extends: true,
-        // Not part of `make test`: they need Chromium (`make test-web`).
+        // In browsers, and only when asked for: make test-web.
         test: {
           name: 'pages',
           include: ['tests/pages/**/*.test.ts'],

@@ -52,7 +52,8 @@ done
 if [ -z "$native_only" ]; then
     report=$out/vitest.json
     rm -f "$report"
-    node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$report" </dev/null
+    node_modules/.bin/vitest run --project unit --project inline --project worker \
+        --reporter=default --reporter=json --outputFile.json="$report" </dev/null
     status=$?
     counts=$(node -p 'const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
         [r.numPassedTests, r.numFailedTests, r.numPendingTests + r.numTodoTests].join(" ")' "$report" 2>/dev/null)

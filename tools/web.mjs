@@ -54,7 +54,7 @@ export async function buildPage() {
 async function takePicture() {
   const server = await serve({ mounts: { '/': PAGE } });
   const browser = await launch('chromium');
-  const { page } = await browser.open(server.url, { viewport: { width: 1240, height: 1000 } });
+  const { page } = await browser.open(server.url, { viewport: { width: 1040, height: 840 } });
   const counted = (id, least) =>
     page.waitForFunction(
       ([id, least]) => Number(document.getElementById(id).value) > least,

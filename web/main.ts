@@ -126,7 +126,11 @@ function onChange(next: Settings): void {
       return;
     }
     await lab.setWire(wire());
-    if (next.loss !== before.loss) say(`The cable loses ${next.loss} % of all frames.`);
+    if (next.loss !== before.loss) {
+      say(
+        next.loss === 0 ? 'The cable loses nothing.' : `The cable loses ${next.loss} % of frames.`,
+      );
+    }
     if (next.wire !== before.wire)
       say(`The cable is ${next.wire === 'direct' ? 'joined in C' : next.wire} now.`);
     if (needsTransfer && state === 'running') {

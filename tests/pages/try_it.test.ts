@@ -190,6 +190,8 @@ describe('a page that is not isolated', () => {
     await expectTransfer(opened);
     await page.getByLabel('MTU').press('ArrowRight');
     await page.locator('#status', { hasText: 'MTU 4,000' }).waitFor();
+    await page.getByLabel('Cable', { exact: true }).selectOption('direct');
+    await page.locator('#status', { hasText: 'joined in C now' }).waitFor();
     await expectTransfer(opened);
   });
 });
