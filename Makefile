@@ -308,10 +308,10 @@ bench-report:
 size: all
 	$(Q)node tools/size.mjs
 
-# The page of web/: `web` serves it (PORT, HOST), `web-build` leaves it in build/web for any static host,
-# `web-screenshot` takes docs/try-it.png.
+# The page of web/: `web` serves it (PORT, HOST), `web-build` leaves it in build/web for any static host
+# (SERVICE_WORKER=1: one that sends no headers of ours), `web-screenshot` takes docs/try-it.png.
 .PHONY: web web-build web-screenshot test-web web-run web-build-run web-screenshot-run test-web-run
-export PORT HOST
+export PORT HOST SERVICE_WORKER
 web web-build:
 	$(Q)$(SETUP) source wasm js
 	$(Q)$(MAKE) --no-print-directory $@-run

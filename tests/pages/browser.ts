@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly hash?: string;
   /** Folder of the host it lies in. */
   readonly under?: string;
+  /** A folder with another build of it. */
+  readonly build?: string;
 }
 
 /** Builds the page and starts a browser for the tests of a file; gives what opens the page. */
@@ -39,8 +41,8 @@ export function usePage(): (options?: OpenOptions) => Promise<TryPage> {
   });
   afterAll(() => browser.close());
 
-  return async ({ isolated = true, viewport, hash = '', under = '/' } = {}) => {
-    const server = await serve({ mounts: { [under]: PAGE }, isolated });
+  return async ({ isolated = true, viewport, hash = '', under = '/', build = PAGE } = {}) => {
+    const server = await serve({ mounts: { [under]: build }, isolated });
     onTestFinished(() => server.close());
     const complaints: string[] = [];
     const { page } = await browser.open(new URL(`${under}${hash}`, server.url).href, {

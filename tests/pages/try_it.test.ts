@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // try_it.test - the page of web/, clicked and typed through in Chromium
 
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { buildPage } from '../../tools/web.mjs';
 import { readPcapng } from '../helpers/pcapng.ts';
 import type { TryPage } from './browser.ts';
 import { bytesOf, usePage } from './browser.ts';
@@ -194,6 +198,18 @@ describe('a page that is not isolated', () => {
     await page.locator('#status', { hasText: 'joined in C now' }).waitFor();
     await expectTransfer(opened);
   });
+});
+
+test('a page with a service worker isolates itself, from a folder of a host', async () => {
+  const build = await mkdtemp(join(tmpdir(), 'ringstack-page-'));
+  onTestFinished(() => rm(build, { recursive: true }));
+  await buildPage({ out: build, serviceWorker: true });
+  const opened = await open({ isolated: false, build, under: '/some/folder/' });
+  // It begins without, and is loaded again.
+  await opened.page.waitForFunction(() => crossOriginIsolated);
+  await opened.state('ready');
+  expect(await opened.page.getByText('not cross-origin isolated').isVisible()).toBe(false);
+  await expectTransfer(opened);
 });
 
 describe('the page', () => {
