@@ -49,6 +49,16 @@ export default defineConfig({
           hookTimeout: 90_000,
         },
       },
+      // The packed tarball; only `make test-package` names it.
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['tests/package/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

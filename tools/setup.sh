@@ -8,6 +8,7 @@
 #   js       Node 20 or newer, npm            native  make, a C compiler with sanitizers, Check
 #   lint     clang-format, clang-tidy, shellcheck
 #   bench    hyperfine, which only `make bench-compare` uses
+#   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
 # elsewhere, and with --check, one line says what to install and the exit status is 1. Says nothing
@@ -79,6 +80,12 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             ;;
         bench)
             have hyperfine || echo 'hyperfine|hyperfine|hyperfine'
+            ;;
+        browsers)
+            [ -x "${CHROMIUM:-}" ] || have chromium || have google-chrome ||
+                echo 'chromium|--cask google-chrome|Chromium'
+            [ -x "${FIREFOX:-}" ] || have firefox-esr || have firefox ||
+                echo 'firefox-esr|--cask firefox|Firefox'
             ;;
         *) die "no such group: $group" ;;
         esac
