@@ -8,7 +8,8 @@
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
 #   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
-#   make test-web   what the pages do, in browsers    make format   apply the formatters
+#   make web        a page to try it, served          make test-web what the pages do, in browsers
+#   make format     apply the formatters
 #   make test-package   the tarball in fresh projects make release  tools/release.sh: checks, does not publish
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
@@ -32,8 +33,9 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test test-everywhere test-package release bench bench-browsers bench-compare \
-	bench-report js abi docs check-format check-sh check-js check-types check-docs format clean distclean
+LIGHT_GOALS := help setup demo test test-everywhere test-package test-web web web-build web-screenshot \
+	release bench bench-browsers bench-compare bench-report js abi docs check-format check-sh check-js \
+	check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -252,8 +254,8 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 # --- Goals that run something --------------------------------------------------------------------
 
 .PHONY: help setup test test-run test-native test-patches test-js test-everywhere everywhere-run test-web \
-	test-package test-package-run demo demo-run bench bench-run bench-browsers bench-browsers-run bench-page \
-	bench-compare bench-report size docs release
+	test-web-run test-package test-package-run demo demo-run bench bench-run bench-browsers \
+	bench-browsers-run bench-page bench-compare bench-report size docs release
 help:
 	@sed -n '4,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -301,8 +303,12 @@ test-js: $(TEST_JS)
 	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
 
 # What the pages of docs/ and web/ do, in the browsers of this machine.
-test-web: all
-	$(Q)node_modules/.bin/vitest run --project pages
+test-web:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory test-web-run
+
+test-web-run: all
+	$(Q)tools/test.sh --projects pages
 
 # The tarball in fresh projects, with bundlers, in Chromium (tests/package/).
 test-package:
@@ -370,6 +376,27 @@ bench-report:
 
 size: all
 	$(Q)node tools/size.mjs
+
+# The page of web/: `web` serves it (PORT, HOST), `web-build` leaves it in build/web for any static host
+# (SERVICE_WORKER=1: one that sends no headers of ours), `web-screenshot` takes docs/try-it.png.
+.PHONY: web web-build web-screenshot web-run web-build-run web-screenshot-run
+export PORT HOST SERVICE_WORKER
+web web-build:
+	$(Q)$(SETUP) source wasm js
+	$(Q)$(MAKE) --no-print-directory $@-run
+
+web-screenshot:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory $@-run
+
+web-run: all
+	$(Q)node tools/web.mjs serve
+
+web-build-run: all
+	$(Q)node tools/web.mjs build
+
+web-screenshot-run: all
+	$(Q)node tools/web.mjs screenshot
 
 docs: node_modules/.package-lock.json
 	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn

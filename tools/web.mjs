@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// web - builds the page of web/ into build/web, serves it, or takes its picture
+//
+// usage: node tools/web.mjs build | serve | screenshot
+//
+//   build       build/web is whole in itself, with relative addresses: any folder of any host will do;
+//               SERVICE_WORKER=1 has it isolate itself where the host sends no headers (web/isolate.js)
+//   serve       builds, then serves until Ctrl-C; PORT (default 8080) and HOST (default 127.0.0.1)
+//   screenshot  builds, then docs/try-it.png, from a run in Chromium
+//
+// It is what a user of the package would do: dist/index.js is bundled, and what it looks for beside itself
+// (stack.wasm, workers/engine.js) is copied there.
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build as bundle } from 'esbuild';
+import { launch } from './browsers.mjs';
+import { serve } from './serve.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const SCREENSHOT = `${ROOT}docs/try-it.png`;
+
+/** Where the built page is. */
+export const PAGE = `${ROOT}build/web`;
+
+/**
+ * Builds the page from web/ and dist/.
+ *
+ * @param {{ out?: string, serviceWorker?: boolean }} options - `out`: a folder, which is replaced;
+ *   `serviceWorker`: with web/isolate.js, for hosts that send no headers of ours.
+ */
+export async function buildPage({ out = PAGE, serviceWorker = false } = {}) {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(`${out}/workers`, { recursive: true });
+  await bundle({
+    entryPoints: { main: `${ROOT}web/main.ts`, host: `${ROOT}web/workers/host.ts` },
+    outdir: out,
+    bundle: true,
+    minify: true,
+    sourcemap: true,
+    format: 'esm',
+    target: 'es2022',
+    // tsconfig.json points it at the sources, this at what is shipped.
+    alias: { ringstack: `${ROOT}dist/index.js` },
+    external: ['node:*'],
+    logLevel: 'warning',
+  });
+  const copies = {
+    'web/style.css': 'style.css',
+    'dist/stack.wasm': 'stack.wasm',
+    'dist/workers/engine.js': 'workers/engine.js',
+    ...(serviceWorker ? { 'web/isolate.js': 'isolate.js' } : {}),
+  };
+  const page = await readFile(`${ROOT}web/index.html`, 'utf8');
+  const installer = serviceWorker ? '<script src="./isolate.js"></script>\n  ' : '';
+  await Promise.all([
+    ...Object.entries(copies).map(([from, to]) => cp(`${ROOT}${from}`, `${out}/${to}`)),
+    writeFile(`${out}/index.html`, page.replace('</head>', `${installer}</head>`)),
+  ]);
+}
+
+/** Lets it run for a while and opens the SYN, as a visitor would. */
+async function takePicture() {
+  const server = await serve({ mounts: { '/': PAGE } });
+  const browser = await launch('chromium');
+  const { page } = await browser.open(server.url, { viewport: { width: 1100, height: 920 } });
+  const counted = (id, least) =>
+    page.waitForFunction(
+      ([id, least]) => Number(document.getElementById(id).value) > least,
+      [id, least],
+    );
+  await page.getByRole('textbox', { name: 'Line to send' }).fill('hello');
+  await page.keyboard.press('Enter');
+  await page.locator('#echo-log .back').waitFor();
+  await page.getByRole('option', { name: /\[SYN\]/ }).click();
+  await page.getByLabel('Transfer').selectOption('both');
+  await page.getByRole('button', { name: 'Start' }).click();
+  await counted('received', 2e9);
+  await page.getByLabel('Loss').fill('1');
+  await counted('retransmits', 20);
+  await page.getByLabel('Loss').fill('0');
+  await counted('received', 6e9);
+  await mkdir(dirname(SCREENSHOT), { recursive: true });
+  await page.screenshot({ path: SCREENSHOT });
+  await browser.close();
+  await server.close();
+}
+
+async function servePage() {
+  const port = Number(process.env.PORT || 8080);
+  const host = process.env.HOST || '127.0.0.1';
+  const { url } = await serve({ mounts: { '/': PAGE }, port, host });
+  console.log(`${url} shows the page; Ctrl-C ends it`);
+}
+
+const GOALS = {
+  build: async () => console.log(`${PAGE} holds the page`),
+  serve: servePage,
+  screenshot: takePicture,
+};
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const goal = GOALS[process.argv[2]];
+  if (!goal) throw new Error('usage: node tools/web.mjs build | serve | screenshot');
+  await buildPage({ serviceWorker: process.env.SERVICE_WORKER === '1' });
+  await goal();
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// packet_list - the packets that were seen, a line each; one can be opened, all can be saved
+//
+// A listbox with one place in the tab order: arrow keys, Home, End and Page keys choose a packet, which
+// opens it; Enter goes to what it says, Escape comes back. Whoever opens a packet wants to read: the
+// list pauses, and goes on when told to. The newest KEPT packets stay.
+
+import type { SeenFrame } from '../messages.ts';
+import { SNAP } from '../messages.ts';
+import type { Decoded } from '../packets/decode.ts';
+import { decode } from '../packets/decode.ts';
+import { writePcapng } from '../packets/pcapng.ts';
+import { byId, make } from './dom.ts';
+import { showNoPacket, showPacket } from './packet_detail.ts';
+
+/** Packets in the list at the most. */
+const KEPT = 400;
+const PAGE = 10;
+
+interface Row {
+  readonly number: number;
+  readonly frame: SeenFrame;
+  readonly decoded: Decoded;
+  readonly element: HTMLElement;
+}
+
+/** Saves bytes as a file. */
+function download(name: string, bytes: Uint8Array<ArrayBuffer>): void {
+  const url = URL.createObjectURL(new Blob([bytes], { type: 'application/x-pcapng' }));
+  const link = make('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+/** The list and its buttons. */
+export class PacketList {
+  readonly #list = byId('packets');
+  readonly #pause = byId<HTMLButtonElement>('pause');
+  readonly #note = byId('packets-note');
+  readonly #onPause: (isPaused: boolean) => void;
+  #rows: Row[] = [];
+  #active: Row | undefined;
+  #last = 0;
+  #start: number | undefined;
+  #isPaused = false;
+
+  /** @param onPause - Told when the list stops or goes on taking packets. */
+  constructor(onPause: (isPaused: boolean) => void) {
+    this.#onPause = onPause;
+    this.#list.addEventListener('keydown', (event) => this.#onKey(event));
+    this.#list.addEventListener('click', (event) => {
+      const element = (event.target as Element).closest('[role=option]');
+      this.#open(this.#rows.find((row) => row.element === element));
+    });
+    byId('detail').addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.#list.focus();
+    });
+    this.#pause.addEventListener('click', () => this.#setPaused(!this.#isPaused));
+    byId('clear').addEventListener('click', () => this.clear());
+    byId('download').addEventListener('click', () => this.#save());
+    showNoPacket();
+  }
+
+  /** Adds packets; those that come while the list is paused are not for it. */
+  add(frames: readonly SeenFrame[]): void {
+    if (this.#isPaused || frames.length === 0) return;
+    const list = this.#list;
+    const isAtEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
+    const rows = frames.map((frame) => this.#makeRow(frame));
+    this.#rows.push(...rows);
+    list.append(...rows.map(({ element }) => element));
+    for (const { element } of this.#rows.splice(0, Math.max(0, this.#rows.length - KEPT))) {
+      element.remove();
+    }
+    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    this.#update();
+  }
+
+  /** Says below the list what is not in it. */
+  note(text: string): void {
+    if (this.#note.textContent !== text) this.#note.textContent = text;
+  }
+
+  /** Takes all packets out. */
+  clear(): void {
+    this.#rows = [];
+    this.#list.replaceChildren();
+    this.#open(undefined);
+    this.#update();
+  }
+
+  #update(): void {
+    byId('packet-count').textContent = `${this.#rows.length}`;
+    byId<HTMLButtonElement>('download').disabled = this.#rows.length === 0;
+  }
+
+  #makeRow(frame: SeenFrame): Row {
+    const decoded = decode(frame.bytes);
+    this.#start ??= frame.time;
+    const number = ++this.#last;
+    const element = make('div', `packet from-${frame.from.toLowerCase()}`);
+    element.id = `packet-${number}`;
+    element.setAttribute('role', 'option');
+    element.setAttribute('aria-selected', 'false');
+    if (frame.isLost) element.classList.add('lost');
+    const cells: readonly [string, string][] = [
+      ['number', `${number}`],
+      ['time', ((frame.time - this.#start) / 1000).toFixed(6)],
+      ['way', frame.from === 'A' ? 'A → B' : 'B → A'],
+      ['protocol', decoded.protocol],
+      ['length', `${frame.length}`],
+      ['info', frame.isLost ? `lost: ${decoded.info}` : decoded.info],
+    ];
+    element.append(...cells.map(([name, text]) => make('span', name, text)));
+    return { number, frame, decoded, element };
+  }
+
+  #setPaused(isPaused: boolean): void {
+    if (isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
+    this.#pause.textContent = isPaused ? 'Resume' : 'Pause';
+    if (!isPaused) {
+      this.#open(undefined);
+      this.#list.scrollTop = this.#list.scrollHeight;
+    }
+    this.#onPause(isPaused);
+  }
+
+  #open(row: Row | undefined): void {
+    this.#active?.element.setAttribute('aria-selected', 'false');
+    this.#active = row;
+    if (!row) {
+      this.#list.removeAttribute('aria-activedescendant');
+      showNoPacket();
+      return;
+    }
+    this.#setPaused(true);
+    row.element.setAttribute('aria-selected', 'true');
+    row.element.scrollIntoView({ block: 'nearest' });
+    this.#list.setAttribute('aria-activedescendant', row.element.id);
+    showPacket(row.number, row.frame, row.decoded);
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    const at = this.#active ? this.#rows.indexOf(this.#active) : -1;
+    const last = this.#rows.length - 1;
+    const targets: Readonly<Record<string, number>> = {
+      ArrowDown: at + 1,
+      ArrowUp: at < 0 ? last : at - 1,
+      PageDown: at + PAGE,
+      PageUp: at - PAGE,
+      Home: 0,
+      End: last,
+    };
+    if (event.key === 'Enter' && this.#active) {
+      event.preventDefault();
+      byId('detail').focus();
+      return;
+    }
+    const target = targets[event.key];
+    if (target === undefined || last < 0) return;
+    event.preventDefault();
+    this.#open(this.#rows[Math.min(last, Math.max(0, target))]);
+  }
+
+  #save(): void {
+    const frames = this.#rows.map(({ frame }) => ({
+      bytes: frame.bytes,
+      length: frame.length,
+      time: frame.time,
+      interface: frame.from === 'A' ? 0 : 1,
+      ...(frame.isLost ? { comment: 'lost on the cable' } : {}),
+    }));
+    download('ringstack.pcapng', writePcapng(['A', 'B'], frames, SNAP));
+  }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// sampler - chooses which frames of a busy wire the page is shown, and counts the others
+//
+// Nobody can read a hundred thousand packets a second, and the page would stand still. In each interval
+// so many frames are kept; what is rare and tells most (ARP, SYN, FIN, RST, whatever is lost) has a
+// share of its own, so that a bulk transfer cannot crowd it out.
+
+import type { EndName, SeenFrame } from '../messages.ts';
+import { SNAP } from '../messages.ts';
+
+/** Frames of an interval at the most: plain ones, and those that tell more. */
+export const SHARES = { plain: 10, telling: 20 };
+
+const FIN_SYN_RST = 7;
+
+/** Whether a frame is anything but a TCP segment that carries data or acknowledges some. */
+function isTelling(frame: Uint8Array): boolean {
+  const type = ((frame[12] ?? 0) << 8) | (frame[13] ?? 0);
+  if (type === 0x0800 && frame[23] === 6) {
+    return ((frame[14 + ((frame[14] ?? 0) & 15) * 4 + 13] ?? 0) & FIN_SYN_RST) !== 0;
+  }
+  if (type === 0x86dd && frame[20] === 6) return ((frame[67] ?? 0) & FIN_SYN_RST) !== 0;
+  return true;
+}
+
+/** Keeps the beginnings of some frames until they are taken. */
+export class Sampler {
+  readonly #now: () => number;
+  #frames: SeenFrame[] = [];
+  #plain = 0;
+  #telling = 0;
+  #unseen = 0;
+  #lost = 0;
+  /** Whether frames are kept at all. */
+  isOn = true;
+
+  /** @param now - ms since 1970, with a fraction. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** A frame goes by; it may lie in shared memory. */
+  see(from: EndName, frame: Uint8Array, isLost: boolean): void {
+    if (isLost) this.#lost++;
+    if (!this.isOn || !this.#hasRoom(frame, isLost)) {
+      this.#unseen++;
+      return;
+    }
+    const bytes = frame.slice(0, SNAP);
+    this.#frames.push({ from, time: this.#now(), length: frame.length, bytes, isLost });
+  }
+
+  #hasRoom(frame: Uint8Array, isLost: boolean): boolean {
+    if (isLost || isTelling(frame)) return this.#telling++ < SHARES.telling;
+    return this.#plain++ < SHARES.plain;
+  }
+
+  /** Ends the interval: what was kept in it, and what was counted since the beginning. */
+  take(): { frames: SeenFrame[]; counters: { lost: number; unseen: number } } {
+    const frames = this.#frames;
+    this.#frames = [];
+    this.#plain = 0;
+    this.#telling = 0;
+    return { frames, counters: { lost: this.#lost, unseen: this.#unseen } };
+  }
+}
