@@ -111,7 +111,10 @@ function program(name: string, path: string, args: readonly string[]): Host {
 /** What tools/browsers.mjs and tests/everywhere/webkit.ts launch. */
 export interface Browser {
   readonly version: string;
-  open(url: string, options: { onConsole(text: string): void }): Promise<{ close(): Promise<void> }>;
+  open(
+    url: string,
+    options: { onConsole(text: string): void },
+  ): Promise<{ close(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -172,4 +175,3 @@ export const HOSTS: readonly Host[] = [
     open: () => openBrowser(launchWebKit),
   },
 ];
-

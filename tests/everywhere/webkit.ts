@@ -57,7 +57,9 @@ async function startScreen() {
 async function command(url: string, method: string, body?: object): Promise<unknown> {
   const response = await fetch(url, {
     method,
-    ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}),
+    ...(body
+      ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+      : {}),
   });
   const { value } = (await response.json()) as { value: unknown };
   if (response.ok) return value;

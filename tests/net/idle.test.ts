@@ -13,7 +13,14 @@ import {
   settle,
   wiredPair,
 } from '../helpers/net.ts';
-import { ENGINE, NO_PROCESSES, processorTime, runProgram, testOfTime, testUnless } from '../helpers/runtime.ts';
+import {
+  ENGINE,
+  NO_PROCESSES,
+  processorTime,
+  runProgram,
+  testOfTime,
+  testUnless,
+} from '../helpers/runtime.ts';
 
 const HELLO = bytes('hello');
 

@@ -8,15 +8,7 @@ import { NetError, type NetworkStack, type TcpConnection } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import { StreamHash } from '../helpers/hash.ts';
 import { type Impairment, impair } from '../helpers/lossy.ts';
-import {
-  connectEnds,
-  ENDS,
-  openPair,
-  openStack,
-  passTime,
-  until,
-  within,
-} from '../helpers/net.ts';
+import { connectEnds, ENDS, openPair, openStack, passTime, until, within } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 import { testOfTime } from '../helpers/runtime.ts';
 
