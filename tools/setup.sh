@@ -8,7 +8,7 @@
 #   js       Node 20 or newer, npm            native  make, a C compiler with sanitizers, Check
 #   lint     clang-format, clang-tidy, shellcheck
 #   bench    hyperfine, which only `make bench-compare` uses
-#   browsers Chromium, Firefox
+#   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
 #   webkit   on Linux: WebKitGTK's driver, and Xvfb, which shows it to nobody
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
@@ -83,9 +83,9 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             have hyperfine || echo 'hyperfine|hyperfine|hyperfine'
             ;;
         browsers)
-            have chromium || have google-chrome || [ -d '/Applications/Google Chrome.app' ] ||
+            [ -x "${CHROMIUM:-}" ] || have chromium || have google-chrome ||
                 echo 'chromium|--cask google-chrome|Chromium'
-            have firefox-esr || have firefox || [ -d /Applications/Firefox.app ] ||
+            [ -x "${FIREFOX:-}" ] || have firefox-esr || have firefox ||
                 echo 'firefox-esr|--cask firefox|Firefox'
             ;;
         webkit)
