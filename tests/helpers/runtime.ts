@@ -79,6 +79,10 @@ export function nextRound(): Promise<void> {
   return new Promise((resolve) => waiting.push(resolve));
 }
 
+/** SharedArrayBuffer: a page that is not isolated has no such name, but shared memories all the same. */
+export const SharedBuffer = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer
+  .constructor as SharedArrayBufferConstructor;
+
 /** Whether two chunks hold the same bytes. */
 export function sameBytes(one: Uint8Array | undefined, other: Uint8Array): boolean {
   if (one?.length !== other.length) return false;

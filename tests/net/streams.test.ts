@@ -20,7 +20,7 @@ import {
   wiredPair,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
-import { ENGINE } from '../helpers/runtime.ts';
+import { ENGINE, SharedBuffer } from '../helpers/runtime.ts';
 
 /** Sends bytes and ends; settles when all has arrived, and need not be waited for. */
 function sendAll(connection: TcpConnection, ...chunks: Uint8Array[]): Promise<void> {
@@ -206,7 +206,7 @@ describe('chunks', () => {
 
   test('of any kind of bytes can be written, empty ones too', async () => {
     const { client, server } = await loopbackEnds();
-    const shared = new Uint8Array(new SharedArrayBuffer(4));
+    const shared = new Uint8Array(new SharedBuffer(4));
     shared.set(bytes('four'));
     void sendAll(
       client,

@@ -18,7 +18,7 @@ import {
   wiredEnds,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
-import { sameBytes } from '../helpers/runtime.ts';
+import { SharedBuffer, sameBytes } from '../helpers/runtime.ts';
 
 /** What a call throws, as outcome() tells it. */
 const thrown = (call: () => unknown): Promise<string> => outcome((async () => call())());
@@ -98,13 +98,13 @@ describe('bytes', () => {
     const { client, server } = await loopbackEnds();
     const writer = client.getRingWriter();
     const room = writer.reserve(5);
-    expect(room.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(room.buffer).toBeInstanceOf(SharedBuffer);
     room.set(bytes('hello'));
     writer.submit(5);
     const reader = server.getRingReader();
     expect(await reader.ready()).toBe(true);
     const view = reader.peek();
-    expect(view.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(view.buffer).toBeInstanceOf(SharedBuffer);
     expect(text(view.slice())).toBe('hello');
     reader.release(2);
     expect(text(reader.peek().slice())).toBe('llo');
@@ -188,6 +188,7 @@ describe('locks', () => {
     again.reserve(2).set(bytes('90'));
     again.submit(2);
     await again.close();
+    await settle();
 
     const reader = server.getRingReader();
     await reader.ready();
