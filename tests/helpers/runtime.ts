@@ -26,10 +26,36 @@ export const IS_PAGE = typeof document === 'object';
 export const HAS_NODE_THREADS = typeof Worker === 'undefined';
 
 /** Whether memory can be shared with another thread: in a page, only if it is isolated. */
-export const CAN_SHARE = !IS_PAGE || crossOriginIsolated;
+export const CAN_SHARE = !IS_PAGE || (crossOriginIsolated && canClone());
+
+/** Whether a shared memory can be posted: WebKitGTK refuses it even in an isolated page. */
+function canClone(): boolean {
+  try {
+    structuredClone(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Why a test of other threads is skipped. */
-export const NO_SHARING = CAN_SHARE ? undefined : 'the page is not isolated: no memory is shared';
+export const NO_SHARING = CAN_SHARE
+  ? undefined
+  : crossOriginIsolated
+    ? 'the browser refuses to post a shared memory, isolated or not'
+    : 'the page is not isolated: no memory is shared';
+
+/** Why a test of BYOB readers is skipped: WebKit has no byte streams, and the readable is a plain one. */
+export const NO_BYOB =
+  typeof ReadableByteStreamController === 'function'
+    ? undefined
+    : 'the runtime has no byte streams';
+
+/** Why a test that loops over a readable is skipped; a connection can be looped over anywhere. */
+export const NO_LOOPS =
+  Symbol.asyncIterator in ReadableStream.prototype
+    ? undefined
+    : "the runtime's streams have no async iterator";
 
 /** Why a test that says what time it is is skipped. */
 const NO_TIME =

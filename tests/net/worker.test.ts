@@ -171,8 +171,9 @@ ours('a bulk transfer', () => {
   });
 });
 
-describe('a page that is not isolated', () => {
-  const missing = CAN_SHARE ? 'memory can be shared here' : undefined;
+describe('a page that cannot share memory', () => {
+  const missing =
+    CAN_SHARE || crossOriginIsolated ? 'is about a page without the two headers' : undefined;
 
   testUnless(missing)('is refused a worker engine, told why, and loses nothing', async () => {
     const arena = await createArena();
