@@ -160,7 +160,7 @@ export async function launchWebKit(): Promise<Browser> {
     version: `WebKitGTK ${first.version}`,
     async open(url, { onConsole }) {
       const { session, close } = await openWindow(screen.display, binary);
-      await command(`${session}/url`, 'POST', { url });
+      await command(`${session}/url`, 'POST', { url: `${url}&polled` });
       const stopFollowing = followLines(session, onConsole);
       return {
         close: async () => {

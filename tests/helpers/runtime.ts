@@ -58,11 +58,18 @@ export const NO_LOOPS =
     : "the runtime's streams have no async iterator";
 
 /** Why a test that says what time it is is skipped. */
-const NO_TIME =
+export const NO_TIME =
   ENGINE === 'inline' ? undefined : "sets performance.now, which the engine's thread does not see";
 
 /** Why a test that starts a program is skipped. */
 export const NO_PROCESSES = IS_PAGE ? 'a page starts no processes' : undefined;
+
+/** Why a test of asyncDispose is skipped. */
+export const NO_DISPOSE =
+  'asyncDispose' in Symbol ? undefined : 'the runtime has no Symbol.asyncDispose';
+
+/** Why a test that counts timers is skipped: a driver that asks a page how it goes sets some in it. */
+export const NO_QUIET = asked.has('polled') ? 'the driver sets timers in the page' : undefined;
 
 /** `test`, or one that says why it does nothing. */
 export function testUnless(reason: string | undefined): typeof test {

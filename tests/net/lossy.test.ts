@@ -48,9 +48,9 @@ async function write({ writable }: TcpConnection, seed: number, size: number): P
   return hash.digest();
 }
 
-async function read({ readable }: TcpConnection): Promise<string> {
+async function read(connection: TcpConnection): Promise<string> {
   const hash = new StreamHash();
-  for await (const chunk of readable) hash.update(chunk);
+  for await (const chunk of connection) hash.update(chunk);
   return hash.digest();
 }
 

@@ -46,11 +46,14 @@ const pick = ({ statistics: { sockets, heapBytes, ringBytes } }: NetworkStack) =
   ringBytes,
 });
 
-/** Nothing was left behind; what the warm-up's busiest moment took may have been given back since. */
+/**
+ * Nothing was left behind. The memory of the busiest moment is kept in blocks, and which moment was that is
+ * chance: less than 64 KiB, which 10,000 cycles that lose 8 bytes each would exceed.
+ */
 function expectNoMore(pair: Pair & { arena: StackArena }, before: ReturnType<typeof used>): void {
   const { free, a, b } = used(pair);
   expect({ a, b }).toEqual({ a: before.a, b: before.b });
-  expect(free).toBeGreaterThanOrEqual(before.free);
+  expect(Math.abs(free - before.free)).toBeLessThan(65_536);
 }
 
 /** Lets TIME_WAIT and all that is timed pass. */
