@@ -2,10 +2,10 @@
 # Makefile - builds dist/ (stack.wasm, JavaScript, type declarations), the tests and the demo
 #
 #   make            all of dist/                      make test     build and run every test
-#   make test-everywhere   test in every runtime and browser: Node, Deno, Bun, Chromium, Firefox, WebKitGTK
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
+#   make test-everywhere   tests/net in all of Node, Deno, Bun, Chromium, Firefox, WebKitGTK
 #   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
 #   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
 #   make web        a page to try it, served          make test-web what the pages do, in browsers

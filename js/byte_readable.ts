@@ -29,6 +29,9 @@ import { type ChunkReader, Deferred, newChunk, released } from './streams.ts';
  */
 const CHUNK_MOST = 64 * 1024;
 
+/** WebKit has no byte streams: there the stream is a plain one, without BYOB readers. */
+const KIND = typeof ReadableByteStreamController === 'function' ? { type: 'bytes' as const } : {};
+
 /** What a ByteReadable needs of its owner. */
 export interface ReadableOwner {
   /** What to wait for before reading on. */
@@ -54,7 +57,7 @@ class QuickReadable extends ReadableStream<Uint8Array> {
   readonly #side: ByteReadable;
 
   constructor(source: UnderlyingSource<Uint8Array>, side: ByteReadable) {
-    super(source);
+    super(source, { highWaterMark: 0 });
     this.#side = side;
   }
 
@@ -168,7 +171,7 @@ export class ByteReadable {
   #open(): QuickReadable {
     this.#stream ??= new QuickReadable(
       {
-        type: 'bytes',
+        ...KIND,
         start: (controller) => {
           this.#controller = controller as ReadableByteStreamController;
           if (this.#done) this.#close();
@@ -182,7 +185,7 @@ export class ByteReadable {
           this.#settle();
           this.#owner.cancelled(reason);
         },
-      },
+      } as UnderlyingSource<Uint8Array>,
       this,
     );
     if (this.#isHeld) this.#lock = this.#stream.lock();

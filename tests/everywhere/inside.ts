@@ -29,7 +29,8 @@ function outcomeOf(test: Test): TestOutcome {
   const state = test.result?.state;
   if (state === 'pass') return { state };
   if (state === 'fail') return { state, error: errorsOf(test) };
-  return { state: 'skip', reason: test.result?.note ?? 'says no reason' };
+  const { note } = (test.result ?? {}) as { note?: string };
+  return { state: 'skip', reason: note ?? 'says no reason' };
 }
 
 /** Reports tests that ran no hook of the runner's, and what failed outside of any test. */

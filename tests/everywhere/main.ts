@@ -12,7 +12,7 @@ import { Listener } from './events.ts';
 import { HOSTS, type Host, type OpenHost, type Setting } from './hosts.ts';
 import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts';
 
-const AT_ONCE = 4;
+const AT_ONCE = 6;
 /** ms without a word after which a file is stopped: longer than any test may take. */
 const SILENCE = 100_000;
 

@@ -65,7 +65,14 @@ function cellsOf(row: Row, letters: Map<string, string>): string[] {
   const name = [row.runtime, row.engine, row.isolated];
   if (row.missing !== undefined) return [...name, '', `${failed}`, '', '', row.missing];
   const skips = reasonsOf(row).map(([reason, count]) => `${letters.get(reason)} ${count}`);
-  return [...name, `${passed}`, `${failed}`, `${skipped}`, row.seconds.toFixed(0), skips.join(', ')];
+  return [
+    ...name,
+    `${passed}`,
+    `${failed}`,
+    `${skipped}`,
+    row.seconds.toFixed(0),
+    skips.join(', '),
+  ];
 }
 
 /** A letter for each reason, in the order in which they appear. */
@@ -98,7 +105,8 @@ export function failuresOf(rows: readonly Row[]): string {
     const prefix = where.filter(Boolean).join(', ');
     if (row.missing !== undefined && row.isRequired) texts.push(`FAIL ${prefix}: ${row.missing}`);
     for (const [file, { failed }] of row.results) {
-      for (const { name, error } of failed) texts.push(`FAIL ${prefix}: ${file}: ${name}\n${error}`);
+      for (const { name, error } of failed)
+        texts.push(`FAIL ${prefix}: ${file}: ${name}\n${error}`);
     }
   }
   return texts.join('\n\n');

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 // webkit - WebKitGTK's MiniBrowser, driven by plain WebDriver over HTTP
 //
-// WebDriver runs one command of a session at a time and has one window in front, so every page has a session
-// of its own. Its console cannot be listened to: the lines that a page keeps are asked for.
+// A driver has one session, so every page has a driver of its own. The console cannot be listened to: the
+// lines that a page keeps are asked for.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Browser } from './hosts.ts';
 
 const DRIVER = '/usr/bin/WebKitWebDriver';
 /** How often a page is asked for its lines, ms. */
 const EVERY = 300;
+/** How long one command may take, ms. */
+const PATIENCE = 20_000;
 
 function findMiniBrowser(): string | undefined {
   const folders = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
@@ -32,12 +36,12 @@ export function whyNoWebKit(): string | undefined {
   return undefined;
 }
 
-/** A child process and how it is ended. */
+/** A child process, and how it and what it started are ended. */
 function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], env });
-  const gone = new Promise((resolve) => child.on('close', resolve));
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'], env, detached: true });
+  const gone = new Promise((resolve) => child.on('exit', resolve));
   const stop = async (): Promise<void> => {
-    child.kill();
+    if (child.pid && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
     await gone;
   };
   return { child, stop };
@@ -57,7 +61,10 @@ async function startScreen() {
 async function command(url: string, method: string, body?: object): Promise<unknown> {
   const response = await fetch(url, {
     method,
-    ...(body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {}),
+    signal: AbortSignal.timeout(PATIENCE),
+    ...(body
+      ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+      : {}),
   });
   const { value } = (await response.json()) as { value: unknown };
   if (response.ok) return value;
@@ -98,9 +105,19 @@ function followLines(url: string, onConsole: (text: string) => void): () => Prom
   };
 }
 
-/** Starts the driver on a port that it is given. */
+/** A port that is free now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Starts a driver. */
 async function startDriver(display: string) {
-  const port = 20_000 + (process.pid % 20_000);
+  const port = await freePort();
   const env = { ...process.env, DISPLAY: display, WEBKIT_DISABLE_COMPOSITING_MODE: '1' };
   const { stop } = start(DRIVER, [`--port=${port}`], env);
   const base = `http://127.0.0.1:${port}`;
@@ -113,30 +130,45 @@ async function startDriver(display: string) {
   throw new Error('WebKitWebDriver does not answer');
 }
 
+/** A driver and its session. */
+async function openWindow(display: string, binary: string) {
+  const driver = await startDriver(display);
+  try {
+    const { sessionId, capabilities } = await openSession(driver.base, binary);
+    const session = `${driver.base}/session/${sessionId}`;
+    const close = async (): Promise<void> => {
+      await command(session, 'DELETE').catch(() => {});
+      await driver.stop();
+    };
+    return { session, version: capabilities.browserVersion, close };
+  } catch (error) {
+    await driver.stop();
+    throw error;
+  }
+}
+
 /** Starts WebKitGTK, as tools/browsers.mjs does the others. */
 export async function launchWebKit(): Promise<Browser> {
   const binary = findMiniBrowser() ?? '';
   const screen = await startScreen();
-  const driver = await startDriver(screen.display);
-  const first = await openSession(driver.base, binary);
-  await command(`${driver.base}/session/${first.sessionId}`, 'DELETE');
+  const first = await openWindow(screen.display, binary).catch(async (error) => {
+    await screen.stop();
+    throw error;
+  });
+  await first.close();
   return {
-    version: `WebKitGTK ${first.capabilities.browserVersion}`,
+    version: `WebKitGTK ${first.version}`,
     async open(url, { onConsole }) {
-      const { sessionId } = await openSession(driver.base, binary);
-      const session = `${driver.base}/session/${sessionId}`;
-      await command(`${session}/url`, 'POST', { url });
+      const { session, close } = await openWindow(screen.display, binary);
+      await command(`${session}/url`, 'POST', { url: `${url}&polled` });
       const stopFollowing = followLines(session, onConsole);
       return {
         close: async () => {
           await stopFollowing();
-          await command(session, 'DELETE').catch(() => {});
+          await close();
         },
       };
     },
-    close: async () => {
-      await driver.stop();
-      await screen.stop();
-    },
+    close: screen.stop,
   };
 }

@@ -26,17 +26,50 @@ export const IS_PAGE = typeof document === 'object';
 export const HAS_NODE_THREADS = typeof Worker === 'undefined';
 
 /** Whether memory can be shared with another thread: in a page, only if it is isolated. */
-export const CAN_SHARE = !IS_PAGE || crossOriginIsolated;
+export const CAN_SHARE = !IS_PAGE || (crossOriginIsolated && canClone());
+
+/** Whether a shared memory can be posted: WebKitGTK refuses it even in an isolated page. */
+function canClone(): boolean {
+  try {
+    structuredClone(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Why a test of other threads is skipped. */
-export const NO_SHARING = CAN_SHARE ? undefined : 'the page is not isolated: no memory is shared';
+export const NO_SHARING = CAN_SHARE
+  ? undefined
+  : crossOriginIsolated
+    ? 'the browser refuses to post a shared memory, isolated or not'
+    : 'the page is not isolated: no memory is shared';
+
+/** Why a test of BYOB readers is skipped: WebKit has no byte streams, and the readable is a plain one. */
+export const NO_BYOB =
+  typeof ReadableByteStreamController === 'function'
+    ? undefined
+    : 'the runtime has no byte streams';
+
+/** Why a test that loops over a readable is skipped; a connection can be looped over anywhere. */
+export const NO_LOOPS =
+  Symbol.asyncIterator in ReadableStream.prototype
+    ? undefined
+    : "the runtime's streams have no async iterator";
 
 /** Why a test that says what time it is is skipped. */
-const NO_TIME =
+export const NO_TIME =
   ENGINE === 'inline' ? undefined : "sets performance.now, which the engine's thread does not see";
 
 /** Why a test that starts a program is skipped. */
 export const NO_PROCESSES = IS_PAGE ? 'a page starts no processes' : undefined;
+
+/** Why a test of asyncDispose is skipped. */
+export const NO_DISPOSE =
+  'asyncDispose' in Symbol ? undefined : 'the runtime has no Symbol.asyncDispose';
+
+/** Why a test that counts timers is skipped: a driver that asks a page how it goes sets some in it. */
+export const NO_QUIET = asked.has('polled') ? 'the driver sets timers in the page' : undefined;
 
 /** `test`, or one that says why it does nothing. */
 export function testUnless(reason: string | undefined): typeof test {
@@ -78,6 +111,10 @@ export function nextRound(): Promise<void> {
   channel.port2.postMessage(0);
   return new Promise((resolve) => waiting.push(resolve));
 }
+
+/** SharedArrayBuffer: a page that is not isolated has no such name, but shared memories all the same. */
+export const SharedBuffer = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer
+  .constructor as SharedArrayBufferConstructor;
 
 /** Whether two chunks hold the same bytes. */
 export function sameBytes(one: Uint8Array | undefined, other: Uint8Array): boolean {

@@ -34,7 +34,9 @@ export function workerOf(code: string): AnyWorker {
   if (HAS_NODE_THREADS) {
     return new (nodeThreads().Worker)(PRELUDE + code, { eval: true, execArgv: [] });
   }
-  return new Worker(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+  const url = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
+  // Deno has no others than modules.
+  return new Worker(url, { type: 'module' });
 }
 
 /** A thread that is ended with the test. */

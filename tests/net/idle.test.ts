@@ -13,7 +13,15 @@ import {
   settle,
   wiredPair,
 } from '../helpers/net.ts';
-import { ENGINE, NO_PROCESSES, processorTime, runProgram, testOfTime, testUnless } from '../helpers/runtime.ts';
+import {
+  ENGINE,
+  NO_PROCESSES,
+  NO_QUIET,
+  NO_TIME,
+  processorTime,
+  runProgram,
+  testUnless,
+} from '../helpers/runtime.ts';
 
 const HELLO = bytes('hello');
 
@@ -37,7 +45,7 @@ describe('idle', () => {
     };
   }
 
-  test('a stack does nothing at all', async () => {
+  testUnless(NO_QUIET)('a stack does nothing at all', async () => {
     const stack = await openStack();
     await settle();
     const { turns } = stack.statistics;
@@ -48,7 +56,7 @@ describe('idle', () => {
     expect(ms).toBeLessThan(200);
   });
 
-  testOfTime('connections and listeners do nothing either', async () => {
+  testUnless(NO_QUIET ?? NO_TIME)('connections and listeners do nothing either', async () => {
     const { a, b } = await wiredPair();
     for (let n = 0; n < 50; n++) {
       const { client, server } = await connectEnds(a, b);

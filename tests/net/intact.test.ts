@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { StreamHash } from '../helpers/hash.ts';
 import { connectEnds, ENDS, openStack, settle, until, wiredPair } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
+import { NO_BYOB } from '../helpers/runtime.ts';
 
 /** Writes a stream of chunks of any size and alignment. */
 async function write(connection: TcpConnection, seed: number, total: number): Promise<string> {
@@ -30,7 +31,7 @@ async function read(connection: TcpConnection, seed: number): Promise<string> {
   const sizes = new Prng(seed);
   const hash = new StreamHash();
   for (;;) {
-    const isByob = sizes.chance(0.5);
+    const isByob = sizes.chance(0.5) && !NO_BYOB;
     const offset = sizes.int(16);
     const length = sizes.between(1, sizes.pick([2, 100, 5000, 200_000]));
     const reader = connection.readable.getReader(isByob ? { mode: 'byob' } : undefined);

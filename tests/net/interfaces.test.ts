@@ -16,6 +16,7 @@ import {
   until,
   wiredPair,
 } from '../helpers/net.ts';
+import { NO_LOOPS, testUnless } from '../helpers/runtime.ts';
 
 describe('listening', () => {
   /** A tun interface that can be made to send: every echo request it takes is answered. */
@@ -107,7 +108,7 @@ describe('listening', () => {
     expect(isReply((await packets.next()).value)).toBe(true);
   });
 
-  test('for await on the readable cancels it when it is left', async () => {
+  testUnless(NO_LOOPS)('for await on the readable cancels it when it is left', async () => {
     const { tun, ping, expectDropped } = await echoing();
     const sending = settle(1).then(ping);
     for await (const packet of tun.readable) {
@@ -163,7 +164,7 @@ describe('listening', () => {
     expect(isReply((await read(other)).value)).toBe(true);
   });
 
-  test('values() listens until it is left', async () => {
+  testUnless(NO_LOOPS)('values() listens until it is left', async () => {
     const { tun, ping, expectDropped } = await echoing();
     const values = tun.readable.values({ preventCancel: true });
     await ping();

@@ -18,6 +18,7 @@ import {
   until,
   wiredPair,
 } from '../helpers/net.ts';
+import { NO_DISPOSE, testUnless } from '../helpers/runtime.ts';
 
 const host = '127.0.0.1';
 
@@ -212,28 +213,31 @@ describe('close()', () => {
     expect(await outcome(connect(stack))).toBe('ECONNREFUSED');
   });
 
-  test('is what asyncDispose does, on listeners, connections and stacks', async () => {
-    const inner = await openStack();
-    let left: { listener: TcpListener; client: TcpConnection; server: TcpConnection };
-    {
-      await using stack = inner;
+  testUnless(NO_DISPOSE)(
+    'is what asyncDispose does, on listeners, connections and stacks',
+    async () => {
+      const inner = await openStack();
+      let left: { listener: TcpListener; client: TcpConnection; server: TcpConnection };
       {
-        await using listener = await stack.listenTcp({ port: 80 });
-        const [client, server] = await Promise.all([connect(stack), listener.accept()]);
+        await using stack = inner;
         {
-          await using one = client;
-          await using other = server;
-          expect(one.localPort).toBe(other.remotePort);
+          await using listener = await stack.listenTcp({ port: 80 });
+          const [client, server] = await Promise.all([connect(stack), listener.accept()]);
+          {
+            await using one = client;
+            await using other = server;
+            expect(one.localPort).toBe(other.remotePort);
+          }
+          await Promise.all([client.closed, server.closed]);
+          left = { listener, client, server };
         }
-        await Promise.all([client.closed, server.closed]);
-        left = { listener, client, server };
+        expect(await outcome(left.listener.accept())).toBe('ECONNABORTED');
+        expect([...stack.interfaces]).toHaveLength(1);
       }
-      expect(await outcome(left.listener.accept())).toBe('ECONNABORTED');
-      expect([...stack.interfaces]).toHaveLength(1);
-    }
-    expect(await outcome(inner.listenTcp({ port: 80 }))).toBe('ESHUTDOWN');
-    await connectEnds(await openStack(), await openStack(), { host }).catch(ignore);
-  });
+      expect(await outcome(inner.listenTcp({ port: 80 }))).toBe('ESHUTDOWN');
+      await connectEnds(await openStack(), await openStack(), { host }).catch(ignore);
+    },
+  );
 
   test('a stack that closes rejects waiting accepts with ESHUTDOWN, and ends loops', async () => {
     const { stack, listener } = await listening();

@@ -8,15 +8,7 @@ import { NetError, type NetworkStack, type TcpConnection } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import { StreamHash } from '../helpers/hash.ts';
 import { type Impairment, impair } from '../helpers/lossy.ts';
-import {
-  connectEnds,
-  ENDS,
-  openPair,
-  openStack,
-  passTime,
-  until,
-  within,
-} from '../helpers/net.ts';
+import { connectEnds, ENDS, openPair, openStack, passTime, until, within } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 import { testOfTime } from '../helpers/runtime.ts';
 
@@ -56,9 +48,9 @@ async function write({ writable }: TcpConnection, seed: number, size: number): P
   return hash.digest();
 }
 
-async function read({ readable }: TcpConnection): Promise<string> {
+async function read(connection: TcpConnection): Promise<string> {
   const hash = new StreamHash();
-  for await (const chunk of readable) hash.update(chunk);
+  for await (const chunk of connection) hash.update(chunk);
   return hash.digest();
 }
 

@@ -46,6 +46,16 @@ const pick = ({ statistics: { sockets, heapBytes, ringBytes } }: NetworkStack) =
   ringBytes,
 });
 
+/**
+ * Nothing was left behind. The memory of the busiest moment is kept in blocks, and which moment was that is
+ * chance: less than 64 KiB, which 10,000 cycles that lose 8 bytes each would exceed.
+ */
+function expectNoMore(pair: Pair & { arena: StackArena }, before: ReturnType<typeof used>): void {
+  const { free, a, b } = used(pair);
+  expect({ a, b }).toEqual({ a: before.a, b: before.b });
+  expect(Math.abs(free - before.free)).toBeLessThan(65_536);
+}
+
 /** Lets TIME_WAIT and all that is timed pass. */
 const quiet = ({ a, b }: Pair): Promise<void> => passTime(30_000, [a, b], 1000);
 
@@ -102,7 +112,7 @@ describeTime('10,000 cycles leave nothing behind when', () => {
       const before = used(pair);
       await many(10_000, 20, cycle);
       await quiet(pair);
-      expect(used(pair)).toEqual(before);
+      expectNoMore(pair, before);
       await listener.close();
       await accepting;
     },
@@ -139,7 +149,7 @@ testOfTime(
     const before = { ...used(pair), heap: heapUsed() };
     await Promise.all(connections.map((client) => echo(client, 5000)));
     await quiet(pair);
-    expect(used(pair)).toEqual({ free: before.free, a: before.a, b: before.b });
+    expectNoMore(pair, before);
     expect((heapUsed() ?? 0) - (before.heap ?? 0)).toBeLessThan(4 * MIB);
   },
   60_000,

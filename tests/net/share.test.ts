@@ -3,7 +3,7 @@
 
 import type { NetworkStack, SharedHandle, TapInterface, TcpConnection } from 'ringstack';
 import { attach, createArena } from 'ringstack';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hashOf } from '../helpers/hash.ts';
 import {
   bytes,

@@ -16,7 +16,7 @@ import {
   text,
   wiredEnds,
 } from '../helpers/net.ts';
-import { readUrl, sameBytes } from '../helpers/runtime.ts';
+import { NO_BYOB, readUrl, sameBytes, testUnless } from '../helpers/runtime.ts';
 
 const MIB = 2 ** 20;
 const WASM = new URL('../../dist/stack.wasm', import.meta.url);
@@ -111,7 +111,7 @@ test('a bulk transfer lets timers and I/O in', async () => {
   })();
   let length = 0;
   const reading = (async () => {
-    for await (const part of server.readable) length += part.length;
+    for await (const part of server) length += part.length;
   })();
   const gaps: number[] = [];
   let last = performance.now();
@@ -124,36 +124,40 @@ test('a bulk transfer lets timers and I/O in', async () => {
   stop = true;
   await Promise.all([writing, reading]);
   gaps.sort((one, other) => one - other);
-  expect(length).toBeGreaterThan(10 * MIB);
+  expect(length).toBeGreaterThan(4 * MIB);
   expect(gaps[gaps.length >> 1]).toBeLessThan(20);
 });
 
-test('more than 4 GiB pass through one connection', async () => {
-  const { client, server, tapA } = await wiredEnds({ tap: { mtu: 65520 } });
-  const total = 2 ** 32 + 64 * MIB;
-  const pattern = new Uint8Array(2 * MIB);
-  const words = new Uint32Array(pattern.buffer);
-  for (let i = 0; i < words.length; i++) words[i] = ((4 * i) % MIB) * 2654435761;
-  const writing = (async () => {
-    const writer = client.writable.getWriter();
-    for (let left = total; left > 0; left -= MIB) await writer.write(pattern.subarray(0, MIB));
-    await writer.close();
-  })();
-  const reader = server.readable.getReader({ mode: 'byob' });
-  let view = new Uint8Array(MIB);
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read(view);
-    if (done) break;
-    const at = length % MIB;
-    if (!sameBytes(value, pattern.subarray(at, at + value.length))) {
-      throw new Error(`Altered between ${length} and ${length + value.length}`);
+testUnless(NO_BYOB)(
+  'more than 4 GiB pass through one connection',
+  async () => {
+    const { client, server, tapA } = await wiredEnds({ tap: { mtu: 65520 } });
+    const total = 2 ** 32 + 64 * MIB;
+    const pattern = new Uint8Array(2 * MIB);
+    const words = new Uint32Array(pattern.buffer);
+    for (let i = 0; i < words.length; i++) words[i] = ((4 * i) % MIB) * 2654435761;
+    const writing = (async () => {
+      const writer = client.writable.getWriter();
+      for (let left = total; left > 0; left -= MIB) await writer.write(pattern.subarray(0, MIB));
+      await writer.close();
+    })();
+    const reader = server.readable.getReader({ mode: 'byob' });
+    let view = new Uint8Array(MIB);
+    let length = 0;
+    for (;;) {
+      const { done, value } = await reader.read(view);
+      if (done) break;
+      const at = length % MIB;
+      if (!sameBytes(value, pattern.subarray(at, at + value.length))) {
+        throw new Error(`Altered between ${length} and ${length + value.length}`);
+      }
+      length += value.length;
+      view = new Uint8Array(value.buffer);
     }
-    length += value.length;
-    view = new Uint8Array(value.buffer);
-  }
-  await writing;
-  expect(length).toBe(total);
-  expect(tapA.statistics.txBytes).toBeGreaterThan(total);
-  server.close().catch(ignore);
-}, 60_000);
+    await writing;
+    expect(length).toBe(total);
+    expect(tapA.statistics.txBytes).toBeGreaterThan(total);
+    server.close().catch(ignore);
+  },
+  60_000,
+);

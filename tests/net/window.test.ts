@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { wiredEnds } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
-import { nextRound } from '../helpers/runtime.ts';
+import { NO_BYOB, nextRound, skipAll } from '../helpers/runtime.ts';
 
 const MIB = 1024 * 1024;
 
@@ -21,6 +21,8 @@ async function readSlowly(readable: ReadableStream<Uint8Array>, most: number): P
 }
 
 describe.each([1500, 9000, 65520])('an MTU of %i', (mtu) => {
+  skipAll(NO_BYOB);
+
   test.each([
     [64 * 1024, 1000],
     [64 * 1024, 30_000],

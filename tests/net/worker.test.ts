@@ -42,11 +42,7 @@ ours('a worker that does not start', () => {
     ['ends at once', SILENT ? 'ETIMEDOUT' : 'ECONNABORTED', { worker: other('') }],
     ['throws', 'ECONNABORTED', { worker: other('throw new Error("no")') }],
     ['is not to be found', 'ECONNABORTED', { worker: new URL('./nowhere.js', ENTRY) }],
-    [
-      'says that it failed',
-      'ECONNABORTED',
-      { worker: other('postMessage({ error: "no" })') },
-    ],
+    ['says that it failed', 'ECONNABORTED', { worker: other('postMessage({ error: "no" })') }],
   ];
 
   test.each(cases)('since it %s is %s, and takes nothing', async (_, code, options) => {
@@ -175,8 +171,9 @@ ours('a bulk transfer', () => {
   });
 });
 
-describe('a page that is not isolated', () => {
-  const missing = CAN_SHARE ? 'memory can be shared here' : undefined;
+describe('a page that cannot share memory', () => {
+  const missing =
+    CAN_SHARE || crossOriginIsolated ? 'is about a page without the two headers' : undefined;
 
   testUnless(missing)('is refused a worker engine, told why, and loses nothing', async () => {
     const arena = await createArena();
@@ -191,12 +188,15 @@ describe('a page that is not isolated', () => {
     expect(arena.freeBytes).toBe(before);
   });
 
-  test.each(['auto', undefined] as const)('gets an engine that runs by engine: %s', async (engine) => {
-    const options = engine ? ({ engine } as unknown as StackOptions) : {};
-    const stack = await createStack(options);
-    const { client, server } = await connectEnds(stack, stack, { host: '127.0.0.1' });
-    await send(client.writable, bytes('hello'));
-    expect(await readUpTo(server.readable, 5)).toEqual(bytes('hello'));
-    await stack.close();
-  });
+  test.each(['auto', undefined] as const)(
+    'gets an engine that runs by engine: %s',
+    async (engine) => {
+      const options = engine ? ({ engine } as unknown as StackOptions) : {};
+      const stack = await createStack(options);
+      const { client, server } = await connectEnds(stack, stack, { host: '127.0.0.1' });
+      await send(client.writable, bytes('hello'));
+      expect(await readUpTo(server.readable, 5)).toEqual(bytes('hello'));
+      await stack.close();
+    },
+  );
 });
