@@ -28,7 +28,7 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
+LIGHT_GOALS := help setup demo test test-vm bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
 	clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
@@ -247,7 +247,7 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js demo demo-run bench bench-run \
+.PHONY: help setup test test-run test-native test-patches test-js test-vm test-vm-run demo demo-run bench bench-run \
 	bench-compare bench-report size
 help:
 	@sed -n '4,14s/^# \{0,1\}//p' Makefile
@@ -273,6 +273,16 @@ test-patches: $(LWIPDIR)/Filelists.mk
 
 test-js: $(TEST_JS)
 	$(Q)node_modules/.bin/vitest run
+
+# Real machines on the other end of the wire. ONLY chooses files by a part of their names.
+test-vm:
+	$(Q)$(SETUP) source wasm js native vm
+	$(Q)$(MAKE) --no-print-directory test-vm-run
+
+test-vm-run: all
+	$(Q)mkdir -p build/vm
+	$(Q)RINGSTACK_VM=1 node_modules/.bin/vitest run --project vm --reporter=default --reporter=json \
+		--outputFile.json=build/vm/report.json $(ONLY) </dev/null; node tools/vm_table.mjs build/vm/report.json
 
 demo:
 	$(Q)$(SETUP) source wasm js

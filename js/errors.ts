@@ -5,12 +5,14 @@ import * as abi from './abi.ts';
 
 /** Every code a NetError can carry, with the text that ends its message by default. */
 export const ERROR_REASONS = {
+  EACCES: 'permission denied',
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
   EAFNOSUPPORT: 'address family not supported',
   EAGAIN: 'no room now',
   EALREADY: 'operation already in progress',
   EBADF: 'no longer open',
+  EBUSY: 'in use',
   ECONNABORTED: 'connection aborted',
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset by peer',
@@ -23,10 +25,12 @@ export const ERROR_REASONS = {
   ENETUNREACH: 'network is unreachable',
   ENOBUFS: 'no buffer space available',
   ENODEV: 'no such interface',
+  ENOENT: 'not found',
   ENOMEM: 'out of memory',
   ENOTCONN: 'not connected',
   ENOTFOUND: 'name not found',
   ENOTSUP: 'operation not supported',
+  EPERM: 'operation not permitted',
   EPIPE: 'sending side already closed',
   EPROTO: 'protocol error',
   ESHUTDOWN: 'stack closed',

@@ -5,7 +5,7 @@
 //
 // What users' bundlers look for stays as it is written: `new URL('./stack.wasm', import.meta.url)` and
 // `new Worker(new URL('./workers/engine.js', import.meta.url), …)` are relative to dist/index.js.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
@@ -13,7 +13,15 @@ import ts from 'typescript';
 const TYPES = 'build/types';
 const DIST = 'dist';
 /** Names below js/, without the extension: what package.json exports. */
-const ENTRIES = ['index', 'link/link', 'link/fault', 'link/pcap', 'link/qemu', 'link/websocket'];
+const ENTRIES = [
+  'index',
+  'link/link',
+  'link/fault',
+  'link/pcap',
+  'link/qemu',
+  'link/tap',
+  'link/websocket',
+];
 /** Files of their own as well: what several entries must have in common, such as the class of an error. */
 const SHARED = ['errors', 'link/sessions'];
 /** Threads: each is one self-contained file. */
@@ -44,6 +52,7 @@ const options = {
   bundle: true,
   format: 'esm',
   platform: 'neutral',
+  external: ['node:*'],
   target: 'es2022',
   banner: { js: '// SPDX-License-Identifier: MIT' },
   outbase: 'js',
@@ -80,3 +89,6 @@ for (const [file, text] of declared) {
   mkdirSync(dirname(join(DIST, file)), { recursive: true });
   writeFileSync(join(DIST, file), text);
 }
+
+// ringstack/tap compiles it where it is used.
+copyFileSync('js/link/tap_helper.c', join(DIST, 'link/tap_helper.c'));

@@ -80,6 +80,16 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
         bench)
             have hyperfine || echo 'hyperfine|hyperfine|hyperfine'
             ;;
+        vm)
+            # Linux's own TCP, and what talks to it.
+            have ip || echo 'iproute2||ip'
+            have sysctl || echo 'procps||sysctl'
+            for program in curl nginx wrk iperf3 redis-server openssl; do
+                package=$program
+                [ "$program" != nginx ] || package=nginx-light
+                [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
+            done
+            ;;
         *) die "no such group: $group" ;;
         esac
     done | sort -u
@@ -114,7 +124,18 @@ if [ "$(id -u)" -ne 0 ]; then
     sudo=sudo
 fi
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=
+trap 'rm -f "$log"; [ -z "$policy" ] || $sudo rm -f "$policy"' EXIT
+# What is installed for tests must not begin to serve.
+case " $* " in
+*' vm '*)
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+        $sudo chmod 755 "$policy"
+    fi
+    ;;
+esac
 apt() {
     # shellcheck disable=SC2086  # empty when root
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1
