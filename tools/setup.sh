@@ -81,7 +81,8 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             have hyperfine || echo 'hyperfine|hyperfine|hyperfine'
             ;;
         vm)
-            # Linux's own TCP, and what talks to it.
+            # Linux's own TCP, what talks to it, and guests.
+            have qemu-system-x86_64 || echo 'qemu-system-x86||qemu-system-x86_64'
             have ip || echo 'iproute2||ip'
             have sysctl || echo 'procps||sysctl'
             for program in curl nginx wrk iperf3 redis-server openssl; do
