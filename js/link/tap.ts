@@ -73,7 +73,16 @@ export class KernelDevice extends SessionEndpoint {
   readonly namespace: string | undefined;
   readonly #ended: Promise<string>;
 
-  /** @internal */
+  /**
+   * Made by openTap().
+   *
+   * @internal
+   * @param socket - To the helper.
+   * @param helper - The program.
+   * @param line - What it said the device is.
+   * @param options - Of openTap().
+   * @throws {NetError} EINVAL for an option that is out of range.
+   */
   constructor(socket: Socket, helper: Helper, line: string, options: TapOptions) {
     const [name = '', mtu, mac] = line.split(' ');
     const { type = 'tap', queue } = options;

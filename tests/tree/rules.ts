@@ -108,6 +108,8 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   'runtime/node': ['node:*'],
   'runtime/deno': ['node:*'],
   'runtime/bun': ['node:*'],
+  // A device of Linux: never in a browser.
+  'link/tap*': ['node:*'],
   'link/*': ['type node:*'],
 };
 
