@@ -46,6 +46,26 @@ export default defineConfig({
       },
       engine('inline'),
       engine('worker'),
+      {
+        extends: true,
+        // In browsers, and only when asked for: make test-web.
+        test: {
+          name: 'pages',
+          include: ['tests/pages/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
+      // The packed tarball; only `make test-package` names it.
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['tests/package/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });
