@@ -98,6 +98,11 @@ describe('a fault', () => {
     for (const [at, n] of order.entries()) expect(Math.abs(at - n)).toBeLessThan(30);
   });
 
+  test('lets a reordered frame go that nothing follows', async () => {
+    const { sent } = await through({ seed: 3, reorder: 1 }, 1);
+    expect(sent).toEqual([frameOf(0)]);
+  });
+
   test('keeps the order of delayed frames, and delays them', async () => {
     const begin = performance.now();
     const { sent } = await through({ seed: 4, delay: 20, jitter: 20 }, 200);
