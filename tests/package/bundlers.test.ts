@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// bundlers - the package in projects of bundlers and in a plain page, each opened in Chromium
+// bundlers.test - the package in projects of bundlers and in a plain page, each opened in Chromium
 //
 // The projects are in fixtures/, with no more configuration than a user needs; at the end a table says
 // what passed.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node - the package in a fresh project of Node, by import and by require()
+// node.test - the package in a fresh project of Node, by import and by require()
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Project } from './project.ts';

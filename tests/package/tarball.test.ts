@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// tarball - what is in the package, and what its linters say of it
+// tarball.test - what is in the package, and what its linters say of it
 
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';

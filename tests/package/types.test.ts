@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// types - the declarations in projects with strict settings and as little library as they may have
+// types.test - the declarations in projects with strict settings and as little library as they may have
 //
 // Streams, URL and AbortSignal must come from somewhere: DOM, WebWorker, or the types of Node.
 
