@@ -5,7 +5,10 @@
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
-#   make format     apply the formatters              make abi      js/abi.ts from core/abi.h
+#   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
+#   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
+#   make test-web   what the pages do, in browsers    make format   apply the formatters
+#   make test-package   the tarball in fresh projects make release  tools/release.sh: checks, does not publish
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
 #                                                     make distclean  these, node_modules/, it too
 #
@@ -28,8 +31,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test test-vm bench bench-compare bench-report js abi check-format check-sh check-js check-types format \
-	clean distclean
+LIGHT_GOALS := help setup demo test test-package test-vm release bench bench-browsers bench-compare bench-report \
+	js abi docs check-format check-sh check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -247,10 +250,11 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 # --- Goals that run something --------------------------------------------------------------------
 
-.PHONY: help setup test test-run test-native test-patches test-js test-vm test-vm-run demo demo-run bench bench-run \
-	bench-compare bench-report size
+.PHONY: help setup test test-run test-native test-patches test-js test-web test-package test-package-run test-vm test-vm-run \
+	demo demo-run bench bench-run bench-browsers bench-browsers-run bench-page bench-compare bench-report \
+	size docs release
 help:
-	@sed -n '4,14s/^# \{0,1\}//p' Makefile
+	@sed -n '4,16s/^# \{0,1\}//p' Makefile
 
 setup:
 	$(Q)$(SETUP) source wasm js native lint
@@ -272,7 +276,33 @@ test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
 test-js: $(TEST_JS)
-	$(Q)node_modules/.bin/vitest run
+	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
+
+# What the pages of docs/ and web/ do, in the browsers of this machine.
+test-web: all
+	$(Q)node_modules/.bin/vitest run --project pages
+
+# The tarball in fresh projects, with bundlers, in Chromium (tests/package/).
+test-package:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory test-package-run
+
+test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz
+	$(Q)tools/test.sh --projects package
+
+# npm names it after the version, which whoever uses it would have to know.
+build/package/ringstack.tgz: all FORCE
+	@mkdir -p $(@D); rm -f $(@D)/*.tgz
+	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) >/dev/null && \
+		mv $(@D)/ringstack-*.tgz $@
+
+build/package/node_modules/.package-lock.json: tests/package/package.json \
+		tests/package/package-lock.json .npmrc
+	$(call require,js)
+	@mkdir -p $(@D); cp $^ build/package/
+	$(call run,NPM,ci build/package)npm ci --prefix build/package --ignore-scripts --no-progress \
+		--prefer-offline --loglevel=error >/dev/null
+	@touch -c $@
 
 # Real machines on the other end of the wire. ONLY chooses files by a part of their names.
 test-vm:
@@ -281,7 +311,7 @@ test-vm:
 
 test-vm-run: all
 	$(Q)mkdir -p build/vm; tests/vm/guests.sh || echo 'test-vm: no guest could be fetched; its tests are skipped'
-	$(Q)RINGSTACK_VM=1 node_modules/.bin/vitest run --project vm --reporter=default --reporter=json \
+	$(Q)node_modules/.bin/vitest run --project vm --reporter=default --reporter=json \
 		--outputFile.json=build/vm/report.json $(ONLY) </dev/null; node tools/vm_table.mjs build/vm/report.json
 
 demo:
@@ -304,6 +334,18 @@ bench:
 bench-run: all $(NATIVE_BENCH)
 	$(Q)node bench/run.mjs $(BENCH_ARGS)
 
+# Node's rows and theirs in one run; other runtimes are measured where `make test-everywhere` has put them.
+bench-browsers:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory bench-browsers-run
+
+bench-browsers-run: all
+	$(Q)node bench/run.mjs --browsers $(BENCH_ARGS)
+
+bench-page: all
+	$(Q)echo 'Open bench/page/ below this address; bench-page NOT_ISOLATED=1 leaves the headers out.'
+	$(Q)node tools/serve.mjs . $(or $(PORT),8080) $(if $(NOT_ISOLATED),--not-isolated)
+
 # A and B: folders with a build, or commands; SIZE, MTU, READER, CHECKSUM and RUNS vary the transfer.
 export CHECKSUM CHUNK RUNS
 bench-compare:
@@ -317,6 +359,13 @@ bench-report:
 size: all
 	$(Q)node tools/size.mjs
 
+docs: node_modules/.package-lock.json
+	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn
+
+# DRY_RUN=1 leaves the long tests out, and names the tarball accordingly.
+release:
+	$(Q)tools/release.sh $(if $(DRY_RUN),--dry-run)
+
 # --- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
@@ -326,8 +375,8 @@ CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
 LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)
 
-.PHONY: check check-format check-c check-sh check-js check-types format
-check: check-format check-c check-sh check-js check-types
+.PHONY: check check-format check-c check-sh check-js check-types check-docs format
+check: check-format check-c check-sh check-js check-types check-docs
 	@echo 'check: no findings'
 
 check-format:
@@ -362,6 +411,9 @@ check-js: node_modules/.package-lock.json
 
 check-types: node_modules/.package-lock.json
 	$(call run,TSC,tsconfig.json)node_modules/.bin/tsc -p tsconfig.json
+
+# Every warning is an error: a link that leads nowhere, a type that is used and not exported.
+check-docs: docs
 
 format: node_modules/.package-lock.json
 	$(call require,lint)

@@ -24,8 +24,6 @@ const engine = (name: string) => ({
   test: { name, include: ['tests/net/**/*.test.ts'], env: { RINGSTACK_ENGINE: name } },
 });
 
-const { RINGSTACK_VM } = process.env as { RINGSTACK_VM?: string };
-
 export default defineConfig({
   plugins: [built],
   resolve: {
@@ -48,21 +46,37 @@ export default defineConfig({
       },
       engine('inline'),
       engine('worker'),
-      // Real machines on the other end of the wire, for `make test-vm` alone.
-      ...(RINGSTACK_VM === undefined
-        ? []
-        : [
-            {
-              extends: true as const,
-              test: {
-                name: 'vm',
-                include: ['tests/vm/**/*.test.ts'],
-                testTimeout: 60_000,
-                hookTimeout: 60_000,
-                fileParallelism: false,
-              },
-            },
-          ]),
+      {
+        extends: true,
+        // In browsers, and only when asked for: make test-web.
+        test: {
+          name: 'pages',
+          include: ['tests/pages/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
+      // The packed tarball; only `make test-package` names it.
+      {
+        extends: true,
+        test: {
+          name: 'package',
+          include: ['tests/package/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      // Real machines on the other end of the wire; only `make test-vm` names it.
+      {
+        extends: true,
+        test: {
+          name: 'vm',
+          include: ['tests/vm/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -6,38 +6,16 @@
 // A process of its own: no cell runs on code or memory that another one warmed up, a cell that hangs
 // can be killed, and peak memory is that of the cell.
 
-const cell = JSON.parse(process.argv[2]);
-const { round = 0 } = cell;
-const params = { ...cell.params, round };
+import { measureCell, outcomeOf } from './lib/measure.mjs';
 
 /** One line for who started this, then the end: nothing that still runs may hold it up. */
 function tell(outcome) {
   process.stdout.write(`${JSON.stringify(outcome)}\n`, () => process.exit(outcome.metrics ? 0 : 1));
 }
 
-function fail(error) {
-  if (error.name === 'Skip') tell({ skipped: error.message });
-  else tell({ error: `${error.stack ?? error}` });
-}
+process.on('uncaughtException', (error) => tell(outcomeOf(error)));
 
-process.on('uncaughtException', fail);
-
-async function measure() {
-  if (!cell.setup) {
-    const { default: alone } = await import(`./measures/${cell.measure}.mjs`);
-    return alone.run(params);
-  }
-  const { open } = await import(`./setups/${cell.setup}.mjs`);
-  const bed = await open({ ...cell.options, round });
-  const { default: roles } = await import(`./measures/${cell.measure}.mjs`);
-  if (roles.run) return roles.run(bed, params);
-  return roles.merge(await bed.run(cell.measure, params), params);
-}
-
-try {
-  const metrics = await measure();
-  // In KiB on Linux and macOS alike, as libuv has it.
-  tell({ metrics: { ...metrics, peakMiB: process.resourceUsage().maxRSS / 1024 } });
-} catch (error) {
-  fail(error);
-}
+const outcome = await measureCell(JSON.parse(process.argv[2]));
+// In KiB on Linux and macOS alike, as libuv has it.
+if (outcome.metrics) outcome.metrics.peakMiB = process.resourceUsage().maxRSS / 1024;
+tell(outcome);

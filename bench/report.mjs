@@ -1,32 +1,53 @@
 // SPDX-License-Identifier: MIT
-// report - writes a result into bench/README.md, README.md and the chart that both show
+// report - writes results into bench/README.md, README.md and the chart that both show
 //
-// usage: node bench/report.mjs [RESULT.json]        (default: the newest of bench/results/)
+// usage: node bench/report.mjs [RESULT.json]        (default: the newest of bench/results/, of each suite)
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { throughputChart } from './lib/chart.mjs';
 import { checkTargets } from './lib/checks.mjs';
-import { fullReport, replaceBetween, shortReport } from './lib/tables.mjs';
+import { fullReport, replaceBetween, runtimesReport, shortReport } from './lib/tables.mjs';
 
 const here = (path) => new URL(path, import.meta.url);
 
+/** The newest result of each suite: their names begin with the date, and one of browsers says so. */
 function newest() {
   const names = readdirSync(here('results/')).filter((name) => name.endsWith('.json'));
-  const last = names.sort().at(-1);
-  if (!last) throw new Error('no result in bench/results/: run `make bench` first');
-  return here(`results/${last}`);
+  const isBrowsers = (name) => name.endsWith('-browsers.json');
+  const last = [names.filter((name) => !isBrowsers(name)), names.filter(isBrowsers)]
+    .map((some) => some.sort().at(-1))
+    .filter((name) => name !== undefined);
+  if (last.length === 0) throw new Error('no result in bench/results/: run `make bench` first');
+  return last.map((name) => here(`results/${name}`));
 }
 
-function rewrite(path, content) {
+function rewrite(path, name, content) {
   const url = here(path);
-  writeFileSync(url, replaceBetween(readFileSync(url, 'utf8'), 'bench', content));
+  writeFileSync(url, replaceBetween(readFileSync(url, 'utf8'), name, content));
 }
 
-const result = JSON.parse(readFileSync(process.argv[2] ?? newest(), 'utf8'));
-writeFileSync(here('throughput.svg'), throughputChart(result));
-const chart = (path) => `![One TCP flow, Gbit/s](${path})`;
-rewrite(
-  'README.md',
-  `\n${chart('throughput.svg')}\n\n${fullReport(result, checkTargets(result.cells))}\n`,
-);
-rewrite('../README.md', `\n${chart('bench/throughput.svg')}\n\n${shortReport(result)}\n`);
+/** Tables and chart of the whole suite in Node. */
+function writeAll(result) {
+  writeFileSync(here('throughput.svg'), throughputChart(result));
+  const chart = (path) => `![One TCP flow, Gbit/s](${path})`;
+  const full = fullReport(result, checkTargets(result.cells));
+  rewrite('README.md', 'bench', `\n${chart('throughput.svg')}\n\n${full}\n`);
+  rewrite(
+    '../README.md',
+    'bench',
+    `\n${chart('bench/throughput.svg')}\n\n${shortReport(result)}\n`,
+  );
+}
+
+/** The table of browsers and other runtimes, in both places. */
+function writeRuntimes(result) {
+  for (const path of ['README.md', '../README.md']) {
+    rewrite(path, 'bench-browsers', `\n${runtimesReport(result)}\n`);
+  }
+}
+
+for (const path of process.argv[2] ? [process.argv[2]] : newest()) {
+  const result = JSON.parse(readFileSync(path, 'utf8'));
+  if (result.suite === 'browsers') writeRuntimes(result);
+  else writeAll(result);
+}

@@ -2,10 +2,11 @@
 // run - runs the benchmark suite, keeps the result in bench/results/, prints tables and targets
 //
 // usage: node bench/run.mjs [--rows A,B] [--columns A,B] [--rounds N] [--quick] [--peer PATH] [--list]
-//                           [--out FILE]
+//                           [--out FILE] [--browsers]
 //
 // Rows and columns are named by the beginning of their ids (--list shows them). --peer measures a package
-// with the API of tcpip.js beside ours. `make bench` passes ROWS, COLUMNS, ROUNDS, QUICK and PEER.
+// with the API of tcpip.js beside ours; --browsers some of our rows in browsers and other runtimes beside
+// Node's. `make bench` and `make bench-browsers` pass ROWS, COLUMNS, ROUNDS, QUICK and PEER.
 
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -13,11 +14,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { checkTargets } from './lib/checks.mjs';
 import { describeMachine, describeVersions } from './lib/machine.mjs';
-import { runRounds } from './lib/runner.mjs';
-import { format, fullReport } from './lib/tables.mjs';
+import { runRounds } from './lib/rounds.mjs';
+import { Runtimes } from './lib/runtimes.mjs';
+import { format, fullReport, runtimesReport } from './lib/tables.mjs';
 import { cellsOf } from './suite.mjs';
+import { runtimeCells } from './suite_runtimes.mjs';
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url));
+/** How the name of a result ends that is of --browsers. */
+const BROWSERS = '-browsers';
 const HEADLINES = ['gbps', 'perS', 'firstMs'];
 
 function readOptions() {
@@ -30,6 +35,7 @@ function readOptions() {
       peer: { type: 'string' },
       list: { type: 'boolean', default: false },
       out: { type: 'string' },
+      browsers: { type: 'boolean', default: false },
     },
   });
   const names = (text) => text.split(',').filter((name) => name !== '');
@@ -68,8 +74,14 @@ function progress(total) {
   };
 }
 
+/** The targets: of a part of the suite, those that it says something about. */
+function targetsOf({ cells }) {
+  const isPart = options.quick || options.rows.length + options.columns.length > 0;
+  return checkTargets(cells).filter(({ value }) => !isPart || value !== undefined);
+}
+
 const options = readOptions();
-const cells = cellsOf(options);
+const cells = options.browsers ? runtimeCells(options) : cellsOf(options);
 if (options.list) {
   for (const cell of cells) console.log(`${cell.id.padEnd(34)} ${cell.rowLabel}: ${cell.label}`);
   process.exit(0);
@@ -80,6 +92,7 @@ const date = new Date().toISOString();
 const start = performance.now();
 const result = {
   format: 1,
+  suite: options.browsers ? 'browsers' : 'all',
   date,
   command: `node bench/run.mjs ${process.argv.slice(2).join(' ')}`.trim(),
   rounds: options.rounds,
@@ -91,15 +104,17 @@ if (result.machine.load > 1) {
     `The machine is busy (load ${result.machine.load.toFixed(1)}): expect figures to differ.`,
   );
 }
-result.cells = await runRounds(cells, options.rounds, progress(cells.length * options.rounds));
+const runtimes = new Runtimes();
+const tell = progress(cells.length * options.rounds);
+result.cells = await runRounds(cells, options.rounds, tell, (cell) => runtimes.run(cell));
+await runtimes.close();
+result.versions.runtimes = runtimes.versions;
 result.seconds = Math.round((performance.now() - start) / 1000);
 
-const out =
-  options.out ??
-  join(RESULTS, `${date.slice(0, 16).replace(':', '')}-${result.versions.commit}.json`);
+const name = `${date.slice(0, 16).replace(':', '')}-${result.versions.commit}`;
+const out = options.out ?? join(RESULTS, `${name}${options.browsers ? BROWSERS : ''}.json`);
 mkdirSync(RESULTS, { recursive: true });
 writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`);
-const isPart = options.quick || options.rows.length + options.columns.length > 0;
-const checks = checkTargets(result.cells).filter(({ value }) => !isPart || value !== undefined);
-console.log(fullReport(result, checks));
+if (options.browsers) console.log(runtimesReport(result));
+else console.log(fullReport(result, targetsOf(result)));
 console.log(`\n${result.seconds} s; kept in ${out}\n`);

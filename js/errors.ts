@@ -3,8 +3,72 @@
 
 import * as abi from './abi.ts';
 
+/**
+ * The stable codes: names that Node programs already know.
+ *
+ * | code | when |
+ * |---|---|
+ * | `EACCES` | the system does not let this user do it |
+ * | `EADDRINUSE` | the port is taken |
+ * | `EADDRNOTAVAIL` | no interface has the address, or no port is free |
+ * | `EAGAIN` | no room, or nothing there, at this moment |
+ * | `EBADF` | what it was asked of is closed, or was handed to another thread |
+ * | `EBUSY` | somebody else uses the device |
+ * | `ECONNABORTED` | we reset the connection, or closed the listener |
+ * | `ECONNREFUSED` | nobody listens there |
+ * | `ECONNRESET` | the peer reset the connection |
+ * | `EHOSTUNREACH` | no interface has a route to the host |
+ * | `EINVAL` | an option or argument that makes no sense; the message names it |
+ * | `EMFILE` | too many sockets (`maxSockets`) or interfaces |
+ * | `EMSGSIZE` | a frame that can never fit into the ring |
+ * | `ENOBUFS` | the stack's own memory is used up |
+ * | `ENODEV` | the interface was removed, or is of another stack |
+ * | `ENOENT` | no such file, program or namespace |
+ * | `ENOMEM` | the arena is full |
+ * | `ENOTSUP` | the runtime, or the page as it was served, cannot do it |
+ * | `EPERM` | it takes rights that this process has not |
+ * | `EPIPE` | written after our side was closed |
+ * | `EPROTO` | files or threads of different versions of the package meet |
+ * | `ESHUTDOWN` | the stack was closed |
+ * | `ETIMEDOUT` | no answer in time |
+ *
+ * Nothing fails with `EAFNOSUPPORT`, `EALREADY`, `EISCONN`, `ENETDOWN`, `ENETUNREACH`, `ENOTCONN` or
+ * `ENOTFOUND` so far.
+ */
+export type NetErrorCode =
+  | 'EACCES'
+  | 'EADDRINUSE'
+  | 'EADDRNOTAVAIL'
+  | 'EAFNOSUPPORT'
+  | 'EAGAIN'
+  | 'EALREADY'
+  | 'EBADF'
+  | 'EBUSY'
+  | 'ECONNABORTED'
+  | 'ECONNREFUSED'
+  | 'ECONNRESET'
+  | 'EHOSTUNREACH'
+  | 'EINVAL'
+  | 'EISCONN'
+  | 'EMFILE'
+  | 'EMSGSIZE'
+  | 'ENETDOWN'
+  | 'ENETUNREACH'
+  | 'ENOBUFS'
+  | 'ENODEV'
+  | 'ENOENT'
+  | 'ENOMEM'
+  | 'ENOTCONN'
+  | 'ENOTFOUND'
+  | 'ENOTSUP'
+  | 'EPERM'
+  | 'EPIPE'
+  | 'EPROTO'
+  | 'ESHUTDOWN'
+  | 'ETIMEDOUT';
+
 /** Every code a NetError can carry, with the text that ends its message by default. */
-export const ERROR_REASONS = {
+export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
@@ -35,10 +99,7 @@ export const ERROR_REASONS = {
   EPROTO: 'protocol error',
   ESHUTDOWN: 'stack closed',
   ETIMEDOUT: 'timed out',
-} as const;
-
-/** The stable codes: names that Node programs already know. */
-export type NetErrorCode = keyof typeof ERROR_REASONS;
+};
 
 /** What else a NetError may be given. */
 export interface NetErrorOptions {

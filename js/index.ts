@@ -3,7 +3,7 @@
 
 export { createArena } from './arenas.ts';
 export { attach } from './attach.ts';
-export type { NetErrorCode } from './errors.ts';
+export type { NetErrorCode, NetErrorOptions } from './errors.ts';
 export { NetError } from './errors.ts';
 export { createStack } from './stack.ts';
 export type * from './types.ts';

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // types - the public interfaces of stacks and interfaces (of TCP: js/types_tcp.ts)
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import type { FrameRingReader, FrameRingWriter } from './types_ring.ts';
 import type {
   SharedHandle,
@@ -15,9 +17,15 @@ export type Cidrs = string | readonly string[];
 
 /** What every interface can be given. */
 export interface InterfaceOptions {
-  /** Its addresses with their prefix lengths. */
+  /**
+   * Its addresses with their prefix lengths. Without one an interface takes no part in IP: it answers no
+   * ARP and nothing can be sent from it. @default none
+   */
   readonly ip?: Cidrs;
-  /** Next hop for what no prefix of an interface covers: one IPv4, one IPv6, or both. */
+  /**
+   * Next hop for what no prefix of an interface covers: one IPv4, one IPv6, or both. @default none: such
+   * hosts fail with EHOSTUNREACH
+   */
   readonly gateway?: string | readonly string[];
   /** Largest IP packet in bytes, 576 to 65520. @default 1500 (loopback: 65520) */
   readonly mtu?: number;
@@ -51,7 +59,7 @@ export interface TapInterfaceOptions extends InterfaceOptions {
   readonly mac?: string;
 }
 
-/** Counters of an interface, as seen from the stack. */
+/** Counters of an interface since it was created, as seen from the stack. Those of packets wrap at 2^32. */
 export interface InterfaceStatistics {
   /** Packets received and passed to the stack. */
   readonly rxPackets: number;
@@ -176,7 +184,7 @@ export interface TapInterface extends FrameInterface {
   readonly mac: string;
 }
 
-/** Counters of a stack. */
+/** Counters of a stack since it was created; `sockets`, `heapBytes` and `ringBytes` are of this moment. */
 export interface StackStatistics {
   /** TCP segments sent again. */
   readonly tcpRetransmits: number;
@@ -242,6 +250,13 @@ export interface StackArena extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** A WebAssembly.Module, also where TypeScript's library does not declare it (Node's without the DOM). */
+export type WasmModule = typeof globalThis extends {
+  WebAssembly: { Module: { prototype: infer Module } };
+}
+  ? Module
+  : object;
+
 /** Options of createStack(). */
 export interface StackOptions {
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */
@@ -254,8 +269,8 @@ export interface StackOptions {
    */
   readonly engine?: 'auto' | 'inline' | 'worker';
   /**
-   * Of a thread of its own: the URL of its file (`workers/engine.js` of the package), or a function that
-   * makes a Worker of it. @default the one in the package
+   * Of a thread of its own: the URL of its file (`ringstack/worker`), or a function that makes a Worker of
+   * it. @default the one in the package
    */
   readonly worker?: URL | string | (() => unknown);
   /** ms that the worker may take to start, 1 to 2147483647. @default 10000 */
@@ -264,12 +279,12 @@ export interface StackOptions {
   readonly arena?: StackArena;
   /** Sockets at the most, 1 to 65535. @default 65535 */
   readonly maxSockets?: number;
-  /** Default of every connection's receiveBuffer. @default 512 KiB; engine 'worker': 2 MiB */
+  /** Default of every connection's receiveBuffer, bytes, 64 KiB to 16 MiB. @default 512 KiB; engine 'worker': 2 MiB */
   readonly receiveBuffer?: number;
-  /** Default of every connection's sendBuffer. @default 512 KiB; engine 'worker': 2 MiB */
+  /** Default of every connection's sendBuffer, bytes, 4 KiB to 16 MiB. @default 512 KiB; engine 'worker': 2 MiB */
   readonly sendBuffer?: number;
-  /** The module: its URL, bytes, or compiled. @default the one in the package */
-  readonly wasm?: URL | string | BufferSource | WebAssembly.Module;
+  /** The module: its URL (a relative one is the page's), bytes, or compiled. @default the package's own */
+  readonly wasm?: URL | string | ArrayBuffer | ArrayBufferView | WasmModule;
 }
 
 /**

@@ -20,7 +20,10 @@ export interface SharedHandle<T> {
 export interface TcpOptions {
   /** `false` holds small segments back while others are on the way (Nagle). @default true */
   readonly noDelay?: boolean;
-  /** Idle time before the first keep-alive probe, ms; 0 or false: none. @default false */
+  /**
+   * Idle time before the first keep-alive probe, ms, up to 2147483647; 0 or false: none, true: two hours.
+   * @default false
+   */
   readonly keepAlive?: number | boolean;
   /**
    * Receive buffer, which bounds the window: bytes, rounded up to a power of two, 64 KiB to 16 MiB.
@@ -39,9 +42,9 @@ export interface TcpConnectOptions extends TcpOptions {
   readonly port: number;
   /** Address to connect from, one of the stack's. @default chosen by the route */
   readonly localAddress?: string;
-  /** Port to connect from. @default a random free one */
+  /** Port to connect from, 1 to 65535. @default a random free one */
   readonly localPort?: number;
-  /** Gives up after so many ms. @default about 12 s, when TCP itself gives up */
+  /** Gives up after so many ms, up to 2147483647, with ETIMEDOUT. @default about 12 s, when TCP itself does */
   readonly timeout?: number;
   /** Gives up when aborted, with its reason. */
   readonly signal?: AbortSignal;
@@ -104,21 +107,21 @@ export interface TcpConnection extends AsyncDisposable {
    * @throws {TypeError} If the writable is locked already.
    */
   getRingWriter(): ByteRingWriter;
-  /** Settles when the connection is open. */
+  /** Settles when the connection is open: at once, since connectTcp() and accept() wait for that. */
   readonly opened: Promise<void>;
   /** Settles when both sides are closed; rejects with the error that ended the connection. */
   readonly closed: Promise<void>;
-  /** Our address. */
+  /** Our address, numeric. */
   readonly localAddress: string;
   /** Our port. */
   readonly localPort: number;
-  /** The peer's address. */
+  /** The peer's address, numeric. */
   readonly remoteAddress: string;
   /** The peer's port. */
   readonly remotePort: number;
-  /** Whether small segments go at once. */
+  /** Whether small segments go at once, or wait for those on the way (Nagle); may be set. */
   noDelay: boolean;
-  /** Idle time before the first keep-alive probe, ms; 0: none. */
+  /** Idle time before the first keep-alive probe, ms, up to 2147483647; 0: none. May be set. */
   keepAlive: number;
   /**
    * Closes both sides: sends what was written, then FIN; what still comes is thrown away. Settles when
@@ -181,9 +184,9 @@ export interface TcpConnection extends AsyncDisposable {
  * ```
  */
 export interface TcpListener extends AsyncDisposable {
-  /** Address it listens on, `::` for all. */
+  /** Address it listens on, numeric; `::` for all of both families. */
   readonly host: string;
-  /** Port it listens on. */
+  /** Port it listens on; the one that was chosen if 0 was asked for. */
   readonly port: number;
   /**
    * Waits for the next connection; those that came before are not lost.

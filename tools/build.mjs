@@ -80,8 +80,10 @@ const apart = (entry) => ({
 for (const entry of files) {
   await build({ ...options, entryPoints: [entry], plugins: [apart(entry)] });
 }
-// A program: package.json's "no side effects" is not meant for it.
-await build({ ...options, entryPoints: WORKERS.map(source), ignoreAnnotations: true });
+// A program: package.json's "no side effects" is not meant for it. It exports nothing, and says so: some
+// tell by the syntax of a file whether it is a module.
+const program = { ...options, ignoreAnnotations: true, footer: { js: 'export {};' } };
+await build({ ...program, entryPoints: WORKERS.map(source) });
 
 const declared = new Map();
 for (const name of [...ENTRIES, ...WORKERS]) reachable(`${name}.d.ts`, declared);

@@ -41,11 +41,12 @@ function locate(mounts, path) {
   return undefined;
 }
 
-async function answer(request, response, { mounts, isolated }) {
+async function answer(request, response, { mounts, isolated, extra }) {
   const headers = {
     'cache-control': 'no-store',
     'cross-origin-resource-policy': 'same-origin',
     ...(isolated ? ISOLATION : {}),
+    ...extra,
   };
   const refuse = (status) => response.writeHead(status, headers).end(`${status}\n`);
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(405);
@@ -71,13 +72,14 @@ async function answer(request, response, { mounts, isolated }) {
  *
  * @param options - `mounts`: folders by the beginnings of the paths they serve, as { '/': 'web' }, tried from
  *   the longest; `isolated`: whether the headers are sent (default true); `port`: 0 takes any;
- *   `host`: default 127.0.0.1.
+ *   `host`: default 127.0.0.1; `headers`: more of them, or others, names in lower case.
  * @returns `url`, ending in a slash, and `close()`.
  */
-export async function serve({ mounts, isolated = true, port = 0, host = '127.0.0.1' }) {
+export async function serve(options) {
+  const { mounts, isolated = true, port = 0, host = '127.0.0.1', headers: extra = {} } = options;
   const sorted = Object.entries(mounts).sort(([a], [b]) => b.length - a.length);
   const server = createServer((request, response) => {
-    answer(request, response, { mounts: sorted, isolated }).catch(() => response.destroy());
+    answer(request, response, { mounts: sorted, isolated, extra }).catch(() => response.destroy());
   });
   await new Promise((done, fail) => {
     server.once('error', fail);

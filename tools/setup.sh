@@ -8,6 +8,8 @@
 #   js       Node 20 or newer, npm            native  make, a C compiler with sanitizers, Check
 #   lint     clang-format, clang-tidy, shellcheck
 #   bench    hyperfine, which only `make bench-compare` uses
+#   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
+#   vm       QEMU and tshark; tests that need them are skipped without
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
 # elsewhere, and with --check, one line says what to install and the exit status is 1. Says nothing
@@ -80,6 +82,12 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
         bench)
             have hyperfine || echo 'hyperfine|hyperfine|hyperfine'
             ;;
+        browsers)
+            [ -x "${CHROMIUM:-}" ] || have chromium || have google-chrome ||
+                echo 'chromium|--cask google-chrome|Chromium'
+            [ -x "${FIREFOX:-}" ] || have firefox-esr || have firefox ||
+                echo 'firefox-esr|--cask firefox|Firefox'
+            ;;
         vm)
             # Linux's own TCP, what talks to it, and guests.
             have qemu-system-x86_64 || echo 'qemu-system-x86||qemu-system-x86_64'
@@ -90,6 +98,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 [ "$program" != nginx ] || package=nginx-light
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
             done
+            have tshark || echo 'tshark|wireshark|tshark'
             ;;
         *) die "no such group: $group" ;;
         esac

@@ -1,61 +1,97 @@
 // SPDX-License-Identifier: MIT
-// size.mjs - bytes that a page downloads, against the limits this project has set itself
+// size.mjs - bytes that a page downloads for each subpath of the package, against the budget in size.json
 //
 // usage: node tools/size.mjs        (after make)
 //
-// Prints each part raw, with gzip and with brotli; exits with 1 where a limit is passed.
+// Prints each subpath of package.json's `exports` raw, with gzip and with brotli; JavaScript is minified
+// first, as users do it. A budget is for one of these numbers and must not be reached; `with` names
+// subpaths whose bytes count as well. Exits with 1 where one is reached, and where a subpath has none.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const WASM_RAW_LIMIT = 100_000;
-const TOTAL_BROTLI_LIMIT = 60_000;
+const KINDS = ['raw', 'gzip', 'brotli'];
 
-const measure = (name, bytes) => ({
-  name,
-  raw: bytes.length,
-  gzip: gzipSync(bytes, { level: 9 }).length,
-  brotli: brotliCompressSync(bytes, {
-    params: {
-      [constants.BROTLI_PARAM_QUALITY]: 11,
-      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
-    },
-  }).length,
-});
-
-const bundle = await build({
-  entryPoints: ['dist/index.js'],
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  target: 'es2022',
-  write: false,
-  logLevel: 'error',
-  external: ['node:*', '*.wasm'],
-  // What is loaded only on demand is a file of its own.
-  splitting: true,
-  outdir: 'out',
-});
-const entry = bundle.outputFiles.filter((file) => file.path.endsWith('/index.js'));
-const parts = [
-  measure('stack.wasm', readFileSync('dist/stack.wasm')),
-  ...entry.map((file) => measure('index.js, minified', file.contents)),
-];
-const total = { name: 'both' };
-for (const key of ['raw', 'gzip', 'brotli']) {
-  total[key] = parts.reduce((sum, part) => sum + part[key], 0);
+function measure(name, bytes) {
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: 11,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  };
+  return {
+    name,
+    raw: bytes.length,
+    gzip: gzipSync(bytes, { level: 9 }).length,
+    brotli: brotliCompressSync(bytes, { params }).length,
+  };
 }
 
-const columns = (name, ...cells) =>
-  name.padEnd(20) + cells.map((cell) => `${cell}`.padStart(10)).join('');
-console.log(columns('', 'raw', 'gzip', 'brotli'));
-for (const part of [...parts, total]) {
-  console.log(columns(part.name, part.raw, part.gzip, part.brotli));
+/** What a page gets of a file. */
+async function shipped(path) {
+  if (!path.endsWith('.js')) return readFileSync(path);
+  const { outputFiles } = await build({
+    entryPoints: [path],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    logLevel: 'error',
+    external: ['node:*'],
+    // A worker's entry counts although nothing is imported from it.
+    ignoreAnnotations: true,
+  });
+  return outputFiles[0].contents;
 }
 
-const over = [];
-if (parts[0].raw >= WASM_RAW_LIMIT) over.push(`stack.wasm is not under ${WASM_RAW_LIMIT} bytes`);
-if (total.brotli >= TOTAL_BROTLI_LIMIT)
-  over.push(`both are not under ${TOTAL_BROTLI_LIMIT} bytes with brotli`);
-for (const line of over) console.error(`size: ${line}`);
-process.exitCode = over.length > 0 ? 1 : 0;
+/** Files by the subpaths that users import; package.json itself is for tools. */
+function subpaths(root) {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const files = Object.entries(exports).map(([name, to]) => [name, to.default ?? to]);
+  return files.filter(([name]) => name !== './package.json');
+}
+
+/**
+ * Measures a package and holds it against a budget.
+ *
+ * @param root - Folder of its package.json.
+ * @param budget - By subpath: `raw`, `gzip` or `brotli`, and `with`.
+ * @returns `rows` to print, and what is wrong, in words.
+ */
+export async function checkSizes(root, budget) {
+  const parts = new Map();
+  for (const [name, path] of subpaths(root)) {
+    parts.set(name, measure(name, await shipped(join(root, path))));
+  }
+  const rows = [...parts.values()];
+  const wrong = Object.keys(budget)
+    .filter((name) => !parts.has(name))
+    .map((name) => `${name} has a budget and is not exported`);
+  for (const [name, part] of parts) {
+    const { with: others = [], ...limits } = budget[name] ?? {};
+    const kinds = Object.keys(limits).filter((kind) => KINDS.includes(kind));
+    if (kinds.length === 0) wrong.push(`${name} has no budget in tools/size.json`);
+    const total = { name: [name, ...others].join(' + ') };
+    for (const kind of KINDS) {
+      total[kind] = others.reduce((sum, other) => sum + parts.get(other)[kind], part[kind]);
+    }
+    if (others.length > 0) rows.push(total);
+    for (const kind of kinds) {
+      if (total[kind] < limits[kind]) continue;
+      wrong.push(`${total.name}: ${total[kind]} bytes ${kind}, not under ${limits[kind]}`);
+    }
+  }
+  return { rows, wrong };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const budget = JSON.parse(readFileSync(new URL('./size.json', import.meta.url), 'utf8'));
+  const { rows, wrong } = await checkSizes('.', budget);
+  const columns = (name, ...cells) =>
+    name.padEnd(20) + cells.map((cell) => `${cell}`.padStart(10)).join('');
+  console.log(columns('', ...KINDS));
+  for (const row of rows) console.log(columns(row.name, ...KINDS.map((kind) => row[kind])));
+  for (const line of wrong) console.error(`size: ${line}`);
+  process.exitCode = wrong.length > 0 ? 1 : 0;
+}

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # tools/test.sh - runs the native test programs and the TypeScript tests, and adds them up
 #
-# usage: tools/test.sh [--native] PROGRAM...
+# usage: tools/test.sh [--native | --projects 'NAME...'] PROGRAM...
 #
+# --native leaves the TypeScript tests out; --projects names those of vitest.config.ts that run.
 # Each PROGRAM is built on the library Check. The end of its output is shown when it fails; otherwise
 # one line. All of it is in build/test/.
 # Everything runs whatever fails before it. The last line is "N passed, N failed"; the exit status
@@ -11,10 +12,17 @@
 set -u
 
 native_only=
-if [ "${1:-}" = --native ]; then
+projects='unit inline worker'
+case ${1:-} in
+--native)
     native_only=yes
     shift
-fi
+    ;;
+--projects)
+    projects=$2
+    shift 2
+    ;;
+esac
 out=build/test
 mkdir -p "$out"
 passed=0
@@ -52,7 +60,9 @@ done
 if [ -z "$native_only" ]; then
     report=$out/vitest.json
     rm -f "$report"
-    node_modules/.bin/vitest run --reporter=default --reporter=json --outputFile.json="$report" </dev/null
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    node_modules/.bin/vitest run $(printf -- '--project %s ' $projects) \
+        --reporter=default --reporter=json --outputFile.json="$report" </dev/null
     status=$?
     counts=$(node -p 'const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
         [r.numPassedTests, r.numFailedTests, r.numPendingTests + r.numTodoTests].join(" ")' "$report" 2>/dev/null)

@@ -4,14 +4,17 @@
 // Only what the API of tcpip.js has is needed, so that a package compatible with it can be measured;
 // what more there is (statistics, an arena) gives more columns.
 
-import { pathToFileURL } from 'node:url';
 import { Skip } from './skip.mjs';
 
 const PORT = 5001;
 const DIST = new URL('../../dist/index.js', import.meta.url).href;
 
-/** Loads a build: the path of its index.js, by default ours. */
-export const loadBuild = (path) => import(path ? pathToFileURL(path).href : DIST);
+/** Loads a build: the path of its index.js (not in browsers), by default ours. */
+export async function loadBuild(path) {
+  if (!path) return import(DIST);
+  const { pathToFileURL } = await import('node:url');
+  return import(pathToFileURL(path).href);
+}
 
 /** What a stack, its interfaces and an arena have counted so far; what they do not count is left out. */
 function counters(stack, interfaces, arena, copies) {

@@ -8,7 +8,6 @@
 //            shared memory byte by byte otherwise)
 //   native   node:net's own: socket.write() until it says false, then 'drain'; 'data' events
 
-import { once } from 'node:events';
 import { Skip } from './skip.mjs';
 
 const BYOB_BUFFER = 256 * 1024;
@@ -48,6 +47,7 @@ async function sendVerbs(connection, next) {
 }
 
 async function sendNative({ socket }, next) {
+  const { once } = await import('node:events');
   for (let chunk = next(); chunk; chunk = next()) {
     if (!socket.write(chunk)) await once(socket, 'drain');
   }

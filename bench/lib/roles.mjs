@@ -1,36 +1,11 @@
 // SPDX-License-Identifier: MIT
-// roles - runs the two ends of a measure, on this thread or each on its own
-//
-// A measure has `server(host, params, context)` and `client(host, params, context)`; a host can listen
-// and connect. The server calls context.ready(port) once it listens, then the client starts. Both
-// share one word (context.phase). A bed is what a setup opens: run(measure, params) gives the results
-// of both ends.
+// roles - runs the two ends of a measure, at least one of them on a thread of its own (Node); see bed
 
 import { Worker } from 'node:worker_threads';
 
 const ENTRY = new URL('./role_worker.mjs', import.meta.url);
 
 const newPhase = () => new Int32Array(new SharedArrayBuffer(4));
-
-/** Both ends on this thread. */
-export function bedHere(client, server) {
-  return {
-    client,
-    server,
-    async run(measure, params) {
-      const { default: roles } = await import(`../measures/${measure}.mjs`);
-      const phase = newPhase();
-      let serving;
-      const port = await new Promise((resolve, reject) => {
-        serving = roles.server(server, params, { phase, ready: resolve });
-        serving.catch(reject);
-      });
-      const results = [roles.client(client, params, { phase, port }), serving];
-      const [clientResult, serverResult] = await Promise.all(results);
-      return { client: clientResult, server: serverResult };
-    },
-  };
-}
 
 /** A role on a thread of its own: its setup's openRole() makes the host there. */
 export class RemoteRole {

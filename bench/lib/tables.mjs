@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tables - a result as Markdown: medians, half of their spread, and the targets
 
-import { spread } from './stats.mjs';
+import { spread, summarize } from './stats.mjs';
 
 /** Three digits that count. */
 export function format(value) {
@@ -36,20 +36,30 @@ function show(cell, metric) {
   return formatMetric(cell.metrics[metric]);
 }
 
-/** One line a row of the suite: `columns` are [title, column id, metric]. Rows with nothing are left out. */
-function rowTable(cells, columns) {
+/**
+ * One line a row of the suite, its label first. Rows with nothing are left out.
+ *
+ * @param {object[]} cells
+ * @param {string[][]} columns - [title, column id, metric].
+ * @returns {string[][]}
+ */
+export function rowLines(cells, columns) {
   const rows = new Map();
   for (const cell of cells) {
     if (!columns.some(([, column]) => column === cell.column)) continue;
     if (!rows.has(cell.row)) rows.set(cell.row, { label: cell.rowLabel, cells: {} });
     rows.get(cell.row).cells[cell.column] = cell;
   }
-  if (rows.size === 0) return undefined;
-  const body = [...rows.values()].map((row) => [
+  return [...rows.values()].map((row) => [
     row.label,
     ...columns.map(([, column, metric]) => show(row.cells[column], metric)),
   ]);
-  return markdown(['', ...columns.map(([title]) => title)], body);
+}
+
+function rowTable(cells, columns) {
+  const lines = rowLines(cells, columns);
+  if (lines.length === 0) return undefined;
+  return markdown(['', ...columns.map(([title]) => title)], lines);
 }
 
 const THROUGHPUT = [
@@ -74,6 +84,13 @@ const SMALL = [
   ['256 B MB/s', 'small256', 'MBps'],
   ['256 B awaited', 'small256-await', 'writesPerS'],
   ['1 KiB writes/s', 'small1024', 'writesPerS'],
+];
+
+/** What is measured in other runtimes too, in Gbit/s where nothing else is said. */
+export const RUNTIME_COLUMNS = [
+  ...THROUGHPUT.slice(1, 4),
+  ['BYOB ÷ Node', 'ratio', 'ratio'],
+  ...SMALL.slice(0, 3),
 ];
 
 const LIMITS = [
@@ -143,9 +160,10 @@ function targetTable(checks) {
 
 /** One line that says where, when and with what. */
 function origin({ date, machine, versions, command, rounds }) {
+  const others = (versions.runtimes ?? []).map((version) => `${version}, `).join('');
   return (
     `${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}; ` +
-    `Node ${versions.node}, V8 ${versions.v8}, ringstack ${versions.ringstack} (${versions.commit}` +
+    `${others}Node ${versions.node}, V8 ${versions.v8}, ringstack ${versions.ringstack} (${versions.commit}` +
     `${versions.dirty ? ', changed' : ''}), lwIP ${versions.lwip}; median of ${rounds} interleaved rounds, ` +
     `± half the distance from least to greatest; \`${command}\``
   );
@@ -209,6 +227,27 @@ export function shortReport(result) {
     ...SMALL.filter(([, column]) => small.includes(column)),
   ];
   return [rowTable(cells, columns), origin(result)].join('\n\n');
+}
+
+/** What the other runtimes have of Node's throughput, with BYOB readers, round by round. */
+function ratioCells(cells) {
+  const rounds = (id) => cells.find((cell) => cell.id === id)?.metrics.gbps?.values ?? [];
+  return cells.flatMap((cell) => {
+    const base = rounds(cell.like);
+    const own = cell.column === 'stream1-byob' ? rounds(cell.id) : [];
+    const ratios = own.slice(0, base.length).map((value, i) => value / base[i]);
+    if (ratios.length === 0) return [];
+    return [{ ...cell, column: 'ratio', metrics: { ratio: summarize(ratios) } }];
+  });
+}
+
+/** The table of other runtimes, with Node's rows of the same run. */
+export function runtimesReport(result) {
+  const cells = [...result.cells, ...ratioCells(result.cells)];
+  const table = rowTable(cells, [THROUGHPUT[0], ...RUNTIME_COLUMNS]);
+  return [table, errorList(result.cells), origin(result)]
+    .filter((part) => part !== undefined)
+    .join('\n\n');
 }
 
 /** Replaces what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. */

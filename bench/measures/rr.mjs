@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // rr - TCP_RR: request and response of 64 bytes on one connection, one at a time
 //
-// params: kind (native, else web streams with default readers), warm, timed (ms).
+// params: kind (native, else web streams with default readers), warm, timed (ms). Latencies that the clock
+// cannot tell are left out or grouped, see lib/clock.
 
+import { clockStep, latencyFigures } from '../lib/clock.mjs';
 import { seededBytes } from '../lib/content.mjs';
 import { messages } from '../lib/pumps.mjs';
-import { percentiles } from '../lib/stats.mjs';
 
 const SIZE = 64;
 const MOST = 1 << 20;
@@ -26,6 +27,7 @@ export default {
     const ends = messages(params.kind, await host.connect(port), SIZE);
     const request = seededBytes(1, SIZE);
     const latencies = new Float64Array(MOST);
+    const step = clockStep();
     const start = performance.now();
     let from = start;
     let count = 0;
@@ -42,7 +44,7 @@ export default {
     }
     const ms = performance.now() - from;
     await ends.close();
-    return { all, count, ms, ...percentiles(latencies.subarray(0, count)) };
+    return { all, count, ms, step, ...latencyFigures(latencies.subarray(0, count), step) };
   },
 
   merge({ client, server }) {
@@ -50,7 +52,9 @@ export default {
     return {
       perS: (client.count / client.ms) * 1000,
       p50us: client.p50 * 1000,
-      p99us: client.p99 * 1000,
+      ...(client.p99 === undefined ? {} : { p99us: client.p99 * 1000 }),
+      clockUs: client.step * 1000,
+      group: client.group,
     };
   },
 };

@@ -8,8 +8,8 @@ import { loadBuild, makeStack } from '../lib/hosts.mjs';
 import { quantile } from '../lib/stats.mjs';
 
 export default {
-  async run({ engine, dist, count = 20 }) {
-    const options = engine ? { engine } : {};
+  async run({ engine = 'inline', dist, count = 20 }) {
+    const options = { engine };
     const start = performance.now();
     const build = await loadBuild(dist);
     // The arena that stacks share goes with the last of them: the first one stays.

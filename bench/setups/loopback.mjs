@@ -3,16 +3,16 @@
 //
 // Options: mtu, dist, engine; seedApi: only what tcpip.js has, for --peer.
 
+import { bedHere } from '../lib/bed.mjs';
 import { loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
-import { bedHere } from '../lib/roles.mjs';
 
-export async function open({ dist, mtu = 65520, engine, seedApi }) {
+export async function open({ dist, mtu = 65520, engine = 'inline', seedApi }) {
   const build = await loadBuild(dist);
   const arena = seedApi ? undefined : await build.createArena?.();
   const stack = await makeStack(build, {
     initializeLoopback: false,
     ...(arena ? { arena } : {}),
-    ...(engine ? { engine } : {}),
+    ...(seedApi ? {} : { engine }),
   });
   const loopback = await stack.createLoopbackInterface({
     ip: '127.0.0.1/8',

@@ -7,7 +7,8 @@
 
 import { connect, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
-import { bedHere, bedOf, LocalRole, RemoteRole } from '../lib/roles.mjs';
+import { bedHere } from '../lib/bed.mjs';
+import { bedOf, LocalRole, RemoteRole } from '../lib/roles.mjs';
 
 const HOST = '127.0.0.1';
 

@@ -5,9 +5,9 @@
 // TransformStream between (no wire: every frame is a chunk), 'link' a seeded delay and loss; seedApi:
 // only what tcpip.js has, for --peer.
 
+import { bedHere } from '../lib/bed.mjs';
 import { interfaceOptions, loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
 import { join, roundLink } from '../lib/link.mjs';
-import { bedHere } from '../lib/roles.mjs';
 
 const CREATE = { tap: 'createTapInterface', tun: 'createTunInterface' };
 const ADDRESSES = ['10.0.0.1', '10.0.0.2'];
@@ -20,7 +20,9 @@ function connect(from, to, through) {
 }
 
 export async function open(options) {
-  const { dist, kind = 'tap', engine, through, seedApi, window, link, round } = options;
+  const { dist, kind = 'tap', through, seedApi, window, link, round } = options;
+  // Not whatever a build has for its default.
+  const engine = seedApi ? undefined : (options.engine ?? 'inline');
   const build = await loadBuild(dist);
   const arena = seedApi ? undefined : await build.createArena?.();
   const buffers = window ? { receiveBuffer: window, sendBuffer: window } : {};

@@ -13,7 +13,7 @@ const ADDRESSES = { client: '10.0.0.1', server: '10.0.0.2' };
 export async function openRole(role, options) {
   const build = await loadBuild(options.dist);
   const arena = options.arena ? await build.attach(options.arena) : await build.createArena();
-  const stack = await makeStack(build, { arena });
+  const stack = await makeStack(build, { arena, engine: 'inline' });
   const tap = await stack.createTapInterface({
     ip: `${ADDRESSES[role]}/24`,
     ...interfaceOptions(options),

@@ -27,6 +27,8 @@ export type ByteTarget = import('node:stream').Writable;
 const BUFFER = 2 ** 17;
 /** Buffers that are kept. */
 const SPARE = 4;
+/** ms that the other side may take to read the rest when the session is closed. */
+const LINGER = 1000;
 /** A frame is no longer, whatever the MTU: 65535 and what goes with it. */
 export const LONGEST = 65_600;
 
@@ -207,11 +209,11 @@ export class ByteSession implements Session {
       this.#to.destroy();
       this.#from.destroy();
     };
-    // Who does not read would make us wait for ever.
-    if (this.#isFull) destroy();
-    else this.#to.end(destroy);
+    this.#to.end(destroy);
+    const timer = setTimeout(destroy, LINGER);
     this.#from.resume();
     await this.#gone.promise;
+    clearTimeout(timer);
   }
 }
 

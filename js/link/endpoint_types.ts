@@ -93,6 +93,7 @@ export interface EndpointDriver extends FrameSink {
   /**
    * Ends: the endpoint is closed. Not called when the driver has ended it itself.
    *
+   * @returns When it has ended, if that takes time.
    * @throws Never.
    */
   close?(): void | Promise<void>;

@@ -57,6 +57,13 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** Takes the newest back, if it is this one. */
+  takeBack(item: T): boolean {
+    if (this.length === 0 || this.#items.at(-1) !== item) return false;
+    this.#items.pop();
+    return true;
+  }
+
   shift(): T | undefined {
     const item = this.#items[this.#head++];
     if (this.#head >= this.#items.length) this.clear();

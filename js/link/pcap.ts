@@ -11,6 +11,7 @@
 // The stream begins with the section's header; it ends with close(), after statistics of every interface.
 
 import { NetError } from '../errors.ts';
+import { nextMicrotask } from '../wait.ts';
 import {
   interfaceBlock,
   LINK_TYPE,
@@ -143,8 +144,8 @@ class RunningCapture implements Capture {
         this.#controller = controller;
       },
       pull: () => {
-        this.#isWanted = true;
-        this.#give();
+        if (this.#blocks.length > 0) this.#give();
+        else this.#isWanted = true;
       },
       cancel: () => {
         this.#isOver = true;
@@ -180,24 +181,33 @@ class RunningCapture implements Capture {
       (direction: CapturedFrame['direction']) =>
       (next: FrameSink): FrameLane => ({
         send: (frame) => {
-          if (!next.send(frame)) return false;
-          this.#note(captured, direction, frame);
-          return true;
+          // Before it goes on: what it causes comes behind it in the file.
+          const takeBack = this.#note(captured, direction, frame);
+          if (next.send(frame)) return true;
+          takeBack?.();
+          return false;
         },
         ready: () => next.ready(),
       });
     return wrapEndpoint(endpoint, { incoming: lane('incoming'), outgoing: lane('outgoing') });
   }
 
-  /** Captures a frame that has passed, if it is wanted and there is room. */
-  #note(captured: Captured, direction: CapturedFrame['direction'], frame: Uint8Array): void {
-    if (this.#isOver) return;
+  /** Captures a frame, if it is wanted and there is room. Returns what undoes that. */
+  #note(
+    captured: Captured,
+    direction: CapturedFrame['direction'],
+    frame: Uint8Array,
+  ): (() => void) | undefined {
+    if (this.#isOver) return undefined;
     const { filter, snapLength = frame.length } = this.#options;
-    if (filter && !filter({ interface: captured.name, direction, frame })) return;
+    if (filter && !filter({ interface: captured.name, direction, frame })) return undefined;
     captured.seen++;
     if (this.#queued + Math.min(frame.length, snapLength) > this.#queueMax) {
       captured.dropped++;
-      return;
+      return () => {
+        captured.seen--;
+        captured.dropped--;
+      };
     }
     const block = packetBlock({
       interface: captured.index,
@@ -207,19 +217,33 @@ class RunningCapture implements Capture {
       direction: DIRECTION[direction],
     });
     this.#put(block);
+    return () => {
+      if (!this.#blocks.takeBack(block)) return;
+      this.#queued -= block.length;
+      captured.seen--;
+    };
   }
 
   /** Puts a block into the file. */
   #put(block: Uint8Array): void {
     this.#blocks.push(block);
     this.#queued += block.length;
-    if (this.#isWanted) this.#give();
+    if (this.#isWanted) this.#giveSoon();
+  }
+
+  /** Answers who reads at the end of the turn, with all of it. */
+  #giveSoon(): void {
+    this.#isWanted = false;
+    nextMicrotask(() => this.#give());
   }
 
   /** Answers who reads with all that waits, up to 64 KiB. */
   #give(): void {
     const first = this.#blocks.shift();
-    if (!first) return;
+    if (!first) {
+      this.#isWanted = true;
+      return;
+    }
     const parts = [first];
     let size = first.length;
     while (size < 65_536) {
@@ -235,7 +259,6 @@ class RunningCapture implements Capture {
       at += part.length;
     }
     this.#queued -= size;
-    this.#isWanted = false;
     this.#controller.enqueue(chunk);
     if (this.#isOver && this.#blocks.length === 0) this.#controller.close();
   }

@@ -18,6 +18,9 @@ import { pauseIfOverdue } from '../wait.ts';
 import { copyInto, copyOf } from './frames.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
 
+/** Frames between two looks at the clock: a stack in another thread may never make us wait. */
+const SPELL = 256;
+
 /** An interface of a stack, in this thread. */
 type RingEndpoint = LinkEndpoint & FrameInterface;
 
@@ -89,16 +92,21 @@ class RingPlug implements FramePlug, FrameSink {
   /** Passes frames on until the interface ends. */
   async #run(receiver: FrameSink): Promise<void> {
     const reader = this.#reader;
+    let count = 0;
     while (await this.#hasFrames()) {
       for (;;) {
         const frame = reader.peek();
         if (!frame) break;
-        if (receiver.send(frame)) reader.release();
-        else {
+        if (receiver.send(frame)) {
+          reader.release();
+          count++;
+        } else {
           await receiver.ready();
           if (this.#isUnplugged) return never();
         }
       }
+      if (count < SPELL) continue;
+      count = 0;
       const pause = pauseIfOverdue();
       if (pause) await pause;
     }

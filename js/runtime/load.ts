@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: MIT
 // load - fetches and compiles the module, wherever the runtime keeps it
 
+import type { StackOptions } from '../types.ts';
 import { builtin } from './builtin.ts';
 
-/** What createStack() takes as `wasm`. */
-export type WasmSource = URL | string | BufferSource | WebAssembly.Module;
+type WasmSource = NonNullable<StackOptions['wasm']>;
 
 let packaged: Promise<WebAssembly.Module> | undefined;
 
 async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   if (source instanceof WebAssembly.Module) return source;
-  if (typeof source !== 'string' && !(source instanceof URL)) return WebAssembly.compile(source);
-  const url = new URL(source, import.meta.url);
-  const files = url.protocol === 'file:' ? builtin('node:fs/promises') : undefined;
+  if (typeof source !== 'string' && !(source instanceof URL)) {
+    return WebAssembly.compile(source as BufferSource);
+  }
+  // A relative one is left to fetch(): it is the page's. Here, bundlers would take `new URL(variable,
+  // import.meta.url)` for an import of anything.
+  const url = String(source);
+  const files = url.startsWith('file:') ? builtin('node:fs/promises') : undefined;
   // Node does not fetch() files.
-  if (files) return WebAssembly.compile(await files.readFile(url));
+  if (files) return WebAssembly.compile(await files.readFile(new URL(url)));
   const response = await fetch(url);
   if (!response.ok) throw new Error(`Cannot fetch ${url}: ${response.status}`);
   // Not compileStreaming: it insists on the MIME type, which many static hosts get wrong.

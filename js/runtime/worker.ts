@@ -67,7 +67,9 @@ function open(source: URL | string | undefined): unknown {
   }
   const threads = builtin('node:worker_threads');
   if (!threads) throw new NetError('ENOTSUP', ACTION, { reason: 'this runtime has no workers' });
-  const file = source ?? new URL('./workers/engine.js', import.meta.url);
+  // The same file; bundlers would take another `new URL('…', import.meta.url)` for a second copy.
+  const here = import.meta.url;
+  const file = source ?? new URL('./workers/engine.js', here);
   // Not our own flags: some are refused there, others would load a program's hooks into it.
   return new threads.Worker(file instanceof URL ? file : new URL(file), { execArgv: [] });
 }

@@ -36,6 +36,7 @@ test.each([
   ['tun-9000/stream1-byob', 'cpuPerGB'],
   ['tap-1500/both', 'gbps'],
   ['tap-1500/rr', 'p99us'],
+  ['tap-1500/rr', 'clockUs'],
   ['tap-1500/crr', 'perS'],
   ['tap-1500/small16', 'writesPerS'],
   ['tap-1500/block', 'blockMs'],

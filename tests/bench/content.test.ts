@@ -2,7 +2,7 @@
 // content.test - what transfers carry, and that the check of it sees what can go wrong
 
 import { describe, expect, test } from 'vitest';
-import { Check, Content, seededBytes } from '../../bench/lib/content.mjs';
+import { Check, Content, compareBytes, seededBytes } from '../../bench/lib/content.mjs';
 
 const UNIT = 1024;
 const content = new Content(7, UNIT);
@@ -16,8 +16,13 @@ function stream(length: number): Uint8Array {
 }
 
 /** What a check says of bytes that come in chunks of a size. */
-function checkOf(bytes: Uint8Array, size: number, whole: boolean): { ok: boolean; bytes: number } {
-  const check = new Check(content);
+function checkOf(
+  bytes: Uint8Array,
+  size: number,
+  whole: boolean,
+  of = content,
+): { ok: boolean; bytes: number } {
+  const check = new Check(of);
   for (let at = 0; at < bytes.length; at += size) {
     check.take(bytes.subarray(at, Math.min(at + size, bytes.length)), whole);
   }
@@ -48,6 +53,20 @@ describe.each([true, false])('whole: %s', (whole) => {
     const bytes = stream(200_000);
     spoil(bytes);
     expect(checkOf(bytes, 1500, whole).ok).toBe(false);
+  });
+});
+
+describe('where there is no Buffer', () => {
+  const plain = new Content(7, UNIT, compareBytes);
+
+  test.each([1, 1000, 300_000])('accepts the stream in chunks of %d', (size) => {
+    expect(checkOf(stream(400_000), size, true, plain)).toEqual({ ok: true, bytes: 400_000 });
+  });
+
+  test.each([0, 1499, 199_999])('sees one wrong byte at %d', (at) => {
+    const bytes = stream(200_000);
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    expect(checkOf(bytes, 1500, true, plain).ok).toBe(false);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   fullReport,
   markdown,
   replaceBetween,
+  runtimesReport,
   shortReport,
 } from '../../bench/lib/tables.mjs';
 
@@ -110,6 +111,23 @@ describe('tables', () => {
 
   test('the short one', () => {
     expect(shortReport(resultOf(cells) as never)).toContain('| row tap-1500 |  |  | 10.0 ±10 % |');
+  });
+
+  test('of other runtimes, with the ratio to Node round by round', () => {
+    const base = cell('tap-1500/stream1-byob', { gbps: 10 });
+    const like = { like: base.id, rowLabel: 'Firefox: row tap-1500' };
+    const other = cell('firefox-tap-1500/stream1-byob', { gbps: 5 }, like);
+    const result = resultOf([base, other]);
+    Object.assign(result.versions, { runtimes: ['Firefox 9'] });
+    const report = runtimesReport(result as never);
+    expect(report).toContain('| row tap-1500 |  |  | 10.0 ±10 % |  |  |  |  |  |');
+    expect(report).toContain('| Firefox: row tap-1500 |  |  | 5.00 ±10 % |  | 0.5 ±0 % |  |  |  |');
+    expect(report).toContain('; Firefox 9, Node 20');
+  });
+
+  test('of other runtimes, without Node in the run, has no ratio', () => {
+    const other = cell('bun-tap-1500/stream1-byob', { gbps: 5 }, { like: 'tap-1500/stream1-byob' });
+    expect(runtimesReport(resultOf([other]) as never)).toContain('| 5.00 ±10 % |  |  |  |  |  |');
   });
 
   test('between its marks', () => {

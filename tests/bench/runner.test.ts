@@ -3,7 +3,8 @@
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { runCell, runRounds } from '../../bench/lib/runner.mjs';
+import { runRounds } from '../../bench/lib/rounds.mjs';
+import { runCell } from '../../bench/lib/runner.mjs';
 import { plant } from '../tree/files.ts';
 
 type Outcome = { metrics?: Record<string, number>; skipped?: string; error?: string };

@@ -18,8 +18,8 @@ describe('collectExamples', () => {
     const text = `// top\n${doc('assert(1);', '', 'x();')}\nconst s = \`\n\`;\n  ${doc('y();')}\n`;
     const root = plant({ 'js/a.ts': text });
     expect(collectExamples(root)).toEqual([
-      { origin: 'js/a.ts:4', source: 'assert(1);\n\nx();\n', runs: true },
-      { origin: 'js/a.ts:14', source: 'y();\n', runs: false },
+      { origin: 'js/a.ts:4', source: 'assert(1);\n\nx();\n', language: 'ts', runs: true },
+      { origin: 'js/a.ts:14', source: 'y();\n', language: 'ts', runs: false },
     ]);
   });
 
@@ -27,14 +27,19 @@ describe('collectExamples', () => {
     const block = (code: string, lang = 'ts'): string => `\`\`\`${lang}\n${code}\n\`\`\`\n`;
     const root = plant({
       'README.md': `# T\n${block('make', 'sh')}${block('a();')}text\n${block('b();')}`,
-      'docs/x.md': block('c();') + block('assert(d);') + block('e();', 'js'),
+      'docs/x.md': block('c();') + block('assert(d);') + block('assert(e);', 'js'),
+      'docs/y.md': block('<script type="module">\nf();\n</script>', 'html'),
+      'bench/README.md': block('g();'),
     });
     const found = collectExamples(root).map(({ origin, source, runs }) => [origin, source, runs]);
     expect(found).toEqual([
       ['README.md:5', 'a();\n', true],
       ['README.md:9', 'b();\n', false],
+      ['bench/README.md:1', 'g();\n', false],
       ['docs/x.md:1', 'c();\n', false],
       ['docs/x.md:4', 'assert(d);\n', true],
+      ['docs/x.md:7', 'assert(e);\n', false],
+      ['docs/y.md:2', '\nf();\n', false],
     ]);
   });
 });
@@ -75,6 +80,18 @@ describe('planted examples', () => {
   test('syntax that is wrong is seen', () => {
     const { root, paths } = planted('const = 1;');
     expect(typeCheck(root, paths).length).toBeGreaterThan(0);
+  });
+
+  test('JavaScript is parsed, its types are not looked at', () => {
+    const block = (code: string): string => `\`\`\`js\n${code}\n\`\`\`\n`;
+    const root = plant({
+      'README.md': block('let a = 1; a.b;') + block('let a: number;') + block('let ='),
+    });
+    const found = typeCheck(root, writeExamples(root, collectExamples(root)));
+    expect(found.map((line) => line.split(':')[0])).toEqual([
+      '/build/examples/README_4.js',
+      '/build/examples/README_7.js',
+    ]);
   });
 
   test('a fragment may use the well-known names, and no others', () => {

@@ -1,36 +1,38 @@
 // SPDX-License-Identifier: MIT
-// examples - collects the ts blocks of doc comments and Markdown, to be run or type-checked
+// examples - collects the code of doc comments and Markdown, to be run or type-checked
 //
-// A block that says `assert`, and the first one of README.md, runs. All others are type-checked, as
-// are those that run. Examples of public exports import from 'ringstack'; those of internal modules
-// from '../js/x.ts'. Both are rewritten to the sources when a block becomes a file.
+// A ts block that says `assert`, and the first one of README.md, runs. All others are type-checked, as
+// are those that run, and the module scripts of html blocks; js blocks are parsed. Examples of public
+// exports import from 'ringstack'; those of internal modules from '../js/x.ts'. Both are rewritten to the
+// sources when a block becomes a file.
 
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { listFiles, ROOT, read } from './files.ts';
+import { type Block, blocksOf, scriptsOf } from './blocks.ts';
+import { listDocuments, listFiles, ROOT, read } from './files.ts';
+import { DOCUMENTS } from './rules.ts';
 
 /** One block. */
 export interface Example {
   /** Where it stands: 'js/address.ts:31'. */
   readonly origin: string;
   readonly source: string;
+  readonly language: 'ts' | 'js';
   readonly runs: boolean;
 }
 
-const FENCE = /^\s*```ts\b[^\n]*\n([\s\S]*?)^\s*```[ \t]*$/gm;
 const DOC = /^[ \t]*\/\*\*[\s\S]*?\*\//gm;
 
-function blocksOf(path: string, text: string, firstLine: number, isReadme: boolean): Example[] {
-  return [...text.matchAll(FENCE)].map((match, i) => {
-    const source = match[1] ?? '';
-    const line = firstLine + text.slice(0, match.index).split('\n').length;
-    const runs = /\bassert\b/.test(source) || (isReadme && i === 0);
-    return { origin: `${path}:${line}`, source, runs };
+function examplesOf(blocks: readonly Block[]): Example[] {
+  const code = blocks.flatMap((block) => (block.language === 'html' ? scriptsOf(block) : [block]));
+  return code.flatMap(({ origin, source, language }) => {
+    if (language !== 'ts' && language !== 'js') return [];
+    return [{ origin, source, language, runs: language === 'ts' && /\bassert\b/.test(source) }];
   });
 }
 
-/** All blocks of js/, README.md and docs/, each with the line its fence stands on. */
+/** All code of js/, README.md, docs/ and bench/, each with the line its fence stands on. */
 export function collectExamples(root: string): Example[] {
   const found: Example[] = [];
   for (const path of listFiles(root, ['js'], ['.ts'])) {
@@ -38,12 +40,16 @@ export function collectExamples(root: string): Example[] {
     for (const match of text.matchAll(DOC)) {
       const before = text.slice(0, match.index).split('\n').length - 1;
       const plain = match[0].replace(/^[ \t]*\* ?/gm, '');
-      found.push(...blocksOf(path, plain, before, false));
+      found.push(...examplesOf(blocksOf(path, plain, before)));
     }
   }
-  const readme = existsSync(join(root, 'README.md')) ? ['README.md'] : [];
-  for (const path of [...readme, ...listFiles(root, ['docs'], ['.md'])]) {
-    found.push(...blocksOf(path, read(root, path), 0, path === 'README.md'));
+  for (const path of listDocuments(root, DOCUMENTS)) {
+    const examples = examplesOf(blocksOf(path, read(root, path)));
+    const first =
+      path === 'README.md' ? examples.findIndex(({ language }) => language === 'ts') : -1;
+    found.push(
+      ...examples.map((example, i) => (i === first ? { ...example, runs: true } : example)),
+    );
   }
   return found;
 }
@@ -76,9 +82,10 @@ export function writeExamples(
   const dir = join(root, 'build/examples');
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  return examples.map(({ origin, source, runs }) => {
-    const path = join(dir, `${origin.replace(/\.(?:ts|md):/, '_').replace(/\W/g, '_')}.ts`);
-    const declared = runs ? '' : prelude(source, names);
+  return examples.map(({ origin, source, language, runs }) => {
+    const name = origin.replace(/\.(?:ts|md):/, '_').replace(/\W/g, '_');
+    const path = join(dir, `${name}.${language}`);
+    const declared = runs || language === 'js' ? '' : prelude(source, names);
     writeFileSync(path, `// from ${origin}\n${declared}${rewrite(source)}\nexport {};\n`);
     return path;
   });
@@ -96,13 +103,14 @@ function compilerOptions(root: string): ts.CompilerOptions {
     noUnusedLocals: false,
     noUnusedParameters: false,
     skipLibCheck: true,
+    allowJs: true,
     allowImportingTsExtensions: true,
     typeRoots: [join(ROOT, 'node_modules/@types')],
     types: ['node'],
   };
 }
 
-/** Type-checks files of examples. Returns '<file>:<line>: <message>' of each mistake in them. */
+/** Type-checks files of examples, and parses those that are JavaScript. Returns '<file>:<line>: <message>' of each mistake in them. */
 export function typeCheck(root: string, paths: readonly string[]): string[] {
   const program = ts.createProgram([...paths], compilerOptions(root));
   return paths.flatMap((path) => {

@@ -36,6 +36,15 @@ export function listFiles(root: string, dirs: readonly string[], extensions: rea
   return found.sort();
 }
 
+/** Single files that are there, and all Markdown of some folders. */
+export function listDocuments(
+  root: string,
+  { files, dirs }: { readonly files: readonly string[]; readonly dirs: readonly string[] },
+): string[] {
+  const single = files.filter((path) => existsSync(join(root, path)));
+  return [...single, ...listFiles(root, dirs, ['.md'])];
+}
+
 /** Text of a file of a tree. */
 export function read(root: string, path: string): string {
   return readFileSync(join(root, path), 'utf8');

@@ -182,9 +182,31 @@ export const ATOMICS = {
 
 /** Names that a block of documentation may use without declaring them; it is then only type-checked. */
 export const EXAMPLE_NAMES: Readonly<Record<string, string>> = {
-  stack: 'Stack',
+  stack: 'NetworkStack',
   connection: 'TcpConnection',
   listener: 'TcpListener',
   tap: 'TapInterface',
   tun: 'TunInterface',
+};
+
+/** What people read: these files, and all Markdown of these folders. */
+export const DOCUMENTS = { files: ['README.md', 'bench/README.md'], dirs: ['docs'] };
+
+/**
+ * What is done with the fenced blocks of each language; a block of any other language is a violation.
+ * Whatever the language, isolation headers in a block must be those of tools/serve.mjs, both of them.
+ * `examples`: examples.ts type-checks them (js: parses), and runs those that assert. An exempt one says why.
+ */
+export const BLOCK_LANGUAGES: Readonly<Record<string, 'examples' | 'json' | 'shell' | string>> = {
+  ts: 'examples',
+  js: 'examples',
+  html: 'examples',
+  json: 'json',
+  jsonc: 'json',
+  sh: 'shell',
+  nginx: 'exempt: only nginx can parse it',
+  apache: 'exempt: only Apache can parse it',
+  caddyfile: 'exempt: only Caddy can parse it',
+  text: 'exempt: a picture, a file of a host, or what a program prints',
+  '': 'exempt: the map of the repository, which is a picture',
 };

@@ -12,10 +12,10 @@ import type {
   TcpOptions,
 } from 'ringstack';
 import { createStack } from 'ringstack';
+import { createFault, type Fault, type FaultOptions } from 'ringstack/fault';
 import { connect } from 'ringstack/link';
 import { type KernelDevice, openTap } from 'ringstack/tap';
 import { bundle } from '../../helpers/built.ts';
-import { type Impairment, impair, type Lossy } from '../../helpers/lossy.ts';
 import { Gate } from './gate.ts';
 import type { PeerRequest } from './kernel_peer.ts';
 import { findProgram, Program } from './process.ts';
@@ -41,7 +41,7 @@ export interface KernelOptions {
   readonly stack?: StackOptions;
   /** Of the namespace, such as `net.ipv4.tcp_sack`. */
   readonly sysctls?: Readonly<Record<string, string | number>>;
-  readonly impairment?: Impairment;
+  readonly impairment?: FaultOptions;
   /** Has every frame pass the gate. */
   readonly gated?: boolean;
 }
@@ -52,7 +52,7 @@ export interface Kernel {
   readonly stack: NetworkStack;
   readonly tap: TapInterface;
   readonly device: KernelDevice;
-  readonly lossy: Lossy | undefined;
+  readonly fault: Fault;
   /** Between the two, where nothing is impaired. */
   readonly gate: Gate;
   /** Runs a program in the namespace. */
@@ -94,16 +94,16 @@ export async function openKernel(scope: Scope, options: KernelOptions = {}): Pro
     ip: [`${ADDRESS[4].ours}/24`, `${ADDRESS[6].ours}/64`],
     mtu,
   });
-  const lossy = impairment && impair(tap, device, impairment);
-  if (lossy) scope.defer(() => lossy.stop());
+  const fault = createFault(impairment);
   const gate = new Gate();
-  if (!lossy) connect(tap, gated ? gate.wrap(device) : device);
+  if (impairment) connect(tap, fault.wrap(device));
+  else connect(tap, gated ? gate.wrap(device) : device);
   return {
     namespace,
     stack,
     tap,
     device,
-    lossy,
+    fault,
     gate,
     run: (...command) => new Program(scope, ['ip', 'netns', 'exec', namespace, ...command]),
   };

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// measure - measures one cell where it is called: in a process (cell), in a page (page/frame)
+
+async function measure({ setup, options, measure: name, params, round = 0 }) {
+  const all = { ...params, round };
+  const { default: roles } = await import(`../measures/${name}.mjs`);
+  if (!setup) return roles.run(all);
+  const { open } = await import(`../setups/${setup}.mjs`);
+  const bed = await open({ ...options, round });
+  if (roles.run) return roles.run(bed, all);
+  return roles.merge(await bed.run(name, all), all);
+}
+
+/** What an error is to a table: the reason why nothing was measured, or a failure. */
+export function outcomeOf(error) {
+  if (error?.name === 'Skip') return { skipped: error.message };
+  const { stack = '' } = error ?? {};
+  // Only V8's stacks begin with the message.
+  return { error: stack.includes(error?.message) ? stack : `${error}\n${stack}` };
+}
+
+/**
+ * Measures a cell; never rejects.
+ *
+ * @param {any} cell
+ * @returns {Promise<{ metrics?: Record<string, number>, skipped?: string, error?: string }>}
+ */
+export async function measureCell(cell) {
+  try {
+    return { metrics: await measure(cell) };
+  } catch (error) {
+    return outcomeOf(error);
+  }
+}
