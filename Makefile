@@ -33,9 +33,9 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
-LIGHT_GOALS := help setup demo test test-everywhere test-package test-web web web-build web-screenshot \
-	release bench bench-browsers bench-compare bench-report js abi docs check-format check-sh check-js \
-	check-types check-docs format clean distclean
+LIGHT_GOALS := help setup demo test test-everywhere test-package test-web test-vm web web-build \
+	web-screenshot release bench bench-browsers bench-compare bench-report js abi docs check-format check-sh \
+	check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -254,8 +254,8 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 # --- Goals that run something --------------------------------------------------------------------
 
 .PHONY: help setup test test-run test-native test-patches test-js test-everywhere everywhere-run test-web \
-	test-web-run test-package test-package-run demo demo-run bench bench-run bench-browsers \
-	bench-browsers-run bench-page bench-compare bench-report size docs release
+	test-web-run test-package test-package-run test-vm test-vm-run demo demo-run bench bench-run \
+	bench-browsers bench-browsers-run bench-page bench-compare bench-report size docs release
 help:
 	@sed -n '4,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -331,6 +331,16 @@ build/package/node_modules/.package-lock.json: tests/package/package.json \
 	$(call run,NPM,ci build/package)npm ci --prefix build/package --ignore-scripts --no-progress \
 		--prefer-offline --loglevel=error >/dev/null
 	@touch -c $@
+
+# Real machines on the other end of the wire. ONLY chooses files by a part of their names.
+test-vm:
+	$(Q)$(SETUP) source wasm js native vm
+	$(Q)$(MAKE) --no-print-directory test-vm-run
+
+test-vm-run: all
+	$(Q)mkdir -p build/vm; tests/vm/guests.sh || echo 'test-vm: no guest could be fetched; its tests are skipped'
+	$(Q)node_modules/.bin/vitest run --project vm --reporter=default --reporter=json \
+		--outputFile.json=build/vm/report.json $(ONLY) </dev/null; node tools/vm_table.mjs build/vm/report.json
 
 demo:
 	$(Q)$(SETUP) source wasm js
@@ -408,8 +418,8 @@ release:
 # --- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
-	bench/native/*.[ch])
-SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/c/*.sh) .ci/run
+	bench/native/*.[ch] js/link/*.c)
+SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/*/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
 LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)

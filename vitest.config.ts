@@ -14,6 +14,10 @@ const built = {
   },
 };
 
+/** What a name of the package is in the sources. */
+const source = (name: string): string =>
+  fileURLToPath(new URL('./js/', import.meta.url)).concat(name);
+
 /** The public API is tested once for each engine. */
 const engine = (name: string) => ({
   extends: true as const,
@@ -23,7 +27,10 @@ const engine = (name: string) => ({
 export default defineConfig({
   plugins: [built],
   resolve: {
-    alias: { ringstack: fileURLToPath(new URL('./js/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^ringstack$/, replacement: source('index.ts') },
+      { find: /^ringstack\/(\w+)$/, replacement: source('link/$1.ts') },
+    ],
   },
   test: {
     environment: 'node',
@@ -57,6 +64,17 @@ export default defineConfig({
           include: ['tests/package/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      // Real machines on the other end of the wire; only `make test-vm` names it.
+      {
+        extends: true,
+        test: {
+          name: 'vm',
+          include: ['tests/vm/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
         },
       },
     ],

@@ -8,10 +8,12 @@ import * as abi from './abi.ts';
  *
  * | code | when |
  * |---|---|
+ * | `EACCES` | the system does not let this user do it |
  * | `EADDRINUSE` | the port is taken |
  * | `EADDRNOTAVAIL` | no interface has the address, or no port is free |
  * | `EAGAIN` | no room, or nothing there, at this moment |
  * | `EBADF` | what it was asked of is closed, or was handed to another thread |
+ * | `EBUSY` | somebody else uses the device |
  * | `ECONNABORTED` | we reset the connection, or closed the listener |
  * | `ECONNREFUSED` | nobody listens there |
  * | `ECONNRESET` | the peer reset the connection |
@@ -21,8 +23,10 @@ import * as abi from './abi.ts';
  * | `EMSGSIZE` | a frame that can never fit into the ring |
  * | `ENOBUFS` | the stack's own memory is used up |
  * | `ENODEV` | the interface was removed, or is of another stack |
+ * | `ENOENT` | no such file, program or namespace |
  * | `ENOMEM` | the arena is full |
  * | `ENOTSUP` | the runtime, or the page as it was served, cannot do it |
+ * | `EPERM` | it takes rights that this process has not |
  * | `EPIPE` | written after our side was closed |
  * | `EPROTO` | files or threads of different versions of the package meet |
  * | `ESHUTDOWN` | the stack was closed |
@@ -32,12 +36,14 @@ import * as abi from './abi.ts';
  * `ENOTFOUND` so far.
  */
 export type NetErrorCode =
+  | 'EACCES'
   | 'EADDRINUSE'
   | 'EADDRNOTAVAIL'
   | 'EAFNOSUPPORT'
   | 'EAGAIN'
   | 'EALREADY'
   | 'EBADF'
+  | 'EBUSY'
   | 'ECONNABORTED'
   | 'ECONNREFUSED'
   | 'ECONNRESET'
@@ -50,10 +56,12 @@ export type NetErrorCode =
   | 'ENETUNREACH'
   | 'ENOBUFS'
   | 'ENODEV'
+  | 'ENOENT'
   | 'ENOMEM'
   | 'ENOTCONN'
   | 'ENOTFOUND'
   | 'ENOTSUP'
+  | 'EPERM'
   | 'EPIPE'
   | 'EPROTO'
   | 'ESHUTDOWN'
@@ -61,12 +69,14 @@ export type NetErrorCode =
 
 /** Every code a NetError can carry, with the text that ends its message by default. */
 export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
+  EACCES: 'permission denied',
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
   EAFNOSUPPORT: 'address family not supported',
   EAGAIN: 'no room now',
   EALREADY: 'operation already in progress',
   EBADF: 'no longer open',
+  EBUSY: 'in use',
   ECONNABORTED: 'connection aborted',
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset by peer',
@@ -79,10 +89,12 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   ENETUNREACH: 'network is unreachable',
   ENOBUFS: 'no buffer space available',
   ENODEV: 'no such interface',
+  ENOENT: 'not found',
   ENOMEM: 'out of memory',
   ENOTCONN: 'not connected',
   ENOTFOUND: 'name not found',
   ENOTSUP: 'operation not supported',
+  EPERM: 'operation not permitted',
   EPIPE: 'sending side already closed',
   EPROTO: 'protocol error',
   ESHUTDOWN: 'stack closed',

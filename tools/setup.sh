@@ -10,6 +10,7 @@
 #   bench    hyperfine, which only `make bench-compare` uses
 #   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
 #   webkit   on Linux: WebKitGTK's driver, and Xvfb, which shows it to nobody
+#   vm       QEMU and tshark; tests that need them are skipped without
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
 # elsewhere, and with --check, one line says what to install and the exit status is 1. Says nothing
@@ -95,6 +96,18 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 have Xvfb || echo 'xvfb||Xvfb'
             fi
             ;;
+        vm)
+            # Linux's own TCP, what talks to it, and guests.
+            have qemu-system-x86_64 || echo 'qemu-system-x86||qemu-system-x86_64'
+            have ip || echo 'iproute2||ip'
+            have sysctl || echo 'procps||sysctl'
+            for program in curl nginx wrk iperf3 redis-server openssl; do
+                package=$program
+                [ "$program" != nginx ] || package=nginx-light
+                [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
+            done
+            have tshark || echo 'tshark|wireshark|tshark'
+            ;;
         *) die "no such group: $group" ;;
         esac
     done | sort -u
@@ -129,7 +142,18 @@ if [ "$(id -u)" -ne 0 ]; then
     sudo=sudo
 fi
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=
+trap 'rm -f "$log"; [ -z "$policy" ] || $sudo rm -f "$policy"' EXIT
+# What is installed for tests must not begin to serve.
+case " $* " in
+*' vm '*)
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+        $sudo chmod 755 "$policy"
+    fi
+    ;;
+esac
 apt() {
     # shellcheck disable=SC2086  # empty when root
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1

@@ -14,20 +14,27 @@ const resolveOurs: Plugin = {
   name: 'ours',
   setup({ onResolve, resolve }) {
     onResolve({ filter: /^ringstack$/ }, () => ({ path: '../../dist/index.js', external: true }));
+    onResolve({ filter: /^ringstack\/\w+$/ }, ({ path }) => ({
+      path: path.replace('ringstack/', '../../dist/link/').concat('.js'),
+      external: true,
+    }));
     onResolve({ filter: /^vitest$/ }, ({ resolveDir, kind }) =>
       resolve('./tests/everywhere/vitest.ts', { resolveDir: process.cwd() || resolveDir, kind }),
     );
   },
 };
 
+/** Tests of adapters, most of whose peers only Node can be: their own suite is to say where they run. */
+const ADAPTERS = /^link_/;
+
 /**
- * Bundles every file of tests/net.
+ * Bundles every file of tests/net but those of adapters.
  *
  * @returns Their names, without '.test.ts'.
  */
 export async function bundleTests(): Promise<string[]> {
   const names = (await readdir('tests/net'))
-    .filter((name) => name.endsWith('.test.ts'))
+    .filter((name) => name.endsWith('.test.ts') && !ADAPTERS.test(name))
     .map((name) => name.slice(0, -'.test.ts'.length));
   await mkdir(`${OUT}/workers`, { recursive: true });
   await copyFile('tests/net/workers/thread.mjs', `${OUT}/workers/thread.mjs`);

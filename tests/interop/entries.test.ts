@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// entries.test - the built files of package.json's subpaths, together: what they share is the same
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { outcome } from '../helpers/net.ts';
+import { ROOT } from '../tree/files.ts';
+
+const dist = <T>(path: string): Promise<T> => import(join(ROOT, 'dist', path));
+
+test('a NetError of any subpath is one of ringstack', async () => {
+  const { NetError, createStack } = await dist<typeof import('ringstack')>('index.js');
+  const { connect } = await dist<typeof import('ringstack/link')>('link/link.js');
+  const { createFault } = await dist<typeof import('ringstack/fault')>('link/fault.js');
+  const { createCapture } = await dist<typeof import('ringstack/pcap')>('link/pcap.js');
+  const { connectQemu } = await dist<typeof import('ringstack/qemu')>('link/qemu.js');
+  const { connectWebSocket } =
+    await dist<typeof import('ringstack/websocket')>('link/websocket.js');
+  const one = new TransformStream<Uint8Array, Uint8Array>();
+  const failures: (() => unknown)[] = [
+    () => connect(one, one),
+    () => createFault({ drop: 2 }),
+    () => createCapture({ snapLength: 0 }),
+    () => connectQemu({}),
+    () => connectWebSocket('ws://127.0.0.1:1', { WebSocket: Object, sendQueue: 0 }),
+    async () => (await createStack({ maxSockets: 0 })).close(),
+  ];
+  for (const fails of failures) {
+    const failing = (async () => fails())();
+    const error = await failing.catch((reason: InstanceType<typeof NetError>) => reason);
+    expect(error).toBeInstanceOf(NetError);
+    expect(error).toHaveProperty('code', 'EINVAL');
+  }
+});
+
+test('a session of ringstack/qemu and one of ringstack/websocket have one class', async () => {
+  const qemu = await dist<typeof import('ringstack/qemu')>('link/qemu.js');
+  const websocket = await dist<typeof import('ringstack/websocket')>('link/websocket.js');
+  expect(qemu.SessionEndpoint).toBe(websocket.SessionEndpoint);
+});
+
+test('stacks of dist are joined by its connect()', async () => {
+  const { createStack } = await dist<typeof import('ringstack')>('index.js');
+  const { connect, wrapEndpoint } = await dist<typeof import('ringstack/link')>('link/link.js');
+  const [a, b] = [await createStack(), await createStack()];
+  const tapA = await a.createTapInterface({ ip: '10.0.0.1/24' });
+  const tapB = await b.createTapInterface({ ip: '10.0.0.2/24' });
+  for (const end of [tapB, wrapEndpoint(tapB, {})]) {
+    const link = connect(tapA, end);
+    expect(await outcome(a.connectTcp({ host: '10.0.0.2', port: 1 }))).toBe('NetError');
+    expect(link.statistics.aToB.frames).toBeGreaterThan(0);
+    await link.close();
+  }
+  await a.close();
+  await b.close();
+});
+
+test('no file but those of Node and of workers names a module of Node', () => {
+  const files = readdirSync(join(ROOT, 'dist/link')).filter((name) => name.endsWith('.js'));
+  for (const name of files) {
+    const text = readFileSync(join(ROOT, 'dist/link', name), 'utf8');
+    expect([name, /\b(?:from|import|require)\s*\(?["']node:/.test(text)]).toEqual([name, false]);
+  }
+});

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// guest - a Linux guest on a serial console: commands go in, their output comes out
+
+import { Program } from './process.ts';
+import type { Scope } from './scope.ts';
+
+/** Addresses of guests, and of the stack on their network. */
+export const GUEST = { ip: '10.79.0.1', ours: '10.79.0.2', mac: '52:54:00:12:34:56' } as const;
+
+/** A guest that runs tests/vm/guests.sh's initramfs. */
+export class Guest {
+  readonly program: Program;
+  #commands = 0;
+
+  constructor(scope: Scope, command: readonly string[]) {
+    this.program = new Program(scope, command);
+  }
+
+  /** Waits until it has booted, and gives it an address. */
+  async boot(mtu = 1500, from = 0): Promise<void> {
+    await this.program.printed(/guest is ready/, from);
+    await this.run(`ip link set eth0 mtu ${mtu} up && ip addr add ${GUEST.ip}/24 dev eth0`);
+  }
+
+  /** Runs a command of its shell. Returns what it printed; fails unless its status is 0. */
+  async run(command: string): Promise<string> {
+    const from = this.program.output.length;
+    const mark = `done ${this.#commands++}`;
+    this.program.child.stdin?.write(`${command}; echo "<$?" "${mark}>"\n`);
+    const end = await this.program.printed(new RegExp(`<(\\d+) ${mark}>`), from);
+    const text = this.program.output.slice(from, from + end.index).replaceAll('\r', '');
+    if (end[1] !== '0') throw new Error(`the guest's '${command}' ended with ${end[1]}:\n${text}`);
+    return text;
+  }
+}

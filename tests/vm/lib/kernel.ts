@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+// kernel - Linux's own TCP as the peer of a stack: a tap in a network namespace of its own
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type {
+  NetworkStack,
+  StackOptions,
+  TapInterface,
+  TcpConnection,
+  TcpOptions,
+} from 'ringstack';
+import { createStack } from 'ringstack';
+import { createFault, type Fault, type FaultOptions } from 'ringstack/fault';
+import { connect } from 'ringstack/link';
+import { type KernelDevice, openTap } from 'ringstack/tap';
+import { bundle } from '../../helpers/built.ts';
+import { Gate } from './gate.ts';
+import type { PeerRequest } from './kernel_peer.ts';
+import { findProgram, Program } from './process.ts';
+import type { Scope } from './scope.ts';
+
+/** Addresses of the two ends, by family. */
+export const ADDRESS = {
+  4: { kernel: '10.77.0.1', ours: '10.77.0.2' },
+  6: { kernel: 'fd77::1', ours: 'fd77::2' },
+} as const;
+
+/** Why there can be no such peer here; undefined: there can. */
+export function whyNoKernel(): string | undefined {
+  if (process.platform !== 'linux') return 'needs Linux';
+  if (process.getuid?.() !== 0) return 'needs root';
+  if (!existsSync('/dev/net/tun')) return 'needs /dev/net/tun';
+  return findProgram('ip') ? undefined : 'needs iproute2';
+}
+
+/** What lies between and how the kernel is set. */
+export interface KernelOptions {
+  readonly mtu?: number;
+  readonly stack?: StackOptions;
+  /** Of the namespace, such as `net.ipv4.tcp_sack`. */
+  readonly sysctls?: Readonly<Record<string, string | number>>;
+  readonly impairment?: FaultOptions;
+  /** Has every frame pass the gate. */
+  readonly gated?: boolean;
+}
+
+/** A stack of ours on one cable with the kernel. */
+export interface Kernel {
+  readonly namespace: string;
+  readonly stack: NetworkStack;
+  readonly tap: TapInterface;
+  readonly device: KernelDevice;
+  readonly fault: Fault;
+  /** Between the two, where nothing is impaired. */
+  readonly gate: Gate;
+  /** Runs a program in the namespace. */
+  run(...command: string[]): Program;
+}
+
+let count = 0;
+
+const ip = (...args: string[]): void => {
+  execFileSync(findProgram('ip') ?? 'ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+};
+
+/** Waits until no process is left in a namespace, and removes it. */
+async function removeNamespace(name: string): Promise<void> {
+  const pids = execFileSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
+  for (const pid of pids.split('\n').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+  ip('netns', 'delete', name);
+}
+
+/** Makes a namespace with a tap, and a stack on its other end. */
+export async function openKernel(scope: Scope, options: KernelOptions = {}): Promise<Kernel> {
+  const { mtu = 1500, sysctls = {}, impairment, gated } = options;
+  const namespace = `ringstack-${process.pid}-${count++}`;
+  ip('netns', 'add', namespace);
+  scope.defer(() => removeNamespace(namespace));
+  const settings = Object.entries({
+    'net.ipv4.tcp_no_metrics_save': 1,
+    ...sysctls,
+  }).map(([name, value]) => `${name}=${value}`);
+  execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', ...settings]);
+  const device = await openTap({ namespace, name: 'tap0', mtu });
+  scope.defer(() => device.close());
+  ip('-n', namespace, 'link', 'set', 'lo', 'up');
+  ip('-n', namespace, 'addr', 'add', `${ADDRESS[4].kernel}/24`, 'dev', 'tap0');
+  ip('-n', namespace, 'addr', 'add', `${ADDRESS[6].kernel}/64`, 'dev', 'tap0', 'nodad');
+  const stack = await createStack({ engine: 'inline', ...options.stack });
+  scope.defer(() => stack.close());
+  const tap = await stack.createTapInterface({
+    ip: [`${ADDRESS[4].ours}/24`, `${ADDRESS[6].ours}/64`],
+    mtu,
+  });
+  const fault = createFault(impairment);
+  const gate = new Gate();
+  if (impairment) connect(tap, fault.wrap(device));
+  else connect(tap, gated ? gate.wrap(device) : device);
+  return {
+    namespace,
+    stack,
+    tap,
+    device,
+    fault,
+    gate,
+    run: (...command) => new Program(scope, ['ip', 'netns', 'exec', namespace, ...command]),
+  };
+}
+
+/** What a request is answered with. */
+interface Answers {
+  listen: { listener: number; port: number };
+  accept: number;
+  connect: number;
+  send: undefined;
+  receive: string;
+  destroy: undefined;
+  echo: { port: number };
+  many: string[];
+  end: undefined;
+  reset: undefined;
+  ended: string;
+}
+
+/** Linux's sockets in the namespace, at our command. */
+export type Peer = <Op extends PeerRequest['op']>(
+  op: Op,
+  request: Omit<Extract<PeerRequest, { op: Op }>, 'op'>,
+) => Promise<Answers[Op]>;
+
+/** Starts the program that holds the kernel's sockets. */
+export function startPeer(scope: Scope, { namespace }: Kernel): Peer {
+  const folder = fileURLToPath(new URL('../../../build/vm/', import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  const file = `${folder}kernel_peer-${process.pid}.cjs`;
+  if (!existsSync(file)) {
+    writeFileSync(file, bundle("import './tests/vm/lib/kernel_peer.ts';"));
+  }
+  const command = ['ip', 'netns', 'exec', namespace, process.execPath, file];
+  const program = new Program(scope, command, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  program.child.on('message', (message) => {
+    const { id, value, error } = message as { id: number; value?: unknown; error?: string };
+    const { resolve, reject } = waiting.get(id) ?? {};
+    waiting.delete(id);
+    if (error === undefined) resolve?.(value);
+    else reject?.(Object.assign(new Error(`the kernel's socket: ${error}`), { code: error }));
+  });
+  let next = 0;
+  const peer = (op: string, request: object): Promise<unknown> => {
+    const id = next++;
+    let settle: Pick<PromiseWithResolvers<unknown>, 'resolve' | 'reject'> | undefined;
+    const promise = new Promise<unknown>((resolve, reject) => {
+      settle = { resolve, reject };
+    });
+    if (settle) waiting.set(id, { promise, ...settle });
+    program.child.send({ id, request: { op, ...request } });
+    promise.catch(() => {});
+    return promise;
+  };
+  return peer as Peer;
+}
+
+/** How a connection is opened. */
+export interface PeerEndsOptions {
+  readonly family?: 4 | 6;
+  readonly opener?: 'ours' | 'kernel';
+  readonly peer?: Peer;
+  /** Of our end. */
+  readonly tcp?: TcpOptions;
+}
+
+/** A connection with the kernel: our end, and the number of theirs. */
+export async function openPeerEnds(
+  scope: Scope,
+  kernel: Kernel,
+  { family = 4, opener = 'ours', peer = startPeer(scope, kernel), tcp = {} }: PeerEndsOptions,
+): Promise<{ connection: TcpConnection; conn: number; peer: Peer }> {
+  const { stack } = kernel;
+  const address = ADDRESS[family];
+  if (opener === 'ours') {
+    const { listener, port } = await peer('listen', { host: address.kernel, port: 0 });
+    const [connection, conn] = await Promise.all([
+      stack.connectTcp({ host: address.kernel, port, ...tcp }),
+      peer('accept', { listener }),
+    ]);
+    return { connection, conn, peer };
+  }
+  const listener = await stack.listenTcp({ host: address.ours, port: 0, ...tcp });
+  const [connection, conn] = await Promise.all([
+    listener.accept(),
+    peer('connect', { host: address.ours, port: listener.port }),
+  ]);
+  await listener.close();
+  return { connection, conn, peer };
+}
