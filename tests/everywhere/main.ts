@@ -66,7 +66,7 @@ function rowsOf(host: Host, missing: string | undefined, version: string): Row[]
     results: new Map(),
     seconds: 0,
     ...(missing === undefined ? {} : { missing }),
-    isRequired: !!process.env.CI && !host.isOptional,
+    isRequired: !!process.env['CI'] && !host.isOptional,
   }));
 }
 
@@ -96,9 +96,9 @@ async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
 const chosen = (names: string | undefined, name: string): boolean =>
   !names || names.split(',').some((one) => name.toLowerCase().startsWith(one.toLowerCase()));
 
-const files = (await bundleTests()).filter((name) => chosen(process.env.FILES, name));
+const files = (await bundleTests()).filter((name) => chosen(process.env['FILES'], name));
 const rows: Row[] = [];
-for (const host of HOSTS.filter(({ name }) => chosen(process.env.RUNTIMES, name))) {
+for (const host of HOSTS.filter(({ name }) => chosen(process.env['RUNTIMES'], name))) {
   const began = performance.now();
   const done = await runHost(host, files);
   rows.push(...done);

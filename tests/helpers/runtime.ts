@@ -15,7 +15,7 @@ const { process: node, location: page } = globalThis as {
 const asked = new URLSearchParams(page?.search ?? '');
 
 /** Who turns the stacks: the tests of tests/net run once for each. */
-export const ENGINE = (node?.env.RINGSTACK_ENGINE ?? asked.get('engine') ?? 'inline') as
+export const ENGINE = (node?.env['RINGSTACK_ENGINE'] ?? asked.get('engine') ?? 'inline') as
   | 'inline'
   | 'worker';
 
