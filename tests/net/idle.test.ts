@@ -2,7 +2,7 @@
 // idle.test - an idle stack does nothing, and a closed one keeps no process alive
 
 import type { NetworkStack } from 'ringstack';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import {
   bytes,
   connectEnds,
