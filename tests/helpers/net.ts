@@ -181,6 +181,9 @@ export async function outcome(promise: Promise<unknown>): Promise<string> {
   }
 }
 
+/** What a call throws, as outcome() tells it. */
+export const thrown = (call: () => unknown): Promise<string> => outcome((async () => call())());
+
 /** Rejects, saying what is stuck, when a promise takes too long. */
 export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;

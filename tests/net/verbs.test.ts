@@ -15,13 +15,11 @@ import {
   send,
   settle,
   text,
+  thrown,
   wiredEnds,
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 import { NO_BYOB, SharedBuffer, sameBytes, testUnless } from '../helpers/runtime.ts';
-
-/** What a call throws, as outcome() tells it. */
-const thrown = (call: () => unknown): Promise<string> => outcome((async () => call())());
 
 /** Writes random bytes of a seed through the verbs, in pieces of random sizes; returns their hash. */
 async function writeRandom(connection: TcpConnection, seed: number, size: number): Promise<string> {
@@ -176,39 +174,36 @@ describe('locks', () => {
     expect(() => writer.cancel()).not.toThrow();
   });
 
-  testUnless(NO_BYOB)(
-    'the streams go on where the verbs stopped, and the other way round',
-    async () => {
-      const { client, server } = await loopbackEnds();
-      const writer = client.getRingWriter();
-      writer.reserve(4).set(bytes('1234'));
-      writer.submit(4);
-      writer.reserve(4).set(bytes('lost'));
-      writer.releaseLock();
-      await send(client.writable, bytes('5678'));
-      const again = client.getRingWriter();
-      again.reserve(2).set(bytes('90'));
-      again.submit(2);
-      await again.close();
-      await settle();
+  testUnless(NO_BYOB)('the streams go on where the verbs stop, and back', async () => {
+    const { client, server } = await loopbackEnds();
+    const writer = client.getRingWriter();
+    writer.reserve(4).set(bytes('1234'));
+    writer.submit(4);
+    writer.reserve(4).set(bytes('lost'));
+    writer.releaseLock();
+    await send(client.writable, bytes('5678'));
+    const again = client.getRingWriter();
+    again.reserve(2).set(bytes('90'));
+    again.submit(2);
+    await again.close();
+    await settle();
 
-      const reader = server.getRingReader();
-      await reader.ready();
-      expect(text(reader.peek().slice(0, 3))).toBe('123');
-      reader.release(3);
-      reader.releaseLock();
-      const byob = server.readable.getReader({ mode: 'byob' });
-      const { value } = await byob.read(new Uint8Array(3));
-      byob.releaseLock();
-      expect(text(value ?? bytes(''))).toBe('456');
-      const last = server.getRingReader();
-      // What came after the ring has grown is not contiguous with what came before.
-      let rest = '';
-      while (rest.length < 4) rest += await take(last);
-      expect(rest + (await last.ready()) + (await last.ready())).toBe('7890falsefalse');
-      expect(last.peek().length).toBe(0);
-    },
-  );
+    const reader = server.getRingReader();
+    await reader.ready();
+    expect(text(reader.peek().slice(0, 3))).toBe('123');
+    reader.release(3);
+    reader.releaseLock();
+    const byob = server.readable.getReader({ mode: 'byob' });
+    const { value } = await byob.read(new Uint8Array(3));
+    byob.releaseLock();
+    expect(text(value ?? bytes(''))).toBe('456');
+    const last = server.getRingReader();
+    // What came after the ring has grown is not contiguous with what came before.
+    let rest = '';
+    while (rest.length < 4) rest += await take(last);
+    expect(rest + (await last.ready()) + (await last.ready())).toBe('7890falsefalse');
+    expect(last.peek().length).toBe(0);
+  });
 
   testUnless(NO_BYOB)('what an earlier reader left in the stream comes first', async () => {
     const { client, server } = await loopbackEnds();
