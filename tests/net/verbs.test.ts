@@ -187,7 +187,6 @@ describe('locks', () => {
     again.submit(2);
     await again.close();
     await settle();
-
     const reader = server.getRingReader();
     await reader.ready();
     expect(text(reader.peek().slice(0, 3))).toBe('123');
