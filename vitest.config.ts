@@ -14,6 +14,10 @@ const built = {
   },
 };
 
+/** What a name of the package is in the sources. */
+const source = (name: string): string =>
+  fileURLToPath(new URL('./js/', import.meta.url)).concat(name);
+
 /** The public API is tested once for each engine. */
 const engine = (name: string) => ({
   extends: true as const,
@@ -23,7 +27,10 @@ const engine = (name: string) => ({
 export default defineConfig({
   plugins: [built],
   resolve: {
-    alias: { ringstack: fileURLToPath(new URL('./js/index.ts', import.meta.url)) },
+    alias: [
+      { find: /^ringstack$/, replacement: source('index.ts') },
+      { find: /^ringstack\/(\w+)$/, replacement: source('link/$1.ts') },
+    ],
   },
   test: {
     environment: 'node',

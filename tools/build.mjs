@@ -6,14 +6,16 @@
 // What users' bundlers look for stays as it is written: `new URL('./stack.wasm', import.meta.url)` and
 // `new Worker(new URL('./workers/engine.js', import.meta.url), …)` are relative to dist/index.js.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 
 const TYPES = 'build/types';
 const DIST = 'dist';
 /** Names below js/, without the extension: what package.json exports. */
-const ENTRIES = ['index'];
+const ENTRIES = ['index', 'link/link', 'link/fault', 'link/pcap', 'link/qemu', 'link/websocket'];
+/** Files of their own as well: what several entries must have in common, such as the class of an error. */
+const SHARED = ['errors', 'link/sessions'];
 /** Threads: each is one self-contained file. */
 const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
 
@@ -49,7 +51,26 @@ const options = {
   logLevel: 'warning',
 };
 const source = (name) => `js/${name}.ts`;
-await build({ ...options, entryPoints: ENTRIES.map(source) });
+const files = [...ENTRIES, ...SHARED].map(source);
+/** What is a file of its own is imported by the others, never bundled into them. */
+const apart = (entry) => ({
+  name: 'apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\..*\.ts$/ }, ({ kind, path, resolveDir }) => {
+      const file = relative('.', join(resolveDir, path));
+      if (kind === 'entry-point' || !files.includes(file)) return undefined;
+      const name = relative(dirname(entry), file).replace(/\.ts$/, '.js');
+      return {
+        path: name.startsWith('.') ? name : `./${name}`,
+        external: true,
+        sideEffects: false,
+      };
+    });
+  },
+});
+for (const entry of files) {
+  await build({ ...options, entryPoints: [entry], plugins: [apart(entry)] });
+}
 // A program: package.json's "no side effects" is not meant for it. It exports nothing, and says so: some
 // tell by the syntax of a file whether it is a module.
 const program = { ...options, ignoreAnnotations: true, footer: { js: 'export {};' } };

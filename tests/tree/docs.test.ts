@@ -99,8 +99,14 @@ describe('types', () => {
   });
 });
 
+/** What package.json exports of js/link/. */
+const ADAPTERS = ['link', 'fault', 'pcap', 'qemu', 'websocket'];
+
 describe('this repository', () => {
   test('public exports', () => expect(checkDocs(ROOT)).toEqual([]));
+  test.each(ADAPTERS)('js/link/%s.ts', (name) => {
+    expect(checkDocs(ROOT, `js/link/${name}.ts`)).toEqual([]);
+  });
   test.each(['js/errors.ts', 'js/address.ts'])('%s, public or not', (entry) => {
     expect(checkDocs(ROOT, entry)).toEqual([]);
   });

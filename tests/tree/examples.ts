@@ -58,7 +58,7 @@ export function collectExamples(root: string): Example[] {
 function rewrite(source: string): string {
   return source
     .replace(/(from |import |import\()(['"])ringstack\2/g, '$1$2../../js/index.ts$2')
-    .replace(/(from |import |import\()(['"])ringstack\/([\w/-]+)\2/g, '$1$2../../js/$3.ts$2')
+    .replace(/(from |import |import\()(['"])ringstack\/([\w/-]+)\2/g, '$1$2../../js/link/$3.ts$2')
     .replace(/(['"])\.\.\/js\//g, '$1../../js/');
 }
 

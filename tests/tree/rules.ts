@@ -88,16 +88,27 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'types_tcp',
     'runtime/*',
   ],
+  'wire/*': [],
+  'link/*': [
+    'errors',
+    'link/*',
+    'runtime/builtin',
+    'streams',
+    'type types',
+    'type types_ring',
+    'wait',
+    'wire/*',
+  ],
   index: ['arenas', 'attach', 'stack', 'errors', 'types', 'types_ring', 'types_tcp'],
 };
 
 /** Which modules of js/ may import what is not ours. Everything else runs in a browser as it is. */
 export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
-  'runtime/builtin': ['node:fs/promises', 'node:worker_threads'],
+  'runtime/builtin': ['node:dgram', 'node:fs/promises', 'node:net', 'node:worker_threads'],
   'runtime/node': ['node:*'],
   'runtime/deno': ['node:*'],
   'runtime/bun': ['node:*'],
-  'link/*': ['node:*', 'v86'],
+  'link/*': ['type node:*'],
 };
 
 /** Same for C: base names of core/ and lwip/, where x.c and x.h are one. A file may include itself. */

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// byte_session - frames over a stream of bytes of Node: a socket, or a program's standard input and output
+//
+// Theory of operation
+//
+// Out: frames gather behind their lengths in a buffer, which is written once a turn (in a microtask) or
+// when it is full. While the socket asks to wait (`drain`), a buffer fills; when it is full too, send() says
+// so. A buffer is used again when the socket has done with it, so that a stream of frames allocates nothing.
+//
+// In: frames are views on the chunks that came (js/wire/framing.ts). One that is not taken stays in the
+// parser, and the socket is paused until it is.
+
+import { NetError } from '../errors.ts';
+import { Deferred } from '../streams.ts';
+import { nextMicrotask } from '../wait.ts';
+import { FrameParser, HEADER, putLength } from '../wire/framing.ts';
+import { copyInto, Fifo } from './frames.ts';
+import type { Session, SessionEvents } from './sessions.ts';
+
+/** Where bytes come from: a Readable of Node, such as a socket or the output of a program. */
+export type ByteSource = import('node:stream').Readable;
+
+/** Where bytes go: a Writable of Node, such as a socket or the input of a program. */
+export type ByteTarget = import('node:stream').Writable;
+
+/** Bytes of a buffer of frames: the largest frame and then some. */
+const BUFFER = 2 ** 17;
+/** Buffers that are kept. */
+const SPARE = 4;
+/** A frame is no longer, whatever the MTU: 65535 and what goes with it. */
+export const LONGEST = 65_600;
+
+/** Frames over a stream of bytes, both ways. */
+export class ByteSession implements Session {
+  readonly #events: SessionEvents;
+  readonly #from: ByteSource;
+  readonly #to: ByteTarget;
+  readonly #action: string;
+  readonly #parser = new FrameParser(LONGEST);
+  readonly #chunks = new Fifo<Uint8Array>();
+  readonly #spare: Uint8Array[] = [];
+  #buffer: Uint8Array | undefined;
+  #filled = 0;
+  #isFlushing = false;
+  /** The socket asks to wait. */
+  #isFull = false;
+  #room = new Deferred();
+  #isPaused = false;
+  #hasEnded = false;
+  #isOver = false;
+  readonly #gone = new Deferred();
+
+  /** @param name - What it is, for messages: "the QEMU link at /run/x". */
+  constructor(events: SessionEvents, from: ByteSource, to: ByteTarget, name: string) {
+    this.#events = events;
+    this.#from = from;
+    this.#to = to;
+    this.#action = `Cannot use ${name}`;
+    from.on('data', (chunk) => this.#receive(chunk));
+    from.on('end', () => this.#sourceEnded());
+    const failed = (error: Error): void => this.#over(failure(error, this.#action));
+    const closed = (): void => this.#closed();
+    from.on('error', failed);
+    from.on('close', closed);
+    if ((to as object) !== from) {
+      to.on('error', failed);
+      to.on('close', closed);
+    }
+    to.on('drain', () => this.#drained());
+  }
+
+  send(frame: Uint8Array): boolean {
+    if (this.#isOver) return true;
+    const size = HEADER + frame.length;
+    if (size > BUFFER) {
+      this.#events.drop('tx');
+      return true;
+    }
+    if (this.#filled + size > BUFFER) {
+      if (this.#isFull) return false;
+      this.#flush();
+    }
+    this.#buffer ??= this.#spare.pop() ?? new Uint8Array(BUFFER);
+    const at = putLength(this.#buffer, this.#filled, frame.length);
+    copyInto(this.#buffer.subarray(at, at + frame.length), frame);
+    this.#filled = at + frame.length;
+    if (!this.#isFlushing && !this.#isFull) {
+      this.#isFlushing = true;
+      nextMicrotask(this.#flushSoon);
+    }
+    return true;
+  }
+
+  readonly #flushSoon = (): void => {
+    this.#isFlushing = false;
+    if (!this.#isFull) this.#flush();
+  };
+
+  #flush(): void {
+    const buffer = this.#buffer;
+    if (!buffer || this.#isOver) return;
+    const bytes = buffer.subarray(0, this.#filled);
+    this.#buffer = undefined;
+    this.#filled = 0;
+    const goesOn = this.#to.write(bytes, () => {
+      if (this.#spare.length < SPARE) this.#spare.push(buffer);
+    });
+    this.#isFull = !goesOn;
+  }
+
+  #drained(): void {
+    this.#isFull = false;
+    this.#flush();
+    this.#tellRoom();
+  }
+
+  #tellRoom(): void {
+    this.#room.resolve();
+    this.#room = new Deferred();
+  }
+
+  ready(): Promise<void> {
+    return this.#isFull && !this.#isOver ? this.#room.promise : Promise.resolve();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#isOver) return;
+    // Not every runtime stops at once when it is paused.
+    if (this.#isPaused) this.#chunks.push(chunk);
+    else {
+      this.#parser.push(chunk);
+      this.#pass();
+    }
+  }
+
+  /** Hands over what has come, as far as it is taken. */
+  #pass(): void {
+    while (!this.#isOver) {
+      const frame = this.#parser.peek();
+      if (typeof frame === 'number') this.#malformed(frame);
+      else if (frame) {
+        if (!this.#events.offer(frame)) {
+          this.#pause();
+          return;
+        }
+        this.#parser.release();
+      } else {
+        const chunk = this.#chunks.shift();
+        if (!chunk) break;
+        this.#parser.push(chunk);
+      }
+    }
+    if (this.#hasEnded) this.#sourceEnded();
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#from.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#isOver) return;
+    this.#isPaused = false;
+    this.#pass();
+    if (!this.#isPaused) this.#from.resume();
+  }
+
+  #malformed(length: number): void {
+    const reason = `the length of a frame is ${length}`;
+    this.#over(new NetError('EPROTO', this.#action, { reason }));
+  }
+
+  /** No more bytes come. */
+  #sourceEnded(): void {
+    this.#hasEnded = true;
+    if (this.#isPaused || this.#isOver) return;
+    const cut = new NetError('EPROTO', this.#action, { reason: 'it ended within a frame' });
+    this.#over(this.#parser.isWhole ? undefined : cut);
+  }
+
+  #closed(): void {
+    if (this.#isPaused) this.#hasEnded = true;
+    else this.#over(undefined);
+    this.#gone.resolve();
+  }
+
+  #over(error: NetError | undefined): void {
+    if (this.#isOver) return;
+    if (!error) this.#flush();
+    this.#isOver = true;
+    this.#buffer = undefined;
+    this.#tellRoom();
+    if (error) this.#to.destroy();
+    else this.#to.end();
+    this.#from.destroy();
+    this.#events.end(error);
+  }
+
+  /** Closes it; what was sent goes out before, if the other side reads. */
+  async close(): Promise<void> {
+    if (this.#isOver) return;
+    this.#flush();
+    this.#isOver = true;
+    this.#tellRoom();
+    const destroy = (): void => {
+      this.#to.destroy();
+      this.#from.destroy();
+    };
+    // Who does not read would make us wait for ever.
+    if (this.#isFull) destroy();
+    else this.#to.end(destroy);
+    this.#from.resume();
+    await this.#gone.promise;
+  }
+}
+
+/** The error of a socket that failed. */
+function failure(error: Error, action: string): NetError {
+  if ((error as { code?: string }).code === 'EPIPE') return new NetError('EPIPE', action);
+  return new NetError('ECONNRESET', action, { cause: error });
+}
