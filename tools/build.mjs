@@ -13,7 +13,15 @@ import ts from 'typescript';
 const TYPES = 'build/types';
 const DIST = 'dist';
 /** Names below js/, without the extension: what package.json exports. */
-const ENTRIES = ['index', 'link/link', 'link/fault', 'link/pcap', 'link/qemu', 'link/websocket'];
+const ENTRIES = [
+  'index',
+  'link/link',
+  'link/fault',
+  'link/pcap',
+  'link/qemu',
+  'link/v86',
+  'link/websocket',
+];
 /** Files of their own as well: what several entries must have in common, such as the class of an error. */
 const SHARED = ['errors', 'link/sessions'];
 /** Threads: each is one self-contained file. */
