@@ -71,6 +71,7 @@ export interface V86Emulator {
    *
    * @param event - Its name.
    * @param listener - The function.
+   * @throws Never.
    */
   add_listener(event: never, listener: never): void;
   /**
@@ -78,6 +79,7 @@ export interface V86Emulator {
    *
    * @param event - Its name.
    * @param listener - The function.
+   * @throws Never.
    */
   remove_listener(event: never, listener: never): void;
 }
