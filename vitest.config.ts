@@ -24,6 +24,9 @@ const engine = (name: string) => ({
   test: { name, include: ['tests/net/**/*.test.ts'], env: { RINGSTACK_ENGINE: name } },
 });
 
+/** Set by `make test-vm`. */
+const { RINGSTACK_VM } = process.env as { RINGSTACK_VM?: string };
+
 export default defineConfig({
   plugins: [built],
   resolve: {
@@ -58,6 +61,21 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      // Real machines on the other end of the wire, for `make test-vm` alone.
+      ...(RINGSTACK_VM === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'vm',
+                include: ['tests/vm/**/*.test.ts'],
+                testTimeout: 60_000,
+                hookTimeout: 60_000,
+                fileParallelism: false,
+              },
+            },
+          ]),
     ],
   },
 });
