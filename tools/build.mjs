@@ -20,6 +20,7 @@ const ENTRIES = [
   'link/pcap',
   'link/qemu',
   'link/tap',
+  'link/v86',
   'link/websocket',
 ];
 /** Files of their own as well: what several entries must have in common, such as the class of an error. */

@@ -38,7 +38,7 @@ test('are the types wrong? No', async () => {
     cwd: ROOT,
   });
   expect(stdout).toMatch(/"ringstack"\n\nnode16 \(from ESM\): OK/);
-  for (const name of ['link', 'fault', 'pcap', 'qemu', 'websocket', 'worker']) {
+  for (const name of ['link', 'fault', 'pcap', 'qemu', 'tap', 'v86', 'websocket', 'worker']) {
     expect(stdout).toMatch(new RegExp(`"ringstack/${name}"\\n\\nnode16 \\(from ESM\\): OK`));
   }
 });

@@ -100,7 +100,7 @@ describe('types', () => {
 });
 
 /** What package.json exports of js/link/. */
-const ADAPTERS = ['link', 'fault', 'pcap', 'qemu', 'tap', 'websocket'];
+const ADAPTERS = ['link', 'fault', 'pcap', 'qemu', 'tap', 'v86', 'websocket'];
 
 describe('this repository', () => {
   test('public exports', () => expect(checkDocs(ROOT)).toEqual([]));
