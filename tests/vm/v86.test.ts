@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // v86.test - Linux in v86 on the other end: both cards, both ways, bad networks, reboots, saved states
 
+import { readFileSync } from 'node:fs';
 import { createStack } from 'ringstack';
 import { connect } from 'ringstack/link';
 import { connectV86, createV86NetworkStream } from 'ringstack/v86';
@@ -13,8 +14,10 @@ import { digestOf } from './lib/payload.ts';
 import { Scope, testScope } from './lib/scope.ts';
 import { ADDRESS, openLab, openStack, openV86 } from './lib/v86.ts';
 
-const SIZE = 50e6;
 const BOOT = 300_000;
+/** One connection to port 7 is echoed; answers when it listens. */
+const ECHO =
+  'nc -l -p 7 -e cat >/dev/null 2>&1 & until netstat -ltn | grep -q ":7 "; do usleep 10000; done';
 const VIRTIO = { type: 'virtio', mtu: 1500 } as const;
 
 /** Writes a line and reads what comes back until it is as long. */
@@ -34,10 +37,11 @@ async function echo(
 }
 
 describe.each([
-  { type: 'virtio', mtu: 1500 },
-  { type: 'virtio', mtu: 65_520 },
-  { type: 'ne2k', mtu: 1500 },
-] as const)('$type, MTU $mtu', (card) => {
+  { type: 'virtio', mtu: 1500, size: 50e6 },
+  { type: 'virtio', mtu: 65_520, size: 50e6 },
+  // Its driver moves every two bytes by an instruction of the guest: 50 MB would take minutes.
+  { type: 'ne2k', mtu: 1500, size: 5e6 },
+] as const)('$type, MTU $mtu', ({ size, ...card }) => {
   const scope = new Scope();
   let lab: Awaited<ReturnType<typeof openLab>>;
   beforeAll(async () => {
@@ -66,26 +70,26 @@ describe.each([
     expect(digest.endsWith(`-${sum}`)).toBe(true);
   });
 
-  test('50 MB from the guest', { timeout: 120_000 }, async () => {
+  test(`${size} bytes from the guest`, { timeout: 120_000 }, async () => {
     await run(
-      'mount -o remount,size=72m /tmp; for n in $(seq 48); do echo $n; cat /tmp/random; done >/tmp/big',
+      `mount -o remount,size=72m /tmp; for n in $(seq ${Math.ceil(size / 2 ** 20)}); do echo $n; cat /tmp/random; done >/tmp/big`,
     );
-    await run('truncate -s 50000000 /tmp/big; ln -s /tmp/big /srv/big');
+    await run(`truncate -s ${size} /tmp/big; ln -s /tmp/big /srv/big`);
     const sum = (await run('sha256sum /tmp/big')).split(' ')[0];
     const begin = performance.now();
     const { digest } = await getHttp(lab.stack, ADDRESS.guest, '/big');
-    report(card, 'guest to stack', begin);
+    report(card, 'guest to stack', begin, size);
     await run('rm /tmp/big');
-    expect(digest).toBe(`${SIZE}-${sum}`);
+    expect(digest).toBe(`${size}-${sum}`);
   });
 
-  test('50 MB to the guest', { timeout: 120_000 }, async () => {
-    const url = `http://${ADDRESS.ours}/86/${SIZE}`;
+  test(`${size} bytes to the guest`, { timeout: 120_000 }, async () => {
+    const url = `http://${ADDRESS.ours}/86/${size}`;
     const begin = performance.now();
     expect((await lab.serial.run(`wget -q -O /dev/null ${url}`)).status).toBe(0);
-    report(card, 'stack to guest', begin);
+    report(card, 'stack to guest', begin, size);
     const sum = (await run(`wget -q -O - ${url} | sha256sum`)).split(' ')[0];
-    expect(`${SIZE}-${sum}`).toBe(digestOf(86, SIZE));
+    expect(`${size}-${sum}`).toBe(digestOf(86, size));
   });
 
   test('the guest loses, delays and reorders what it sends', { timeout: 120_000 }, async () => {
@@ -104,9 +108,14 @@ describe.each([
 });
 
 /** A figure for who reads the log; rough, since the machine may be busy. */
-function report({ type, mtu }: { type: string; mtu: number }, what: string, begin: number): void {
+function report(
+  { type, mtu }: { type: string; mtu: number },
+  what: string,
+  begin: number,
+  size: number,
+): void {
   const ms = performance.now() - begin;
-  console.log(`${type}, MTU ${mtu}, ${what}: ${(SIZE / ms / 125).toFixed(0)} Mbit/s (rough)`);
+  console.log(`${type}, MTU ${mtu}, ${what}: ${(size / ms / 125).toFixed(0)} Mbit/s (rough)`);
 }
 
 test('the walk-through of the README', { timeout: BOOT }, async () => {
@@ -159,7 +168,7 @@ test('a state that is saved goes on in another emulator with its connections', {
   const tap = await stack.createTapInterface({ ip: `${ADDRESS.ours}/24` });
   const card = createV86NetworkStream(first.emulator);
   const link = connect(tap, card);
-  await first.serial.run('nc -l -p 7 -e cat >/dev/null 2>&1 &');
+  await first.serial.run(ECHO);
   const connection = await stack.connectTcp({ host: ADDRESS.guest, port: 7 });
   const writer = connection.writable.getWriter();
   const reader = connection.readable.getReader();
@@ -208,19 +217,21 @@ test('two guests and a stack on one network', { timeout: BOOT }, async () => {
   }
 });
 
-test('the guest boots again while it is connected', { timeout: BOOT }, async () => {
+// v86 panics when Debian's SeaBIOS starts a second time in it, so a state of the boot stands for one.
+test('the guest begins anew while it is connected', { timeout: BOOT }, async () => {
   const scope = testScope();
   const { emulator, serial } = await openV86(scope, VIRTIO);
   const stack = await openStack(scope);
   await connectV86(stack, emulator, { ip: `${ADDRESS.ours}/24` });
-  await serial.run('nc -l -p 7 -e cat >/dev/null 2>&1 &');
+  await serial.run(ECHO);
   const connection = await stack.connectTcp({ host: ADDRESS.guest, port: 7 });
   const writer = connection.writable.getWriter();
   const reader = connection.readable.getReader();
   expect(await echo(writer, reader, 'before')).toBe('before');
-  const booted = serial.booted();
-  emulator.restart();
-  await booted;
+  await emulator.stop();
+  const { buffer } = new Uint8Array(readFileSync(await buildState(VIRTIO)));
+  await emulator.restore_state(buffer);
+  await emulator.run();
   // The guest knows nothing of the connection any more, and says so.
   writer.write(bytes('anybody?')).catch(() => {});
   await expect(reader.read()).rejects.toMatchObject({ code: 'ECONNRESET' });
