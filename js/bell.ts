@@ -37,6 +37,12 @@ export function channelName(id: string): string {
   return `ringstack-${id}`;
 }
 
+/**
+ * ms after which a new channel's sleepers look by themselves: a browser registers it in another process
+ * and in its own time, and what is posted before that never comes.
+ */
+const LOOKS = [2, 10, 50, 250, 1000];
+
 /** Channels of this thread's sleepers, by the id of the memory. */
 const channels = new Map<string, { channel: BroadcastChannel; sleepers: Set<() => void> }>();
 
@@ -50,6 +56,12 @@ function listen(id: string, onMessage: () => void): void {
     };
     // In Node it would keep the process alive.
     (channel as { unref?(): void }).unref?.();
+    for (const delay of LOOKS) {
+      const timer = setTimeout(() => {
+        for (const sleeper of [...sleepers]) sleeper();
+      }, delay);
+      (timer as { unref?(): void }).unref?.();
+    }
     entry = { channel, sleepers };
     channels.set(id, entry);
   }
