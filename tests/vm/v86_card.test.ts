@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// v86.test - the adapter against the cards of the real v86, without a guest: the test plays the driver
+// v86_card.test - the adapter against the cards of the real v86, without a guest: the test plays the driver
 
 import { createStack } from 'ringstack';
 import { connectV86, createV86NetworkStream } from 'ringstack/v86';
