@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // node.test - the package in a fresh project of Node, by import and by require()
 
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Project } from './project.ts';
+import { Project, ROOT } from './project.ts';
 
 let project: Project;
 beforeAll(async () => {
@@ -28,4 +30,11 @@ test.runIf(canRequire)('require(), both engines, the same module as by import', 
       { echo: 'from require', engines: 'worker worker' },
     ],
   });
+});
+
+test('an example runs as it was copied', async () => {
+  await cp(join(ROOT, 'examples'), join(project.folder, 'examples'), { recursive: true });
+  const printed = await project.run(process.execPath, 'examples/two_process_bridge.mjs', '1');
+  expect(printed).toMatch(/counted 1048576 of 1048576 bytes/);
+  expect(await project.run(process.execPath, 'examples/proxy.mjs')).toMatch(/the real network/);
 });

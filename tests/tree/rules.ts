@@ -190,7 +190,10 @@ export const EXAMPLE_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** What people read: these files, and all Markdown of these folders. */
-export const DOCUMENTS = { files: ['README.md', 'bench/README.md'], dirs: ['docs'] };
+export const DOCUMENTS = {
+  files: ['README.md', 'bench/README.md', 'examples/README.md'],
+  dirs: ['docs'],
+};
 
 /**
  * What is done with the fenced blocks of each language; a block of any other language is a violation.
