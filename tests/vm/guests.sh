@@ -1,57 +1,100 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# tests/vm/guests.sh - a Linux guest from Debian's packages, unpacked and not installed, in build/vm/guest
+# tests/vm/guests.sh - guests from Debian's packages, unpacked and not installed, in build/vm
 #
-# A kernel (vmlinuz) and an initramfs with busybox, tc and the modules of a virtio network card. The newest of
-# Debian's cloud kernels for amd64. Nothing is done when both are there; remove build/vm/guest for newer ones.
-set -eu
+#   guest/vmlinuz guest/initrd   the newest of Debian's cloud kernels for amd64; busybox, tc, a virtio network card
+#   uml/linux uml/initrd         User-mode Linux, with the same programs
+#   ipxe/ipxe.lkrn               iPXE as a kernel image
+#
+# What is there is not made again; remove a folder for newer ones. The exit status is 1 if one could not be fetched;
+# the others are there all the same.
+set -u
 cd "$(dirname "$0")/../.."
-out=$PWD/build/vm/guest
-[ ! -e "$out/initrd" ] || exit 0
-work=$out.part
-rm -rf "$work" "$out"
-mkdir -p "$work/deb" "$work/kernel" "$work/root"
+vm=$PWD/build/vm
+work=$vm/guests.part
+rm -rf "$work"
+mkdir -p "$work"
 trap 'rm -rf "$work"' EXIT
 
-kernel=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-(cd "$work/deb" && apt-get -qq download "$kernel" busybox-static 2>/dev/null)
-dpkg-deb -x "$work"/deb/linux-image-*.deb "$work/kernel"
-dpkg-deb -x "$work"/deb/busybox-static_*.deb "$work/busybox"
+# Unpacks a package into a folder: unpack PACKAGE FOLDER
+unpack() {
+    [ ! -e "$work/$2" ] || return 0
+    mkdir -p "$work/deb/$2"
+    (cd "$work/deb/$2" && apt-get -qq download "$1" 2>/dev/null) && dpkg-deb -x "$work/deb/$2/"*.deb "$work/$2"
+}
 
-root=$work/root
-mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/lib/modules"
-cp "$work/busybox/bin/busybox" "$root/bin/"
-# In the order in which they need each other.
-modules='virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net sch_netem'
-for module in $modules; do
-    find "$work/kernel" -name "$module.ko" -exec cp {} "$root/lib/modules/" \;
-done
-# busybox's tc, which its shell prefers, knows no netem: this one is called by its path.
-tc=$(command -v tc || echo /usr/sbin/tc)
-mkdir -p "$root/usr/sbin"
-cp -L "$tc" "$root/usr/sbin/tc"
-for file in $(ldd "$tc" | tr -s '[:space:]' '\n' | grep '^/'); do
-    mkdir -p "$root$(dirname "$file")"
-    cp -L "$file" "$root$file"
-done
-cat >"$root/init" <<END
+# Makes an initramfs whose modules are found below a folder, in the order in which they need each other:
+# initramfs FOLDER FILE MODULE...
+initramfs() (
+    set -e
+    kernel=$1 file=$2
+    shift 2
+    root=$work/root
+    rm -rf "$root"
+    mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/lib/modules" "$root/usr/sbin"
+    cp "$work/busybox/bin/busybox" "$root/bin/"
+    for module; do
+        find "$kernel" -name "$module.ko" -exec cp {} "$root/lib/modules/" \;
+    done
+    # busybox's tc, which its shell prefers, knows no netem: this one is called by its path.
+    tc=$(command -v tc || echo /usr/sbin/tc)
+    cp -L "$tc" "$root/usr/sbin/tc"
+    for library in $(ldd "$tc" | tr -s '[:space:]' '\n' | grep '^/'); do
+        mkdir -p "$root$(dirname "$library")"
+        cp -L "$library" "$root$library"
+    done
+    cat >"$root/init" <<END
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/usr/sbin:/bin
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-for module in $modules; do
+for module in $*; do
     [ ! -e /lib/modules/\$module.ko ] || insmod /lib/modules/\$module.ko
 done
-sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
+[ ! -d /proc/sys/net/ipv6 ] || sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 ip link set lo up
 stty -echo -onlcr
 echo "guest is ready"
 while true; do setsid cttyhack sh; done
 END
-chmod 755 "$root/init"
-(cd "$root" && find . | "$work/busybox/bin/busybox" cpio -o -H newc 2>/dev/null) | gzip -1 >"$work/initrd"
-mkdir -p "$out"
-cp "$work"/kernel/boot/vmlinuz-* "$out/vmlinuz"
-mv "$work/initrd" "$out/initrd"
+    chmod 755 "$root/init"
+    (cd "$root" && find . | "$work/busybox/bin/busybox" cpio -o -H newc 2>/dev/null) | gzip -1 >"$file"
+)
+
+# Puts files into a folder of build/vm, all of them or none: keep FOLDER FILE...
+keep() {
+    folder=$1
+    shift
+    rm -rf "${vm:?}/$folder"
+    mkdir -p "$work/keep/$folder" && cp "$@" "$work/keep/$folder/" && mv "$work/keep/$folder" "$vm/$folder"
+}
+
+guest() {
+    image=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    unpack "$image" kernel && unpack busybox-static busybox || return 1
+    initramfs "$work/kernel" "$work/initrd" virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci \
+        failover net_failover virtio_net sch_netem || return 1
+    mv "$work/kernel/boot/"vmlinuz-* "$work/vmlinuz" && keep guest "$work/vmlinuz" "$work/initrd"
+}
+
+uml() {
+    unpack user-mode-linux uml && unpack busybox-static busybox || return 1
+    initramfs "$work/uml" "$work/initrd" sch_netem || return 1
+    mv "$work/uml/usr/bin/linux.uml" "$work/linux" && keep uml "$work/linux" "$work/initrd"
+}
+
+ipxe() {
+    unpack ipxe ipxe && keep ipxe "$work/ipxe/boot/ipxe.lkrn"
+}
+
+status=0
+missing() {
+    echo "test-vm: $1 could not be fetched from Debian's packages"
+    status=1
+}
+[ -d "$vm/guest" ] || guest || missing 'the guest of QEMU'
+[ -d "$vm/uml" ] || uml || missing 'User-mode Linux'
+[ -d "$vm/ipxe" ] || ipxe || missing iPXE
+exit "$status"

@@ -4,11 +4,11 @@
 import type { FaultOptions, FaultStatistics } from 'ringstack/fault';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { ADDRESS, openKernel, openPeerEnds, startPeer, whyNoKernel } from './lib/kernel.ts';
-import { skipIf } from './lib/need.ts';
+import { needs } from './lib/need.ts';
 import { digestOf, receiveDigest, sendPayload } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';
 
-beforeEach((context) => skipIf(whyNoKernel(), context));
+beforeEach((context) => needs(whyNoKernel(), context));
 
 const DELAY = 25;
 

@@ -5,11 +5,11 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { outcome, send } from '../helpers/net.ts';
 import type { Segment } from './lib/gate.ts';
 import { type KernelOptions, openKernel, openPeerEnds, whyNoKernel } from './lib/kernel.ts';
-import { skipIf } from './lib/need.ts';
+import { needs } from './lib/need.ts';
 import { digestOf, receiveDigest, sendPayload } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';
 
-beforeEach((context) => skipIf(whyNoKernel(), context));
+beforeEach((context) => needs(whyNoKernel(), context));
 
 const RST = 4;
 const ONE = new Uint8Array(1000);

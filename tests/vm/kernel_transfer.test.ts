@@ -4,11 +4,11 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type Kernel, openKernel, openPeerEnds, whyNoKernel } from './lib/kernel.ts';
-import { skipIf } from './lib/need.ts';
+import { needs, skipIf } from './lib/need.ts';
 import { digestOf, receiveDigest, sendPayload } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';
 
-beforeEach((context) => skipIf(whyNoKernel(), context));
+beforeEach((context) => needs(whyNoKernel(), context));
 
 /** Bytes both ways at once on one connection, both hashes compared. */
 async function bothWays(

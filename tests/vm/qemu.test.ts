@@ -1,115 +1,99 @@
 // SPDX-License-Identifier: MIT
-// qemu.test - a Linux guest in QEMU on ringstack/qemu
+// qemu.test - Linux guests in QEMU on ringstack/qemu: unix and TCP sockets, either side listening, datagrams
 
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { createStack, type NetworkStack } from 'ringstack';
-import { connect } from 'ringstack/link';
-import { listenQemu } from 'ringstack/qemu';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { outcome, readUpTo, send, text } from '../helpers/net.ts';
+import type { LinkEndpoint } from 'ringstack/link';
+import { connectQemu, listenQemu, openQemuDatagram } from 'ringstack/qemu';
 import { GUEST, Guest } from './lib/guest.ts';
-import { getHttp, serveHttp } from './lib/http.ts';
-import { skipIf } from './lib/need.ts';
-import { digestOf } from './lib/payload.ts';
+import { freeUdpPort, guestFile, type LinuxGuestKind, testLinuxGuest } from './lib/linux_guest.ts';
 import { findProgram } from './lib/process.ts';
-import { Scope } from './lib/scope.ts';
+import type { Scope } from './lib/scope.ts';
 
-const FOLDER = fileURLToPath(new URL('../../build/vm/guest/', import.meta.url));
 const QEMU = 'qemu-system-x86_64';
 
 const why = !findProgram(QEMU)
   ? `needs ${QEMU}`
-  : existsSync(`${FOLDER}initrd`)
+  : existsSync(guestFile('guest'))
     ? undefined
     : 'needs the guest of tests/vm/guests.sh';
 
-beforeEach((context) => skipIf(why, context));
+/** Boots the guest with a network card on a `-netdev` of these options. */
+function start(scope: Scope, mtu: number, netdev: string, ...more: readonly string[]): Guest {
+  return new Guest(scope, [
+    ...[QEMU, '-nodefaults', '-no-user-config', '-nographic', '-m', '384', '-serial', 'stdio'],
+    ...['-kernel', guestFile('guest/vmlinuz'), '-initrd', guestFile('guest/initrd')],
+    ...['-append', 'console=ttyS0 quiet panic=-1', '-netdev', netdev],
+    ...['-device', `virtio-net-pci,netdev=n,mac=${GUEST.mac},host_mtu=${mtu},romfile=`],
+    ...more,
+  ]);
+}
 
-const SIZE = 50_000_000;
+const inet = (name: string, port: number): string =>
+  `${name}type=inet,${name}host=127.0.0.1,${name}port=${port}`;
 
-for (const mtu of [1500, 9000]) {
-  describe(`QEMU guest, MTU ${mtu}`, () => {
-    const scope = new Scope();
-    let guest: Guest;
-    let stack: NetworkStack;
-
-    beforeAll(async () => {
-      if (why) return;
+for (const mtu of [1500, 9000, 65_520]) {
+  testLinuxGuest(`QEMU guest, unix socket, MTU ${mtu}`, {
+    why,
+    mtu,
+    async open(scope) {
       const path = join(tmpdir(), `ringstack-qemu-${process.pid}-${mtu}`);
       const listener = await listenQemu({ path, mtu });
       scope.defer(() => listener.close());
-      stack = await createStack({ engine: 'inline' });
-      scope.defer(() => stack.close());
-      const tap = await stack.createTapInterface({ ip: `${GUEST.ours}/24`, mtu });
-      guest = new Guest(scope, [
-        ...[QEMU, '-nodefaults', '-no-user-config', '-nographic', '-m', '384', '-serial', 'stdio'],
-        ...['-kernel', `${FOLDER}vmlinuz`, '-initrd', `${FOLDER}initrd`],
-        ...['-append', 'console=ttyS0 quiet panic=-1'],
-        ...['-netdev', `stream,id=n,server=off,addr.type=unix,addr.path=${path}`],
-        ...['-device', `virtio-net-pci,netdev=n,mac=${GUEST.mac},host_mtu=${mtu},romfile=`],
-      ]);
-      connect(tap, await listener.accept());
-      await guest.boot(mtu);
-      await guest.run('mkdir -p /www && httpd -h /www');
-    });
+      const netdev = `stream,id=n,server=off,addr.type=unix,addr.path=${path}`;
+      const guest = start(scope, mtu, ['-netdev', netdev]);
+      return { guest, card: await listener.accept() };
+    },
+  });
+}
 
-    afterAll(() => scope.close());
+testLinuxGuest('QEMU guest, datagrams', {
+  why,
+  mtu: 1500,
+  async open(scope) {
+    const port = await freePort('udp');
+    const card = await openQemuDatagram({ port, mtu: 1500 });
+    scope.defer(() => card.close());
+    const ends = `${inet('local.', port)},${inet('remote.', card.localPort)}`;
+    return { guest: start(scope, 1500, ['-netdev', `dgram,id=n,${ends}`]), card };
+  },
+});
 
-    test('ping: the guest pings us', async () => {
-      expect(await guest.run(`ping -c 3 -i 0.2 -s ${mtu - 28} ${GUEST.ours}`)).toMatch(
-        / 0% packet loss/,
-      );
-    });
+describe('QEMU guest, TCP socket, QEMU listens', () => {
+  let relay: Relay;
+  let card: SessionEndpoint;
+  const open = async (scope: Scope) => {
+    const port = await freePort('tcp');
+    const guest = start(scope, 1500, ['-netdev', `stream,id=n,server=on,${inet('addr.', port)}`]);
+    relay = await openRelay(scope, port);
+    card = await connectQemu({ port: relay.port, mtu: 1500, reconnect: { least: 10, most: 100 } });
+    scope.defer(() => card.close());
+    return { guest, card };
+  };
 
-    test('HTTP: 50 MB of ours to the wget of the guest', async () => {
+  testLinuxGuest('on a cable that is cut', { why, mtu: 1500, open }, (lab) => {
+    test('connects again by itself: 50 MB arrive though it is cut five times', async () => {
+      const { guest, stack } = lab();
       const listener = await serveHttp(stack);
-      const url = `http://${GUEST.ours}/3/${SIZE}`;
-      const sum = await guest.run(`wget -q -O - ${url} | sha256sum`);
-      expect(`${SIZE}-${/[0-9a-f]{64}/.exec(sum)?.[0]}`).toBe(digestOf(3, SIZE));
+      const sum = guest.run(`wget -q -O - http://${GUEST.ours}/5/${50e6} | sha256sum`);
+      for (let cuts = 1; cuts <= 5; cuts++) {
+        await relay.passed(4_000_000);
+        relay.cut();
+        await until(() => card.sessions > cuts);
+      }
+      expect(digestIn(await sum, 50e6)).toBe(digestOf(5, 50e6));
       await listener.close();
     });
 
-    test('HTTP: 50 MB of the httpd of the guest to us', async () => {
-      await guest.run(
-        `dd if=/dev/urandom of=/www/f.bin bs=1000000 count=${SIZE / 1e6} 2>/dev/null`,
-      );
-      const sum = await guest.run('sha256sum /www/f.bin');
-      const { status, digest } = await getHttp(stack, GUEST.ip, '/f.bin');
-      expect(status).toBe(200);
-      expect(digest).toBe(`${SIZE}-${/[0-9a-f]{64}/.exec(sum)?.[0]}`);
-    });
-
-    for (const netem of ['delay 25ms', 'loss 2%', 'delay 5ms reorder 25%', 'duplicate 5%']) {
-      test(`5 MB both ways, netem ${netem} in the guest`, async () => {
-        const size = 5_000_000;
-        await guest.run(`/usr/sbin/tc qdisc add dev eth0 root netem ${netem}`);
-        const listener = await serveHttp(stack);
-        const url = `http://${GUEST.ours}/4/${size}`;
-        const sum = await guest.run(`wget -q -O /www/g.bin ${url} && sha256sum /www/g.bin`);
-        expect(`${size}-${/[0-9a-f]{64}/.exec(sum)?.[0]}`).toBe(digestOf(4, size));
-        expect((await getHttp(stack, GUEST.ip, '/g.bin')).digest).toBe(digestOf(4, size));
-        await listener.close();
-        await guest.run('/usr/sbin/tc qdisc del dev eth0 root');
-      });
-    }
-
-    test('the guest reboots while connected: the old connection is reset, new ones work', async () => {
-      await guest.run('(nc -l -p 9 -e cat &)');
-      await guest.run("until grep -q ':0009 ' /proc/net/tcp*; do usleep 10000; done");
-      const connection = await stack.connectTcp({ host: GUEST.ip, port: 9 });
-      await send(connection.writable, new TextEncoder().encode('hello'));
-      expect(text(await readUpTo(connection.readable, 5))).toBe('hello');
-      const from = guest.program.output.length;
-      guest.program.child.stdin?.write('reboot -f\n');
-      await guest.boot(mtu, from);
-      await guest.run('mkdir -p /www && httpd -h /www && echo again >/www/again');
-      const read = outcome(readUpTo(connection.readable, 1));
-      await send(connection.writable, new TextEncoder().encode('still there?')).catch(() => {});
-      expect(await read).toBe('ECONNRESET');
-      expect(await getHttp(stack, GUEST.ip, '/again')).toMatchObject({ status: 200 });
+    test('we go, and come back by another endpoint: the same connection goes on', async () => {
+      const echo = await openEcho(lab());
+      await card.close();
+      await lab().link.closed;
+      card = await connectQemu({ port: relay.port, mtu: 1500 });
+      connect(lab().tap, card);
+      await expectEcho(echo, 'here again');
+      await echo.close();
     });
   });
-}
+});

@@ -12,10 +12,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { buildTapHelper } from '../../js/link/tap_build.ts';
 import { outcome } from '../helpers/net.ts';
 import { ADDRESS, openKernel, whyNoKernel } from './lib/kernel.ts';
-import { skipIf } from './lib/need.ts';
+import { needs } from './lib/need.ts';
 import { testScope } from './lib/scope.ts';
 
-beforeEach((context) => skipIf(whyNoKernel(), context));
+beforeEach((context) => needs(whyNoKernel(), context));
 
 const devices = (namespace: string): string =>
   execFileSync('ip', ['-n', namespace, '-br', 'link'], { encoding: 'utf8' });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // guest - a Linux guest on a serial console: commands go in, their output comes out
 
+import type { SpawnOptions } from 'node:child_process';
 import { Program } from './process.ts';
 import type { Scope } from './scope.ts';
 
@@ -10,16 +11,26 @@ export const GUEST = { ip: '10.79.0.1', ours: '10.79.0.2', mac: '52:54:00:12:34:
 /** A guest that runs tests/vm/guests.sh's initramfs. */
 export class Guest {
   readonly program: Program;
+  /** What it calls its network card. */
+  readonly device: string;
   #commands = 0;
 
-  constructor(scope: Scope, command: readonly string[]) {
-    this.program = new Program(scope, command);
+  constructor(
+    scope: Scope,
+    command: readonly string[],
+    { device = 'eth0', ...options }: SpawnOptions & { device?: string } = {},
+  ) {
+    this.program = new Program(scope, command, options);
+    this.device = device;
   }
 
   /** Waits until it has booted, and gives it an address. */
   async boot(mtu = 1500, from = 0): Promise<void> {
     await this.program.printed(/guest is ready/, from);
-    await this.run(`ip link set eth0 mtu ${mtu} up && ip addr add ${GUEST.ip}/24 dev eth0`);
+    const { device } = this;
+    await this.run(
+      `ip link set ${device} mtu ${mtu} up && ip addr add ${GUEST.ip}/24 dev ${device}`,
+    );
   }
 
   /** Runs a command of its shell. Returns what it printed; fails unless its status is 0. */

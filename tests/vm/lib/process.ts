@@ -32,11 +32,13 @@ export class Program {
   /** Its exit status when it has ended, or the signal that ended it. */
   readonly ended: Promise<number | string>;
   readonly #name: string;
+  readonly #isGroup: boolean;
   #onOutput = new Set<() => void>();
 
   constructor(scope: Scope, command: readonly string[], options: SpawnOptions = {}) {
     const [program = '', ...args] = command;
     this.#name = command.join(' ');
+    this.#isGroup = !!options.detached;
     this.child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
     this.ended = new Promise((resolve) => {
       this.child.once('error', (error) => {
@@ -91,9 +93,13 @@ export class Program {
     return this.stdout;
   }
 
-  /** Ends it. */
+  /** Ends it, and what it has started if it is `detached`. */
   async stop(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGKILL');
+    const { child } = this;
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+      if (this.#isGroup) process.kill(-child.pid, 'SIGKILL');
+      else child.kill('SIGKILL');
+    }
     await this.ended;
   }
 }

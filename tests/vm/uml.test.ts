@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// uml.test - User-mode Linux on ringstack/qemu: its frames come over UDP, behind the header of L2TPv3
+
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { openQemuDatagram } from 'ringstack/qemu';
+import { GUEST, Guest } from './lib/guest.ts';
+import { freeUdpPort, guestFile, testLinuxGuest } from './lib/linux_guest.ts';
+
+const why = existsSync(guestFile('uml'))
+  ? undefined
+  : 'needs User-mode Linux of tests/vm/guests.sh';
+
+/** Of a session as each side knows it. */
+const SESSION = { guest: 1, ours: 2 };
+/** Version 3, a data message; then the session that the guest expects. */
+const PREFIX = Uint8Array.of(0, 3, 0, 0, 0, 0, 0, SESSION.ours);
+
+for (const mtu of [1500, 9000]) {
+  testLinuxGuest(`User-mode Linux, MTU ${mtu}`, {
+    why,
+    mtu,
+    // It starts itself anew with its sockets open, and would find its own port taken.
+    reboot: 'ip link set vec0 down; reboot -f',
+    async open(scope) {
+      const port = await freeUdpPort();
+      const card = await openQemuDatagram({ port, prefix: PREFIX, mtu });
+      scope.defer(() => card.close());
+      const vector = {
+        transport: 'l2tpv3',
+        udp: 1,
+        ...{ src: '127.0.0.1', srcport: port, dst: '127.0.0.1', dstport: card.localPort },
+        ...{ tx_session: SESSION.guest, rx_session: SESSION.ours },
+        ...{ depth: 128, mac: GUEST.mac, mtu },
+      };
+      const options = Object.entries(vector).map(([name, value]) => `${name}=${value}`);
+      const guest = new Guest(
+        scope,
+        [
+          ...[guestFile('uml/linux'), 'mem=384M', `initrd=${guestFile('uml/initrd')}`],
+          ...['con0=fd:0,fd:1', 'con=null', 'quiet', `vec0:${options.join(',')}`],
+        ],
+        // Its processes end as a group. Its memory is a file there.
+        { device: 'vec0', detached: true, env: { ...process.env, TMPDIR: folder() } },
+      );
+      return { guest, card };
+    },
+  });
+}
+
+/** Where the memory of the guest is fast: on a disk it would be written out. */
+function folder(): string {
+  return existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+}
