@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { openQemuDatagram } from 'ringstack/qemu';
 import { GUEST, Guest } from './lib/guest.ts';
-import { freeUdpPort, guestFile, testLinuxGuest } from './lib/linux_guest.ts';
+import { freePort, guestFile, testLinuxGuest } from './lib/linux_guest.ts';
 
 const why = existsSync(guestFile('uml'))
   ? undefined
@@ -23,7 +23,7 @@ for (const mtu of [1500, 9000]) {
     // It starts itself anew with its sockets open, and would find its own port taken.
     reboot: 'ip link set vec0 down; reboot -f',
     async open(scope) {
-      const port = await freeUdpPort();
+      const port = await freePort('udp');
       const card = await openQemuDatagram({ port, prefix: PREFIX, mtu });
       scope.defer(() => card.close());
       const vector = {

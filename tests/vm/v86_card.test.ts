@@ -213,14 +213,15 @@ describe('virtio', () => {
 
 describe('connectV86', () => {
   test('waits for an emulator that loads, or gives up with the signal', async () => {
+    const stack = await createStack();
+    onTestFinished(() => stack.close());
+    // Last, so that it has not loaded yet when the signal is aborted.
     const emulator = new V86({
       wasm_path: 'node_modules/v86/build/v86.wasm',
       autostart: false,
       net_device: { type: 'virtio', mtu: 9000 },
     });
     onTestFinished(() => emulator.destroy());
-    const stack = await createStack();
-    onTestFinished(() => stack.close());
     const reason = new Error('enough');
     const abort = new AbortController();
     const gaveUp = connectV86(stack, emulator, { signal: abort.signal });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // linux_guest - what every Linux guest is asked to do, however it runs and however its frames come to us
 
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { createStack, type NetworkStack, type TapInterface, type TcpConnection } from 'ringstack';
 import { connect, type Link, type LinkEndpoint } from 'ringstack/link';
@@ -23,13 +24,15 @@ const NETEMS = ['delay 25ms', 'loss 2%', 'delay 5ms reorder 25%', 'duplicate 5%'
 export const guestFile = (name: string): string =>
   fileURLToPath(new URL(`../../../build/vm/${name}`, import.meta.url));
 
-/** A UDP port of 127.0.0.1 that is free now; a guest must be told which one to take. */
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
+/** A port of 127.0.0.1 that is free now; a guest must be told which one to take. */
+export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
+  const holder = kind === 'udp' ? createSocket('udp4') : createServer();
+  if (holder instanceof Socket) holder.bind(0, '127.0.0.1');
+  else holder.listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as AddressInfo;
+  holder.close();
+  await once(holder, 'close');
   return port;
 }
 
@@ -65,7 +68,7 @@ export async function openLab(scope: Scope, { mtu, open }: LinuxGuestKind): Prom
 }
 
 /** The checksum in what `sha256sum` printed, as a digest of a payload. */
-const digestIn = (output: string, size: number): string =>
+export const digestIn = (output: string, size: number): string =>
   `${size}-${/[0-9a-f]{64}/.exec(output)?.[0]}`;
 
 /** One connection to port 9 is echoed; done when something listens there. */
