@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULTS, formatHash, parseHash } from '../../web/settings.ts';
 import { bitRate, byteCount, niceCeiling } from '../../web/units.ts';
-import { Sampler, SHARES } from '../../web/workers/sampler.ts';
+import { Sampler, SHARES } from '../../web/packets/sampler.ts';
 import { ETHERTYPE, ethernet, ipv4 } from '../helpers/frames.ts';
 
 describe('settings in the address', () => {
