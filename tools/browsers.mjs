@@ -64,6 +64,14 @@ async function launchChromium(executablePath) {
   };
 }
 
+/** Pages run side by side, each as if it were the one that is looked at. */
+const FIREFOX_PREFERENCES = {
+  'dom.min_background_timeout_value': 4,
+  'dom.min_background_timeout_value_without_budget_throttling': 4,
+  'dom.timeout.enable_budget_timer_throttling': false,
+  'dom.ipc.processPriorityManager.enabled': false,
+};
+
 async function launchFirefox(executablePath) {
   const { default: puppeteer } = await import('puppeteer-core');
   const browser = await puppeteer.launch({
@@ -71,11 +79,19 @@ async function launchFirefox(executablePath) {
     executablePath,
     headless: true,
     protocolTimeout: 0,
+    extraPrefsFirefox: FIREFOX_PREFERENCES,
   });
+  // A tab that opens while another closes is sometimes gone before it is there.
+  let last = Promise.resolve();
+  const inTurn = (task) => {
+    const done = last.then(task);
+    last = done.catch(() => {});
+    return done;
+  };
   return {
     version: `Firefox ${(await browser.version()).replace(/^firefox\//i, '')}`,
     async open(url, { onConsole, viewport } = {}) {
-      const page = await browser.newPage();
+      const page = await inTurn(() => browser.newPage());
       if (viewport) await page.setViewport(viewport);
       if (onConsole) {
         page.on('console', (message) => onConsole(message.text()));
@@ -85,7 +101,7 @@ async function launchFirefox(executablePath) {
       return {
         page,
         evaluate: (run, ...args) => page.evaluate(run, ...args),
-        close: () => page.close(),
+        close: () => inTurn(() => page.close()),
       };
     },
     close: () => browser.close(),

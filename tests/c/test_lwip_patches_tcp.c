@@ -506,6 +506,35 @@ START_TEST(fin_behind_a_full_window_arrives)
 }
 END_TEST
 
+/* --- 0028-tcp-empty-segment-at-the-edge --------------------------------------------------------- */
+
+/* answered() - whether lwIP sends something for an empty segment at an offset of the peer's stream */
+static int answered(u32_t offset)
+{
+    rig_ms(1000); /* what is due comes before */
+    rig_forget();
+    data(offset, 0, 0);
+    rig_ms(1000);
+    return rig_out_count != 0;
+}
+
+START_TEST(acknowledgements_at_the_edge_of_the_window_are_not_answered)
+{
+    const u32_t got = _i ? 0xffff : 60000; /* the window is closed, or not */
+
+    conn_open(1460, 0xffff);
+    for (u32_t offset = 0; offset < got; offset += 5000)
+        data(offset, (u16_t)LWIP_MIN(5000, got - offset), 0);
+    expect_got(got);
+    ck_assert_uint_eq(conn.pcb->rcv_wnd, 0xffff - got);
+    ck_assert_int_eq(answered(got), 0);
+    ck_assert_int_eq(answered(0xffff), 0);
+    ck_assert_int_eq(answered(0xffff + 1), 0); /* it has probed the window */
+    ck_assert_int_eq(answered(got - 1), 1);    /* a keep-alive */
+    ck_assert_int_eq(answered(0xffff + 2), 1);
+}
+END_TEST
+
 /* --- The suite ---------------------------------------------------------------------------------- */
 
 /**
@@ -551,5 +580,7 @@ int main(void)
     tcase_add_test(tcase, segment_acknowledged_in_part_is_split_behind_that);
     tcase = add_case(suite, "0026");
     tcase_add_loop_test(tcase, fin_behind_a_full_window_arrives, 0, 2);
+    tcase = add_case(suite, "0028");
+    tcase_add_loop_test(tcase, acknowledgements_at_the_edge_of_the_window_are_not_answered, 0, 2);
     return run_cases(suite);
 }

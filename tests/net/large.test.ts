@@ -21,27 +21,32 @@ import { Prng } from '../helpers/prng.ts';
 const FRAME = 1514;
 
 /** Joins two taps, through a transform that notes the longest frame or by a wire; returns how to part them. */
-function join({ tapA, tapB }: Pair, seen?: (length: number) => void): () => Promise<unknown> {
-  const abort = new AbortController();
+function join({ tapA, tapB }: Pair, seen?: (length: number) => void): () => Promise<void> {
   const keep = { preventAbort: true, preventCancel: true, preventClose: true };
-  const options = { signal: abort.signal, ...keep };
-  const pipes = [[tapA, tapB] as const, [tapB, tapA] as const].flatMap(([from, to]) => {
-    if (!seen) return [from.readable.pipeTo(to.writable, options)];
+  const pipe = (from: ReadableStream<Uint8Array>, to: WritableStream<Uint8Array>) => {
+    const abort = new AbortController();
+    const piping = from.pipeTo(to, { signal: abort.signal, ...keep }).catch(ignore);
+    return async (): Promise<void> => {
+      abort.abort();
+      await piping;
+    };
+  };
+  const lanes = [[tapA, tapB] as const, [tapB, tapA] as const].map(([from, to]) => {
+    if (!seen) return [pipe(from.readable, to.writable)];
     const note = new TransformStream<Uint8Array, Uint8Array>({
       transform(frame, controller) {
         seen(frame.length);
         controller.enqueue(frame);
       },
     });
-    return [
-      from.readable.pipeTo(note.writable, options),
-      note.readable.pipeTo(to.writable, options),
-    ];
+    return [pipe(from.readable, note.writable), pipe(note.readable, to.writable)];
   });
-  for (const pipe of pipes) pipe.catch(ignore);
-  return () => {
-    abort.abort();
-    return Promise.allSettled(pipes);
+  return async () => {
+    // The first pipe of a lane ends when the second has taken what it has written.
+    for (const [first, second] of lanes) {
+      await first?.();
+      await second?.();
+    }
   };
 }
 

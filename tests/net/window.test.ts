@@ -2,7 +2,7 @@
 // window.test - what the receive buffer promises and the peer may rely on
 
 import { describe, expect, test } from 'vitest';
-import { wiredEnds } from '../helpers/net.ts';
+import { ignore, settle, until, wiredEnds } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 import { NO_BYOB, nextRound, skipAll } from '../helpers/runtime.ts';
 
@@ -45,4 +45,25 @@ describe.each([1500, 9000, 65520])('an MTU of %i', (mtu) => {
     await sent;
     expect(a.statistics.tcpRetransmits).toBe(0);
   });
+});
+
+test('two ends that do not read say nothing but window probes', async () => {
+  const receiveBuffer = 128 * 1024;
+  const { a, b, client, server } = await wiredEnds({ stack: { receiveBuffer } });
+  const writers = [client, server].map(({ writable }) => writable.getWriter());
+  const write = (length: number): void => {
+    for (const writer of writers) writer.write(new Uint8Array(length)).catch(ignore);
+  };
+  // Windows are announced in units: by steps of whole ones, both are filled to the last byte.
+  for (let filled = 0; filled < receiveBuffer; filled += 16 * 1024) {
+    write(16 * 1024);
+    await settle();
+  }
+  write(1);
+  const segments = (): number => a.statistics.tcpTxSegments + b.statistics.tcpTxSegments;
+  await settle();
+  const before = segments();
+  await until(() => segments() > before); // a probe, and what answers it
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(segments() - before).toBeLessThan(10);
 });
