@@ -2,9 +2,9 @@
 // try_page.test - the parts of web/ that need no browser: settings in the address, numbers, sampling
 
 import { describe, expect, test } from 'vitest';
+import { Sampler, SHARES } from '../../web/packets/sampler.ts';
 import { DEFAULTS, formatHash, parseHash } from '../../web/settings.ts';
 import { bitRate, byteCount, niceCeiling } from '../../web/units.ts';
-import { Sampler, SHARES } from '../../web/packets/sampler.ts';
 import { ETHERTYPE, ethernet, ipv4 } from '../helpers/frames.ts';
 
 describe('settings in the address', () => {

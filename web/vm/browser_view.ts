@@ -11,14 +11,14 @@ import type { Document } from './messages.ts';
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 const LOOK = 'margin:1.5em;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 monospace';
 
-const escape = (text: string): string =>
+const quote = (text: string): string =>
   text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
 /** A document as the source of a frame. */
 export function frameSource({ url, type, body }: Document): string {
   const [kind = ''] = type.toLowerCase().split(';');
   const charset = /charset="?([\w-]+)/i.exec(type)?.[1] ?? 'utf-8';
-  const before = `<!doctype html><meta http-equiv="Content-Security-Policy" content="${POLICY}"><base href="${escape(url)}">`;
+  const before = `<!doctype html><meta http-equiv="Content-Security-Policy" content="${POLICY}"><base href="${quote(url)}">`;
   const text = (): string => {
     try {
       return new TextDecoder(charset).decode(body);
@@ -31,7 +31,7 @@ export function frameSource({ url, type, body }: Document): string {
     /^text\/|json$|xml$/.test(kind) || body.length === 0
       ? text()
       : `${byteCount(body.length)} of ${kind || 'no type'}`;
-  return `${before}<pre style="${LOOK}">${escape(note)}</pre>`;
+  return `${before}<pre style="${LOOK}">${quote(note)}</pre>`;
 }
 
 /** The browser. */

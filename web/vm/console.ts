@@ -94,7 +94,7 @@ export class Console {
       if (!(event as InputEvent).isComposing) take();
     });
     this.#input.addEventListener('compositionend', take);
-    for (const button of document.querySelectorAll<HTMLElement>('[data-key]')) {
+    for (const button of Array.from(document.querySelectorAll<HTMLElement>('[data-key]'))) {
       button.addEventListener('click', () => {
         const key = button.dataset['key'] ?? '';
         this.#type(KEYS[key] ?? String.fromCharCode(key.charCodeAt(0) & 31));
@@ -178,7 +178,7 @@ export class Console {
       ) + 1;
     while (this.#rows.childElementCount > used) this.#rows.lastElementChild?.remove();
     while (this.#rows.childElementCount < used) this.#rows.append(make('div'));
-    for (const [y, element] of [...this.#rows.children].entries()) {
+    for (const [y, element] of Array.from(this.#rows.children).entries()) {
       const cursor = y === row && screen.isCursorShown ? column : -1;
       fillLine(element as HTMLElement, rows[y] ?? [], cursor);
     }

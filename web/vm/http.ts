@@ -44,7 +44,6 @@ function parseHeaders(lines: readonly string[]): Headers {
   const headers = new Map<string, string>();
   for (const line of lines) {
     const [, name = '', value = ''] = FIELD.exec(line) ?? [];
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
     if (!name || /[\0\r\n]/.test(value)) throw new HttpError(400, `Cannot read header "${line}"`);
     const key = name.toLowerCase();
     const before = headers.get(key);

@@ -185,7 +185,7 @@ async function fetchFromGuest(): Promise<void> {
 
 function readHash(): void {
   const wanted = location.hash.slice(1);
-  if ([...card.options].some(({ value }) => value === wanted)) card.value = wanted;
+  if (Array.from(card.options).some(({ value }) => value === wanted)) card.value = wanted;
 }
 
 card.addEventListener('change', () => {
