@@ -33,7 +33,8 @@ const v86Beside = {
 };
 
 /** Puts the guest's files into a folder. Returns what guest.json says of them. */
-async function writeGuest(out) {
+async function writeGuest(out, onStep) {
+  onStep('Finding the kernel, busybox and the firmware');
   const guest = guestFiles();
   const files = {};
   for (const [name, data] of Object.entries(guest.files)) {
@@ -43,7 +44,7 @@ async function writeGuest(out) {
   }
   const cards = {};
   for (const card of Object.keys(CARDS)) {
-    const { path, text } = await demoState(card, guest);
+    const { path, text } = await demoState(card, guest, onStep);
     const to = `guest/${path
       .split('/')
       .at(-1)
@@ -55,8 +56,14 @@ async function writeGuest(out) {
   return { prompt: PROMPT, files, cards };
 }
 
-/** Builds the page from web/vm/, dist/, v86 and the guest, which is fetched and booted the first time. */
-export async function buildVmPage({ out = VM_PAGE } = {}) {
+/**
+ * Builds the page from web/vm/, dist/, v86 and the guest, which is fetched and booted the first time.
+ *
+ * @param {{ out?: string, onStep?: (what: string) => void }} options - `out`: a folder, which is replaced;
+ *   `onStep` is told of what may take long.
+ * @throws If the guest cannot be fetched or does not boot.
+ */
+export async function buildVmPage({ out = VM_PAGE, onStep = () => {} } = {}) {
   await rm(out, { recursive: true, force: true });
   for (const folder of ['guest', 'v86', 'workers']) {
     await mkdir(`${out}/${folder}`, { recursive: true });
@@ -76,14 +83,14 @@ export async function buildVmPage({ out = VM_PAGE } = {}) {
   await Promise.all(
     Object.entries(copies).map(([from, to]) => cp(`${ROOT}${from}`, `${out}/${to}`)),
   );
-  await writeFile(`${out}/guest/guest.json`, JSON.stringify(await writeGuest(out)));
+  await writeFile(`${out}/guest/guest.json`, JSON.stringify(await writeGuest(out, onStep)));
 }
 
 /** Does what a visitor would, the second time they come. */
 async function takePicture() {
   const server = await serve({ mounts: { '/': VM_PAGE } });
   const browser = await launch('chromium');
-  const { page } = await browser.open(server.url, { viewport: { width: 1280, height: 1180 } });
+  const { page } = await browser.open(server.url, { viewport: { width: 1180, height: 1490 } });
   const up = () => page.waitForSelector('[data-state=up]', { timeout: 120_000 });
   await up();
   await page.reload();
@@ -98,7 +105,11 @@ async function takePicture() {
     await page.getByRole('button', { name: button }).click();
     await page.locator(`#${rate}[data-done]`).waitFor({ timeout: 120_000 });
   }
-  await page.getByRole('link', { name: 'How the guest is' }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page
+    .getByRole('option', { name: / 80 → .*\[ACK, SYN\]/ })
+    .last()
+    .click();
   await page.screenshot({ path: SCREENSHOT });
   await browser.close();
   await server.close();
@@ -120,6 +131,6 @@ const GOALS = {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const goal = GOALS[process.argv[2]];
   if (!goal) throw new Error('usage: node tools/vm_demo.mjs build | serve | screenshot');
-  await buildVmPage();
+  await buildVmPage({ onStep: (what) => console.log(`${what}…`) });
   await goal();
 }

@@ -5,7 +5,7 @@
 // for people on its serial line. Each network card has a state of its own, made by booting once in Node;
 // its name says what it was made of, and it is kept beside the tests' states.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -46,6 +46,17 @@ function overlay(initrd) {
   return Buffer.concat([initrd, gzipSync(archive, { level: 9 })]);
 }
 
+function fetchGuest() {
+  try {
+    return buildGuest();
+  } catch (cause) {
+    const why = String(cause.stderr ?? '').trim() || cause.message;
+    throw new Error(`Cannot fetch the guest, which is made of packages of Debian: ${why}`, {
+      cause,
+    });
+  }
+}
+
 /**
  * Finds or fetches what a guest is booted from.
  *
@@ -53,7 +64,7 @@ function overlay(initrd) {
  * @throws If the packages cannot be fetched here.
  */
 export function guestFiles() {
-  const guest = buildGuest();
+  const guest = fetchGuest();
   const files = {
     kernel: readFileSync(guest.kernel),
     initrd: overlay(readFileSync(guest.initrd)),
@@ -66,8 +77,9 @@ export function guestFiles() {
 /** Options of the emulator with a card; the page uses the same, since a state fits no others. */
 export function emulatorOptions(card) {
   const { cmdline, ...options } = guestOptions(CARDS[card]);
-  // ENV is what a shell reads first; the kernel hands it to init, and init to the shell.
-  return { ...options, cmdline: `${cmdline} ringstack.shell ENV=/etc/shell` };
+  // ENV is what a shell reads first; the kernel hands it to init, and init to the shell. What an emulated
+  // PC lacks is no news for whoever opens the console.
+  return { ...options, cmdline: `${cmdline} loglevel=3 ringstack.shell ENV=/etc/shell` };
 }
 
 const content = ({ buffer, byteOffset, length }) => ({
@@ -108,20 +120,25 @@ async function boot(files, options) {
 }
 
 /**
- * Boots the guest with a card once and keeps the state, compressed; after that only finds it.
+ * Boots the guest with a card once and keeps the state, compressed, in place of older ones; after that only
+ * finds it.
  *
  * @param card - One of CARDS.
  * @param guest - What guestFiles() gives.
+ * @param onStep - Is told when it boots.
  * @returns `path` of the state, gzipped; its `size` as it is, in bytes; `text` the console has shown.
  */
-export async function demoState(card, { files, id }) {
+export async function demoState(card, { files, id }, onStep) {
   const options = emulatorOptions(card);
   const { version } = JSON.parse(readFileSync(join(V86, 'package.json'), 'utf8'));
   const name = `demo-${card}-${hashOf(id, version, JSON.stringify(options))}`;
   const path = join(GUEST, `${name}.gz`);
   const facts = join(GUEST, `${name}.json`);
   if (!existsSync(facts) || !existsSync(path)) {
+    onStep(`Booting the guest once with network card ${card}`);
     const { state, text } = await boot(files, options);
+    const old = readdirSync(GUEST).filter((one) => one.match(/^demo-(.*)-\w+\./)?.[1] === card);
+    for (const one of old) rmSync(join(GUEST, one));
     // Level 9 takes three times as long for one percent less.
     writeFileSync(`${path}.new`, gzipSync(state));
     renameSync(`${path}.new`, path);

@@ -40,7 +40,13 @@ test('numbers', () => {
     '1.00 Mbit/s',
     '2.50 Gbit/s',
   ]);
-  expect(byteCount(64 * 2 ** 20)).toBe('67.1 MB');
+  expect([0, 3, 999, 1090, 64 * 2 ** 20].map(byteCount)).toEqual([
+    '0 B',
+    '3 B',
+    '999 B',
+    '1.09 kB',
+    '67.1 MB',
+  ]);
   expect([0, 1, 3, 5.1, 1000].map((value) => niceCeiling(value, 1))).toEqual([1, 1, 5, 10, 1000]);
 });
 

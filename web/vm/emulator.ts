@@ -57,7 +57,7 @@ export async function loadEmulator(
     load('initrd'),
   ]);
   // No state depends on this one: the kernel may say what it does.
-  const cmdline = (options.cmdline ?? '').replace(' quiet ', ' ');
+  const cmdline = (options.cmdline ?? '').replace(/ (quiet|loglevel=\d)(?= )/g, '');
   const emulator = await make({ ...options, cmdline, bios, vga_bios, bzimage, initrd });
   return { emulator, console: '' };
 }

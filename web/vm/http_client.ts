@@ -47,6 +47,11 @@ async function open(stack: NetworkStack, url: URL): Promise<Opened> {
   }
 }
 
+/** Ends a connection whose server has said all; nobody waits for that. */
+function hangUp(connection: TcpConnection): void {
+  connection.close().catch(() => connection.abort());
+}
+
 /**
  * Gets a document.
  *
@@ -61,6 +66,7 @@ export async function getDocument(stack: NetworkStack, address: string): Promise
   const { connection, reader, head, length } = await open(stack, url);
   try {
     const body = await reader.wholeBody(length, DOCUMENT_MAX);
+    hangUp(connection);
     return {
       url: url.href,
       status: head.status,
@@ -69,8 +75,9 @@ export async function getDocument(stack: NetworkStack, address: string): Promise
       body,
       ms: performance.now() - begin,
     };
-  } finally {
+  } catch (error) {
     connection.abort();
+    throw error;
   }
 }
 
@@ -91,8 +98,9 @@ export async function measureDocument(
   const begin = performance.now();
   const { connection, reader, head, length } = await open(stack, new URL(address));
   try {
-    if (head.status !== 200)
+    if (head.status !== 200) {
       throw new Error(`Cannot get ${address}: ${head.status} ${head.reason}`);
+    }
     let bytes = 0;
     let told = begin;
     for await (const piece of reader.body(length)) {
@@ -102,8 +110,10 @@ export async function measureDocument(
       told = now;
       onProgress({ bytes, ms: now - begin });
     }
+    hangUp(connection);
     return { bytes, ms: performance.now() - begin };
-  } finally {
+  } catch (error) {
     connection.abort();
+    throw error;
   }
 }

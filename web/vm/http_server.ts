@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // http_server - the web server of the page, which the guest's programs talk to
 //
-// It answers GET and HEAD with a greeting, or with as many bytes as the path says (/50MB), and POST with how
+// It answers GET and HEAD with a greeting, or with as many bytes as the path says (/20MB), and POST with how
 // much came. Every connection is one request; each step of it is told, so that the page can show it.
 
 import type { NetworkStack, TcpConnection } from 'ringstack';
@@ -46,7 +46,7 @@ interface Answer {
   readonly body: string | number;
 }
 
-/** Bytes a path such as /50MB asks for; undefined: none. */
+/** Bytes a path such as /20MB asks for; undefined: none. */
 export function downloadSize(path: string): number | undefined {
   const [, digits, unit = ''] = /^\/(\d{1,10})([kMG]?)B$/.exec(path) ?? [];
   if (digits === undefined) return undefined;
@@ -60,7 +60,7 @@ function answerGet(path: string, client: string): Answer {
   if (path !== '/') return { status: 404, body: `There is no ${path} here.\n` };
   const body = `Hello from the web page around you!
 You are ${client}, and ringstack has answered from its worker.
-More: wget -O /dev/null http://page/50MB
+More: wget -O /dev/null http://page/20MB
       wget -q -O - --post-data 'hi there' http://page/
 `;
   return { status: 200, body };

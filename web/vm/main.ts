@@ -49,7 +49,7 @@ const say = (text: string): void => {
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : `${error}`);
 const setState = (state: 'starting' | 'up' | 'failed'): void =>
   document.body.setAttribute('data-state', state);
-const size = (): string => SIZES[card.value] ?? '50MB';
+const size = (): string => SIZES[card.value] ?? '20MB';
 
 const terminal = new Console((text) => void machine?.call('type', text).catch(() => {}));
 const requests = new RequestLog();
@@ -150,8 +150,9 @@ async function start(how: StartSettings['how'], begin: number): Promise<void> {
 
 function describeStart(how: StartSettings['how'], isCached: boolean): string {
   if (how === 'boot') return 'Linux has booted, from its kernel on.';
-  const where = isCached ? "this browser's cache" : 'the web server';
-  return `Linux is up: the state of one that had booted, out of ${where}.`;
+  return isCached
+    ? 'Linux goes on from a state in which it had booted, which this browser has kept (Cache API).'
+    : 'Linux goes on from a state in which it had booted; the browser keeps it for the next time.';
 }
 
 function fail(which: Machine, what: string): void {
