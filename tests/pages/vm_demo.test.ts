@@ -42,6 +42,8 @@ interface Opened {
   startTime(): Promise<number>;
   /** Types a line into the guest's console. */
   run(line: string): Promise<void>;
+  /** Does that, and waits until the command has ended. */
+  finish(line: string): Promise<void>;
   /** Waits for a line of the guest's console. */
   sees(line: string | RegExp): Promise<void>;
   /** The document in the page's browser. */
@@ -77,6 +79,14 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
     });
     page.setDefaultTimeout(60_000);
     const lines = page.locator('#terminal-history > div, #terminal-rows > div');
+    const run = async (line: string): Promise<void> => {
+      await page.getByRole('textbox', { name: 'Console' }).focus();
+      await page.keyboard.type(line);
+      await page.keyboard.press('Enter');
+    };
+    const sees = (line: string | RegExp): Promise<void> =>
+      lines.filter({ hasText: line }).first().waitFor();
+    let commands = 0;
     const opened: Opened = {
       page,
       complaints,
@@ -85,12 +95,13 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
         expect(await page.locator('#status').textContent()).toMatch(/^Linux /);
       },
       startTime: async () => Number(await page.locator('#time').getAttribute('value')),
-      run: async (line) => {
-        await page.getByRole('textbox', { name: 'Console' }).focus();
-        await page.keyboard.type(line);
-        await page.keyboard.press('Enter');
+      run,
+      sees,
+      finish: async (line) => {
+        commands++;
+        await run(`${line}; echo "ended $((100 + ${commands}))"`);
+        await sees(`ended ${100 + commands}`);
       },
-      sees: (line) => lines.filter({ hasText: line }).first().waitFor(),
       shown: page.frameLocator('#browser-frame'),
     };
     return opened;
@@ -191,14 +202,14 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
   describe('the browser of the page', () => {
     test('shows pages of the guest and follows their links', async () => {
       const opened = await open();
-      const { page, up, run, shown } = opened;
+      const { page, up, finish, shown } = opened;
       await up();
       await shown.getByRole('link', { name: 'How the guest is' }).click();
       await shown.getByRole('heading', { name: /^guest, / }).waitFor();
       expect(await page.getByLabel('Address').inputValue()).toBe(
         'http://192.168.1.2/cgi-bin/status',
       );
-      await run('echo "<h1>Changed</h1>" >/srv/index.html');
+      await finish('echo "<h1>Changed</h1>" >/srv/index.html');
       await go(opened, 'guest');
       await shown.getByRole('heading', { name: 'Changed' }).waitFor();
       expect(await page.getByLabel('Address').inputValue()).toBe('http://guest/');
@@ -212,11 +223,11 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
 
     test('runs no scripts of them and loads nothing from anywhere else', async () => {
       const opened = await open();
-      const { page, up, run, shown, complaints } = opened;
+      const { page, up, finish, shown, complaints } = opened;
       await up();
       const loaded: string[] = [];
       page.on('request', (request) => loaded.push(request.url()));
-      await run(
+      await finish(
         "echo '<h1>Still</h1><script>document.body.textContent = 1</script><img src=/a.png>' >/srv/a.html",
       );
       await go(opened, 'guest/a.html');

@@ -36,10 +36,20 @@ export class Assets {
    * Loads a file.
    *
    * @param file - Its path and size.
-   * @returns Its content, unpacked if it is gzipped.
+   * @returns Its content, as it is.
    * @throws If the host does not have it.
    */
-  async load({ path, size }: GuestFile): Promise<ArrayBuffer> {
+  async load(file: GuestFile): Promise<ArrayBuffer> {
+    const bytes = await this.#get(file);
+    return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
+  }
+
+  /** Loads a file that is gzipped, and unpacks it. */
+  async loadPacked(file: GuestFile): Promise<ArrayBuffer> {
+    return unpack(await this.#get(file));
+  }
+
+  async #get({ path, size }: GuestFile): Promise<Uint8Array<ArrayBuffer>> {
     this.#total += size;
     const url = new URL(path, this.#base).href;
     const cache = await this.#cache;
@@ -52,7 +62,7 @@ export class Assets {
     const bytes = await this.#read(response.body, size);
     // What does not fit is loaded again next time.
     if (!kept) void cache?.put(url, new Response(bytes)).catch(() => {});
-    return unpack(bytes);
+    return bytes;
   }
 
   /** Throws away what is kept and not among some files. */
@@ -84,9 +94,7 @@ export class Assets {
 
 /** What is gzipped, unpacked; a host may have done that already. */
 async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) {
-    return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
-  }
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
-  return new Response(unpacked).arrayBuffer();
+  const blob = new Blob([bytes]);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return blob.arrayBuffer();
+  return new Response(blob.stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
 }

@@ -44,7 +44,7 @@ export async function loadEmulator(
   const load = async (name: keyof typeof files) => ({ buffer: await assets.load(files[name]) });
   const options = chosen.options as V86Options;
   if (how === 'state') {
-    const state = assets.load(chosen.state);
+    const state = assets.loadPacked(chosen.state);
     const [bios, vga_bios] = await Promise.all([load('bios'), load('vgaBios')]);
     const emulator = await make({ ...options, bios, vga_bios });
     await emulator.restore_state(await state);

@@ -157,6 +157,9 @@ function describeStart(how: StartSettings['how'], isCached: boolean): string {
 
 function fail(which: Machine, what: string): void {
   if (which !== machine) return;
+  // Nothing it still has on its way is to follow.
+  which.terminate();
+  machine = undefined;
   clearInterval(clock);
   setState('failed');
   say(`It failed: ${what}`);
