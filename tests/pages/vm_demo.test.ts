@@ -226,15 +226,27 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
       const { page, up, finish, shown, complaints } = opened;
       await up();
       const loaded: string[] = [];
-      page.on('request', (request) => loaded.push(request.url()));
-      await finish(
-        "echo '<h1>Still</h1><script>document.body.textContent = 1</script><img src=/a.png>' >/srv/a.html",
-      );
+      page.on('requestfinished', (request) => loaded.push(request.url()));
+      const there = new URL('style.css', page.url()).href;
+      const parts = [
+        '<h1>Still</h1>',
+        '<script>document.body.textContent = 1</script>',
+        `<img src=${there}>`,
+        `<meta http-equiv=refresh content=0;url=${there}>`,
+        `<a href=${there}>away</a>`,
+      ];
+      await finish(`echo '${parts.join('')}' >/srv/a.html`);
       await go(opened, 'guest/a.html');
       await shown.getByRole('heading', { name: 'Still' }).waitFor();
-      await expect.poll(() => complaints.length).toBe(2);
-      expect(complaints.splice(0).join('\n')).toMatch(/Blocked script execution/);
-      expect(loaded.filter((url) => !url.startsWith('about:'))).toEqual([]);
+      await expect.poll(() => complaints.length).toBe(3);
+      const said = complaints.splice(0).join('\n');
+      expect(said).toMatch(/Blocked script execution/);
+      expect(said).toMatch(/Content Security Policy directive: "img-src data:"/);
+      // A link goes through the stack, which knows no such host.
+      await shown.getByRole('link', { name: 'away' }).click();
+      await page.locator('#browser-note.bad').waitFor();
+      await shown.getByRole('heading', { name: 'Still' }).waitFor();
+      expect(loaded).toEqual([]);
     });
   });
 
