@@ -90,7 +90,7 @@ export async function buildVmPage({ out = VM_PAGE, onStep = () => {} } = {}) {
 async function takePicture() {
   const server = await serve({ mounts: { '/': VM_PAGE } });
   const browser = await launch('chromium');
-  const { page } = await browser.open(server.url, { viewport: { width: 1180, height: 1490 } });
+  const { page } = await browser.open(server.url, { viewport: { width: 1180, height: 900 } });
   const up = () => page.waitForSelector('[data-state=up]', { timeout: 120_000 });
   await up();
   await page.reload();
@@ -106,11 +106,8 @@ async function takePicture() {
     await page.locator(`#${rate}[data-done]`).waitFor({ timeout: 120_000 });
   }
   await page.getByRole('button', { name: 'Pause' }).click();
-  await page
-    .getByRole('option', { name: / 80 → .*\[ACK, SYN\]/ })
-    .last()
-    .click();
-  await page.screenshot({ path: SCREENSHOT });
+  await page.locator('#packets .packet', { hasText: 'FIN' }).last().click();
+  await page.screenshot({ path: SCREENSHOT, fullPage: true });
   await browser.close();
   await server.close();
 }

@@ -167,6 +167,22 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
     });
   });
 
+  test('the console has an editor, and the stack is there for ping', async () => {
+    const opened = await open();
+    const { page, up, run, sees, shown } = opened;
+    await up();
+    await run('ping -c 2 page');
+    await sees('2 packets received, 0% packet loss');
+    await run('vi /srv/index.html');
+    await sees('<!doctype html>');
+    await page.keyboard.type(':1,$d\ni<h1>Written in vi</h1>');
+    await page.keyboard.press('Escape');
+    await page.keyboard.type(':wq\n');
+    await sees(/^guest:.# $/);
+    await go(opened, 'guest');
+    await shown.getByRole('heading', { name: 'Written in vi' }).waitFor();
+  });
+
   describe('the web server of the page', () => {
     test('answers the guest, and shows what was asked', async () => {
       const { page, up, run, sees } = await open();

@@ -150,9 +150,10 @@ async function start(how: StartSettings['how'], begin: number): Promise<void> {
 
 function describeStart(how: StartSettings['how'], isCached: boolean): string {
   if (how === 'boot') return 'Linux has booted, from its kernel on.';
-  return isCached
-    ? 'Linux goes on from a state in which it had booted, which this browser has kept (Cache API).'
-    : 'Linux goes on from a state in which it had booted; the browser keeps it for the next time.';
+  if (isCached) return 'Linux goes on from a saved state, which this browser has kept (Cache API).';
+  return typeof caches === 'undefined'
+    ? 'Linux goes on from a saved state.'
+    : 'Linux goes on from a saved state; this browser keeps it for the next time (Cache API).';
 }
 
 function fail(which: Machine, what: string): void {
@@ -169,7 +170,7 @@ function labelButtons(): void {
   const words = size().replace('MB', ' MB');
   downButton.textContent = `Download ${words} in the guest`;
   upButton.textContent = `Fetch ${words} from the guest`;
-  for (const id of ['rate-down', 'rate-up']) byId(id).textContent = '–';
+  for (const id of ['rate-down', 'rate-up']) byId(id).textContent = '';
 }
 
 async function fetchFromGuest(): Promise<void> {
