@@ -178,7 +178,7 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
     await page.keyboard.type(':1,$d\ni<h1>Written in vi</h1>');
     await page.keyboard.press('Escape');
     await page.keyboard.type(':wq\n');
-    await sees(/^guest:.# $/);
+    await sees(/^guest:\/#\s*$/);
     await go(opened, 'guest');
     await shown.getByRole('heading', { name: 'Written in vi' }).waitFor();
   });
