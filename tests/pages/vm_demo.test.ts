@@ -177,6 +177,8 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
     await sees('<!doctype html>');
     await page.keyboard.type(':1,$d\ni<h1>Written in vi</h1>');
     await page.keyboard.press('Escape');
+    // It is back from inserting; what comes too soon after Escape belongs to it.
+    await sees(/^- .*Modified/);
     await page.keyboard.type(':wq\n');
     await sees(/^guest:\/#\s*$/);
     await go(opened, 'guest');
