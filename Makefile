@@ -7,6 +7,7 @@
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
 #   make test-everywhere   tests/net in all of Node, Deno, Bun, Chromium, Firefox, WebKitGTK
 #   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
+#   make bench-vm   the same with real machines on the other end
 #   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
 #   make web        a page to try it, served          make test-web what the pages do, in browsers
 #   make vm-demo    Linux in a page, and its network  make vm-demo-build   the same for any static host
@@ -35,8 +36,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
 LIGHT_GOALS := help setup demo test test-everywhere test-package test-web test-vm web web-build \
-	web-screenshot vm-demo vm-demo-build vm-demo-screenshot release bench bench-browsers bench-compare \
-	bench-report js abi docs check-format check-sh check-js check-types check-docs format clean distclean
+	web-screenshot vm-demo vm-demo-build vm-demo-screenshot release bench bench-browsers bench-vm \
+	bench-compare bench-report js abi docs check-format check-sh check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -256,7 +257,7 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 
 .PHONY: help setup test test-run test-native test-patches test-js test-everywhere everywhere-run test-web \
 	test-web-run test-package test-package-run test-vm test-vm-run demo demo-run bench bench-run \
-	bench-browsers bench-browsers-run bench-page bench-compare bench-report size docs release
+	bench-browsers bench-browsers-run bench-vm bench-vm-run bench-page bench-compare bench-report size docs release
 help:
 	@sed -n '4,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -370,6 +371,14 @@ bench-browsers:
 
 bench-browsers-run: all
 	$(Q)node bench/run.mjs --browsers $(BENCH_ARGS)
+
+# Real machines on the other end; ONLY chooses tables of bench/vm/ by the beginnings of their names.
+bench-vm:
+	$(Q)$(SETUP) source wasm js vm
+	$(Q)$(MAKE) --no-print-directory bench-vm-run
+
+bench-vm-run: all
+	$(Q)node bench/vm.mjs $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
 bench-page: all
 	$(Q)echo 'Open bench/page/ below this address; bench-page NOT_ISOLATED=1 leaves the headers out.'

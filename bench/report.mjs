@@ -6,15 +6,24 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { throughputChart } from './lib/chart.mjs';
 import { checkTargets } from './lib/checks.mjs';
-import { fullReport, replaceBetween, runtimesReport, shortReport } from './lib/tables.mjs';
+import {
+  fullReport,
+  replaceBetween,
+  runtimesReport,
+  shortReport,
+  vmReport,
+} from './lib/tables.mjs';
 
 const here = (path) => new URL(path, import.meta.url);
 
-/** The newest result of each suite: their names begin with the date, and one of browsers says so. */
+/** How the names of results end that are not of the whole suite in Node. */
+const ENDS = ['-browsers.json', '-vm.json'];
+
+/** The newest result of each suite: their names begin with the date, and end with the suite. */
 function newest() {
   const names = readdirSync(here('results/')).filter((name) => name.endsWith('.json'));
-  const isBrowsers = (name) => name.endsWith('-browsers.json');
-  const last = [names.filter((name) => !isBrowsers(name)), names.filter(isBrowsers)]
+  const others = ENDS.map((end) => names.filter((name) => name.endsWith(end)));
+  const last = [names.filter((name) => !others.flat().includes(name)), ...others]
     .map((some) => some.sort().at(-1))
     .filter((name) => name !== undefined);
   if (last.length === 0) throw new Error('no result in bench/results/: run `make bench` first');
@@ -24,6 +33,18 @@ function newest() {
 function rewrite(path, name, content) {
   const url = here(path);
   writeFileSync(url, replaceBetween(readFileSync(url, 'utf8'), name, content));
+}
+
+/** The tables with real machines: in the README too if that has a place for them. */
+function writeVm(result) {
+  for (const path of ['README.md', '../README.md']) {
+    if (
+      path === '../README.md' &&
+      !readFileSync(here(path), 'utf8').includes('<!-- bench-vm:begin')
+    )
+      continue;
+    rewrite(path, 'bench-vm', `\n${vmReport(result)}\n`);
+  }
 }
 
 /** Tables and chart of the whole suite in Node. */
@@ -49,5 +70,6 @@ function writeRuntimes(result) {
 for (const path of process.argv[2] ? [process.argv[2]] : newest()) {
   const result = JSON.parse(readFileSync(path, 'utf8'));
   if (result.suite === 'browsers') writeRuntimes(result);
+  else if (result.suite === 'vm') writeVm(result);
   else writeAll(result);
 }

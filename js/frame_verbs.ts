@@ -11,12 +11,15 @@ import type { FrameRingReader, FrameRingWriter } from './types_ring.ts';
 export class FrameReader implements FrameRingReader {
   readonly #source: FrameSource;
   readonly #lock: ReadableStreamDefaultReader<Uint8Array>;
+  readonly closed: Promise<void>;
   #isReleased = false;
 
   /** Locks the stream of a source; throws a TypeError if it is locked. */
   constructor(source: FrameSource, stream: ReadableStream<Uint8Array>) {
     this.#lock = stream.getReader();
     this.#source = source;
+    this.closed = this.#lock.closed;
+    this.closed.catch(() => {});
   }
 
   async ready(): Promise<boolean> {

@@ -49,6 +49,10 @@ export class SharedMemory {
     this.u8 = new Uint8Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.view = new DataView(memory.buffer);
+    // Every public object leads here: who prints or compares one shall not go through all these bytes.
+    for (const key of ['u8', 'i32', 'view']) {
+      Object.defineProperty(this, key, { enumerable: false });
+    }
     memories.set(id, new WeakRef(this));
     collected.register(this, id);
   }

@@ -174,6 +174,8 @@ export interface ByteRingWriter {
  * ```
  */
 export interface FrameRingReader {
+  /** Resolves when the interface is gone; rejects with a TypeError when the lock is released. */
+  readonly closed: Promise<void>;
   /**
    * Waits for a frame.
    *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// v86_guest - a Linux for v86 out of Debian's packages: kernel, busybox, firmware
+// v86_guest - a Linux for v86 out of Debian's packages: kernel, busybox, tc, firmware
 //
 // usage: node tools/v86_guest.mjs        (into build/vm/v86, once)
 //
@@ -40,6 +40,21 @@ const MODULES = [
   'net/sched/sch_netem',
 ];
 
+/** What iproute2's tc is linked with, in it or in one another: busybox's knows no netem. */
+const TC_LIBRARIES = [
+  'libbpf.so.1',
+  'libelf.so.1',
+  'libmnl.so.0',
+  'libbsd.so.0',
+  'libmd.so.0',
+  'libcap.so.2',
+  'libm.so.6',
+  'libxtables.so.12',
+  'libc.so.6',
+  'libz.so.1',
+  'ld-linux.so.2',
+];
+
 /** Served at / of the guest: a page, and as many MiB as the query says. */
 const INDEX = '<!doctype html><title>guest</title><h1>Hello from Linux in v86</h1>\n';
 const STREAM = `#!/bin/sh
@@ -68,10 +83,44 @@ function apt(tool, ...args) {
   });
 }
 
+/** iproute2 and the libraries it depends on. */
+function tcPackages() {
+  const kinds = ['pre-depends', 'recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'];
+  const rest = kinds.map((kind) => `--no-${kind}`);
+  const names = apt('apt-cache', 'depends', '--recurse', ...rest, 'iproute2').split('\n');
+  return ['iproute2', ...names.filter((name) => /^(lib|zlib)/.test(name))];
+}
+
+/** A file of the packages, which lie in one of several folders in one release or another. */
+function findFile(root, name, ...dirs) {
+  return dirs.map((folder) => join(root, folder, name)).find((path) => existsSync(path));
+}
+
+function findTc(root) {
+  return findFile(root, 'tc', 'sbin', 'usr/sbin');
+}
+
+/** tc and its libraries, packed: unpacked (tools/v86_tc.sh) they would make every state 4 MB larger. */
+function buildTc(root) {
+  const libraries = ['lib/i386-linux-gnu', 'usr/lib/i386-linux-gnu', 'lib', 'usr/lib'];
+  const files = TC_LIBRARIES.map((name) => [name, findFile(root, name, ...libraries)]);
+  const missing = files.filter(([, path]) => path === undefined).map(([name]) => name);
+  if (missing.length > 0) throw new Error(`Cannot find ${missing.join(', ')} of Debian's packages`);
+  return gzipSync(
+    initramfs(
+      [['tc', findTc(root)], ...files].map(([name, path]) => ({
+        path: name,
+        mode: 0o100755,
+        data: readFileSync(path),
+      })),
+    ),
+  );
+}
+
 /** Fetches the packages and unpacks them. Returns the folder. */
 function fetchPackages() {
   const root = join(GUEST, 'root');
-  if (existsSync(join(root, 'usr/share/seabios/bios.bin'))) return root;
+  if (existsSync(join(root, 'usr/share/seabios/bios.bin')) && findTc(root)) return root;
   try {
     apt('apt-get', 'update');
   } catch {
@@ -79,7 +128,7 @@ function fetchPackages() {
   }
   const kernel = /Depends: (linux-image-\S+)/.exec(apt('apt-cache', 'depends', 'linux-image-686'));
   if (!kernel) throw new Error('Cannot find linux-image-686: this needs the packages of Debian');
-  apt('apt-get', 'download', kernel[1], 'busybox-static', 'seabios');
+  apt('apt-get', 'download', kernel[1], 'busybox-static', 'seabios', ...tcPackages());
   rmSync(root, { recursive: true, force: true });
   for (const file of readdirSync(GUEST).filter((name) => name.endsWith('.deb'))) {
     execFileSync('dpkg-deb', ['-x', file, root], { cwd: GUEST });
@@ -92,7 +141,7 @@ function buildInitrd(root) {
   const [version] = readdirSync(join(root, 'lib/modules'));
   const script = (path, text) => ({ path, mode: 0o100755, data: Buffer.from(text) });
   const archive = initramfs([
-    ...folders(['bin', 'dev', 'proc', 'sys', 'tmp', 'lib', 'etc', 'srv', 'srv/cgi-bin']),
+    ...folders(['bin', 'sbin', 'dev', 'proc', 'sys', 'tmp', 'lib', 'etc', 'srv', 'srv/cgi-bin']),
     { path: 'dev/console', mode: 0o20600, device: [5, 1] },
     script('bin/busybox', readFileSync(join(root, 'bin/busybox'))),
     ...MODULES.map((name) =>
@@ -101,6 +150,8 @@ function buildInitrd(root) {
         readFileSync(join(root, 'lib/modules', version, 'kernel', `${name}.ko`)),
       ),
     ),
+    script('sbin/tc', readFileSync(new URL('./v86_tc.sh', import.meta.url))),
+    { path: 'lib/tc.cpio.gz', mode: 0o100644, data: buildTc(root) },
     script('srv/index.html', INDEX),
     script('srv/cgi-bin/stream', STREAM),
     script('init', readFileSync(new URL('./v86_init.sh', import.meta.url))),

@@ -250,6 +250,30 @@ export function runtimesReport(result) {
     .join('\n\n');
 }
 
+/** One table of bench/vm/. */
+function vmTable({ title, rows, skipped, errors }) {
+  const titles = [...new Set(rows.flatMap(({ metrics }) => Object.keys(metrics)))];
+  const body = rows.map((row) => [
+    row.label,
+    ...titles.map((name) => (row.metrics[name] ? formatMetric(row.metrics[name]) : '')),
+  ]);
+  const notes = rows
+    .filter((row) => row.skipped !== undefined)
+    .map((row) => `- ${row.label}: not measured, ${row.skipped}`);
+  if (skipped !== undefined) notes.push(`- not measured: ${skipped}`);
+  notes.push(...errors.map((error) => `- failed: ${error.split('\n')[0]}`));
+  return section(
+    title,
+    titles.length > 0 ? markdown(['', ...titles], body) : undefined,
+    notes.length > 0 ? notes.join('\n') : undefined,
+  );
+}
+
+/** The tables of a result of bench/vm.mjs. */
+export function vmReport(result) {
+  return [...result.tables.flatMap(vmTable), origin(result)].join('\n\n');
+}
+
 /** Replaces what stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`. */
 export function replaceBetween(text, name, content) {
   const begin = `<!-- ${name}:begin -->`;

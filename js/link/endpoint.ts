@@ -23,6 +23,7 @@ import type { EndpointDriver, EndpointOptions, EndpointStatistics } from './endp
 import { copyOf, Fifo } from './frames.ts';
 import { checkRange } from './options.ts';
 import { frameLimit, locked } from './plugs.ts';
+import { Retry } from './retry.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
 
 /** Bytes of the queue by default. */
@@ -106,6 +107,10 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   readonly #queue = new Fifo<Uint8Array>();
   readonly #stream = new StreamReceiver();
   readonly #ended = new Deferred();
+  /** Of the writable, which waits for the driver. */
+  readonly #sending = new Retry();
+  /** Of the driver, which waits for who takes its frames. */
+  readonly #passing = new Retry();
   readonly #counts = {
     rxFrames: 0,
     rxBytes: 0,
@@ -176,6 +181,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
     return new WritableStream({
       start: (controller) => {
         this.#writing = controller;
+        controller.signal.addEventListener('abort', () => this.#sending.stop());
       },
       write: (chunk, controller) => {
         const frame = bytesOf(chunk);
@@ -184,13 +190,11 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
     });
   }
 
-  /** Waits until the driver takes a frame, or the stream is aborted. */
+  /** Waits until the driver takes a frame, the endpoint ends or the stream is aborted. */
   async #sendLater(frame: Uint8Array, signal: AbortSignal): Promise<void> {
-    const aborted = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve());
-    });
-    do await Promise.race([this.#driver.ready(), aborted, this.closed]);
+    do await this.#sending.wait(this.#driver);
     while (!signal.aborted && !this.#send(frame));
+    this.#sending.taken();
   }
 
   /** Takes a frame for the driver; false: full now. */
@@ -253,6 +257,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
       this.#waitFor(receiver);
       return false;
     }
+    this.#passing.taken();
     this.#counts.rxFrames++;
     this.#counts.rxBytes += frame.length;
     return true;
@@ -275,7 +280,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   /** Goes on with what waits when a receiver has room. */
   #waitFor(receiver: FrameSink): void {
     this.#waitingFor = receiver;
-    void receiver.ready().then(() => {
+    void this.#passing.wait(receiver).then(() => {
       if (this.#waitingFor !== receiver) return;
       this.#waitingFor = undefined;
       this.#drain();
@@ -307,6 +312,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#forget();
+    this.#sending.stop();
     const reading = this.#stream.controller;
     this.#stream.over();
     if (error === undefined) {

@@ -219,13 +219,14 @@ export class FaultLane implements FrameLane {
       if (!first || first.due > performance.now()) break;
       if (!this.#next.send(first.frame)) {
         this.#isWaiting = true;
-        void this.#next.ready().then(() => {
+        void this.#retry.wait(this.#next).then(() => {
           this.#isWaiting = false;
           this.#run();
         });
         return;
       }
       this.#queue.shift();
+      this.#retry.taken();
       this.#direction.counts.delivered++;
     }
     this.#setTimer();

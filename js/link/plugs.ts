@@ -8,7 +8,7 @@
 // is offered again. Frames are offered in runs, for as long as there are some, with the event loop let in
 // between runs when they take long (js/wait.ts).
 //
-// An interface that is removed ends its ring; its plug is then closed. Streams end or fail, and so
+// An interface that is removed ends its ring; its plug is then closed, also while it waits for a receiver. Streams end or fail, and so
 // does their plug. After unplug() nothing is passed either way and nothing is closed.
 
 import { Deferred } from '../streams.ts';
@@ -16,6 +16,7 @@ import type { FrameInterface } from '../types.ts';
 import type { FrameRingReader, FrameRingWriter } from '../types_ring.ts';
 import { pauseIfOverdue } from '../wait.ts';
 import { copyInto, copyOf } from './frames.ts';
+import { Retry } from './retry.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
 
 /** Frames between two looks at the clock: a stack in another thread may never make us wait. */
@@ -39,11 +40,6 @@ export function frameLimit(endpoint: LinkEndpoint): number {
   return mtu + (isInterface(endpoint) ? 14 : 18);
 }
 
-/** Offers a frame until it is taken; waits only if need be. */
-async function offer(frame: Uint8Array, receiver: FrameSink, isOver: () => boolean): Promise<void> {
-  while (!isOver() && !receiver.send(frame)) await receiver.ready();
-}
-
 /** An interface, plugged in at its rings. */
 class RingPlug implements FramePlug, FrameSink {
   readonly sink: FrameSink = this;
@@ -52,6 +48,7 @@ class RingPlug implements FramePlug, FrameSink {
   readonly #writer: FrameRingWriter;
   readonly #iface: RingEndpoint;
   readonly #lostBefore: number;
+  readonly #retry = new Retry();
   #wanted = 1;
   #isUnplugged = false;
 
@@ -61,6 +58,8 @@ class RingPlug implements FramePlug, FrameSink {
     this.#lostBefore = iface.statistics.lost;
     this.#reader = iface.getRingReader();
     this.#writer = iface.getRingWriter();
+    const stop = (): void => this.#retry.stop();
+    this.#reader.closed.then(stop, stop);
     this.closed = this.#run(receiver);
     this.closed.catch(() => {});
   }
@@ -99,9 +98,10 @@ class RingPlug implements FramePlug, FrameSink {
         if (!frame) break;
         if (receiver.send(frame)) {
           reader.release();
+          this.#retry.taken();
           count++;
         } else {
-          await receiver.ready();
+          await this.#retry.wait(receiver);
           if (this.#isUnplugged) return never();
         }
       }
@@ -131,6 +131,7 @@ class StreamPlug implements FramePlug, FrameSink {
   readonly closed: Promise<void>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #retry = new Retry();
   #isUnplugged = false;
 
   constructor({ readable, writable }: LinkEndpoint, receiver: FrameSink) {
@@ -170,13 +171,15 @@ class StreamPlug implements FramePlug, FrameSink {
     while (!this.#isUnplugged) {
       const { done, value } = await this.#reader.read();
       if (done) return;
-      await offer(value, receiver, () => this.#isUnplugged);
+      while (!this.#isUnplugged && !receiver.send(value)) await this.#retry.wait(receiver);
+      this.#retry.taken();
     }
   }
 
   unplug(): void {
     if (this.#isUnplugged) return;
     this.#isUnplugged = true;
+    this.#retry.stop();
     this.#reader.releaseLock();
     this.#writer.releaseLock();
   }

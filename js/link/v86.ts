@@ -164,6 +164,7 @@ class V86Driver implements EndpointDriver {
   }
 
   #room(length: number): Room {
+    if (this.#stop.signal.aborted) return 'off';
     this.#nic ??= findNic(this.#emulator, this.#number);
     if (this.#nic) return this.#nic.room(length);
     return this.#budget > 0 ? 'free' : 'full';

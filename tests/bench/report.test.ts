@@ -12,7 +12,9 @@ import {
   replaceBetween,
   runtimesReport,
   shortReport,
+  vmReport,
 } from '../../bench/lib/tables.mjs';
+import { gatherRows } from '../../bench/lib/vm_rows.mjs';
 
 /** A cell with one or more metrics, three rounds each. */
 function cell(id: string, metrics: Record<string, number>, more: object = {}) {
@@ -128,6 +130,26 @@ describe('tables', () => {
   test('of other runtimes, without Node in the run, has no ratio', () => {
     const other = cell('bun-tap-1500/stream1-byob', { gbps: 5 }, { like: 'tap-1500/stream1-byob' });
     expect(runtimesReport(resultOf([other]) as never)).toContain('| 5.00 ±10 % |  |  |  |  |  |');
+  });
+
+  test('with real machines: a median over the rounds for each row, and why one was not measured', () => {
+    const row = (rate: number) => ({ label: 'ne2k', columns: { 'Mbit/s': rate } });
+    const skipped = { label: 'tap', skipped: 'no root' };
+    const table = gatherRows([
+      { name: 'x', title: 'X', rows: [row(9), skipped] },
+      { name: 'x', title: 'X', rows: [row(11), skipped], error: 'Error: gone\n at y' },
+    ]);
+    const result = { ...resultOf([]), tables: [table] };
+    const report = vmReport(result as never);
+    expect(report).toContain('### X\n\n|  | Mbit/s |\n| --- | ---: |\n| ne2k | 10.0 ±10 % |');
+    expect(report).toContain('- tap: not measured, no root');
+    expect(report).toContain('- failed: Error: gone\n');
+  });
+
+  test('with real machines: a table that was skipped as a whole', () => {
+    const table = gatherRows([{ name: 'x', title: 'X', rows: [], skipped: 'no emulator' }]);
+    const report = vmReport({ ...resultOf([]), tables: [table] } as never);
+    expect(report).toContain('### X\n\n- not measured: no emulator');
   });
 
   test('between its marks', () => {

@@ -3,7 +3,7 @@
 //
 // usage: make test-everywhere [RUNTIMES=node,firefox] [FILES=close,tcp]
 //
-// Every file has a process or a page of its own; AT_ONCE of them run at a time, since most tests wait for a
+// Every file has a process or a page of its own; several of them run at a time, since most tests wait for a
 // timer. Hosts come one after another, so that few browsers are open at once. What is not installed is a row
 // that says so; with CI in the environment it is a failure, unless the host is optional.
 
@@ -12,7 +12,8 @@ import { Listener } from './events.ts';
 import { HOSTS, type Host, type OpenHost, type Setting } from './hosts.ts';
 import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts';
 
-const AT_ONCE = 6;
+const PROGRAMS_AT_ONCE = 10;
+const PAGES_AT_ONCE = 6;
 /** ms without a word after which a file is stopped: longer than any test may take. */
 const SILENCE = 100_000;
 
@@ -55,7 +56,7 @@ async function runJob({ row, setting, file }: Job, host: OpenHost): Promise<void
 }
 
 /** Files that take longest go first, so that none is left alone at the end. */
-const LONG = ['lossy', 'resources', 'stack', 'idle'];
+const LONG = ['lossy', 'tcp', 'resources', 'stack', 'idle', 'listener'];
 const order = (file: string): number => (LONG.indexOf(file) + LONG.length + 1) % (LONG.length + 1);
 
 function rowsOf(host: Host, missing: string | undefined, version: string): Row[] {
@@ -88,7 +89,9 @@ async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
   const work = async (): Promise<void> => {
     for (let job = jobs.shift(); job; job = jobs.shift()) await runJob(job, open);
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const isPage = host.settings.some(({ isolated }) => isolated !== undefined);
+  const length = isPage ? PAGES_AT_ONCE : PROGRAMS_AT_ONCE;
+  await Promise.all(Array.from({ length }, work));
   await open.close();
   return rows;
 }

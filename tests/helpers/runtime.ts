@@ -57,6 +57,39 @@ export const NO_LOOPS =
     ? undefined
     : "the runtime's streams have no async iterator";
 
+let channel: MessageChannel | undefined;
+const waiting: (() => void)[] = [];
+
+/** Resolves when the event loop has gone round. */
+export function nextRound(): Promise<void> {
+  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve));
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => waiting.shift()?.();
+  }
+  channel.port2.postMessage(0);
+  return new Promise((resolve) => waiting.push(resolve));
+}
+
+/** Whether a pipeTo() that waits for a chunk ends when its signal is aborted. */
+async function canAbortPipes(): Promise<boolean> {
+  const abort = new AbortController();
+  let isOver = false;
+  const end = (): void => {
+    isOver = true;
+  };
+  new ReadableStream().pipeTo(new WritableStream(), { signal: abort.signal }).then(end, end);
+  await nextRound();
+  abort.abort();
+  for (let n = 0; n < 20 && !isOver; n++) await nextRound();
+  return isOver;
+}
+
+/** Why a test that aborts a pipeTo() of the runtime's own is skipped. */
+export const NO_PIPE_ABORT = (await canAbortPipes())
+  ? undefined
+  : "the runtime's pipeTo() sees that it is aborted when the next chunk comes";
+
 /** Why a test that says what time it is is skipped. */
 export const NO_TIME =
   ENGINE === 'inline' ? undefined : "sets performance.now, which the engine's thread does not see";
@@ -97,20 +130,6 @@ export const describeUnless =
 /** Tests that say what time it is: only stacks of this thread ask it. */
 export const testOfTime = testUnless(NO_TIME);
 export const describeTime = describeUnless(NO_TIME);
-
-let channel: MessageChannel | undefined;
-const waiting: (() => void)[] = [];
-
-/** Resolves when the event loop has gone round. */
-export function nextRound(): Promise<void> {
-  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve));
-  if (!channel) {
-    channel = new MessageChannel();
-    channel.port1.onmessage = () => waiting.shift()?.();
-  }
-  channel.port2.postMessage(0);
-  return new Promise((resolve) => waiting.push(resolve));
-}
 
 /** SharedArrayBuffer: a page that is not isolated has no such name, but shared memories all the same. */
 export const SharedBuffer = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer

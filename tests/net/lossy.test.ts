@@ -142,7 +142,7 @@ describe('a stream arrives intact over a link that', () => {
         // What takes TCP minutes need not take us as long.
         await until(() => stacks.length === 2 * LINKS.length * SEEDS.length);
         while (!isOver()) {
-          await passTime(500, stacks, 50);
+          await passTime(500, stacks, 100);
           await new Promise((resolve) => setTimeout(resolve, 1));
         }
       });

@@ -97,11 +97,11 @@ describe.each([
       'dd if=/tmp/random of=/tmp/small bs=64k count=8 2>/dev/null; ln -s /tmp/small /srv/small',
     );
     const sum = (await run('sha256sum /tmp/small')).split(' ')[0];
-    const netem = 'tc qdisc add dev eth0 root netem delay 5ms loss 2% reorder 25% 50%';
+    const netem = '/sbin/tc qdisc add dev eth0 root netem delay 5ms loss 2% reorder 25% 50%';
     expect((await lab.serial.run(netem)).status).toBe(0);
     const { digest } = await getHttp(lab.stack, ADDRESS.guest, '/small');
     const back = await run(`wget -q -O - http://${ADDRESS.ours}/7/1000000 | sha256sum`);
-    await run('tc qdisc del dev eth0 root');
+    await run('/sbin/tc qdisc del dev eth0 root');
     expect(digest).toBe(`${8 * 65_536}-${sum}`);
     expect(`1000000-${back.split(' ')[0]}`).toBe(digestOf(7, 1e6));
   });
