@@ -85,7 +85,15 @@ function apt(tool, ...args) {
 
 /** iproute2 and the libraries it depends on. */
 function tcPackages() {
-  const kinds = ['pre-depends', 'recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'];
+  const kinds = [
+    'pre-depends',
+    'recommends',
+    'suggests',
+    'conflicts',
+    'breaks',
+    'replaces',
+    'enhances',
+  ];
   const rest = kinds.map((kind) => `--no-${kind}`);
   const names = apt('apt-cache', 'depends', '--recurse', ...rest, 'iproute2').split('\n');
   return ['iproute2', ...names.filter((name) => /^(lib|zlib)/.test(name))];

@@ -17,6 +17,7 @@
 import { copyOf, Fifo } from './frames.ts';
 import type { FrameLane } from './middleware.ts';
 import { Random } from './random.ts';
+import { Retry } from './retry.ts';
 import type { FrameSink } from './types.ts';
 
 /** What to do to the frames of one direction. All default to nothing. */
@@ -96,6 +97,7 @@ const QUEUE = 1024;
 
 /** One direction of a bad link, plugged in. */
 export class FaultLane implements FrameLane {
+  readonly #retry = new Retry();
   readonly #next: FrameSink;
   readonly #direction: FaultDirection;
   readonly #queue = new Fifo<Waiting>();

@@ -8,8 +8,9 @@
 // is offered again. Frames are offered in runs, for as long as there are some, with the event loop let in
 // between runs when they take long (js/wait.ts).
 //
-// An interface that is removed ends its ring; its plug is then closed, also while it waits for a receiver. Streams end or fail, and so
-// does their plug. After unplug() nothing is passed either way and nothing is closed.
+// An interface that is removed ends its ring; its plug is then closed, also while it waits for a receiver.
+// Streams end or fail, and so does their plug. After unplug() nothing is passed either way and nothing is
+// closed.
 
 import { Deferred } from '../streams.ts';
 import type { FrameInterface } from '../types.ts';
