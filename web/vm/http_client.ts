@@ -7,7 +7,7 @@ import { ADDRESS, type Document, type Moved } from './messages.ts';
 
 /** Bytes of a document that is shown. */
 const DOCUMENT_MAX = 4e6;
-/** ms to connect, and to be answered. */
+/** ms to connect, to be answered, and for more of an answer to come. */
 const PATIENCE = 10_000;
 
 const NAMES: Readonly<Record<string, string>> = ADDRESS;
@@ -88,7 +88,7 @@ export async function getDocument(stack: NetworkStack, address: string): Promise
  * @param address - Its URL.
  * @param onProgress - Is told how much there is so far.
  * @returns How much there was, and how long it took.
- * @throws If it cannot be had, or its status is not 200.
+ * @throws If it cannot be had or gets stuck, or its status is not 200.
  */
 export async function measureDocument(
   stack: NetworkStack,
@@ -97,6 +97,9 @@ export async function measureDocument(
 ): Promise<Moved> {
   const begin = performance.now();
   const { connection, reader, head, length } = await open(stack, new URL(address));
+  let last = performance.now();
+  const isStuck = (): boolean => performance.now() - last > PATIENCE;
+  const watch = setInterval(() => isStuck() && connection.abort(), 1000);
   try {
     if (head.status !== 200) {
       throw new Error(`Cannot get ${address}: ${head.status} ${head.reason}`);
@@ -105,15 +108,17 @@ export async function measureDocument(
     let told = begin;
     for await (const piece of reader.body(length)) {
       bytes += piece.length;
-      const now = performance.now();
-      if (now - told < 100) continue;
-      told = now;
-      onProgress({ bytes, ms: now - begin });
+      last = performance.now();
+      if (last - told < 100) continue;
+      told = last;
+      onProgress({ bytes, ms: last - begin });
     }
     hangUp(connection);
     return { bytes, ms: performance.now() - begin };
   } catch (error) {
     connection.abort();
-    throw error;
+    throw isStuck() ? new Error(`Nothing has come for ${PATIENCE / 1000} s`) : error;
+  } finally {
+    clearInterval(watch);
   }
 }
