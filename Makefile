@@ -10,6 +10,7 @@
 #   make bench-vm   the same with real machines on the other end
 #   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
 #   make web        a page to try it, served          make test-web what the pages do, in browsers
+#   make vm-demo    Linux in a page, and its network  make vm-demo-build   the same for any static host
 #   make format     apply the formatters
 #   make test-package   the tarball in fresh projects make release  tools/release.sh: checks, does not publish
 #   make setup      install what all this needs       make clean    dist/ and build/ but lwIP's source
@@ -35,8 +36,8 @@ CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port r
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
 LIGHT_GOALS := help setup demo test test-everywhere test-package test-web test-vm web web-build \
-	web-screenshot release bench bench-browsers bench-vm bench-compare bench-report js abi docs check-format check-sh \
-	check-js check-types check-docs format clean distclean
+	web-screenshot vm-demo vm-demo-build vm-demo-screenshot release bench bench-browsers bench-vm \
+	bench-compare bench-report js abi docs check-format check-sh check-js check-types check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
@@ -416,6 +417,26 @@ web-build-run: all
 
 web-screenshot-run: all
 	$(Q)node tools/web.mjs screenshot
+
+# The page of web/vm/ in the same ways: `vm-demo` serves it, `vm-demo-build` leaves it in build/vm-demo,
+# `vm-demo-screenshot` takes docs/vm-demo.png. The guest is fetched and booted once, into build/vm/v86.
+.PHONY: vm-demo vm-demo-build vm-demo-screenshot vm-demo-run vm-demo-build-run vm-demo-screenshot-run
+vm-demo vm-demo-build:
+	$(Q)$(SETUP) source wasm js
+	$(Q)$(MAKE) --no-print-directory $@-run
+
+vm-demo-screenshot:
+	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(MAKE) --no-print-directory $@-run
+
+vm-demo-run: all
+	$(Q)node tools/vm_demo.mjs serve
+
+vm-demo-build-run: all
+	$(Q)node tools/vm_demo.mjs build
+
+vm-demo-screenshot-run: all
+	$(Q)node tools/vm_demo.mjs screenshot
 
 docs: node_modules/.package-lock.json
 	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn

@@ -4,6 +4,7 @@
 #
 # A line on the serial line is run as a command, and answered with "@@STATUS". Kernel parameters:
 # ringstack.ip=CIDR (default 192.168.1.2/24), ringstack.shell (a shell for people instead).
+# shellcheck shell=dash
 /bin/busybox --install -s /bin
 export PATH=/bin HOME=/
 mount -t proc proc /proc

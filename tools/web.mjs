@@ -4,7 +4,8 @@
 // usage: node tools/web.mjs build | serve | screenshot
 //
 //   build       build/web is whole in itself, with relative addresses: any folder of any host will do;
-//               SERVICE_WORKER=1 has it isolate itself where the host sends no headers (web/isolate.js)
+//               SERVICE_WORKER=1 has it isolate itself where the host sends no headers, by the service
+//               worker of docs/isolation.md
 //   serve       builds, then serves until Ctrl-C; PORT (default 8080) and HOST (default 127.0.0.1)
 //   screenshot  builds, then docs/try-it.png, from a run in Chromium
 //
@@ -24,37 +25,61 @@ const SCREENSHOT = `${ROOT}docs/try-it.png`;
 export const PAGE = `${ROOT}build/web`;
 
 /**
- * Builds the page from web/ and dist/.
+ * Bundles scripts of a page as users of the package would.
  *
- * @param {{ out?: string, serviceWorker?: boolean }} options - `out`: a folder, which is replaced;
- *   `serviceWorker`: with web/isolate.js, for hosts that send no headers of ours.
+ * @param options - `entries`: paths below web/ by the names they get; `out`: a folder; `plugins` of esbuild.
  */
-export async function buildPage({ out = PAGE, serviceWorker = false } = {}) {
-  await rm(out, { recursive: true, force: true });
-  await mkdir(`${out}/workers`, { recursive: true });
+export async function bundleScripts({ entries, out, plugins = [] }) {
+  const sources = Object.entries(entries).map(([name, path]) => [name, `${ROOT}web/${path}`]);
   await bundle({
-    entryPoints: { main: `${ROOT}web/main.ts`, host: `${ROOT}web/workers/host.ts` },
+    entryPoints: Object.fromEntries(sources),
     outdir: out,
     bundle: true,
     minify: true,
     sourcemap: true,
     format: 'esm',
     target: 'es2022',
-    // tsconfig.json points it at the sources, this at what is shipped.
-    alias: { ringstack: `${ROOT}dist/index.js` },
+    // tsconfig.json points these at the sources, this at what is shipped.
+    alias: {
+      'ringstack/pcap': `${ROOT}dist/link/pcap.js`,
+      'ringstack/v86': `${ROOT}dist/link/v86.js`,
+      'ringstack/link': `${ROOT}dist/link/link.js`,
+      ringstack: `${ROOT}dist/index.js`,
+    },
     external: ['node:*'],
+    plugins,
     logLevel: 'warning',
   });
+}
+
+/** The service worker that docs/isolation.md shows. */
+async function serviceWorkerScript() {
+  const guide = await readFile(`${ROOT}docs/isolation.md`, 'utf8');
+  const block = /^```js\n(\/\/ isolate\.js - [\s\S]*?)^```$/m.exec(guide);
+  if (!block) throw new Error('Cannot find isolate.js in docs/isolation.md');
+  return `// SPDX-License-Identifier: MIT\n${block[1]}`;
+}
+
+/**
+ * Builds the page from web/ and dist/.
+ *
+ * @param {{ out?: string, serviceWorker?: boolean }} options - `out`: a folder, which is replaced;
+ *   `serviceWorker`: with isolate.js, for hosts that send no headers of ours.
+ */
+export async function buildPage({ out = PAGE, serviceWorker = false } = {}) {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(`${out}/workers`, { recursive: true });
+  await bundleScripts({ entries: { main: 'main.ts', host: 'workers/host.ts' }, out });
   const copies = {
     'web/style.css': 'style.css',
     'dist/stack.wasm': 'stack.wasm',
     'dist/workers/engine.js': 'workers/engine.js',
-    ...(serviceWorker ? { 'web/isolate.js': 'isolate.js' } : {}),
   };
   const page = await readFile(`${ROOT}web/index.html`, 'utf8');
   const installer = serviceWorker ? '<script src="./isolate.js"></script>\n  ' : '';
   await Promise.all([
     ...Object.entries(copies).map(([from, to]) => cp(`${ROOT}${from}`, `${out}/${to}`)),
+    serviceWorker && writeFile(`${out}/isolate.js`, await serviceWorkerScript()),
     writeFile(`${out}/index.html`, page.replace('</head>', `${installer}</head>`)),
   ]);
 }

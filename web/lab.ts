@@ -6,8 +6,26 @@
 // other; whoever calls waits for the one before.
 
 import { createArena } from 'ringstack';
-import { HostClient } from './host_client.ts';
-import type { Direction, Echoed, EndInfo, StackSettings, Told, WireSettings } from './messages.ts';
+import type {
+  Calls,
+  Direction,
+  Echoed,
+  EndInfo,
+  StackSettings,
+  Told,
+  WireSettings,
+} from './messages.ts';
+import { WorkerClient } from './worker_client.ts';
+
+type HostClient = WorkerClient<Calls, Told>;
+
+/** Starts a worker of workers/host.ts. */
+function startHost(name: string, onTold: (told: Told) => void): HostClient {
+  const worker = new Worker(new URL('./host.js', import.meta.url), { type: 'module', name });
+  return new WorkerClient<Calls, Told>(worker, onTold, (what) =>
+    onTold({ told: 'failed', what: `${name}: ${what}` }),
+  );
+}
 
 /** The ends of a cable that is plugged. */
 export interface Ends {
@@ -28,12 +46,12 @@ export class Lab {
   /** Starts the workers; build() makes the stacks. */
   static async start(isIsolated: boolean, onTold: (told: Told) => void): Promise<Lab> {
     if (!isIsolated) {
-      const both = new HostClient('Hosts A and B', onTold);
+      const both = startHost('Hosts A and B', onTold);
       await both.call('start');
       return new Lab(both, both);
     }
     const arena = await createArena();
-    const [a, b] = [new HostClient('Host A', onTold), new HostClient('Host B', onTold)];
+    const [a, b] = [startHost('Host A', onTold), startHost('Host B', onTold)];
     await Promise.all([a.call('start', await arena.share()), b.call('start', await arena.share())]);
     return new Lab(a, b);
   }

@@ -57,7 +57,7 @@ const wire = () => ({
 });
 
 const readings = new Readings();
-const packets = new PacketList((paused) => {
+const packets = new PacketList({ A: 'A', B: 'B' }, (paused) => {
   isPaused = paused;
   void lab.setCapture(!paused);
   say(paused ? 'The packet list is paused.' : 'The packet list goes on.');

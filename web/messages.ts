@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 // messages - what the page and its workers say to each other
 //
-// The page calls, a worker answers each call once ({ id, result } or { id, error }); besides, workers tell
-// the page what happens (Told). `A` is the client's end of the cable, `B` the server's.
+// The page calls (worker_client.ts); besides, workers tell the page what happens (Told). `A` is the client's
+// end of the cable, `B` the server's.
 
 import type { SharedHandle, StackArena, TapInterface } from 'ringstack';
-
-/** The two stacks. */
-export type EndName = 'A' | 'B';
+import type { EndName, SeenFrame } from './packets/seen.ts';
 
 /** Who turns a stack: the thread of its app, or one of its own. */
 export type Engine = 'inline' | 'worker';
@@ -64,20 +62,6 @@ export interface WireCounters {
   readonly unseen: number;
 }
 
-/** A frame that went by. */
-export interface SeenFrame {
-  readonly from: EndName;
-  /** ms since 1970, with a fraction. */
-  readonly time: number;
-  /** Its length; `bytes` has the first SNAP of them. */
-  readonly length: number;
-  readonly bytes: Uint8Array;
-  readonly isLost: boolean;
-}
-
-/** Bytes of a frame that are kept. */
-export const SNAP = 128;
-
 /** Calls of a worker, by name: what they take and what they give. */
 export interface Calls {
   /** First of all: the arena to live in; without one the worker makes its own. */
@@ -96,20 +80,8 @@ export interface Calls {
   close(): void;
 }
 
-/** A call on its way. */
-export interface Call {
-  readonly id: number;
-  readonly method: keyof Calls;
-  readonly args: readonly unknown[];
-}
-
 /** What a worker tells unasked. */
 export type Told =
   | { readonly told: 'counters'; readonly end: EndName; readonly counters: EndCounters }
   | { readonly told: 'wire'; readonly counters: WireCounters; readonly frames: SeenFrame[] }
   | { readonly told: 'failed'; readonly what: string };
-
-/** Everything a worker posts. */
-export type Posted =
-  | Told
-  | { readonly id: number; readonly result?: unknown; readonly error?: string };

@@ -25,7 +25,8 @@ export const bitRate = (value: number): string =>
 export const packetRate = (value: number): string => scale(value, ['/s', 'k/s', 'M/s']);
 
 /** Bytes, in SI units. */
-export const byteCount = (value: number): string => scale(value, ['B', 'kB', 'MB', 'GB', 'TB']);
+export const byteCount = (value: number): string =>
+  value < 999.5 ? `${value.toFixed(0)} B` : scale(value, ['B', 'kB', 'MB', 'GB', 'TB']);
 
 /** A count with its thousands set apart. */
 export const count = (value: number): string => Math.round(value).toLocaleString('en');

@@ -48,6 +48,28 @@ export interface CaptureOptions {
   readonly filter?: (frame: CapturedFrame) => boolean;
 }
 
+/** A frame for writePcapng(). */
+export interface PcapFrame {
+  /** Index of its interface among the names. */
+  readonly interface: number;
+  /** When, ms since 1970, with a fraction. */
+  readonly time: number;
+  /** The frame, or its beginning. */
+  readonly bytes: Uint8Array;
+  /** How long it was. @default the length of `bytes` */
+  readonly length?: number;
+  /** Shown with the packet. */
+  readonly comment?: string;
+}
+
+/** Options of writePcapng(). */
+export interface PcapFileOptions {
+  /** Bytes at which longer frames were cut. @default none were */
+  readonly snapLength?: number;
+  /** What the frames are: Ethernet (`tap`) or raw IP packets (`tun`). @default 'tap' */
+  readonly type?: 'tap' | 'tun';
+}
+
 /** Options of Capture.wrap(). */
 export interface CaptureWrapOptions {
   /** Shown with its frames. @default 'tap0', 'tun1' and so on */
@@ -116,11 +138,24 @@ interface Captured {
 const DIRECTION = { incoming: 1, outgoing: 2 } as const;
 const QUEUE = 4 * 2 ** 20;
 
-/** ns since 1970. */
-function now(): bigint {
-  const ms = performance.timeOrigin + performance.now();
+/** ms since 1970 in ns. */
+function nanoseconds(ms: number): bigint {
   const whole = Math.floor(ms);
   return BigInt(whole) * 1_000_000n + BigInt(Math.floor((ms - whole) * 1e6));
+}
+
+/** ns since 1970. */
+const now = (): bigint => nanoseconds(performance.timeOrigin + performance.now());
+
+/** Chunks as one. */
+function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 class RunningCapture implements Capture {
@@ -252,14 +287,8 @@ class RunningCapture implements Capture {
       parts.push(block);
       size += block.length;
     }
-    const chunk = new Uint8Array(size);
-    let at = 0;
-    for (const part of parts) {
-      chunk.set(part, at);
-      at += part.length;
-    }
     this.#queued -= size;
-    this.#controller.enqueue(chunk);
+    this.#controller.enqueue(join(parts));
     if (this.#isOver && this.#blocks.length === 0) this.#controller.close();
   }
 
@@ -307,4 +336,40 @@ class RunningCapture implements Capture {
  */
 export function createCapture(options: CaptureOptions = {}): Capture {
   return new RunningCapture(options);
+}
+
+/**
+ * Writes frames that are already there as a pcapng file.
+ *
+ * @param interfaces - Names of the interfaces.
+ * @param frames - In the order in which they are to stand.
+ * @param options - What kind of frames they are, and where they were cut.
+ * @returns The file.
+ * @throws {NetError} EINVAL for an option out of range or a frame of an interface without a name.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { writePcapng } from 'ringstack/pcap';
+ *
+ * const frame = { interface: 0, time: Date.now(), bytes: new Uint8Array(60) };
+ * const file = writePcapng(['eth0'], [frame], { snapLength: 128 });
+ * assert.equal(new DataView(file.buffer).getUint32(0), 0x0a0d0d0a);
+ * ```
+ */
+export function writePcapng(
+  interfaces: readonly string[],
+  frames: readonly PcapFrame[],
+  options: PcapFileOptions = {},
+): Uint8Array<ArrayBuffer> {
+  const { snapLength, type = 'tap' } = options;
+  checkRange('snapLength', snapLength ?? 1, 1, 2 ** 31);
+  const linkType = type === 'tun' ? LINK_TYPE.raw : LINK_TYPE.ethernet;
+  const describe = (name: string) =>
+    interfaceBlock({ name, linkType, snapLength: snapLength ?? 0 });
+  const packets = frames.map((frame) => {
+    checkRange('interface', frame.interface, 0, interfaces.length - 1);
+    const { time, length = frame.bytes.length } = frame;
+    return packetBlock({ ...frame, time: nanoseconds(time), length, direction: 0 });
+  });
+  return join([sectionBlock('ringstack'), ...interfaces.map(describe), ...packets]);
 }

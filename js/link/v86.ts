@@ -29,6 +29,7 @@ import { connect } from './connect.ts';
 import { FrameEndpoint } from './endpoint.ts';
 import type { EndpointController, EndpointDriver } from './endpoint_types.ts';
 import { checkRange } from './options.ts';
+import type { LinkEndpoint } from './types.ts';
 import { findNic, type Nic, type Room, type V86Inside } from './v86_nic.ts';
 
 /** The largest MTU of an interface. */
@@ -100,6 +101,13 @@ export interface V86ConnectOptions extends TapInterfaceOptions {
   readonly nic?: number;
   /** Gives up waiting for an emulator that is still loading. */
   readonly signal?: AbortSignal;
+  /**
+   * Puts something in front of the card, such as a capture or a fault.
+   *
+   * @param card - The card.
+   * @returns What the interface is joined to in its place.
+   */
+  readonly wrap?: (card: LinkEndpoint) => LinkEndpoint;
 }
 
 /** The emulator as it is, beside what its declarations show. */
@@ -307,7 +315,7 @@ export async function connectV86(
   emulator: V86Emulator,
   options: V86ConnectOptions = {},
 ): Promise<TapInterface> {
-  const { nic = 0, signal, ...tapOptions } = options;
+  const { nic = 0, signal, wrap, ...tapOptions } = options;
   signal?.throwIfAborted();
   const inside = emulator as unknown as Emulator;
   if (!inside.v86?.cpu?.devices) await nextEvent(inside, 'emulator-ready', signal);
@@ -315,6 +323,6 @@ export async function connectV86(
   const tap = await stack.createTapInterface({ ...tapOptions, ...(mtu && { mtu }) });
   const card = createV86NetworkStream(emulator, { nic, mtu: tap.mtu });
   const free = (): Promise<void> => card.close();
-  connect(tap, card).closed.then(free, free);
+  connect(tap, wrap ? wrap(card) : card).closed.then(free, free);
   return tap;
 }

@@ -2,9 +2,9 @@
 // try_page.test - the parts of web/ that need no browser: settings in the address, numbers, sampling
 
 import { describe, expect, test } from 'vitest';
+import { Sampler, SHARES } from '../../web/packets/sampler.ts';
 import { DEFAULTS, formatHash, parseHash } from '../../web/settings.ts';
 import { bitRate, byteCount, niceCeiling } from '../../web/units.ts';
-import { Sampler, SHARES } from '../../web/workers/sampler.ts';
 import { ETHERTYPE, ethernet, ipv4 } from '../helpers/frames.ts';
 
 describe('settings in the address', () => {
@@ -40,7 +40,13 @@ test('numbers', () => {
     '1.00 Mbit/s',
     '2.50 Gbit/s',
   ]);
-  expect(byteCount(64 * 2 ** 20)).toBe('67.1 MB');
+  expect([0, 3, 999, 1090, 64 * 2 ** 20].map(byteCount)).toEqual([
+    '0 B',
+    '3 B',
+    '999 B',
+    '1.09 kB',
+    '67.1 MB',
+  ]);
   expect([0, 1, 3, 5.1, 1000].map((value) => niceCeiling(value, 1))).toEqual([1, 1, 5, 10, 1000]);
 });
 

@@ -3,9 +3,9 @@
 //
 // Pointing at a field, or at a header with the pointer or the keyboard, marks its bytes.
 
-import type { SeenFrame } from '../messages.ts';
 import type { Decoded } from '../packets/decode.ts';
 import { hexRows } from '../packets/hexdump.ts';
+import type { EndName, SeenFrame } from '../packets/seen.ts';
 import { byId, make } from './dom.ts';
 
 type Mark = (start: number, length: number) => void;
@@ -60,9 +60,15 @@ function layerView(layer: Decoded['layers'][number], mark: Mark): HTMLElement {
 }
 
 /** Shows a packet. */
-export function showPacket(number: number, frame: SeenFrame, decoded: Decoded): void {
+export function showPacket(
+  number: number,
+  frame: SeenFrame,
+  decoded: Decoded,
+  names: Readonly<Record<EndName, string>>,
+): void {
   const { element, mark } = hexView(frame.bytes);
-  const from = frame.from === 'A' ? 'A to B' : 'B to A';
+  const { A, B } = names;
+  const from = frame.from === 'A' ? `${A} to ${B}` : `${B} to ${A}`;
   const cut = frame.bytes.length < frame.length ? `, the first ${frame.bytes.length} kept` : '';
   const lost = frame.isLost ? '. Lost on the cable' : '';
   const line = `${decoded.source} → ${decoded.destination}, ${frame.length} bytes${cut}${lost}`;

@@ -5,11 +5,11 @@
 // opens it; Enter goes to what it says, Escape comes back. Whoever opens a packet wants to read: the
 // list pauses, and goes on when told to. The newest KEPT packets stay.
 
-import type { SeenFrame } from '../messages.ts';
-import { SNAP } from '../messages.ts';
+import { writePcapng } from 'ringstack/pcap';
 import type { Decoded } from '../packets/decode.ts';
 import { decode } from '../packets/decode.ts';
-import { writePcapng } from '../packets/pcapng.ts';
+import type { EndName, SeenFrame } from '../packets/seen.ts';
+import { SNAP } from '../packets/seen.ts';
 import { byId, make } from './dom.ts';
 import { showNoPacket, showPacket } from './packet_detail.ts';
 
@@ -40,14 +40,19 @@ export class PacketList {
   readonly #pause = byId<HTMLButtonElement>('pause');
   readonly #note = byId('packets-note');
   readonly #onPause: (isPaused: boolean) => void;
+  readonly #names: Readonly<Record<EndName, string>>;
   #rows: Row[] = [];
   #active: Row | undefined;
   #last = 0;
   #start: number | undefined;
   #isPaused = false;
 
-  /** @param onPause - Told when the list stops or goes on taking packets. */
-  constructor(onPause: (isPaused: boolean) => void) {
+  /**
+   * @param names - Of the two ends.
+   * @param onPause - Told when the list stops or goes on taking packets.
+   */
+  constructor(names: Readonly<Record<EndName, string>>, onPause: (isPaused: boolean) => void) {
+    this.#names = names;
     this.#onPause = onPause;
     this.#list.addEventListener('keydown', (event) => this.#onKey(event));
     this.#list.addEventListener('click', (event) => {
@@ -105,10 +110,11 @@ export class PacketList {
     element.setAttribute('role', 'option');
     element.setAttribute('aria-selected', 'false');
     if (frame.isLost) element.classList.add('lost');
+    const { A, B } = this.#names;
     const cells: readonly [string, string][] = [
       ['number', `${number}`],
       ['time', ((frame.time - this.#start) / 1000).toFixed(6)],
-      ['way', frame.from === 'A' ? 'A → B' : 'B → A'],
+      ['way', frame.from === 'A' ? `${A} → ${B}` : `${B} → ${A}`],
       ['protocol', decoded.protocol],
       ['length', `${frame.length}`],
       ['info', frame.isLost ? `lost: ${decoded.info}` : decoded.info],
@@ -140,7 +146,7 @@ export class PacketList {
     row.element.setAttribute('aria-selected', 'true');
     row.element.scrollIntoView({ block: 'nearest' });
     this.#list.setAttribute('aria-activedescendant', row.element.id);
-    showPacket(row.number, row.frame, row.decoded);
+    showPacket(row.number, row.frame, row.decoded, this.#names);
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -166,6 +172,7 @@ export class PacketList {
   }
 
   #save(): void {
+    const { A, B } = this.#names;
     const frames = this.#rows.map(({ frame }) => ({
       bytes: frame.bytes,
       length: frame.length,
@@ -173,6 +180,6 @@ export class PacketList {
       interface: frame.from === 'A' ? 0 : 1,
       ...(frame.isLost ? { comment: 'lost on the cable' } : {}),
     }));
-    download('ringstack.pcapng', writePcapng(['A', 'B'], frames, SNAP));
+    download('ringstack.pcapng', writePcapng([A, B], frames, { snapLength: SNAP }));
   }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // readings - counters of the two ends as rates in the charts and totals in the tiles
 
-import type { EndCounters, EndName, WireCounters } from '../messages.ts';
+import type { EndCounters, WireCounters } from '../messages.ts';
+import type { EndName } from '../packets/seen.ts';
 import { bitRate, byteCount, count, packetRate } from '../units.ts';
 import { Chart } from './chart.ts';
 import { byId } from './dom.ts';

@@ -10,8 +10,9 @@
 // and TCP sends them again.
 
 import type { FrameRingReader, FrameRingWriter, TapInterface } from 'ringstack';
-import type { EndName, WireSettings } from '../messages.ts';
-import type { Sampler } from './sampler.ts';
+import type { WireSettings } from '../messages.ts';
+import type { Sampler } from '../packets/sampler.ts';
+import type { EndName } from '../packets/seen.ts';
 
 /** Frames that one direction moves before it lets the event loop in. */
 const BATCH = 128;

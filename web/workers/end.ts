@@ -7,14 +7,8 @@
 
 import type { NetworkStack, StackArena, TapInterface, TcpConnection } from 'ringstack';
 import { createStack } from 'ringstack';
-import type {
-  Direction,
-  Echoed,
-  EndCounters,
-  EndInfo,
-  EndName,
-  StackSettings,
-} from '../messages.ts';
+import type { Direction, Echoed, EndCounters, EndInfo, StackSettings } from '../messages.ts';
+import type { EndName } from '../packets/seen.ts';
 
 const ADDRESSES = { A: ['10.0.0.1/24', 'fd00::1/64'], B: ['10.0.0.2/24', 'fd00::2/64'] };
 const PORTS = { echo: 7, discard: 9, chargen: 19 };

@@ -6,16 +6,18 @@
 
 import type { StackArena, TapInterface } from 'ringstack';
 import { attach, createArena } from 'ringstack';
-import type { Call, Calls, EndName, Posted } from '../messages.ts';
+import type { Calls, Told } from '../messages.ts';
+import { Sampler } from '../packets/sampler.ts';
+import type { EndName } from '../packets/seen.ts';
+import { answerCalls } from './answer.ts';
 import { Cable } from './cable.ts';
 import { End } from './end.ts';
-import { Sampler } from './sampler.ts';
 
 /** ms between two reports: a quarter of a second for counters, less for packets. */
 const COUNTERS_EVERY = 250;
 const FRAMES_EVERY = 100;
 
-const post = (message: Posted): void => globalThis.postMessage(message);
+const post = (message: Told): void => globalThis.postMessage(message);
 const onFailure = (what: string): void => post({ told: 'failed', what });
 
 const ends = new Map<EndName, End>();
@@ -31,7 +33,7 @@ function need<T>(value: T | undefined, what: string): T {
 const endOf = (name: EndName): End => need(ends.get(name), `stack ${name}`);
 
 /** The calls of messages.ts; each may give a promise. */
-const calls: { [K in keyof Calls]: (...args: Parameters<Calls[K]>) => unknown } = {
+answerCalls<Calls>({
   async start(handle) {
     arena = handle ? await attach(handle) : await createArena();
   },
@@ -62,15 +64,6 @@ const calls: { [K in keyof Calls]: (...args: Parameters<Calls[K]>) => unknown } 
     cable = undefined;
     await Promise.all(closing.map((end) => end.close()));
   },
-};
-
-addEventListener('message', async ({ data }: MessageEvent<Call>) => {
-  const call = calls[data.method] as (...args: readonly unknown[]) => unknown;
-  try {
-    post({ id: data.id, result: await call(...data.args) });
-  } catch (error) {
-    post({ id: data.id, error: error instanceof Error ? error.message : String(error) });
-  }
 });
 
 setInterval(() => {

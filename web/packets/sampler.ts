@@ -5,8 +5,8 @@
 // so many frames are kept; what is rare and tells most (ARP, SYN, FIN, RST, whatever is lost) has a
 // share of its own, so that a bulk transfer cannot crowd it out.
 
-import type { EndName, SeenFrame } from '../messages.ts';
-import { SNAP } from '../messages.ts';
+import type { EndName, SeenFrame } from './seen.ts';
+import { SNAP } from './seen.ts';
 
 /** Frames of an interval at the most: plain ones, and those that tell more. */
 export const SHARES = { plain: 10, telling: 20 };

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// vm_demo - builds the page of web/vm/ into build/vm-demo, serves it, or takes its picture
+//
+// usage: node tools/vm_demo.mjs build | serve | screenshot
+//
+//   build       build/vm-demo is whole in itself, with relative addresses: any folder of any host will do
+//   serve       builds, then serves until Ctrl-C; PORT (default 8080) and HOST (default 127.0.0.1)
+//   screenshot  builds, then docs/vm-demo.png, from a run in Chromium
+//
+// Beside the scripts it has v86 from node_modules and, in guest/, what the guest is made of, under names
+// that change with the content, so that the page may keep them: the kernel, the archive it starts from, the
+// firmware, and for each network card the state of a guest that has booted. guest/guest.json lists them.
+import { createHash } from 'node:crypto';
+import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { launch } from './browsers.mjs';
+import { serve } from './serve.mjs';
+import { CARDS, demoState, emulatorOptions, guestFiles, PROMPT } from './vm_demo_guest.mjs';
+import { bundleScripts } from './web.mjs';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const SCREENSHOT = `${ROOT}docs/vm-demo.png`;
+
+/** Where the built page is. */
+export const VM_PAGE = `${ROOT}build/vm-demo`;
+
+/** v86 stays a file of its own, as its authors have made it. */
+const v86Beside = {
+  name: 'v86-beside',
+  setup({ onResolve }) {
+    onResolve({ filter: /^v86$/ }, () => ({ path: './v86/libv86.mjs', external: true }));
+  },
+};
+
+/** Puts the guest's files into a folder. Returns what guest.json says of them. */
+async function writeGuest(out, onStep) {
+  onStep('Finding the kernel, busybox and the firmware');
+  const guest = guestFiles();
+  const files = {};
+  for (const [name, data] of Object.entries(guest.files)) {
+    const hash = createHash('sha256').update(data).digest('hex').slice(0, 12);
+    files[name] = { path: `guest/${name}-${hash}`, size: data.length };
+    await writeFile(`${out}/${files[name].path}`, data);
+  }
+  const cards = {};
+  for (const card of Object.keys(CARDS)) {
+    const { path, text } = await demoState(card, guest, onStep);
+    const to = `guest/${path
+      .split('/')
+      .at(-1)
+      .replace(/^demo-(.*)\.gz$/, '$1.state')}`;
+    await cp(path, `${out}/${to}`);
+    const { size } = await stat(path);
+    cards[card] = { options: emulatorOptions(card), state: { path: to, size }, console: text };
+  }
+  return { prompt: PROMPT, files, cards };
+}
+
+/**
+ * Builds the page from web/vm/, dist/, v86 and the guest, which is fetched and booted the first time.
+ *
+ * @param {{ out?: string, onStep?: (what: string) => void }} options - `out`: a folder, which is replaced;
+ *   `onStep` is told of what may take long.
+ * @throws If the guest cannot be fetched or does not boot.
+ */
+export async function buildVmPage({ out = VM_PAGE, onStep = () => {} } = {}) {
+  await rm(out, { recursive: true, force: true });
+  for (const folder of ['guest', 'v86', 'workers']) {
+    await mkdir(`${out}/${folder}`, { recursive: true });
+  }
+  const entries = { main: 'vm/main.ts', machine: 'vm/machine.ts' };
+  await bundleScripts({ entries, out, plugins: [v86Beside] });
+  const copies = {
+    'web/style.css': 'style.css',
+    'web/vm/vm.css': 'vm.css',
+    'web/vm/index.html': 'index.html',
+    'dist/stack.wasm': 'stack.wasm',
+    'dist/workers/engine.js': 'workers/engine.js',
+    'node_modules/v86/build/libv86.mjs': 'v86/libv86.mjs',
+    'node_modules/v86/build/v86.wasm': 'v86/v86.wasm',
+    'node_modules/v86/LICENSE': 'v86/LICENSE',
+  };
+  await Promise.all(
+    Object.entries(copies).map(([from, to]) => cp(`${ROOT}${from}`, `${out}/${to}`)),
+  );
+  await writeFile(`${out}/guest/guest.json`, JSON.stringify(await writeGuest(out, onStep)));
+}
+
+/** Does what a visitor would, the second time they come. */
+async function takePicture() {
+  const server = await serve({ mounts: { '/': VM_PAGE } });
+  const browser = await launch('chromium');
+  const { page } = await browser.open(server.url, { viewport: { width: 1180, height: 900 } });
+  const up = () => page.waitForSelector('[data-state=up]', { timeout: 120_000 });
+  await up();
+  await page.reload();
+  await up();
+  await page.getByRole('textbox', { name: 'Console' }).focus();
+  await page.keyboard.type('wget -q -O - http://page/\n');
+  await page.locator('#requests li', { hasText: 'GET / ' }).waitFor();
+  const transfers = [
+    [/^Download/, 'rate-down'],
+    [/^Fetch/, 'rate-up'],
+  ];
+  // The emulator compiles what runs often: it is faster after a while.
+  for (const [button, rate] of Array(4).fill(transfers).flat()) {
+    await page.getByRole('button', { name: button }).click();
+    await page.locator(`#${rate}:not([data-done])`).waitFor({ state: 'attached' });
+    await page.locator(`#${rate}[data-done]`).waitFor({ timeout: 120_000 });
+  }
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.locator('#packets .packet', { hasText: 'FIN' }).last().click();
+  await page.screenshot({ path: SCREENSHOT, fullPage: true });
+  await browser.close();
+  await server.close();
+}
+
+async function servePage() {
+  const port = Number(process.env.PORT || 8080);
+  const host = process.env.HOST || '127.0.0.1';
+  const { url } = await serve({ mounts: { '/': VM_PAGE }, port, host });
+  console.log(`${url} boots Linux in the browser; Ctrl-C ends it`);
+}
+
+const GOALS = {
+  build: async () => console.log(`${VM_PAGE} holds the page`),
+  serve: servePage,
+  screenshot: takePicture,
+};
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const goal = GOALS[process.argv[2]];
+  if (!goal) throw new Error('usage: node tools/vm_demo.mjs build | serve | screenshot');
+  await buildVmPage({ onStep: (what) => console.log(`${what}…`) });
+  await goal();
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// assets - loads the guest's files, and keeps them in the browser's Cache API
+//
+// A file's name changes with its content, so one that is kept is never asked for again, whatever the host
+// says about caching; those that the page names no longer are thrown away. Without the Cache API (a page
+// that is not a secure context) or room in it, files are loaded each time.
+
+import type { GuestFile } from './messages.ts';
+
+const CACHE = 'ringstack-vm';
+
+/** Files of the page, loaded one by one. */
+export class Assets {
+  readonly #base: string;
+  readonly #onProgress: (done: number, total: number) => void;
+  readonly #cache: Promise<Cache | undefined>;
+  #done = 0;
+  #total = 0;
+  /** Whether each of them was kept before. */
+  isCached = true;
+
+  /**
+   * @param base - URL of the page.
+   * @param onProgress - Is told how many bytes there are, of all that were asked for.
+   */
+  constructor(base: string, onProgress: (done: number, total: number) => void) {
+    this.#base = base;
+    this.#onProgress = onProgress;
+    this.#cache =
+      typeof caches === 'undefined'
+        ? Promise.resolve(undefined)
+        : caches.open(CACHE).catch(() => undefined);
+  }
+
+  /**
+   * Loads a file.
+   *
+   * @param file - Its path and size.
+   * @returns Its content, as it is.
+   * @throws If the host does not have it.
+   */
+  async load(file: GuestFile): Promise<ArrayBuffer> {
+    const bytes = await this.#get(file);
+    return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
+  }
+
+  /** Loads a file that is gzipped, and unpacks it. */
+  async loadPacked(file: GuestFile): Promise<ArrayBuffer> {
+    return unpack(await this.#get(file));
+  }
+
+  async #get({ path, size }: GuestFile): Promise<Uint8Array<ArrayBuffer>> {
+    this.#total += size;
+    const url = new URL(path, this.#base).href;
+    const cache = await this.#cache;
+    const kept = await cache?.match(url);
+    if (!kept) this.isCached = false;
+    const response = kept ?? (await fetch(url));
+    if (!response.ok || !response.body) {
+      throw new Error(`Cannot load ${path}: ${response.status} ${response.statusText}`);
+    }
+    const bytes = await this.#read(response.body, size);
+    // What does not fit is loaded again next time.
+    if (!kept) void cache?.put(url, new Response(bytes)).catch(() => {});
+    return bytes;
+  }
+
+  /** Throws away what is kept and not among some files. */
+  async prune(files: readonly GuestFile[]): Promise<void> {
+    const cache = await this.#cache;
+    const wanted = new Set(files.map(({ path }) => new URL(path, this.#base).href));
+    for (const { url } of (await cache?.keys()) ?? []) {
+      if (!wanted.has(url)) await cache?.delete(url);
+    }
+  }
+
+  async #read(body: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array<ArrayBuffer>> {
+    let bytes = new Uint8Array(size);
+    let at = 0;
+    for await (const piece of body) {
+      if (at + piece.length > bytes.length) {
+        const larger = new Uint8Array(Math.max(bytes.length * 2, at + piece.length));
+        larger.set(bytes);
+        bytes = larger;
+      }
+      bytes.set(piece, at);
+      at += piece.length;
+      this.#done += piece.length;
+      this.#onProgress(this.#done, this.#total);
+    }
+    return bytes.subarray(0, at);
+  }
+}
+
+/** What is gzipped, unpacked; a host may have done that already. */
+async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  const blob = new Blob([bytes]);
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return blob.arrayBuffer();
+  return new Response(blob.stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+}

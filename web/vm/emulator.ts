@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// emulator - a PC of v86 with Linux in it: out of the state of one that has booted, or by booting
+
+import type { V86, V86Options } from 'v86';
+import type { Assets } from './assets.ts';
+import type { GuestList, StartSettings } from './messages.ts';
+
+/** Where v86 is, relative to the worker. */
+const V86_WASM = new URL('./v86/v86.wasm', import.meta.url).href;
+
+/** An emulator that is loaded and does not run yet. */
+export interface Loaded {
+  readonly emulator: V86;
+  /** What the console has shown before. */
+  readonly console: string;
+}
+
+const eventOf = (emulator: V86, name: 'emulator-loaded'): Promise<void> =>
+  new Promise((done) => emulator.add_listener(name, done));
+
+async function make(options: V86Options): Promise<V86> {
+  const { V86 } = await import('v86');
+  const emulator = new V86({ ...options, wasm_path: V86_WASM });
+  await eventOf(emulator, 'emulator-loaded');
+  return emulator;
+}
+
+/**
+ * Loads a PC.
+ *
+ * @param list - guest.json.
+ * @param assets - What loads its files.
+ * @param settings - Which card it has, and where it begins.
+ * @returns It; run() it.
+ * @throws If a file cannot be loaded.
+ */
+export async function loadEmulator(
+  { files, cards }: GuestList,
+  assets: Assets,
+  { card, how }: StartSettings,
+): Promise<Loaded> {
+  const chosen = cards[card];
+  if (!chosen) throw new Error(`Cannot find a guest with network card "${card}"`);
+  const load = async (name: keyof typeof files) => ({ buffer: await assets.load(files[name]) });
+  const options = chosen.options as V86Options;
+  if (how === 'state') {
+    const state = assets.loadPacked(chosen.state);
+    const [bios, vga_bios] = await Promise.all([load('bios'), load('vgaBios')]);
+    const emulator = await make({ ...options, bios, vga_bios });
+    await emulator.restore_state(await state);
+    return { emulator, console: chosen.console };
+  }
+  const [bios, vga_bios, bzimage, initrd] = await Promise.all([
+    load('bios'),
+    load('vgaBios'),
+    load('kernel'),
+    load('initrd'),
+  ]);
+  // No state depends on this one: the kernel may say what it does.
+  const cmdline = (options.cmdline ?? '').replace(/ (quiet|loglevel=\d)(?= )/g, '');
+  const emulator = await make({ ...options, cmdline, bios, vga_bios, bzimage, initrd });
+  return { emulator, console: '' };
+}
