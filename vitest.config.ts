@@ -39,6 +39,8 @@ export default defineConfig({
     pool: 'forks',
     execArgv: ['--expose-gc'],
     testTimeout: 20_000,
+    // Most tests wait for a timer.
+    maxWorkers: 2,
     projects: [
       {
         extends: true,
