@@ -306,6 +306,28 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
     await sees('0x10ec');
   });
 
+  test('a fetch that another card cuts off leaves the next guest alone', async () => {
+    const { page, up } = await open();
+    await up();
+    const next = await page.evaluate(async () => {
+      const button = document.getElementById('fetch-guest') as HTMLButtonElement;
+      const card = document.getElementById('card') as HTMLSelectElement;
+      button.click();
+      card.value = 'ne2k';
+      card.dispatchEvent(new Event('change'));
+      // The fetch has failed by the next turn; the guest takes longer than that.
+      await new Promise((done) => setTimeout(done));
+      return {
+        state: document.body.getAttribute('data-state'),
+        canFetch: !button.disabled,
+        rate: document.getElementById('rate-up')?.textContent,
+      };
+    });
+    expect(next).toEqual({ state: 'starting', canFetch: false, rate: '' });
+    await up();
+    expect(await page.locator('#fetch-guest').isEnabled()).toBe(true);
+  });
+
   test('packets can be opened and saved', async () => {
     const { page, up } = await open();
     await up();

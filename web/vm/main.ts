@@ -115,6 +115,7 @@ async function start(how: StartSettings['how'], begin: number): Promise<void> {
   setState('starting');
   progress.removeAttribute('value');
   for (const button of [downButton, upButton]) button.disabled = true;
+  labelButtons();
   terminal.clear();
   requests.clear();
   packets.note('');
@@ -166,11 +167,15 @@ function fail(which: Machine, what: string): void {
   say(`It failed: ${what}`);
 }
 
+/** Says what the buttons would move; what the machine before has moved is forgotten. */
 function labelButtons(): void {
   const words = size().replace('MB', ' MB');
   downButton.textContent = `Download ${words} in the guest`;
   upButton.textContent = `Fetch ${words} from the guest`;
-  for (const id of ['rate-down', 'rate-up']) byId(id).textContent = '';
+  for (const output of [byId('rate-down'), byId('rate-up')]) {
+    output.textContent = '';
+    output.removeAttribute('data-done');
+  }
 }
 
 async function fetchFromGuest(): Promise<void> {
@@ -180,12 +185,13 @@ async function fetchFromGuest(): Promise<void> {
   const output = byId('rate-up');
   output.removeAttribute('data-done');
   try {
-    showRate('rate-up', await mine.call('measure', `${GUEST}${size()}`), true);
+    const moved = await mine.call('measure', `${GUEST}${size()}`);
+    if (mine === machine) showRate('rate-up', moved, true);
   } catch (error) {
-    output.textContent = messageOf(error);
-  } finally {
-    upButton.disabled = mine === machine && document.body.dataset['state'] !== 'up';
+    if (mine === machine) output.textContent = messageOf(error);
   }
+  // By now the button may be that of a machine that is still starting.
+  if (mine === machine) upButton.disabled = false;
 }
 
 function readHash(): void {
@@ -195,7 +201,6 @@ function readHash(): void {
 
 card.addEventListener('change', () => {
   history.replaceState(null, '', `#${card.value}`);
-  labelButtons();
   void start('state', performance.now());
 });
 bootButton.addEventListener('click', () => void start('boot', performance.now()));
@@ -207,5 +212,4 @@ downButton.addEventListener('click', () => {
 upButton.addEventListener('click', () => void fetchFromGuest());
 
 readHash();
-labelButtons();
 void start('state', 0);
