@@ -398,45 +398,21 @@ size: all
 	$(Q)node tools/size.mjs
 
 # The page of web/: `web` serves it (PORT, HOST), `web-build` leaves it in build/web for any static host
-# (SERVICE_WORKER=1: one that sends no headers of ours), `web-screenshot` takes docs/try-it.png.
-.PHONY: web web-build web-screenshot web-run web-build-run web-screenshot-run
+# (SERVICE_WORKER=1: one that sends no headers of ours), `web-screenshot` takes docs/try-it.png. That of web/vm/
+# in the same ways: `vm-demo`, `vm-demo-build` (build/vm-demo), `vm-demo-screenshot` (docs/vm-demo.png); its guest
+# is fetched and booted once, into build/vm/v86.
+PAGE_STEPS := $(addsuffix -run,web web-build web-screenshot vm-demo vm-demo-build vm-demo-screenshot)
+.PHONY: $(PAGE_STEPS:-run=) $(PAGE_STEPS)
 export PORT HOST SERVICE_WORKER
-web web-build:
-	$(Q)$(SETUP) source wasm js
+web web-build web-screenshot vm-demo vm-demo-build vm-demo-screenshot:
+	$(Q)$(SETUP) source wasm js $(if $(filter %-screenshot,$@),browsers)
 	$(Q)$(MAKE) --no-print-directory $@-run
 
-web-screenshot:
-	$(Q)$(SETUP) source wasm js browsers
-	$(Q)$(MAKE) --no-print-directory $@-run
-
-web-run: all
-	$(Q)node tools/web.mjs serve
-
-web-build-run: all
-	$(Q)node tools/web.mjs build
-
-web-screenshot-run: all
-	$(Q)node tools/web.mjs screenshot
-
-# The page of web/vm/ in the same ways: `vm-demo` serves it, `vm-demo-build` leaves it in build/vm-demo,
-# `vm-demo-screenshot` takes docs/vm-demo.png. The guest is fetched and booted once, into build/vm/v86.
-.PHONY: vm-demo vm-demo-build vm-demo-screenshot vm-demo-run vm-demo-build-run vm-demo-screenshot-run
-vm-demo vm-demo-build:
-	$(Q)$(SETUP) source wasm js
-	$(Q)$(MAKE) --no-print-directory $@-run
-
-vm-demo-screenshot:
-	$(Q)$(SETUP) source wasm js browsers
-	$(Q)$(MAKE) --no-print-directory $@-run
-
-vm-demo-run: all
-	$(Q)node tools/vm_demo.mjs serve
-
-vm-demo-build-run: all
-	$(Q)node tools/vm_demo.mjs build
-
-vm-demo-screenshot-run: all
-	$(Q)node tools/vm_demo.mjs screenshot
+web-run vm-demo-run: PAGE_STEP := serve
+web-build-run vm-demo-build-run: PAGE_STEP := build
+web-screenshot-run vm-demo-screenshot-run: PAGE_STEP := screenshot
+$(PAGE_STEPS): all
+	$(Q)node tools/$(if $(filter vm-%,$@),vm_demo,web).mjs $(PAGE_STEP)
 
 docs: node_modules/.package-lock.json
 	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn

@@ -12,11 +12,11 @@
 // firmware, and for each network card the state of a guest that has booted. guest/guest.json lists them.
 import { createHash } from 'node:crypto';
 import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { launch } from './browsers.mjs';
 import { serve } from './serve.mjs';
 import { CARDS, demoState, emulatorOptions, guestFiles, PROMPT } from './vm_demo_guest.mjs';
-import { bundleScripts } from './web.mjs';
+import { bundleScripts, runPageTool } from './web.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const SCREENSHOT = `${ROOT}docs/vm-demo.png`;
@@ -115,22 +115,9 @@ async function takePicture() {
   await server.close();
 }
 
-async function servePage() {
-  const port = Number(process.env.PORT || 8080);
-  const host = process.env.HOST || '127.0.0.1';
-  const { url } = await serve({ mounts: { '/': VM_PAGE }, port, host });
-  console.log(`${url} boots Linux in the browser; Ctrl-C ends it`);
-}
-
-const GOALS = {
-  build: async () => console.log(`${VM_PAGE} holds the page`),
-  serve: servePage,
-  screenshot: takePicture,
-};
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const goal = GOALS[process.argv[2]];
-  if (!goal) throw new Error('usage: node tools/vm_demo.mjs build | serve | screenshot');
-  await buildVmPage({ onStep: (what) => console.log(`${what}…`) });
-  await goal();
-}
+await runPageTool(import.meta.url, {
+  folder: VM_PAGE,
+  build: () => buildVmPage({ onStep: (what) => console.log(`${what}…`) }),
+  shows: 'boots Linux in the browser',
+  takePicture,
+});

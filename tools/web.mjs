@@ -111,22 +111,35 @@ async function takePicture() {
   await server.close();
 }
 
-async function servePage() {
-  const port = Number(process.env.PORT || 8080);
-  const host = process.env.HOST || '127.0.0.1';
-  const { url } = await serve({ mounts: { '/': PAGE }, port, host });
-  console.log(`${url} shows the page; Ctrl-C ends it`);
-}
-
-const GOALS = {
-  build: async () => console.log(`${PAGE} holds the page`),
-  serve: servePage,
-  screenshot: takePicture,
-};
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const goal = GOALS[process.argv[2]];
-  if (!goal) throw new Error('usage: node tools/web.mjs build | serve | screenshot');
-  await buildPage({ serviceWorker: process.env.SERVICE_WORKER === '1' });
+/**
+ * What a program that builds a page does, if it was started as one: builds, then what the command line says.
+ *
+ * @param self - `import.meta.url` of the program.
+ * @param page - `folder` of the build; `build()` makes it; `shows`: what it does, behind its address;
+ *   `takePicture()`.
+ */
+export async function runPageTool(self, { folder, build, shows, takePicture }) {
+  const [, program = '', wanted] = process.argv;
+  if (self !== pathToFileURL(program).href) return;
+  const goals = {
+    build: () => console.log(`${folder} holds the page`),
+    serve: async () => {
+      const port = Number(process.env.PORT || 8080);
+      const host = process.env.HOST || '127.0.0.1';
+      const { url } = await serve({ mounts: { '/': folder }, port, host });
+      console.log(`${url} ${shows}; Ctrl-C ends it`);
+    },
+    screenshot: takePicture,
+  };
+  const goal = goals[wanted];
+  if (!goal) throw new Error(`usage: node ${program} build | serve | screenshot`);
+  await build();
   await goal();
 }
+
+await runPageTool(import.meta.url, {
+  folder: PAGE,
+  build: () => buildPage({ serviceWorker: process.env.SERVICE_WORKER === '1' }),
+  shows: 'shows the page',
+  takePicture,
+});

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 // v86 - Linux in v86 and a stack on one cable: a file by HTTP each way, with its hash, both cards
+
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createStack } from 'ringstack';
+import { connectV86, createV86NetworkStream } from 'ringstack/v86';
 import { openGuest } from '../../tools/v86_guest.mjs';
-
-const ROOT = new URL('../../dist/', import.meta.url);
-const { createStack } = await import(new URL('index.js', ROOT));
-const { connectV86, createV86NetworkStream } = await import(new URL('link/v86.js', ROOT));
 
 export const title = 'v86: Linux in the emulator, HTTP over one TCP connection, in Node';
 

@@ -188,7 +188,7 @@ class V86Driver implements EndpointDriver {
   async #wait(): Promise<void> {
     const { signal } = this.#stop;
     let since = performance.now();
-    while (!signal.aborted && !this.#isUnused && this.#room(this.#wanted) === 'full') {
+    while (!this.#isUnused && this.#room(this.#wanted) === 'full') {
       const waited = performance.now() - since;
       if (this.#emulator.is_running?.() === false) {
         await nextEvent(this.#emulator, 'emulator-started', signal).catch(() => {});

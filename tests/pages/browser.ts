@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// browser - the page of web/ opened in Chromium, for tests that click through it
+// browser - pages of web/ opened in Chromium, for tests that click through them
 
 import type { Download, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
@@ -32,6 +32,30 @@ export interface OpenOptions {
   readonly build?: string;
 }
 
+/**
+ * Serves a build of a page and opens it in a browser, until the running test ends. What the page says on the
+ * console are complaints, which a test that expects some takes out.
+ */
+export async function openPage(
+  browser: Awaited<ReturnType<typeof launch>>,
+  { isolated = true, viewport, hash = '', under = '/', build = PAGE }: OpenOptions,
+): Promise<{ page: Page; complaints: string[] }> {
+  const server = await serve({ mounts: { [under]: build }, isolated });
+  onTestFinished(() => server.close());
+  const complaints: string[] = [];
+  const { page } = await browser.open(new URL(`${under}${hash}`, server.url).href, {
+    viewport,
+    onConsole: (text: string) => complaints.push(text),
+  });
+  onTestFinished(async () => {
+    await page.close();
+    // The page says nothing on the console, and no promise of it goes astray.
+    expect(complaints).toEqual([]);
+  });
+  page.setDefaultTimeout(60_000);
+  return { page, complaints };
+}
+
 /** Builds the page and starts a browser for the tests of a file; gives what opens the page. */
 export function usePage(): (options?: OpenOptions) => Promise<TryPage> {
   let browser: Awaited<ReturnType<typeof launch>>;
@@ -41,20 +65,8 @@ export function usePage(): (options?: OpenOptions) => Promise<TryPage> {
   });
   afterAll(() => browser.close());
 
-  return async ({ isolated = true, viewport, hash = '', under = '/', build = PAGE } = {}) => {
-    const server = await serve({ mounts: { [under]: build }, isolated });
-    onTestFinished(() => server.close());
-    const complaints: string[] = [];
-    const { page } = await browser.open(new URL(`${under}${hash}`, server.url).href, {
-      viewport,
-      onConsole: (text: string) => complaints.push(text),
-    });
-    onTestFinished(async () => {
-      await page.close();
-      // The page says nothing on the console, and no promise of it goes astray.
-      expect(complaints).toEqual([]);
-    });
-    page.setDefaultTimeout(60_000);
+  return async (options = {}) => {
+    const { page } = await openPage(browser, options);
     const value = async (id: string): Promise<number> =>
       Number(await page.locator(`#${id}`).getAttribute('value'));
     return {

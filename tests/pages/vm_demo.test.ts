@@ -6,13 +6,12 @@
 
 import { createHash } from 'node:crypto';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
 import { buildVmPage, VM_PAGE } from '../../tools/vm_demo.mjs';
 import { guestFiles } from '../../tools/vm_demo_guest.mjs';
 import { readPcapng } from '../helpers/pcapng.ts';
-import { bytesOf } from './browser.ts';
+import { bytesOf, type OpenOptions, openPage } from './browser.ts';
 
 /** ms for fetching the guest and booting it once with each card. */
 const BUILD = 600_000;
@@ -50,13 +49,6 @@ interface Opened {
   readonly shown: ReturnType<Page['frameLocator']>;
 }
 
-interface OpenOptions {
-  readonly isolated?: boolean;
-  readonly viewport?: { width: number; height: number };
-  readonly hash?: string;
-  readonly under?: string;
-}
-
 describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
   let browser: Awaited<ReturnType<typeof launch>>;
   beforeAll(async () => {
@@ -65,19 +57,8 @@ describe.skipIf(whyNot !== undefined)('the page of the VM', () => {
   }, BUILD);
   afterAll(() => browser?.close());
 
-  async function open({ isolated = true, viewport, hash = '', under = '/' }: OpenOptions = {}) {
-    const server = await serve({ mounts: { [under]: VM_PAGE }, isolated });
-    onTestFinished(() => server.close());
-    const complaints: string[] = [];
-    const { page } = await browser.open(new URL(`${under}${hash}`, server.url).href, {
-      viewport,
-      onConsole: (text: string) => complaints.push(text),
-    });
-    onTestFinished(async () => {
-      await page.close();
-      expect(complaints).toEqual([]);
-    });
-    page.setDefaultTimeout(60_000);
+  async function open(options: OpenOptions = {}) {
+    const { page, complaints } = await openPage(browser, { ...options, build: VM_PAGE });
     const lines = page.locator('#terminal-history > div, #terminal-rows > div');
     const run = async (line: string): Promise<void> => {
       await page.getByRole('textbox', { name: 'Console' }).focus();

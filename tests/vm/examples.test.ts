@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: MIT
 // examples.test - the examples that need root or a guest print what they should
 
-import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { buildGuest } from '../../tools/v86_guest.mjs';
 import { ROOT } from '../tree/files.ts';
+import { QEMU } from './lib/guest.ts';
 import { whyNoKernel } from './lib/kernel.ts';
-import { skipIf } from './lib/need.ts';
-import { findProgram, Program } from './lib/process.ts';
+import { lacksGuest, lacksProgram, needs } from './lib/need.ts';
+import { Program } from './lib/process.ts';
 import { testScope } from './lib/scope.ts';
 
 /** Runs an example as a person would. Returns what it printed. */
 const run = (name: string, ...args: string[]): Promise<string> =>
   new Program(testScope(), [process.execPath, `${ROOT}examples/${name}.mjs`, ...args]).succeeded();
 
-const whyNot = (program: string): string | undefined =>
-  findProgram(program) ? undefined : `needs ${program}`;
-
 test('kernel_tap: curl of the kernel is answered', async (context) => {
-  skipIf(whyNoKernel() ?? whyNot('curl') ?? whyNot('cc'), context);
+  needs(whyNoKernel() ?? lacksProgram('curl') ?? lacksProgram('cc'), context);
   const printed = await run('kernel_tap');
   expect(printed).toBe(
     [
@@ -34,9 +31,7 @@ test('kernel_tap: curl of the kernel is answered', async (context) => {
 const BOTH_WAYS = /^guest: has booted\nguest: wget says: Hello from a stack in JavaScript\n/;
 
 test('qemu_guest: HTTP both ways', async (context) => {
-  const files = `${ROOT}build/vm/guest/initrd`;
-  const noGuest = existsSync(files) ? undefined : 'needs the guest of tests/vm/guests.sh';
-  skipIf(whyNot('qemu-system-x86_64') ?? noGuest, context);
+  needs(lacksProgram(QEMU) ?? lacksGuest('guest', 'the guest'), context);
   const printed = await run('qemu_guest');
   expect(printed).toMatch(BOTH_WAYS);
   expect(printed).toMatch(/^we: the guest serves: Hello from the guest$/m);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // ipxe.test - the boot firmware iPXE, whose TCP is its own, takes a script from a web server of ours and runs it
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createStack, type TcpConnection } from 'ringstack';
@@ -10,18 +10,12 @@ import { listenQemu } from 'ringstack/qemu';
 import { expect, test } from 'vitest';
 import { bytes, text } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
-import { GUEST } from './lib/guest.ts';
-import { guestFile } from './lib/linux_guest.ts';
-import { needs } from './lib/need.ts';
-import { findProgram, Program } from './lib/process.ts';
+import { GUEST, QEMU } from './lib/guest.ts';
+import { guestFile, lacksGuest, lacksProgram, needs } from './lib/need.ts';
+import { Program } from './lib/process.ts';
 import { testScope } from './lib/scope.ts';
 
-const QEMU = 'qemu-system-x86_64';
-const why = !findProgram(QEMU)
-  ? `needs ${QEMU}`
-  : existsSync(guestFile('ipxe'))
-    ? undefined
-    : 'needs iPXE of tests/vm/guests.sh';
+const why = lacksProgram(QEMU) ?? lacksGuest('ipxe', 'iPXE');
 
 /** Answers one request; returns its path. */
 async function answer(

@@ -12,14 +12,14 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { bytes, concat, ignore, text } from '../helpers/net.ts';
 import { getHttp, serveHttp } from './lib/http.ts';
 import { ADDRESS, type Kernel, openKernel, whyNoKernel } from './lib/kernel.ts';
-import { needs } from './lib/need.ts';
+import { lacksProgram, needs } from './lib/need.ts';
 import { digestOf, payload } from './lib/payload.ts';
 import { findProgram } from './lib/process.ts';
 import { type Scope, testScope } from './lib/scope.ts';
 
 beforeEach((context) => {
   const program = /^[\w-]+/.exec(context.task.name)?.[0] ?? '';
-  needs(whyNoKernel() ?? (findProgram(program) ? undefined : `needs ${program}`), context);
+  needs(whyNoKernel() ?? lacksProgram(program), context);
 });
 
 /** A connection as Node's TLS wants it. */

@@ -1,35 +1,21 @@
 // SPDX-License-Identifier: MIT
 // qemu.test - Linux guests in QEMU on ringstack/qemu: unix and TCP sockets, either side listening, datagrams
 
-import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'ringstack/link';
 import { connectQemu, listenQemu, openQemuDatagram, type SessionEndpoint } from 'ringstack/qemu';
 import { expect, test } from 'vitest';
 import { until } from '../helpers/net.ts';
-import { GUEST, Guest } from './lib/guest.ts';
+import { GUEST, Guest, QEMU } from './lib/guest.ts';
 import { serveHttp } from './lib/http.ts';
-import {
-  digestIn,
-  expectEcho,
-  freePort,
-  guestFile,
-  openEcho,
-  testLinuxGuest,
-} from './lib/linux_guest.ts';
+import { digestIn, expectEcho, freePort, openEcho, testLinuxGuest } from './lib/linux_guest.ts';
+import { guestFile, lacksGuest, lacksProgram } from './lib/need.ts';
 import { digestOf } from './lib/payload.ts';
-import { findProgram } from './lib/process.ts';
 import { openRelay, type Relay } from './lib/relay.ts';
 import type { Scope } from './lib/scope.ts';
 
-const QEMU = 'qemu-system-x86_64';
-
-const why = !findProgram(QEMU)
-  ? `needs ${QEMU}`
-  : existsSync(guestFile('guest'))
-    ? undefined
-    : 'needs the guest of tests/vm/guests.sh';
+const why = lacksProgram(QEMU) ?? lacksGuest('guest', 'the guest');
 
 /** Boots the guest with a network card on a `-netdev` of these options. */
 function start(scope: Scope, mtu: number, netdev: string): Guest {

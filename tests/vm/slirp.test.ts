@@ -10,14 +10,14 @@ import { connect } from 'ringstack/link';
 import { listenQemu } from 'ringstack/qemu';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { outcome } from '../helpers/net.ts';
+import { QEMU } from './lib/guest.ts';
 import { freePort } from './lib/linux_guest.ts';
-import { needs } from './lib/need.ts';
+import { lacksProgram, needs } from './lib/need.ts';
 import { Digest, digestOf, payload, receiveDigest, sendPayload } from './lib/payload.ts';
-import { findProgram, Program } from './lib/process.ts';
+import { Program } from './lib/process.ts';
 import { Scope } from './lib/scope.ts';
 
-const QEMU = 'qemu-system-x86_64';
-const why = findProgram(QEMU) ? undefined : `needs ${QEMU}`;
+const why = lacksProgram(QEMU);
 /** What libslirp calls the guest, which is us, and the machine it runs on. */
 const [OURS, MACHINE] = ['10.0.2.15', '10.0.2.2'];
 const SIZE = 50_000_000;

@@ -5,11 +5,10 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { openQemuDatagram } from 'ringstack/qemu';
 import { GUEST, Guest } from './lib/guest.ts';
-import { freePort, guestFile, testLinuxGuest } from './lib/linux_guest.ts';
+import { freePort, testLinuxGuest } from './lib/linux_guest.ts';
+import { guestFile, lacksGuest } from './lib/need.ts';
 
-const why = existsSync(guestFile('uml'))
-  ? undefined
-  : 'needs User-mode Linux of tests/vm/guests.sh';
+const why = lacksGuest('uml', 'User-mode Linux');
 
 /** Of a session as each side knows it. */
 const SESSION = { guest: 1, ours: 2 };

@@ -5,6 +5,9 @@ import type { SpawnOptions } from 'node:child_process';
 import { Program } from './process.ts';
 import type { Scope } from './scope.ts';
 
+/** The emulator that most of them run in. */
+export const QEMU = 'qemu-system-x86_64';
+
 /** Addresses of guests, and of the stack on their network. */
 export const GUEST = { ip: '10.79.0.1', ours: '10.79.0.2', mac: '52:54:00:12:34:56' } as const;
 

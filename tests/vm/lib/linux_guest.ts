@@ -4,7 +4,6 @@
 import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { createStack, type NetworkStack, type TapInterface, type TcpConnection } from 'ringstack';
 import { connect, type Link, type LinkEndpoint } from 'ringstack/link';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -19,10 +18,6 @@ const SIZE = 50_000_000;
 
 /** Impairments that the guest puts on what it sends. */
 const NETEMS = ['delay 25ms', 'loss 2%', 'delay 5ms reorder 25%', 'duplicate 5%'];
-
-/** Where tests/vm/guests.sh puts a file. */
-export const guestFile = (name: string): string =>
-  fileURLToPath(new URL(`../../../build/vm/${name}`, import.meta.url));
 
 /** A port of 127.0.0.1 that is free now; a guest must be told which one to take. */
 export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {

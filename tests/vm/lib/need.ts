@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // need - skips a test that cannot be here, and has the report say why
 
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'vitest';
+import { findProgram } from './process.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -11,6 +14,18 @@ declare module 'vitest' {
     figure?: string;
   }
 }
+
+/** Where tests/vm/guests.sh puts a file. */
+export const guestFile = (name: string): string =>
+  fileURLToPath(new URL(`../../../build/vm/${name}`, import.meta.url));
+
+/** What to say when a program is not installed; undefined: it is. */
+export const lacksProgram = (program: string): string | undefined =>
+  findProgram(program) ? undefined : `needs ${program}`;
+
+/** What to say when tests/vm/guests.sh has not made a folder; undefined: it has. */
+export const lacksGuest = (folder: string, what: string): string | undefined =>
+  existsSync(guestFile(folder)) ? undefined : `needs ${what} of tests/vm/guests.sh`;
 
 /**
  * Skips the running test if what it talks to cannot be had. With CI in the environment it fails then: a peer
