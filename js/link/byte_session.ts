@@ -8,7 +8,8 @@
 // so. A buffer is used again when the socket has done with it, so that a stream of frames allocates nothing.
 //
 // In: frames are views on the chunks that came (js/wire/framing.ts). One that is not taken stays in the
-// parser, and the socket is paused until it is.
+// parser, and the socket is paused until it is. A socket that we connect reads into one buffer over and over
+// (Inlet): the fresh 64 KiB that Node makes for each read otherwise cost more than the read itself.
 
 import { NetError } from '../errors.ts';
 import { Deferred } from '../streams.ts';
@@ -23,6 +24,8 @@ export type ByteSource = import('node:stream').Readable;
 /** Where bytes go: a Writable of Node, such as a socket or the input of a program. */
 export type ByteTarget = import('node:stream').Writable;
 
+/** Bytes that a socket reads at a time, where that can be said. */
+const INLET = 2 ** 18;
 /** Bytes of a buffer of frames: the largest frame and then some. */
 const BUFFER = 2 ** 17;
 /** Buffers that are kept. */
@@ -31,6 +34,19 @@ const SPARE = 4;
 const LINGER = 1000;
 /** A frame is no longer, whatever the MTU: 65535 and what goes with it. */
 export const LONGEST = 65_600;
+
+/** Where a socket reads to: an option of net.connect(). Runtimes that do not know it give chunks of their own. */
+export class Inlet {
+  /** Takes what was read; the bytes are valid during the call only. */
+  take: (bytes: Uint8Array) => void = () => {};
+  readonly onread: import('node:net').OnReadOpts = {
+    buffer: new Uint8Array(INLET),
+    callback: (count, buffer) => {
+      this.take(buffer.subarray(0, count));
+      return true;
+    },
+  };
+}
 
 /** Frames over a stream of bytes, both ways. */
 export class ByteSession implements Session {
@@ -52,12 +68,24 @@ export class ByteSession implements Session {
   #isOver = false;
   readonly #gone = new Deferred();
 
-  /** @param name - What it is, for messages: "the QEMU link at /run/x". */
-  constructor(events: SessionEvents, from: ByteSource, to: ByteTarget, name: string) {
+  /**
+   * @param name - What it is, for messages: "the QEMU link at /run/x".
+   * @param inlet - That `from` was connected with.
+   */
+  constructor(
+    events: SessionEvents,
+    from: ByteSource,
+    to: ByteTarget,
+    name: string,
+    inlet?: Inlet,
+  ) {
     this.#events = events;
     this.#from = from;
     this.#to = to;
     this.#action = `Cannot use ${name}`;
+    if (inlet) {
+      inlet.take = (bytes) => this.#receive(this.#isPaused ? bytes.slice() : bytes);
+    }
     from.on('data', (chunk) => this.#receive(chunk));
     from.on('end', () => this.#sourceEnded());
     const failed = (error: Error): void => this.#over(failure(error, this.#action));

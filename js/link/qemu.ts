@@ -8,7 +8,7 @@
 import { NetError } from '../errors.ts';
 import { builtin } from '../runtime/builtin.ts';
 import { Deferred } from '../streams.ts';
-import { ByteSession, type ByteSource, type ByteTarget } from './byte_session.ts';
+import { ByteSession, type ByteSource, type ByteTarget, Inlet } from './byte_session.ts';
 import { Fifo } from './frames.ts';
 import {
   netErrorOf,
@@ -54,7 +54,12 @@ function sockets(action: string): Net {
 }
 
 /** How people call an address, and what Node takes. */
-function where({ path, host = '127.0.0.1', port }: SocketAddress, action: string) {
+interface Place {
+  readonly name: string;
+  readonly target: { path: string } | { host: string; port: number };
+}
+
+function where({ path, host = '127.0.0.1', port }: SocketAddress, action: string): Place {
   if ((path === undefined) === (port === undefined)) {
     throw new NetError('EINVAL', action, { reason: 'it takes either a path or a port' });
   }
@@ -63,18 +68,25 @@ function where({ path, host = '127.0.0.1', port }: SocketAddress, action: string
 }
 
 /** A session over a socket that is open. */
-function overSocket(events: SessionEvents, socket: NodeSocket, name: string): Session {
+function overSocket(
+  events: SessionEvents,
+  socket: NodeSocket,
+  name: string,
+  inlet?: Inlet,
+): Session {
   socket.setNoDelay?.(true);
-  const session = new ByteSession(events, socket, socket, `the QEMU link at ${name}`);
+  const session = new ByteSession(events, socket, socket, `the QEMU link at ${name}`, inlet);
   events.opened();
   return session;
 }
 
 /** Begins a session over a socket that connects. */
-function connecting(events: SessionEvents, socket: NodeSocket, name: string): Session {
+function connecting(events: SessionEvents, net: Net, { name, target }: Place): Session {
+  const inlet = new Inlet();
+  const socket = net.connect({ ...target, onread: inlet.onread });
   let session: Session | undefined;
   socket.on('connect', () => {
-    session = overSocket(events, socket, name);
+    session = overSocket(events, socket, name, inlet);
   });
   socket.on('error', (error) => {
     if (!session) events.end(netErrorOf(error, `Cannot connect to ${name}`));
@@ -119,12 +131,9 @@ function connecting(events: SessionEvents, socket: NodeSocket, name: string): Se
 export async function connectQemu(options: QemuConnectOptions): Promise<SessionEndpoint> {
   const action = 'Cannot connect to QEMU';
   const net = sockets(action);
-  const { name, target } = where(options, action);
+  const place = where(options, action);
   options.signal?.throwIfAborted();
-  const endpoint = new SessionEndpoint(
-    (events) => connecting(events, net.connect(target), name),
-    options,
-  );
+  const endpoint = new SessionEndpoint((events) => connecting(events, net, place), options);
   return whenOpened(endpoint, options.signal);
 }
 

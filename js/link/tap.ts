@@ -4,8 +4,9 @@
 // Theory of operation
 //
 // JavaScript cannot make such a device (no ioctl), so a small program does: js/link/tap_helper.c, built on first
-// use (js/link/tap_build.ts). It is started with the path of a unix socket, on which one connection is taken;
-// frames go over it as over QEMU's -netdev stream (js/link/byte_session.ts).
+// use (js/link/tap_build.ts). It is started with the path of a unix socket, on which it takes one connection;
+// frames go over it as over QEMU's -netdev stream (js/link/byte_session.ts). We connect, not the program, since only
+// a socket that connects can be told where to read to.
 //
 // The helper says on standard output what the device is, or on standard error why there is none. It ends with the
 // socket, so with this process however it ends; the kernel then removes the device, unless it was made to last
@@ -13,12 +14,13 @@
 // with the helper's last words.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ERROR_REASONS, NetError, type NetErrorCode } from '../errors.ts';
-import { ByteSession } from './byte_session.ts';
+import { ByteSession, Inlet } from './byte_session.ts';
 import { SessionEndpoint } from './sessions.ts';
 import { buildTapHelper } from './tap_build.ts';
 
@@ -77,13 +79,14 @@ export class KernelDevice extends SessionEndpoint {
    * Made by openTap().
    *
    * @internal
-   * @param socket - To the helper.
+   * @param socket - To the helper, connected.
+   * @param inlet - That it was connected with.
    * @param helper - The program.
    * @param line - What it said the device is.
    * @param options - Of openTap().
    * @throws {NetError} EINVAL for an option that is out of range.
    */
-  constructor(socket: Socket, helper: Helper, line: string, options: TapOptions) {
+  constructor(socket: Socket, inlet: Inlet, helper: Helper, line: string, options: TapOptions) {
     const [name = '', mtu, mac] = line.split(' ');
     const { type = 'tap', queue } = options;
     const action = `Cannot use the ${type} device ${name}`;
@@ -93,7 +96,8 @@ export class KernelDevice extends SessionEndpoint {
           const words = await helper.ended;
           events.end(words ? failure(action, words) : error);
         };
-        const session = new ByteSession({ ...events, end }, socket, socket, `the device ${name}`);
+        const own = { ...events, end };
+        const session = new ByteSession(own, socket, socket, `the device ${name}`, inlet);
         events.opened();
         return session;
       },
@@ -148,19 +152,6 @@ function start(program: string, args: readonly string[], action: string): Helper
   return { line, ended };
 }
 
-/** Opens a socket for one connection. */
-async function listenOnce(path: string): Promise<{ accepted: Promise<Socket>; close(): void }> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(path, resolve);
-  });
-  const accepted = new Promise<Socket>((resolve) => {
-    server.once('connection', resolve);
-  });
-  return { accepted, close: () => server.close() };
-}
-
 /**
  * Opens a tap or tun device of the kernel, brings it up, and gives its other end. Addresses and routes are given to
  * it by `ip` as to any device. Needs Linux, CAP_NET_ADMIN (or a device that was made for this user by
@@ -198,19 +189,19 @@ export async function openTap(options: TapOptions = {}): Promise<KernelDevice> {
   const program = options.helper ?? (await buildTapHelper());
   const folder = await mkdtemp(join(tmpdir(), 'ringstack-'));
   const path = join(folder, 'tap');
-  const listening = await listenOnce(path);
   const helper = start(program, [path, type, name, `${mtu ?? '-'}`, mac, namespace], action);
+  const inlet = new Inlet();
+  let socket: Socket | undefined;
   try {
-    const [socket, line] = await Promise.all([
-      Promise.race([listening.accepted, helper.line.then(() => listening.accepted)]),
-      helper.line,
-    ]);
-    return new KernelDevice(socket, helper, line, options);
+    const line = await helper.line;
+    socket = connect({ path, onread: inlet.onread });
+    await once(socket, 'connect');
+    return new KernelDevice(socket, inlet, helper, line, options);
   } catch (error) {
-    listening.accepted.then((socket) => socket.destroy());
-    throw error;
+    socket?.destroy();
+    if (error instanceof NetError) throw error;
+    throw failure(action, await helper.ended); // it ended before it was connected to
   } finally {
-    listening.close();
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -5,9 +5,9 @@
  *
  * Theory of operation
  *
- * js/link/tap.ts builds this file where it is used, listens on SOCKET and starts the program. Once the
- * device is up, "NAME MTU MAC" is printed to standard output. Each frame goes over the socket after
- * its length (u32, big endian), both ways, as QEMU's -netdev stream has it.
+ * js/link/tap.ts builds this file where it is used and starts the program, which listens on SOCKET. Once the
+ * device is up, "NAME MTU MAC" is printed to standard output, and one connection is taken. Each frame goes over it
+ * after its length (u32, big endian), both ways, as QEMU's -netdev stream has it.
  *
  * A lane each way has one buffer. The kernel takes and gives one frame a call, the socket as much as there
  * is: so a lane fills its buffer while there is more, then empties it. A lane that cannot be emptied
@@ -40,6 +40,7 @@
 #define FRAME_MAX 65553u /* an MTU of 65535 and an Ethernet header with a VLAN tag */
 #define ROOM (HEADER + FRAME_MAX)
 #define BUFFER (8u * ROOM)
+#define ACCEPT_MS 10000
 
 /** One direction: what lies from `at` to `end` has still to go. */
 struct lane {
@@ -175,16 +176,38 @@ static int open_device(int is_tap, const char *name, const char *mtu, const char
     return fd;
 }
 
-static int open_socket(const char *path)
+static int listen_at(const char *path)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-        fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(fd, 1) != 0) {
         die(path);
     }
+    return fd;
+}
+
+/**
+ * accept_one() - Take the one connection
+ * @listener: from listen_at(); closed
+ *
+ * Who has started us may have ended instead of connecting: then we end too.
+ */
+static int accept_one(int listener)
+{
+    struct pollfd fds = { .fd = listener, .events = POLLIN };
+    int fd;
+
+    if (poll(&fds, 1, ACCEPT_MS) == 0) {
+        exit(0);
+    }
+    fd = accept(listener, NULL, NULL);
+    if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+        die("the connection");
+    }
+    close(listener);
     return fd;
 }
 
@@ -290,18 +313,19 @@ static void socket_to_device(int in, int device)
 int main(int argc, char **argv)
 {
     struct pollfd fds[2];
-    int device, stream;
+    int device, listener, stream;
 
     if (argc != 7) {
         fprintf(stderr, "EINVAL usage: %s SOCKET tap|tun NAME MTU MAC NAMESPACE\n", argv[0]);
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    stream = open_socket(argv[1]);
+    listener = listen_at(argv[1]);
     if (is_given(argv[6])) {
         enter(argv[6]);
     }
     device = open_device(strcmp(argv[2], "tap") == 0, argv[3], argv[4], argv[5]);
+    stream = accept_one(listener);
     for (;;) {
         short wants_out = to_socket.at < to_socket.end ? POLLOUT : 0;
         short device_out = is_device_full ? POLLOUT : 0;
