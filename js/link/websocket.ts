@@ -128,6 +128,8 @@ class WebSocketSession implements Session {
   readonly #events: SessionEvents;
   readonly #options: WebSocketOptions;
   readonly #limit: number;
+  /** Bytes of the frame that had no room. */
+  #wanted = 0;
   #isOver = false;
   #isOpened = false;
 
@@ -176,6 +178,7 @@ class WebSocketSession implements Session {
       return true;
     }
     if (socket.bufferedAmount + frame.length > this.#limit && socket.bufferedAmount > 0) {
+      this.#wanted = frame.length;
       return false;
     }
     socket.send(copyOf(frame));
@@ -183,9 +186,11 @@ class WebSocketSession implements Session {
   }
 
   ready(): Promise<void> {
+    // A frame that is larger than the limit goes out alone.
+    const enough = Math.max(0, Math.min(this.#limit / 2, this.#limit - this.#wanted));
     return new Promise((resolve) => {
       const look = (): void => {
-        const isFull = this.#socket.bufferedAmount > this.#limit / 2;
+        const isFull = this.#socket.bufferedAmount > enough;
         if (isFull && !this.#isOver && this.#socket.readyState === OPEN) setTimeout(look, LOOK);
         else resolve();
       };

@@ -3,8 +3,13 @@
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { connect } from 'ringstack/link';
-import { acceptWebSocket, connectWebSocket, type SessionEndpoint } from 'ringstack/websocket';
+import { connect, plugEndpoint } from 'ringstack/link';
+import {
+  acceptWebSocket,
+  connectWebSocket,
+  type SessionEndpoint,
+  type SocketLike,
+} from 'ringstack/websocket';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { sentIntact } from '../helpers/links.ts';
@@ -99,6 +104,41 @@ describe('over a WebSocket', () => {
     await sentIntact(a, b, 200_000);
     expect(near.statistics.txDropped).toBe(0);
     await near.close();
+  });
+
+  test.each([
+    { length: 20, least: 50 },
+    { length: 80, least: 20 },
+    { length: 200, least: 0 },
+  ])('ready() waits until $length of 100 bytes have room', async ({ length, least }) => {
+    let [waiting, looks] = [90, 0];
+    const socket: SocketLike = {
+      readyState: 1,
+      get bufferedAmount() {
+        looks++;
+        return waiting;
+      },
+      binaryType: '',
+      send: () => {},
+      close: () => {},
+      addEventListener: () => {},
+    };
+    const endpoint = acceptWebSocket(socket, { sendQueue: 100 });
+    const { sink, unplug } = plugEndpoint(endpoint, { send: () => true, ready: async () => {} });
+    const frame = new Uint8Array(length);
+    expect(sink.send(frame)).toBe(false);
+    let isReady = false;
+    const ready = sink.ready().then(() => {
+      isReady = true;
+    });
+    [waiting, looks] = [least + 1, 0];
+    await until(() => looks > 2);
+    expect(isReady).toBe(false);
+    waiting = least;
+    await ready;
+    expect(sink.send(frame)).toBe(true);
+    unplug();
+    await endpoint.close();
   });
 });
 
