@@ -249,7 +249,9 @@ build/native/core_pair: build/native/bench/native/core_pair.o
 	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -ldl -o $@
 build/native/kernel_end: build/native/bench/native/kernel_end.o
 	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -o $@
-# Linux's TCP as a baseline needs Linux.
+build/native/frame_end: build/native/bench/native/frame_end.o
+	$(call run,LD O3,$@)$(CC) $(BENCH_FLAGS) $^ -o $@
+# Linux's TCP as a baseline needs Linux, and so do its devices.
 NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/core_server.so \
 	$(if $(wildcard /usr/include/linux/if_tun.h),build/native/kernel_end)
 
@@ -377,7 +379,7 @@ bench-vm:
 	$(Q)$(SETUP) source wasm js vm
 	$(Q)$(MAKE) --no-print-directory bench-vm-run
 
-bench-vm-run: all
+bench-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/native/frame_end)
 	$(Q)node bench/vm.mjs $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
 bench-page: all

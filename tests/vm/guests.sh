@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/vm/guests.sh - guests from Debian's packages, unpacked and not installed, in build/vm
 #
-#   guest/vmlinuz guest/initrd   the newest of Debian's cloud kernels for amd64; busybox, tc, a virtio network card
+#   guest/vmlinuz guest/initrd   the newest of Debian's cloud kernels for amd64; busybox, tc, iperf3, a virtio network card
 #   uml/linux uml/initrd         User-mode Linux, with the same programs
 #   ipxe/ipxe.lkrn               iPXE as a kernel image
 #
@@ -37,11 +37,13 @@ initramfs() (
         find "$kernel" -name "$module.ko" -exec cp {} "$root/lib/modules/" \;
     done
     # busybox's tc, which its shell prefers, knows no netem: this one is called by its path.
-    tc=$(command -v tc || echo /usr/sbin/tc)
-    cp -L "$tc" "$root/usr/sbin/tc"
-    for library in $(ldd "$tc" | tr -s '[:space:]' '\n' | grep '^/'); do
-        mkdir -p "$root$(dirname "$library")"
-        cp -L "$library" "$root$library"
+    for program in tc iperf3; do
+        path=$(command -v "$program" || echo "/usr/sbin/$program")
+        cp -L "$path" "$root/usr/sbin/"
+        for library in $(ldd "$path" | tr -s '[:space:]' '\n' | grep '^/'); do
+            mkdir -p "$root$(dirname "$library")"
+            cp -L "$library" "$root$library"
+        done
     done
     cat >"$root/init" <<END
 #!/bin/busybox sh
