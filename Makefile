@@ -308,7 +308,7 @@ test-js: $(TEST_JS)
 
 # What the pages of docs/ and web/ do, in the browsers of this machine.
 test-web:
-	$(Q)$(SETUP) source wasm js browsers
+	$(Q)$(SETUP) source wasm js browsers guest
 	$(Q)$(MAKE) --no-print-directory test-web-run
 
 test-web-run: all
@@ -407,7 +407,7 @@ PAGE_STEPS := $(addsuffix -run,web web-build web-screenshot vm-demo vm-demo-buil
 .PHONY: $(PAGE_STEPS:-run=) $(PAGE_STEPS)
 export PORT HOST SERVICE_WORKER
 web web-build web-screenshot vm-demo vm-demo-build vm-demo-screenshot:
-	$(Q)$(SETUP) source wasm js $(if $(filter %-screenshot,$@),browsers)
+	$(Q)$(SETUP) source wasm js $(if $(filter vm-%,$@),guest) $(if $(filter %-screenshot,$@),browsers)
 	$(Q)$(MAKE) --no-print-directory $@-run
 
 web-run vm-demo-run: PAGE_STEP := serve

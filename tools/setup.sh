@@ -10,7 +10,8 @@
 #   bench    hyperfine, which only `make bench-compare` uses
 #   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
 #   webkit   on Linux: WebKitGTK's driver, and Xvfb, which shows it to nobody
-#   vm       QEMU and tshark; tests that need them are skipped without
+#   guest    what the page with a VM keeps its guest with: zstd
+#   vm       QEMU, tshark and the programs of tests/vm; tests that need them are skipped without
 #
 # On Debian and its kin the missing packages are installed with apt-get (through sudo unless root);
 # elsewhere, and with --check, one line says what to install and the exit status is 1. Says nothing
@@ -95,6 +96,10 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 have WebKitWebDriver || echo 'webkit2gtk-driver||WebKitWebDriver'
                 have Xvfb || echo 'xvfb||Xvfb'
             fi
+            ;;
+        guest)
+            # Of the page with a VM; Debian's packages are the rest.
+            have zstd || echo 'zstd|zstd|zstd'
             ;;
         vm)
             # Linux's own TCP, what talks to it, and guests.

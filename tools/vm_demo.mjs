@@ -48,7 +48,7 @@ async function writeGuest(out, onStep) {
     const to = `guest/${path
       .split('/')
       .at(-1)
-      .replace(/^demo-(.*)\.gz$/, '$1.state')}`;
+      .replace(/^demo-(.*)\.zst$/, '$1.state')}`;
     await cp(path, `${out}/${to}`);
     const { size } = await stat(path);
     cards[card] = { options: emulatorOptions(card), state: { path: to, size }, console: text };

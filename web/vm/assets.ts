@@ -44,11 +44,6 @@ export class Assets {
     return bytes.byteLength === bytes.buffer.byteLength ? bytes.buffer : bytes.slice().buffer;
   }
 
-  /** Loads a file that is gzipped, and unpacks it. */
-  async loadPacked(file: GuestFile): Promise<ArrayBuffer> {
-    return unpack(await this.#get(file));
-  }
-
   async #get({ path, size }: GuestFile): Promise<Uint8Array<ArrayBuffer>> {
     this.#total += size;
     const url = new URL(path, this.#base).href;
@@ -90,11 +85,4 @@ export class Assets {
     }
     return bytes.subarray(0, at);
   }
-}
-
-/** What is gzipped, unpacked; a host may have done that already. */
-async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  const blob = new Blob([bytes]);
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return blob.arrayBuffer();
-  return new Response(blob.stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
 }

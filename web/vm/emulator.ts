@@ -44,10 +44,10 @@ export async function loadEmulator(
   const load = async (name: keyof typeof files) => ({ buffer: await assets.load(files[name]) });
   const options = chosen.options as V86Options;
   if (how === 'state') {
-    const state = assets.loadPacked(chosen.state);
+    const state = assets.load(chosen.state);
     const [bios, vga_bios] = await Promise.all([load('bios'), load('vgaBios')]);
     const emulator = await make({ ...options, bios, vga_bios });
-    await emulator.restore_state(await state);
+    await emulator.restore_state(await state); // which unpacks it
     return { emulator, console: chosen.console };
   }
   const [bios, vga_bios, bzimage, initrd] = await Promise.all([

@@ -28,7 +28,7 @@ export interface GuestList {
 export interface GuestCard {
   /** Options of the emulator. */
   readonly options: object;
-  /** A guest that has booted with it, gzipped. */
+  /** A guest that has booted with it, compressed by zstd. */
   readonly state: GuestFile;
   /** What that guest's console has shown. */
   readonly console: string;
