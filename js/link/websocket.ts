@@ -141,8 +141,10 @@ class WebSocketSession implements Session {
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', () => this.#opened());
     socket.addEventListener('message', ({ data }) => this.#receive(data));
-    // A close follows every error, and says more.
-    socket.addEventListener('error', () => {});
+    // A close follows an error, and says more; in Node 22 none does before it is open.
+    socket.addEventListener('error', () => {
+      if (!this.#isOpened) this.#closed({}, name);
+    });
     socket.addEventListener('close', (event) => this.#closed(event, name));
     if (socket.readyState === OPEN) this.#opened();
   }

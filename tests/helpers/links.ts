@@ -47,9 +47,9 @@ export async function sentIntact(
     await writer.close();
     return hash.digest();
   };
-  const take = async ({ readable }: typeof ends.client): Promise<string> => {
+  const take = async (connection: typeof ends.client): Promise<string> => {
     const hash = new StreamHash();
-    for await (const chunk of readable) hash.update(chunk);
+    for await (const chunk of connection) hash.update(chunk);
     return hash.digest();
   };
   const [sent, answered, there, here] = await Promise.all([

@@ -19,6 +19,9 @@ export const ENGINE = (node?.env['RINGSTACK_ENGINE'] ?? asked.get('engine') ?? '
   | 'inline'
   | 'worker';
 
+/** Address of a relay (tests/helpers/relay.ts) that somebody has opened; undefined: a test opens its own. */
+export const RELAY = node?.env['RINGSTACK_RELAY'] ?? asked.get('relay') ?? undefined;
+
 /** Whether this is a page of a browser. */
 export const IS_PAGE = typeof document === 'object';
 
