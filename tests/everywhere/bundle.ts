@@ -5,6 +5,7 @@
 // the sources, so that what a test finds by its own URL is where it expects it.
 
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 /** Where the bundles lie. */
@@ -24,36 +25,46 @@ const resolveOurs: Plugin = {
   },
 };
 
-/** Tests of adapters, most of whose peers only Node can be: their own suite is to say where they run. */
-const ADAPTERS = /^link_/;
+/** Files that are of no use in a page, and why. */
+export const NO_PAGES: Readonly<Record<string, string>> = {
+  link_qemu: 'a page has no sockets',
+  link_websocket: 'a page has no server: link_relay is for it',
+  tap: 'a page has no devices',
+};
+
+const nameOf = (file: string): string => basename(file, '.test.ts');
+
+/** What programs find in node_modules. */
+const EXTERNAL = ['node:*', 'ws'];
 
 /**
- * Bundles every file of tests/net but those of adapters.
+ * Bundles every file of tests/net, and that of tests/vm which is about an adapter alone.
  *
  * @returns Their names, without '.test.ts'.
  */
 export async function bundleTests(): Promise<string[]> {
-  const names = (await readdir('tests/net'))
-    .filter((name) => name.endsWith('.test.ts') && !ADAPTERS.test(name))
-    .map((name) => name.slice(0, -'.test.ts'.length));
+  const files = (await readdir('tests/net'))
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `tests/net/${name}`);
+  files.push('tests/vm/tap.test.ts');
   await mkdir(`${OUT}/workers`, { recursive: true });
   await copyFile('tests/net/workers/thread.mjs', `${OUT}/workers/thread.mjs`);
   await Promise.all(
-    names.map((name) =>
+    files.map((file) =>
       build({
         stdin: {
           contents: `import { runFile } from './tests/everywhere/inside.ts';
-            runFile('tests/net/${name}.test.ts', () => import('./tests/net/${name}.test.ts'));`,
+            runFile('${file}', () => import('./${file}'));`,
           resolveDir: process.cwd(),
           loader: 'ts',
         },
-        outfile: `${OUT}/${name}.js`,
+        outfile: `${OUT}/${nameOf(file)}.js`,
         bundle: true,
         platform: 'neutral',
         mainFields: ['module', 'main'],
         format: 'esm',
         target: 'es2022',
-        external: ['node:*'],
+        external: EXTERNAL,
         sourcemap: 'inline',
         sourcesContent: false,
         plugins: [resolveOurs],
@@ -63,5 +74,5 @@ export async function bundleTests(): Promise<string[]> {
       }),
     ),
   );
-  return names;
+  return files.map(nameOf);
 }

@@ -129,7 +129,7 @@ async function openBrowser(start: () => Promise<Browser>): Promise<OpenHost> {
   return {
     version: browser.version,
     async start(file, { engine, isolated }, onLine) {
-      const url = `${servers[isolated ? 1 : 0].url}tests/page.html?file=/${OUT}/${file}.js&engine=${engine}`;
+      const url = `${servers[isolated ? 1 : 0].url}tests/page.html?file=/${OUT}/${file}.js&engine=${engine}&relay=${process.env['RINGSTACK_RELAY']}`;
       const page = await browser.open(url, { onConsole: onLine });
       // A page says itself that it is done; that it hangs, only the clock says.
       return { ended: new Promise(() => {}), stop: () => page.close() };
@@ -163,6 +163,7 @@ export const HOSTS: readonly Host[] = [
   ),
   program('Deno', bin(`@deno/${denoPlatform}`, 'deno'), [
     ...['run', '--allow-all', '--no-config', '--no-lock', '--v8-flags=--expose-gc'],
+    '--node-modules-dir=manual',
   ]),
   program('Bun', bin(`@oven/bun-${bunPlatform}`, 'bin/bun'), ['run']),
   browserHost('Chromium', 'chromium'),

@@ -7,7 +7,8 @@
 // timer. Hosts come one after another, so that few browsers are open at once. What is not installed is a row
 // that says so; with CI in the environment it is a failure, unless the host is optional.
 
-import { bundleTests } from './bundle.ts';
+import { openRelay } from '../helpers/relay.ts';
+import { bundleTests, NO_PAGES } from './bundle.ts';
 import { Listener } from './events.ts';
 import { HOSTS, type Host, type OpenHost, type Setting } from './hosts.ts';
 import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts';
@@ -71,6 +72,14 @@ function rowsOf(host: Host, missing: string | undefined, version: string): Row[]
   }));
 }
 
+/** Counts a file that a page has no use for, as one skip. */
+function skipFile({ results }: Row, file: string): boolean {
+  const reason = NO_PAGES[file];
+  if (reason === undefined) return false;
+  results.set(file, { passed: 0, failed: [], skipped: new Map([[reason, 1]]) });
+  return true;
+}
+
 /** Runs all files in one host. */
 async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
   const missing = host.missing();
@@ -82,14 +91,16 @@ async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
     return rowsOf(host, `cannot be started: ${String(error).split('\n')[0]}`, host.name);
   }
   const rows = rowsOf(host, undefined, open.version);
-  const jobs = host.settings.flatMap((setting, n) =>
-    files.map((file): Job => ({ row: rows[n] as Row, setting, host, file })),
-  );
+  const isPage = host.settings.some(({ isolated }) => isolated !== undefined);
+  const jobs = host.settings
+    .flatMap((setting, n) =>
+      files.map((file): Job => ({ row: rows[n] as Row, setting, host, file })),
+    )
+    .filter(({ row, file }) => !isPage || !skipFile(row, file));
   jobs.sort((one, other) => order(one.file) - order(other.file));
   const work = async (): Promise<void> => {
     for (let job = jobs.shift(); job; job = jobs.shift()) await runJob(job, open);
   };
-  const isPage = host.settings.some(({ isolated }) => isolated !== undefined);
   const length = isPage ? PAGES_AT_ONCE : PROGRAMS_AT_ONCE;
   await Promise.all(Array.from({ length }, work));
   await open.close();
@@ -99,6 +110,8 @@ async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
 const chosen = (names: string | undefined, name: string): boolean =>
   !names || names.split(',').some((one) => name.toLowerCase().startsWith(one.toLowerCase()));
 
+const relay = await openRelay();
+process.env['RINGSTACK_RELAY'] = relay.url; // programs inherit it, pages are told
 const files = (await bundleTests()).filter((name) => chosen(process.env['FILES'], name));
 const rows: Row[] = [];
 for (const host of HOSTS.filter(({ name }) => chosen(process.env['RUNTIMES'], name))) {
@@ -111,6 +124,7 @@ for (const host of HOSTS.filter(({ name }) => chosen(process.env['RUNTIMES'], na
   const failures = failuresOf(done);
   if (failures) console.log(`\n${failures}\n`);
 }
+relay.close();
 console.log(`\n${tableOf(rows)}\n`);
 const sums = totalOf(rows);
 console.log(closingLine(sums));

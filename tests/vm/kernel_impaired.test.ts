@@ -3,7 +3,8 @@
 
 import type { FaultOptions, FaultStatistics } from 'ringstack/fault';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { ADDRESS, openKernel, openPeerEnds, startPeer, whyNoKernel } from './lib/kernel.ts';
+import { ADDRESS, openKernel, whyNoKernel } from './lib/kernel.ts';
+import { openPeerEnds, startPeer } from './lib/kernel_sockets.ts';
 import { needs } from './lib/need.ts';
 import { digestOf, receiveDigest, sendPayload } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';

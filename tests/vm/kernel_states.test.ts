@@ -4,7 +4,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { outcome, send } from '../helpers/net.ts';
 import type { Segment } from './lib/gate.ts';
-import { type KernelOptions, openKernel, openPeerEnds, whyNoKernel } from './lib/kernel.ts';
+import { type KernelOptions, openKernel, whyNoKernel } from './lib/kernel.ts';
+import { openPeerEnds } from './lib/kernel_sockets.ts';
 import { needs } from './lib/need.ts';
 import { digestOf, receiveDigest, sendPayload } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';

@@ -3,7 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Kernel, openKernel, openPeerEnds, whyNoKernel } from './lib/kernel.ts';
+import { type Kernel, openKernel, whyNoKernel } from './lib/kernel.ts';
+import { openPeerEnds } from './lib/kernel_sockets.ts';
 import { needs, skipIf } from './lib/need.ts';
 import { digestOf, receiveDigest, sendPayload } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';

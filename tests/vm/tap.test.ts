@@ -9,7 +9,6 @@ import { createStack } from 'ringstack';
 import { connect } from 'ringstack/link';
 import { openTap } from 'ringstack/tap';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { buildTapHelper } from '../../js/link/tap_build.ts';
 import { outcome } from '../helpers/net.ts';
 import { ADDRESS, openKernel, whyNoKernel } from './lib/kernel.ts';
 import { needs } from './lib/need.ts';
@@ -64,16 +63,20 @@ describe('ringstack/tap', () => {
   });
 
   test('without a compiler it says so; with one it is built once', async () => {
+    const scope = testScope();
+    const { namespace } = await openKernel(scope);
     const cache = mkdtempSync(join(tmpdir(), 'ringstack-cache-'));
-    testScope().defer(() => rmSync(cache, { recursive: true }));
-    const { CC } = process.env as { CC?: string };
-    process.env = { ...process.env, CC: 'no-such-compiler' };
-    const failed = outcome(buildTapHelper(cache));
-    process.env = { ...process.env, CC: CC ?? 'cc' };
-    expect(await failed).toBe('ENOENT');
-    const both = await Promise.all([buildTapHelper(cache), buildTapHelper(cache)]);
-    expect(new Set(both).size).toBe(1);
-    expect(readdirSync(cache)).toHaveLength(1);
+    const { env } = process;
+    scope.defer(() => {
+      process.env = env;
+      rmSync(cache, { recursive: true });
+    });
+    const open = () => openTap({ namespace, name: 'x%d' });
+    process.env = { ...env, XDG_CACHE_HOME: cache, CC: 'no-such-compiler' };
+    expect(await outcome(open())).toBe('ENOENT');
+    process.env = { ...env, XDG_CACHE_HOME: cache };
+    for (const device of await Promise.all([open(), open()])) await device.close();
+    expect(readdirSync(join(cache, 'ringstack'))).toHaveLength(1);
   });
 
   test('addresses of the kernel are reached, IPv4 and IPv6', async () => {
