@@ -57,6 +57,9 @@
 #undef LWIP_TCP_RTO_TIME
 #define LWIP_TCP_RTO_TIME 3000
 
+/* A TCP test counts the ticks of lwIP's own first window probe, 1.5 s (lwip/patches/0013). */
+#define TCP_PERSIST_FIRST(pcb) 3u
+
 /* The ARP tests send their packets by UDP and set static entries. */
 #undef LWIP_UDP
 #define LWIP_UDP 1
