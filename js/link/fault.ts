@@ -46,7 +46,12 @@ export interface Fault {
   /** Names its decisions; give it to createFault() to have them again. */
   readonly seed: number;
   /** What it has done so far, each way. */
-  readonly statistics: { readonly incoming: FaultStatistics; readonly outgoing: FaultStatistics };
+  readonly statistics: {
+    /** What comes from the wrapped endpoint. */
+    readonly incoming: FaultStatistics;
+    /** What goes to it. */
+    readonly outgoing: FaultStatistics;
+  };
   /**
    * Puts the fault in front of an endpoint: connect the result in its place.
    *

@@ -157,8 +157,9 @@ export class SessionEndpoint extends FrameEndpoint {
   readonly #driver: SessionDriver;
 
   /**
-   * Begins to connect.
+   * Begins to connect; adapters make it.
    *
+   * @internal
    * @param connector - Makes a connection.
    * @param options - Whether to connect again, a signal, and what every endpoint can be given.
    * @throws {NetError} EINVAL for an option that is out of range.

@@ -13,8 +13,8 @@ import { Listener } from './events.ts';
 import { HOSTS, type Host, type OpenHost, type Setting } from './hosts.ts';
 import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts';
 
-const PROGRAMS_AT_ONCE = 10;
-const PAGES_AT_ONCE = 6;
+const PROGRAMS_AT_ONCE = 5;
+const PAGES_AT_ONCE = 4;
 /** ms without a word after which a file is stopped: longer than any test may take. */
 const SILENCE = 100_000;
 

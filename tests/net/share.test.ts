@@ -113,11 +113,13 @@ describe.each(ways)('another thread that %s', (_, fallback) => {
     peer.start('reflect', await tap.share());
     await peer.reply();
     // Its ARP requests come back as if another host had asked; nobody answers them.
-    expect(await outcome(stack.connectTcp({ host: '10.0.0.2', port: 80, timeout: 300 }))).toBe(
-      'ETIMEDOUT',
-    );
+    const stop = new AbortController();
+    const { signal } = stop;
+    const opening = stack.connectTcp({ host: '10.0.0.2', port: 80, signal }).catch(ignore);
+    await until(() => tap.statistics.rxPackets > 0);
+    stop.abort();
+    await opening;
     const { txPackets, rxPackets } = tap.statistics;
-    expect(rxPackets).toBeGreaterThan(0);
     expect(rxPackets).toBeLessThanOrEqual(txPackets);
     await stack.removeInterface(tap);
     expect(Number((await peer.reply()).result)).toBeGreaterThan(0);

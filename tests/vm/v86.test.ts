@@ -9,10 +9,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildState } from '../../tools/v86_guest.mjs';
 import { bytes, text } from '../helpers/net.ts';
 import { getHttp, serveHttp } from './lib/http.ts';
-import { hub } from './lib/hub.ts';
+import { hub } from './lib/hub.mjs';
 import { digestOf } from './lib/payload.ts';
+import { pingGuest } from './lib/ping.ts';
 import { Scope, testScope } from './lib/scope.ts';
-import { ADDRESS, openLab, openStack, openV86 } from './lib/v86.ts';
+import { ADDRESS, BECOME_THE_OTHER, openLab, openStack, openV86 } from './lib/v86.ts';
 
 const BOOT = 300_000;
 /** One connection to port 7 is echoed; answers when it listens. */
@@ -159,6 +160,13 @@ test('the walk-through of the README', { timeout: BOOT }, async () => {
   await Promise.allSettled(pipes);
 });
 
+test('the guest answers pings', { timeout: BOOT }, async () => {
+  const { emulator } = await openV86(testScope(), VIRTIO);
+  const card = createV86NetworkStream(emulator);
+  await pingGuest(card, ADDRESS.guest, '192.168.1.77', 1472);
+  await card.close();
+});
+
 test('a state that is saved goes on in another emulator with its connections', {
   timeout: BOOT,
 }, async () => {
@@ -188,11 +196,7 @@ test('two guests and a stack on one network', { timeout: BOOT }, async () => {
   const scope = testScope();
   const one = await openV86(scope, VIRTIO);
   const other = await openV86(scope, VIRTIO);
-  // Both come from one state.
-  const change =
-    'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:03;' +
-    ' ip addr flush dev eth0; ip addr add 192.168.1.3/24 dev eth0; ip link set eth0 up';
-  expect((await other.serial.run(change)).status).toBe(0);
+  expect((await other.serial.run(BECOME_THE_OTHER)).status).toBe(0);
   const stack = await openStack(scope);
   const tap = await stack.createTapInterface({ ip: `${ADDRESS.ours}/24` });
   const network = hub(
@@ -201,9 +205,9 @@ test('two guests and a stack on one network', { timeout: BOOT }, async () => {
     createV86NetworkStream(other.emulator),
   );
   scope.defer(() => network.close());
-  const from = await one.serial.run('wget -q -O - http://192.168.1.3/');
+  const from = await one.serial.run(`wget -q -O - http://${ADDRESS.other}/`);
   expect(from.output).toContain('Hello from Linux in v86');
-  for (const host of ['192.168.1.2', '192.168.1.3']) {
+  for (const host of [ADDRESS.guest, ADDRESS.other]) {
     expect((await getHttp(stack, host, '/')).status).toBe(200);
   }
   await serveHttp(stack);

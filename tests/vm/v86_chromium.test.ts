@@ -7,11 +7,13 @@ import { findBrowser, launch } from '../../tools/browsers.mjs';
 import { serve } from '../../tools/serve.mjs';
 import { buildGuest, buildState, GUEST, guestOptions } from '../../tools/v86_guest.mjs';
 import { needs } from './lib/need.ts';
-import { Scope } from './lib/scope.ts';
-import { ADDRESS, type Card } from './lib/v86.ts';
+import { Scope, testScope } from './lib/scope.ts';
+import { ADDRESS, BECOME_THE_OTHER, type Card } from './lib/v86.ts';
 
 const BOOT = 300_000;
 const SIZE = 20e6;
+const whyNot = findBrowser('chromium') ? undefined : 'needs Chromium';
+beforeEach((context) => needs(whyNot, context));
 
 /** What the page does; its functions are called by their names. */
 type Call = (name: string, ...args: unknown[]) => Promise<unknown>;
@@ -55,10 +57,9 @@ describe.each([
   { where: 'worker', isolated: true, type: 'virtio', mtu: 65_520, size: SIZE },
 ] as const)('in Chromium, emulator in the $where, isolated: $isolated, $type, MTU $mtu', (lab) => {
   const scope = new Scope();
-  beforeEach((context) => needs(findBrowser('chromium') ? undefined : 'needs Chromium', context));
   let call: Call;
   beforeAll(async () => {
-    if (findBrowser('chromium')) call = await openPage(scope, lab.where, lab.isolated, lab);
+    if (whyNot === undefined) call = await openPage(scope, lab.where, lab.isolated, lab);
   }, BOOT);
   afterAll(() => scope.close());
   const run = async (command: string): Promise<string> => {
@@ -85,4 +86,23 @@ describe.each([
     const sum = await run(`wget -q -O - http://${ADDRESS.ours}/ | sha256sum`);
     expect(sum.split(' ')[0]).toBe(sha256);
   });
+});
+
+test('two guests and the page on one network', { timeout: BOOT }, async () => {
+  const call = await openPage(testScope(), 'both', true, { type: 'virtio', mtu: 1500 });
+  const run = async (command: string, n: number): Promise<string> =>
+    ((await call('run', command, n)) as { output: string }).output;
+  await run(BECOME_THE_OTHER, 1);
+  expect(await run(`wget -q -O - http://${ADDRESS.other}/`, 0)).toContain(
+    'Hello from Linux in v86',
+  );
+  const size = 2e6;
+  const sha256 = await call('serve', size);
+  const sums = await Promise.all(
+    [0, 1].map((n) => run(`wget -q -O - http://${ADDRESS.ours}/ | sha256sum`, n)),
+  );
+  expect(sums.map((sum) => sum.split(' ')[0])).toEqual([sha256, sha256]);
+  for (const host of [ADDRESS.guest, ADDRESS.other]) {
+    expect(await call('get', host, '/')).toMatchObject({ status: '200' });
+  }
 });

@@ -12,6 +12,7 @@ import { GUEST, type Guest } from './guest.ts';
 import { getHttp, serveHttp } from './http.ts';
 import { needs } from './need.ts';
 import { digestOf } from './payload.ts';
+import { pingGuest } from './ping.ts';
 import { Scope } from './scope.ts';
 
 const SIZE = 50_000_000;
@@ -47,7 +48,9 @@ export interface LinuxLab {
   readonly guest: Guest;
   readonly stack: NetworkStack;
   readonly tap: TapInterface;
-  readonly link: Link;
+  readonly card: LinkEndpoint;
+  /** Between the two. */
+  link: Link;
 }
 
 /** Boots a guest. */
@@ -59,7 +62,7 @@ export async function openLab(scope: Scope, { mtu, open }: LinuxGuestKind): Prom
   const link = connect(tap, card);
   await guest.boot(mtu);
   await guest.run('mkdir -p /www && httpd -h /www');
-  return { guest, stack, tap, link };
+  return { guest, stack, tap, card, link };
 }
 
 /** The checksum in what `sha256sum` printed, as a digest of a payload. */
@@ -77,6 +80,13 @@ function testReach(lab: ToLab, { mtu }: LinuxGuestKind): void {
     expect(await lab().guest.run(`ping -c 3 -i 0.2 -s ${mtu - 28} ${GUEST.ours}`)).toMatch(
       / 0% packet loss/,
     );
+  });
+
+  test('ping: the guest answers pings', async () => {
+    const { link, tap, card } = lab();
+    await link.close();
+    await pingGuest(card, GUEST.ip, '10.79.0.77', mtu - 28);
+    lab().link = connect(tap, card);
   });
 
   test('we reach the guest: its ARP answers, a port where nobody listens refuses', async () => {

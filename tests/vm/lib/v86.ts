@@ -9,8 +9,17 @@ import { openGuest } from '../../../tools/v86_guest.mjs';
 import type { Serial } from '../../../tools/v86_serial.mjs';
 import type { Scope } from './scope.ts';
 
-/** Addresses of the two ends. */
-export const ADDRESS = { guest: '192.168.1.2', ours: '192.168.1.1' } as const;
+/** Addresses of the two ends, and of a second guest. */
+export const ADDRESS = {
+  guest: '192.168.1.2',
+  ours: '192.168.1.1',
+  other: '192.168.1.3',
+} as const;
+
+/** What a guest runs to be the second one: both come from one state. */
+export const BECOME_THE_OTHER =
+  'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:03;' +
+  ` ip addr flush dev eth0; ip addr add ${ADDRESS.other}/24 dev eth0; ip link set eth0 up`;
 
 /** The guest's card. */
 export interface Card {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// v86_page - a stack in a page, and a guest in it or in a worker of it; transfers, told by their SHA-256
+// v86_page - a stack in a page, and guests in it or one in a worker of it; transfers, told by their SHA-256
 
-import { createStack } from '/dist/index.js';
-import { connectV86 } from '/dist/link/v86.js';
+import { createStack } from 'ringstack';
+import { connectV86, createV86NetworkStream } from 'ringstack/v86';
+import { hub } from './hub.mjs';
 import { startGuest } from './v86_start.mjs';
 
+/** For a worker, which has no import map. */
 const OURS = { index: '/dist/index.js', link: '/dist/link/link.js', v86: '/dist/link/v86.js' };
 const text = (bytes) => new TextDecoder().decode(bytes);
 const bytes = (string) => new TextEncoder().encode(string);
@@ -29,10 +31,17 @@ async function openInWorker(tap, guest) {
   return (command) => call({ command });
 }
 
+/** Two guests of the page and a tap on one network. */
+async function openTwo(tap, guest) {
+  const both = [await startGuest(guest), await startGuest(guest)];
+  hub(tap, ...both.map(({ emulator }) => createV86NetworkStream(emulator)));
+  return (command, n = 0) => both[n].serial.run(command);
+}
+
 /**
  * Opens both.
  *
- * @param setting - `where` the guest is, 'page' or 'worker'; `ip` of the stack; the `guest`, with URLs of its files.
+ * @param setting - `where` the guest is: 'page', 'worker', or 'both' for two in the page; `ip` of the stack; the `guest`, with URLs of its files.
  * @returns What a test does with them.
  */
 export async function openLab({ where, ip, mtu, guest: urls }) {
@@ -46,7 +55,8 @@ export async function openLab({ where, ip, mtu, guest: urls }) {
     await connectV86(stack, emulator, { ip });
     run = (command) => serial.run(command);
   } else {
-    run = await openInWorker(await stack.createTapInterface({ ip, mtu }), guest);
+    const open = where === 'worker' ? openInWorker : openTwo;
+    run = await open(await stack.createTapInterface({ ip, mtu }), guest);
   }
   return {
     run,
