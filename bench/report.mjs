@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // report - writes results into bench/README.md, README.md and the chart that both show
 //
-// usage: node bench/report.mjs [RESULT.json]        (default: the newest of bench/results/, of each suite)
+// usage: node bench/report.mjs [RESULT.json]        (default: the newest of bench/results/, of each suite; of the
+//        tables with real machines, the newest result that has each)
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { throughputChart } from './lib/chart.mjs';
@@ -19,9 +20,20 @@ const here = (path) => new URL(path, import.meta.url);
 /** How the names of results end that are not of the whole suite in Node. */
 const ENDS = ['-browsers.json', '-vm.json'];
 
+const resultNames = () => readdirSync(here('results/')).filter((name) => name.endsWith('.json'));
+const readResult = (path) => JSON.parse(readFileSync(path, 'utf8'));
+
+/** Everything that was measured with real machines, newest first. */
+const vmResults = () =>
+  resultNames()
+    .filter((name) => name.endsWith('-vm.json'))
+    .sort()
+    .reverse()
+    .map((name) => readResult(here(`results/${name}`)));
+
 /** The newest result of each suite: their names begin with the date, and end with the suite. */
 function newest() {
-  const names = readdirSync(here('results/')).filter((name) => name.endsWith('.json'));
+  const names = resultNames();
   const others = ENDS.map((end) => names.filter((name) => name.endsWith(end)));
   const last = [names.filter((name) => !others.flat().includes(name)), ...others]
     .map((some) => some.sort().at(-1))
@@ -35,15 +47,26 @@ function rewrite(path, name, content) {
   writeFileSync(url, replaceBetween(readFileSync(url, 'utf8'), name, content));
 }
 
+/** Results with real machines, newest first, each with those of its tables that no newer one has. */
+function latestTables(results) {
+  const seen = new Set();
+  return results.map((result) => ({
+    ...result,
+    tables: result.tables.filter(({ name }) => !seen.has(name) && seen.add(name)),
+  }));
+}
+
 /** The tables with real machines: in the README too if that has a place for them. */
-function writeVm(result) {
+function writeVm(results) {
+  const tables = latestTables(results).filter(({ tables }) => tables.length > 0);
+  const text = tables.map(vmReport).join('\n\n');
   for (const path of ['README.md', '../README.md']) {
     if (
       path === '../README.md' &&
       !readFileSync(here(path), 'utf8').includes('<!-- bench-vm:begin')
     )
       continue;
-    rewrite(path, 'bench-vm', `\n${vmReport(result)}\n`);
+    rewrite(path, 'bench-vm', `\n${text}\n`);
   }
 }
 
@@ -68,8 +91,8 @@ function writeRuntimes(result) {
 }
 
 for (const path of process.argv[2] ? [process.argv[2]] : newest()) {
-  const result = JSON.parse(readFileSync(path, 'utf8'));
+  const result = readResult(path);
   if (result.suite === 'browsers') writeRuntimes(result);
-  else if (result.suite === 'vm') writeVm(result);
+  else if (result.suite === 'vm') writeVm(process.argv[2] ? [result] : vmResults());
   else writeAll(result);
 }
