@@ -89,13 +89,13 @@ async function send(stream, writer, test) {
 }
 
 /** Takes one connection more, which must be of this test. */
-async function openStream(listener, cookie, test, n) {
+async function openStream(listener, cookie, n) {
   const connection = await listener.accept();
   const reader = connection.readable.getReader({ mode: 'byob' });
   const { value } = await reader.read(new Uint8Array(COOKIE), { min: COOKIE });
   if (!value?.every((byte, at) => byte === cookie[at])) throw new Error('not of this test');
   // iperf3 leaves the second number out.
-  return { connection, reader, test, id: n === 0 ? 1 : n + 2, bytes: 0 };
+  return { connection, reader, id: n === 0 ? 1 : n + 2, bytes: 0 };
 }
 
 /** Serves one test. */
@@ -107,7 +107,7 @@ async function serve(first, listener) {
   await control.say(CREATE_STREAMS);
   const test = { isOver: false };
   const streams = [];
-  for (let n = 0; n < parallel; n++) streams.push(await openStream(listener, cookie, test, n));
+  for (let n = 0; n < parallel; n++) streams.push(await openStream(listener, cookie, n));
   await control.say(TEST_START, TEST_RUNNING);
   const began = performance.now();
   const moving = streams.map((stream) =>
