@@ -18,6 +18,12 @@ const RUN = 256 * 1024;
 /** Frames of these packets on the wire: with the Ethernet header. */
 export const frameLength = (mtu) => mtu + 14;
 
+/** A rate of such frames, in frames a second, as columns of a table. */
+export const rawColumns = (rate, mtu) => ({
+  'Mbit/s': (rate * frameLength(mtu) * 8) / 1e6,
+  'frames/s': rate,
+});
+
 /**
  * Starts the far end (bench/native/frame_end.c).
  *

@@ -10,7 +10,13 @@ import { connect } from 'ringstack/link';
 import { openTap } from 'ringstack/tap';
 import { runIperf3 } from '../lib/iperf3.mjs';
 import { serveIperf3 } from '../lib/iperf3_server.mjs';
-import { countFrames, frameLength, offerFrames, startFrameEnd } from '../lib/raw_frames.mjs';
+import {
+  countFrames,
+  frameLength,
+  offerFrames,
+  rawColumns,
+  startFrameEnd,
+} from '../lib/raw_frames.mjs';
 import { Skip } from '../lib/skip.mjs';
 
 export const title = 'Linux kernel over a tap device: iperf3 3.12, one connection, in Node';
@@ -59,11 +65,6 @@ async function measureRaw(space, mtu) {
   const down = ((await taken(space)) - before) / ((performance.now() - began) / 1000);
   return { up, down };
 }
-
-const rawColumns = (rate, mtu) => ({
-  'Mbit/s': (rate * frameLength(mtu) * 8) / 1e6,
-  'frames/s': rate,
-});
 
 /** All of one MTU. */
 async function* measure(mtu) {

@@ -11,7 +11,13 @@ import { listenQemu } from 'ringstack/qemu';
 import { runIperf3 } from '../lib/iperf3.mjs';
 import { serveIperf3 } from '../lib/iperf3_server.mjs';
 import { needGuest, QemuGuest, qemuVersion } from '../lib/qemu_guest.mjs';
-import { countFrames, frameLength, offerFrames, startFrameEnd } from '../lib/raw_frames.mjs';
+import {
+  countFrames,
+  frameLength,
+  offerFrames,
+  rawColumns,
+  startFrameEnd,
+} from '../lib/raw_frames.mjs';
 
 export const title =
   'QEMU (emulated, no KVM) over -netdev stream: iperf3 3.12 in the guest, one connection, in Node';
@@ -21,11 +27,6 @@ const [GUEST, OURS] = ['10.79.0.1', '10.79.0.2'];
 /** Of the guest and the machine in libslirp's network. */
 const [SLIRP_GUEST, MACHINE] = ['10.0.2.15', '10.0.2.2'];
 const socketPath = join(tmpdir(), `ringstack-bench-${process.pid}`);
-
-const rawColumns = (rate, mtu) => ({
-  'Mbit/s': (rate * frameLength(mtu) * 8) / 1e6,
-  'frames/s': rate,
-});
 
 /** Frames a second each way, with a program in QEMU's place. */
 async function measureRaw(listener, mtu) {
