@@ -87,7 +87,6 @@ START_TEST(lost_segments_are_sent_again_as_others_leave_the_network)
     sack(0, 4, 5, 1, 3, END);
     expect(0, END);
     ck_assert_uint_eq(conn.pcb->cwnd, 5 * SEG);
-    ck_assert_uint_eq(conn.pcb->rttest, 0);
     sack(0, 6, 7, 4, 5, 1, 3, END);
     sack(0, 6, 8, 4, 5, 1, 3, END);
     expect(END);
@@ -99,7 +98,6 @@ START_TEST(lost_segments_are_sent_again_as_others_leave_the_network)
     expect(12, END);
     sack(3, 6, 12, 4, 5, END);
     expect(13, 14, END);
-    ck_assert_uint_eq(conn.pcb->rttest, 0);
     ack(12);
     expect(15, 16, END);
     ck_assert_uint_eq(conn.pcb->cwnd, 5 * SEG);
@@ -118,6 +116,62 @@ START_TEST(segment_that_a_retransmission_shows_lost_is_sent_again)
     expect(END);
     sack(4, 5, 6, END);
     expect(4, END);
+}
+END_TEST
+
+START_TEST(retransmission_is_lost)
+{
+    fly(8, 20, 1);
+    sack(0, 1, 4, END);
+    expect(0, END);
+    /* 0 is lost again: 8, 9 and 10 were sent later, and arrive */
+    sack(0, 1, 7, END);
+    expect(8, 9, END);
+    sack(0, 1, 8, END);
+    expect(10, END);
+    sack(0, 1, 9, END);
+    expect(11, END);
+    sack(0, 1, 10, END);
+    expect(12, END);
+    sack(0, 1, 11, END);
+    expect(0, 13, END);
+    /* and a third time */
+    sack(0, 1, 13, END);
+    expect(14, 15, END);
+    sack(0, 1, 16, END);
+    expect(0, 16, 17, 18, END);
+    ck_assert_uint_ne(conn.pcb->flags & TF_INFR, 0);
+    ck_assert_uint_eq(conn.pcb->cwnd, 4 * SEG);
+}
+END_TEST
+
+START_TEST(segment_is_timed_until_its_sack)
+{
+    fly(6, 20, 1);
+    conn.pcb->rttest = 0;
+    conn.pcb->sa = (s16_t)(8 * 1000);
+    sack(0, 1, 4, END);
+    expect(0, END);
+    sack(0, 1, 6, END);
+    expect(6, 7, END);
+    ck_assert_uint_eq(conn.pcb->rtseq, conn.rcv + 6 * SEG);
+    rig_ms(5 * TCP_SLOW_INTERVAL);
+    sack(0, 1, 7, END);
+    ck_assert_int_eq(conn.pcb->sa, 5 * 8);
+}
+END_TEST
+
+START_TEST(what_is_sent_again_is_not_timed)
+{
+    fly(6, 0, _i);
+    ck_assert_uint_eq(conn.pcb->rtseq, conn.rcv);
+    for (int i = 2; i < 5; i++)
+        if (_i)
+            sack(0, 1, i, END);
+        else
+            ack(0);
+    expect(0, END);
+    ck_assert_uint_eq(conn.pcb->rttest, 0);
 }
 END_TEST
 
@@ -301,6 +355,9 @@ int main(void)
     tcase = add_case(suite, "0023");
     tcase_add_test(tcase, lost_segments_are_sent_again_as_others_leave_the_network);
     tcase_add_test(tcase, segment_that_a_retransmission_shows_lost_is_sent_again);
+    tcase_add_test(tcase, retransmission_is_lost);
+    tcase_add_test(tcase, segment_is_timed_until_its_sack);
+    tcase_add_loop_test(tcase, what_is_sent_again_is_not_timed, 0, 2);
     tcase_add_test(tcase, part_of_a_segment_is_acknowledged);
     tcase_add_test(tcase, what_has_arrived_is_not_sent_again_after_a_timeout);
     tcase_add_test(tcase, what_the_peer_has_forgotten_is_sent_again_after_a_timeout);

@@ -333,6 +333,40 @@ START_TEST(segment_sent_twice_is_no_measurement)
 }
 END_TEST
 
+START_TEST(what_was_no_round_trip_is_soon_forgotten)
+{
+    connect_after(900);
+    ck_assert_int_ge(conn.pcb->rto, TICKS(2700) - 3);
+    ck_assert_int_eq(conn_write(pattern, 100), ERR_OK);
+    rig_ms(TCP_SLOW_INTERVAL);
+    conn.rcv += 100;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    ck_assert_int_le(conn.pcb->rto, TICKS(LWIP_TCP_RTO_MIN) + 1);
+}
+END_TEST
+
+START_TEST(timeouts_after_fast_retransmission_double_the_rto)
+{
+    u32_t ms;
+
+    conn_open(1000, 0xffff);
+    ms = (u32_t)conn.pcb->rto * TCP_SLOW_INTERVAL;
+    conn.pcb->cwnd = 10000;
+    ck_assert_int_eq(conn_write(pattern, 10000), ERR_OK);
+    tcp_clear_flags(conn.pcb, TF_SACK);
+    rig_forget();
+    for (int i = 0; i < 3; i++)
+        conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    ck_assert_int_eq(conn.pcb->nrtx, 1);
+    for (int i = 0; i < 4; i++, ms *= 2) {
+        u32_t after = next_sent(60000);
+
+        ck_assert_uint_ge(after, ms - TCP_SLOW_INTERVAL);
+        ck_assert_uint_le(after, ms + TCP_SLOW_INTERVAL);
+    }
+}
+END_TEST
+
 START_TEST(rto_has_an_upper_bound)
 {
     u32_t ms, total = 0;
@@ -569,6 +603,8 @@ int main(void)
     tcase_add_test(tcase, rto_after_the_handshake_fits_the_round_trip);
     tcase_add_test(tcase, silence_after_the_handshake_is_no_round_trip);
     tcase_add_test(tcase, segment_sent_twice_is_no_measurement);
+    tcase_add_test(tcase, what_was_no_round_trip_is_soon_forgotten);
+    tcase_add_test(tcase, timeouts_after_fast_retransmission_double_the_rto);
     tcase_add_loop_test(tcase, rto_has_an_upper_bound, 0, 2);
     tcase_add_test(tcase, lost_syn_is_no_congestion);
     tcase_add_test(tcase, second_timeout_leaves_ssthresh);

@@ -16,7 +16,7 @@ import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts'
 const PROGRAMS_AT_ONCE = 5;
 const PAGES_AT_ONCE = 4;
 /** ms without a word after which a file is stopped: longer than any test may take. */
-const SILENCE = 100_000;
+const SILENCE = 330_000;
 
 interface Job {
   readonly row: Row;
