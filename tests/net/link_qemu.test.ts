@@ -65,8 +65,10 @@ describe.each(PLACES)('over %s', (_, place) => {
     const { near, far } = await joined(place());
     const links = [connect(tapA, near), connect(tapB, far)];
     await sentIntact(a, b, 3_000_000);
-    for (const { statistics } of links) {
-      expect([statistics.aToB.dropped, statistics.bToA.dropped]).toEqual([0, 0]);
+    // Not Link.statistics.dropped: a stack in a thread of its own fills its ring while we do not run, and
+    // then loses an acknowledgement, which the next one stands for.
+    for (const { statistics } of [near, far]) {
+      expect([statistics.rxDropped, statistics.txDropped]).toEqual([0, 0]);
     }
     expect(near.statistics.txFrames).toBeGreaterThanOrEqual(far.statistics.rxFrames);
     await near.close();
