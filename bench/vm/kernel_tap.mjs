@@ -8,8 +8,7 @@ import { promisify } from 'node:util';
 import { createStack } from 'ringstack';
 import { connect } from 'ringstack/link';
 import { openTap } from 'ringstack/tap';
-import { runIperf3 } from '../lib/iperf3.mjs';
-import { serveIperf3 } from '../lib/iperf3_server.mjs';
+import { iperf3BothWays, runIperf3 } from '../lib/iperf3.mjs';
 import {
   countFrames,
   frameLength,
@@ -77,20 +76,8 @@ async function* measure(mtu) {
     yield { label: `${label}, frames alone, us to kernel`, columns: rawColumns(raw.down, mtu) };
     const tap = await stack.createTapInterface({ ip: `${OURS}/24`, mtu });
     connect(tap, space.device);
-    const listener = await stack.listenTcp({ port: 5201 });
-    const serving = serveIperf3(listener);
-    const up = { raw: raw.up, frames: () => tap.statistics.rxPackets };
-    yield {
-      label: `${label}, iperf3, kernel to stack`,
-      columns: await runIperf3(space.run, OURS, up),
-    };
-    const down = { raw: raw.down, frames: () => tap.statistics.txPackets, reverse: true };
-    yield {
-      label: `${label}, iperf3, stack to kernel`,
-      columns: await runIperf3(space.run, OURS, down),
-    };
-    await listener.close();
-    await serving;
+    const cable = { stack, tap, host: OURS, peer: 'kernel', run: space.run, raw };
+    yield* iperf3BothWays(cable, label);
   } finally {
     await stack.close();
     await space.close();

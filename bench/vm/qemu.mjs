@@ -8,8 +8,7 @@ import { join } from 'node:path';
 import { createStack } from 'ringstack';
 import { connect } from 'ringstack/link';
 import { listenQemu } from 'ringstack/qemu';
-import { runIperf3 } from '../lib/iperf3.mjs';
-import { serveIperf3 } from '../lib/iperf3_server.mjs';
+import { iperf3BothWays, runIperf3 } from '../lib/iperf3.mjs';
 import { needGuest, QemuGuest, qemuVersion } from '../lib/qemu_guest.mjs';
 import {
   countFrames,
@@ -58,15 +57,8 @@ async function* measure(mtu) {
     const tap = await stack.createTapInterface({ ip: `${OURS}/24`, mtu });
     connect(tap, await listener.accept());
     await guest.boot(GUEST, mtu);
-    const tests = await stack.listenTcp({ port: 5201 });
-    const serving = serveIperf3(tests);
     const run = (command) => guest.run(command);
-    const up = { raw: raw.up, frames: () => tap.statistics.rxPackets };
-    yield { label: `${label}, iperf3, guest to stack`, columns: await runIperf3(run, OURS, up) };
-    const down = { raw: raw.down, frames: () => tap.statistics.txPackets, reverse: true };
-    yield { label: `${label}, iperf3, stack to guest`, columns: await runIperf3(run, OURS, down) };
-    await tests.close();
-    await serving;
+    yield* iperf3BothWays({ stack, tap, host: OURS, peer: 'guest', run, raw }, label);
   } finally {
     await guest?.close();
     await stack.close();
