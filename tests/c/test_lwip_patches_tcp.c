@@ -257,8 +257,6 @@ START_TEST(segment_queued_before_the_syn_is_split)
 }
 END_TEST
 
-/* --- 0016-tcp-split-behind-the-ack ---------------------------------------------------------------- */
-
 START_TEST(segment_acknowledged_in_part_is_split_behind_that)
 {
     struct rig_seg sent;
@@ -349,7 +347,6 @@ int main(void)
     tcase = add_case(suite, "0011");
     tcase_add_test(tcase, segment_with_fin_is_split);
     tcase_add_test(tcase, segment_queued_before_the_syn_is_split);
-    tcase = add_case(suite, "0016");
     tcase_add_test(tcase, segment_acknowledged_in_part_is_split_behind_that);
     tcase = add_case(suite, "0026");
     tcase_add_loop_test(tcase, fin_behind_a_full_window_arrives, 0, 2);
