@@ -68,7 +68,7 @@ function startThread(arena: Arena, options: WorkerEngineOptions): Promise<Starte
       const whenFailed = (callback: (error: Error) => void): void => {
         onFailure = callback;
       };
-      thread.onEnd(fail);
+      thread.ended.then(fail);
       thread.onMessage((data) => {
         const reply = data as EngineReply;
         clearTimeout(timer);

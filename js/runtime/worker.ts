@@ -9,10 +9,10 @@ const ACTION = 'Cannot start the worker of a stack';
 /** A thread that was started, as js/engine_worker.ts sees it. */
 export interface Thread {
   post(message: unknown): void;
-  /** Has a function called with each message. */
+  /** Has a function called with each message, the first included. */
   onMessage(callback: (data: unknown) => void): void;
-  /** Has a function called when it fails or ends by itself. */
-  onEnd(callback: (error: Error) => void): void;
+  /** Resolves when it fails or ends by itself. */
+  readonly ended: Promise<Error>;
   terminate(): Promise<void>;
 }
 
@@ -30,30 +30,35 @@ function nodeThread(worker: NodeWorker): Thread {
   return {
     post: (message) => worker.postMessage(message),
     onMessage: (callback) => worker.on('message', callback),
-    onEnd: (callback) => {
-      worker.on('error', (error: Error) => callback(error));
-      worker.on('messageerror', (error: Error) => callback(error));
-      worker.on('exit', (code: number) => callback(new Error(`it ended with code ${code}`)));
-    },
+    ended: new Promise((resolve) => {
+      worker.on('error', (error: Error) => resolve(error));
+      worker.on('messageerror', (error: Error) => resolve(error));
+      worker.on('exit', (code: number) => resolve(new Error(`it ended with code ${code}`)));
+    }),
     terminate: async () => {
       await worker.terminate();
     },
   };
 }
 
+/** Listens before anything is awaited: Deno may tell in a microtask, and an error that is not heard is fatal. */
 function webThread(worker: Worker): Thread {
+  const early: unknown[] = [];
+  let take = (data: unknown): void => void early.push(data);
+  worker.addEventListener('message', (event) => take(event.data));
   return {
     post: (message) => worker.postMessage(message),
     onMessage: (callback) => {
-      worker.addEventListener('message', (event) => callback(event.data));
+      take = callback;
+      early.forEach(callback);
     },
-    onEnd: (callback) => {
+    ended: new Promise((resolve) => {
       worker.addEventListener('error', (event) => {
         event.preventDefault?.();
-        callback(new Error(event.message || 'it could not be loaded'));
+        resolve(new Error(event.message || 'it could not be loaded'));
       });
-      worker.addEventListener('messageerror', () => callback(new Error('a message was lost')));
-    },
+      worker.addEventListener('messageerror', () => resolve(new Error('a message was lost')));
+    }),
     terminate: async () => worker.terminate(),
   };
 }

@@ -55,6 +55,17 @@ ours('a worker that does not start', () => {
     expect(arena.freeBytes).toBe(before);
   });
 
+  test.each(cases.slice(-2))(
+    'that it %s is heard, however soon it is',
+    async (_, code, options) => {
+      const arena = await createArena();
+      for (let n = 0; n < 25; n++) {
+        const starting = createStack({ engine: 'worker', arena, startTimeout: 20_000, ...options });
+        expect(await outcome(starting)).toBe(code);
+      }
+    },
+  );
+
   test('may be given as URL or function', async () => {
     for (const worker of [ENTRY, ENTRY.href, () => workerAt(ENTRY)]) {
       const stack = await createStack({ engine: 'worker', worker });
