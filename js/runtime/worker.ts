@@ -116,7 +116,9 @@ export function isPageThread(): boolean {
 export async function openThread(source?: WorkerSource): Promise<Thread> {
   const reason = whyNoThread();
   if (reason) throw new NetError('ENOTSUP', ACTION, { reason });
-  const worker = typeof source === 'function' ? await source() : open(source);
+  const made = typeof source === 'function' ? source() : open(source);
+  // Only if need be: see webThread().
+  const worker = typeof (made as PromiseLike<unknown>).then === 'function' ? await made : made;
   return typeof (worker as { on?: unknown }).on === 'function'
     ? nodeThread(worker as NodeWorker)
     : webThread(worker as Worker);
