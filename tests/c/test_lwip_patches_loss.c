@@ -87,6 +87,7 @@ START_TEST(lost_segments_are_sent_again_as_others_leave_the_network)
     sack(0, 4, 5, 1, 3, END);
     expect(0, END);
     ck_assert_uint_eq(conn.pcb->cwnd, 5 * SEG);
+    ck_assert_uint_eq(conn.pcb->rttest, 0);
     sack(0, 6, 7, 4, 5, 1, 3, END);
     sack(0, 6, 8, 4, 5, 1, 3, END);
     expect(END);
@@ -98,6 +99,7 @@ START_TEST(lost_segments_are_sent_again_as_others_leave_the_network)
     expect(12, END);
     sack(3, 6, 12, 4, 5, END);
     expect(13, 14, END);
+    ck_assert_uint_eq(conn.pcb->rtseq, conn.rcv + 12 * SEG);
     ack(12);
     expect(15, 16, END);
     ck_assert_uint_eq(conn.pcb->cwnd, 5 * SEG);
