@@ -31,8 +31,8 @@ function nodeThread(worker: NodeWorker): Thread {
     post: (message) => worker.postMessage(message),
     onMessage: (callback) => worker.on('message', callback),
     ended: new Promise((resolve) => {
-      worker.on('error', (error: Error) => resolve(error));
-      worker.on('messageerror', (error: Error) => resolve(error));
+      worker.on('error', resolve);
+      worker.on('messageerror', resolve);
       worker.on('exit', (code: number) => resolve(new Error(`it ended with code ${code}`)));
     }),
     terminate: async () => {
