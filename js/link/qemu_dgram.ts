@@ -157,16 +157,12 @@ export class DatagramEndpoint extends SessionEndpoint {
  * import assert from 'node:assert/strict';
  * import { openQemuDatagram } from 'ringstack/qemu';
  *
- * const one = await openQemuDatagram({ port: 9 });
- * const other = await openQemuDatagram({ port: one.localPort });
- * const { localPort } = one;
- * await one.close();
- * const again = await openQemuDatagram({ localPort, port: other.localPort });
- * const reader = again.readable.getReader();
+ * // Ports below those that the system gives away by itself.
+ * await using one = await openQemuDatagram({ localPort: 11_001, port: 11_002 });
+ * await using other = await openQemuDatagram({ localPort: 11_002, port: 11_001 });
+ * const reader = one.readable.getReader();
  * await other.writable.getWriter().write(Uint8Array.of(1, 2, 3));
  * assert.deepEqual((await reader.read()).value, Uint8Array.of(1, 2, 3));
- * await again.close();
- * await other.close();
  * ```
  */
 export async function openQemuDatagram(options: DatagramOptions): Promise<DatagramEndpoint> {

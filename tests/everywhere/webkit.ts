@@ -5,9 +5,8 @@
 // lines that a page keeps are asked for.
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { freePort } from '../helpers/ports.ts';
 import type { Browser } from './hosts.ts';
 
 const DRIVER = '/usr/bin/WebKitWebDriver';
@@ -105,19 +104,9 @@ function followLines(url: string, onConsole: (text: string) => void): () => Prom
   };
 }
 
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** Starts a driver. */
 async function startDriver(display: string) {
-  const port = await freePort();
+  const port = await freePort('tcp');
   const env = { ...process.env, DISPLAY: display, WEBKIT_DISABLE_COMPOSITING_MODE: '1' };
   const { stop } = start(DRIVER, [`--port=${port}`], env);
   const base = `http://127.0.0.1:${port}`;

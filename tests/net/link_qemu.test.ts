@@ -18,6 +18,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { hashOf } from '../helpers/hash.ts';
 import { sentIntact } from '../helpers/links.ts';
 import { openPair, outcome, until } from '../helpers/net.ts';
+import { freePort } from '../helpers/ports.ts';
 import { Prng } from '../helpers/prng.ts';
 import { start, testWith } from '../helpers/programs.ts';
 
@@ -56,7 +57,7 @@ async function rawServer() {
   onTestFinished(() => void server.close());
   const { port } = server.address() as net.AddressInfo;
   const accept = async (): Promise<net.Socket> => (await once(server, 'connection'))[0];
-  return { server, port, accept };
+  return { port, accept };
 }
 
 describe.each(PLACES)('over %s', (_, place) => {
@@ -182,9 +183,7 @@ describe('the socket', () => {
 
 describe('connecting', () => {
   test('fails where nobody listens', async () => {
-    const { server, port } = await rawServer();
-    server.close();
-    expect(await outcome(connectQemu({ port }))).toBe('ECONNREFUSED');
+    expect(await outcome(connectQemu({ port: await freePort('tcp') }))).toBe('ECONNREFUSED');
     await expect(connectQemu({ path: socketPath() })).rejects.toMatchObject({
       code: 'ENOTFOUND',
       message: expect.stringMatching(/^Cannot connect to .*ringstack-.*: name not found$/),
@@ -229,8 +228,7 @@ describe('connecting', () => {
   });
 
   test('gives up after so many attempts', async () => {
-    const { server, port } = await rawServer();
-    server.close();
+    const port = await freePort('tcp');
     const reconnect = { least: 1, most: 2, attempts: 3 };
     expect(await outcome(connectQemu({ port, reconnect }))).toBe('ECONNREFUSED');
   });
@@ -253,9 +251,7 @@ describe('datagrams', () => {
   /** Two ends that know each other's ports. */
   async function twoEnds(prefix?: Uint8Array): Promise<[LinkEndpoint, LinkEndpoint]> {
     const options = prefix ? { prefix } : {};
-    const probe = await openQemuDatagram({ port: 9 });
-    const { localPort } = probe;
-    await probe.close();
+    const localPort = await freePort('udp');
     const one = await openQemuDatagram({ port: localPort, ...options });
     const other = await openQemuDatagram({ localPort, port: one.localPort, ...options });
     onTestFinished(async () => {

@@ -14,6 +14,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { sentIntact } from '../helpers/links.ts';
 import { openPair, outcome, until } from '../helpers/net.ts';
+import { freePort } from '../helpers/ports.ts';
 
 /** A server, its URL, and the next socket it accepts. */
 async function serve(port = 0) {
@@ -174,8 +175,7 @@ describe('it ends', () => {
   });
 
   test('where nobody listens', async () => {
-    const { server, url } = await serve();
-    server.close();
+    const url = `ws://127.0.0.1:${await freePort('tcp')}`;
     expect(await outcome(connectWebSocket(url, { WebSocket }))).toBe('ECONNREFUSED');
   });
 
@@ -190,7 +190,8 @@ describe('it ends', () => {
 });
 
 test('comes back when the relay does, and frames meanwhile are dropped', async () => {
-  const { server, url, accept } = await serve();
+  const port = await freePort('tcp');
+  const { server, url, accept } = await serve(port);
   const reconnect = { least: 1, most: 5 };
   const [first, near] = await Promise.all([
     accept(),
@@ -201,7 +202,7 @@ test('comes back when the relay does, and frames meanwhile are dropped', async (
   await until(() => !near.isOpen);
   await near.writable.getWriter().write(new Uint8Array(60));
   expect(near.statistics.txDropped).toBe(1);
-  const again = await serve(Number(new URL(url).port));
+  const again = await serve(port);
   const second = await again.accept();
   await until(() => near.isOpen);
   expect(near.sessions).toBe(2);

@@ -4,8 +4,9 @@
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { openQemuDatagram } from 'ringstack/qemu';
+import { freePort } from '../helpers/ports.ts';
 import { GUEST, Guest } from './lib/guest.ts';
-import { freePort, testLinuxGuest } from './lib/linux_guest.ts';
+import { testLinuxGuest } from './lib/linux_guest.ts';
 import { guestFile, lacksGuest } from './lib/need.ts';
 
 const why = lacksGuest('uml', 'User-mode Linux');

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // linux_guest - what every Linux guest is asked to do, however it runs and however its frames come to us
 
-import { createSocket, Socket } from 'node:dgram';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { createStack, type NetworkStack, type TapInterface, type TcpConnection } from 'ringstack';
 import { connect, type Link, type LinkEndpoint } from 'ringstack/link';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -19,18 +16,6 @@ const SIZE = 50_000_000;
 
 /** Impairments that the guest puts on what it sends. */
 const NETEMS = ['delay 25ms', 'loss 2%', 'delay 5ms reorder 25%', 'duplicate 5%'];
-
-/** A port of 127.0.0.1 that is free now; a guest must be told which one to take. */
-export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
-  const holder = kind === 'udp' ? createSocket('udp4') : createServer();
-  if (holder instanceof Socket) holder.bind(0, '127.0.0.1');
-  else holder.listen(0, '127.0.0.1');
-  await once(holder, 'listening');
-  const { port } = holder.address() as AddressInfo;
-  holder.close();
-  await once(holder, 'close');
-  return port;
-}
 
 /** A kind of guest. */
 export interface LinuxGuestKind {
