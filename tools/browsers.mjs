@@ -40,6 +40,8 @@ async function launchChromium(executablePath) {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // Nor looks up names of the world, on ports of this machine that a test may want.
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
       // Containers give /dev/shm 64 MiB, less than an arena.
       '--disable-dev-shm-usage',
       '--js-flags=--expose-gc',
