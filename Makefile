@@ -31,7 +31,7 @@ LWIPDIR := $(LWIP)/src
 
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif iface route \
-	tcp_park tcp_table timers plane sock sock_tcp sock_tcp_data sock_tcp_open loop main)
+	tcp_park tcp_table timers plane sock sock_tcp sock_tcp_data sock_tcp_open sock_tcp_rings loop main)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.

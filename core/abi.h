@@ -276,11 +276,10 @@ struct stack_stats {
     uint32_t tcp_tx_segments;
     uint32_t checksum_errors; /* IP, TCP and ICMP together */
     uint32_t input_drops;     /* packets lwIP dropped: malformed, not ours, no route back */
-    uint32_t
-        no_memory_drops; /* segments dropped for want of receive memory (the peer sends again) */
-    uint32_t sockets;    /* slots in use */
-    uint32_t heap_bytes; /* in use by the stack in its heap */
-    uint32_t ring_bytes; /* storage of socket rings */
+    uint32_t no_memory_drops; /* segments dropped for want of memory (the peer sends again) */
+    uint32_t sockets;         /* slots in use */
+    uint32_t heap_bytes;      /* in use by the stack in its heap */
+    uint32_t ring_bytes;      /* storage of socket rings */
     uint32_t turns;
     uint64_t bytes_copied; /* payload and headers, each time they were copied in C */
 };

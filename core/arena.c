@@ -258,6 +258,23 @@ uint32_t arena_block_size(uint32_t offset)
 }
 
 /**
+ * arena_largest() - Size of the largest free block
+ *
+ * Return: bytes, 0: there is none; another thread may take it meanwhile
+ */
+uint32_t arena_largest(void)
+{
+    uint32_t order = ARENA_ORDERS;
+
+    lock();
+    while (order && !ctl()->heads[order - 1]) {
+        order--;
+    }
+    unlock();
+    return order ? ARENA_PAGE << (order - 1) : 0;
+}
+
+/**
  * arena_new_owner() - A number that no living owner has
  *
  * Numbers come round after 65535; with fewer stacks alive than that, the one that comes next has

@@ -41,6 +41,7 @@ int arena_init(uint32_t first, uint32_t size);
 uint32_t arena_alloc(uint32_t size, uint32_t owner);
 void arena_free(uint32_t offset);
 uint32_t arena_block_size(uint32_t offset);
+uint32_t arena_largest(void);
 uint32_t arena_new_owner(void);
 uint32_t arena_free_owner(uint32_t owner);
 

@@ -110,7 +110,7 @@ void loop_close(void)
         tcp_sock_interface_remove(ifc->pub->handle);
     }
     timers_close();
-    tcp_data_trim();
+    tcp_rings_trim();
     sock_close();
     plane_close();
     heap_trim();
@@ -414,7 +414,7 @@ int loop_turn(double now)
     timers_run(now, more);
     if (now - trimmed >= TRIM) {
         trimmed = now;
-        tcp_data_trim();
+        tcp_rings_trim();
     }
     tcp_sock_run();
     iface_flush();

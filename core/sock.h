@@ -33,14 +33,14 @@ struct socket {
     uint32_t half_open; /* listener: SYNs answered whose handshake is not done */
     uint32_t waiting;   /* listener: connections JS has not taken */
     uint32_t events;    /* SOCK_* bits to tell */
-    uint32_t rx_seen;   /* tail of rx and tx when tcp_data_trim() last looked */
+    uint32_t rx_seen;   /* tail of rx and tx when tcp_rings_trim() last looked */
     uint32_t tx_seen;
     uint32_t quiet;       /* how often it found nothing new since */
     uint32_t held_tail;   /* tail of tx when less than a segment was held back */
     uint8_t event_listed; /* stands in the list of events */
     uint8_t work_listed;  /* stands in the list of work */
     uint8_t later_listed; /* stands in the list for the next turn */
-    uint8_t trim_listed;  /* stands in the list of tcp_data_trim() */
+    uint8_t trim_listed;  /* stands in the list of tcp_rings_trim() */
     uint8_t held;         /* less than a segment is held back until the next turn */
     uint8_t announce;     /* EVENT_ACCEPT is still to be told */
     uint8_t shutdown;     /* FIN after the last byte */

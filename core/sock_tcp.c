@@ -44,6 +44,7 @@ static int abort_reason;
 static void finish(struct socket *s, int error)
 {
     s->pcb = NULL;
+    tcp_rings_over(s);
     if (!s->pub.error) {
         s->pub.error = error;
     }

@@ -18,7 +18,7 @@ void tcp_sock_nodelay(struct socket *s, uint32_t on);
 void tcp_sock_keepalive(struct socket *s, uint32_t idle);
 int tcp_sock_interface_remove(uint32_t handle);
 void tcp_data_setup(struct stack_stats *to);
-void tcp_data_trim(void);
+void tcp_rings_trim(void);
 void tcp_sock_abort_orphans(void);
 void tcp_sock_run(void);
 void tcp_sock_retry(void);

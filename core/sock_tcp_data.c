@@ -6,19 +6,14 @@
  * Transmit. JS fills tx. `queued` is how far lwIP has been given the bytes, by reference
  * (tcp_write() without TCP_WRITE_FLAG_COPY); they stay in the ring until they are acknowledged
  * (head). Whatever stands in the ring at the end of a batch is queued in one go, so small writes
- * become full segments. When JS found no room, the ring is given a larger buffer, up to tx_max;
- * lwIP's references into the old one hold it in place until they are acknowledged.
+ * become full segments. When the ring moves to a larger buffer (core/sock_tcp_rings.c), lwIP's
+ * references into the old one hold it in place until they are acknowledged.
  *
- * Receive. Payload is copied into rx, the one copy of the way in. rx gets its first block with
- * the first segment and moves to rx_max when that is too small. Position tail of the ring is
+ * Receive. Payload is copied into rx, the one copy of the way in. Position tail of the ring is
  * rcv_nxt of the connection: port_tcp_inpacket() sees every segment before lwIP does and makes sure
  * that the ring can hold everything up to the segment's end, holes included. If the arena has no
  * memory for that, the segment is dropped there, unacknowledged and counted, and the peer sends it
  * again: so what lwIP hands over always fits.
- *
- * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
- * small ones, so that idle connections cost the same whatever they have carried. Only those that
- * moved something since they were last found small and quiet are looked at (trim_first).
  *
  * Both ways, TCP sends at the end of a batch of frames, not after each: one ACK for all that came,
  * one look at what the ACKs that came allow to send. Within a batch, an ACK goes for every quarter of
@@ -39,11 +34,8 @@
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
-/* Seconds without a byte after which large rings are taken back. */
-#define QUIET 5u
 
 static struct stack_stats *stats;
-static struct socket *trim_first;
 /* What a segment found, for when it is processed. */
 static enum tcp_state state_before;
 
@@ -54,11 +46,6 @@ static enum tcp_state state_before;
 void tcp_data_setup(struct stack_stats *to)
 {
     stats = to;
-}
-
-static uint32_t power_of_two(uint32_t size)
-{
-    return size <= RING_FIRST ? RING_FIRST : 1u << (32 - __builtin_clz(size - 1));
 }
 
 static uint32_t window_step(const struct socket *s)
@@ -90,19 +77,6 @@ static int at_eof(const struct socket *s)
 }
 
 /**
- * trim_later() - Have tcp_data_trim() look at a connection
- * @s: connection on which something moves
- */
-static void trim_later(struct socket *s)
-{
-    if (!s->trim_listed) {
-        s->trim_listed = 1;
-        s->next_trim = trim_first;
-        trim_first = s;
-    }
-}
-
-/**
  * tcp_data_open() - Set window and rings when the handshake is done
  * @s: connection with a pcb; the tx ring has its first block
  */
@@ -124,7 +98,7 @@ void tcp_data_open(struct socket *s)
     }
     arm_window(s);
     consumer_arm(&s->tx);
-    trim_later(s);
+    tcp_rings_moved(s);
 }
 
 /**
@@ -191,35 +165,6 @@ void tcp_data_window(struct socket *s)
 }
 
 /**
- * ensure() - Make sure rx can hold more bytes after its tail
- * @s: connection
- * @more: bytes
- *
- * Return: 1 if it can
- */
-static int ensure(struct socket *s, uint32_t more)
-{
-    struct ring *ring = &s->pub.rx;
-    uint32_t size =
-        ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* our own G */
-    uint32_t need = s->rx.tail - s->rx.head + more;
-
-    if (need <= size) {
-        return 1;
-    }
-    producer_refresh(&s->rx);
-    need = s->rx.tail - s->rx.head + more;
-    if (need <= size) {
-        return 1;
-    }
-    if (size == 0) {
-        return sock_storage(ring, power_of_two(need)) == 0;
-    }
-    return sock_settle(ring) && (sock_storage(ring, power_of_two(LWIP_MAX(need, s->rx_max))) == 0 ||
-                                 sock_storage(ring, power_of_two(need)) == 0);
-}
-
-/**
  * port_tcp_inpacket() - See a segment before TCP does (LWIP_HOOK_TCP_INPACKET_PCB)
  * @pcb: connection or listener
  * @hdr: its header, host byte order
@@ -244,6 +189,12 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         /* More than one segment's worth: no reason to wait for a second one. */
         tcp_set_flags(pcb, TF_ACK_DELAY);
     }
+    if (pcb->state == SYN_RCVD && p->tot_len > 0 && !tcp_rings_can_accept(p->tot_len)) {
+        /* Accepted now, the connection would have no place for this. A bare ACK would not come again:
+           that it cannot be accepted is told by a reset. */
+        stats->no_memory_drops++;
+        return ERR_MEM;
+    }
     if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
@@ -255,14 +206,14 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     if (!s || s->discard || p->tot_len == 0) {
         return ERR_OK;
     }
-    trim_later(s);
+    tcp_rings_moved(s);
     /* A window that only ever moved by window_step() would be that much smaller to a peer far away. */
     producer_refresh(&s->rx);
     open_window(s, pcb, s->rx.head - s->recved);
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
-    if (more > 0 && !ensure(s, (uint32_t)more)) {
+    if (more > 0 && !tcp_rings_ensure(s, (uint32_t)more)) {
         stats->no_memory_drops++;
         return ERR_MEM;
     }
@@ -340,8 +291,8 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
         pbuf_free(p);
         return ERR_OK;
     }
-    /* Passes at once but for the payload of a handshake's last ACK, which no hook saw. */
-    if (!ensure(s, p->tot_len)) {
+    /* Passes at once but for what ends a handshake: another thread may have taken that memory. */
+    if (!tcp_rings_ensure(s, p->tot_len)) {
         pbuf_free(p);
         s->pub.error = ABI_ENOBUFS;
         tcp_abort(s->pcb);
@@ -369,104 +320,6 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
         sock_event(s, SOCK_READABLE);
     }
     return ERR_OK;
-}
-
-/**
- * grow_tx() - Give tx a larger buffer if JS waits for room and may have more
- * @s: open connection
- */
-static void grow_tx(struct socket *s)
-{
-    struct ring *ring = &s->pub.tx;
-    uint32_t want = __atomic_load_n(&ring->want, __ATOMIC_RELAXED), size,
-             held; /* no order: a hint */
-
-    if (!sock_settle(ring) || want == 0) {
-        return;
-    }
-    size = ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* own G */
-    held = byte_held(&s->tx);
-    if (size >= s->tx_max || (held < size && want <= size / 2)) {
-        return;
-    }
-    want = LWIP_MIN(want, s->tx_max);
-    size = power_of_two(LWIP_MIN(s->tx_max, LWIP_MAX(4 * size, want + held)));
-    if (sock_storage(ring, size) == 0) {
-        sock_event(s, SOCK_WRITABLE);
-    }
-}
-
-/**
- * shrink() - Move an empty ring to its smallest size
- * @ring: a socket's ring
- * @held: bytes in it
- *
- * Return: 1 if a smaller buffer was offered
- */
-static int shrink(struct ring *ring, uint32_t held)
-{
-    uint32_t offered;
-
-    if (held != 0 || !sock_settle(ring)) {
-        return 0;
-    }
-    offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
-    return ring_size(ring, offered) > RING_FIRST && sock_storage(ring, RING_FIRST) == 0;
-}
-
-/**
- * trim() - Take large rings back from a connection that has gone quiet
- * @s: connection
- *
- * What is taken back is free when JS has followed to the small one; the event makes it look.
- *
- * Return: 1 if it is to be looked at again in a second
- */
-static int trim(struct socket *s)
-{
-    struct span none;
-    int settled;
-
-    /* Follow to the buffer JS writes now, and give back what both have left since the last call. */
-    byte_peek(&s->tx, s->queued, &none);
-    settled = sock_settle(&s->pub.tx) & sock_settle(&s->pub.rx);
-    if (s->rx_seen != s->rx.tail || s->tx_seen != s->tx.tail) {
-        s->rx_seen = s->rx.tail;
-        s->tx_seen = s->tx.tail;
-        s->quiet = 0;
-        return 1;
-    }
-    if (++s->quiet != QUIET) {
-        return s->quiet < QUIET || !settled;
-    }
-    producer_refresh(&s->rx);
-    /* What came out of order was promised room behind the hole. */
-    if (!s->pcb->ooseq && shrink(&s->pub.rx, s->rx.tail - s->rx.head)) {
-        byte_reserve(&s->rx, 0, &none); /* adopts it */
-        sock_event(s, SOCK_READABLE);
-    }
-    if (shrink(&s->pub.tx, byte_held(&s->tx))) {
-        sock_event(s, SOCK_WRITABLE);
-    }
-    return 1;
-}
-
-/**
- * tcp_data_trim() - Take large rings back from connections that have gone quiet; once a second
- */
-void tcp_data_trim(void)
-{
-    struct socket *s = trim_first, *next;
-
-    for (trim_first = NULL; s; s = next) {
-        next = s->next_trim;
-        s->trim_listed = 0;
-        if (s->dead) {
-            sock_free(s);
-        } else if (s->pcb && trim(s)) {
-            trim_later(s);
-        }
-    }
 }
 
 /**
@@ -525,8 +378,8 @@ void tcp_data_output(struct socket *s)
         note_fin(s);
         return;
     }
-    trim_later(s);
-    grow_tx(s);
+    tcp_rings_moved(s);
+    tcp_rings_grow_tx(s);
     mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(s->pcb), LWIP_MIN(LWIP_MOST, s->pcb->snd_wnd_max / 2)));
     most = LWIP_MOST / mss * mss;
     end = queueable(s, mss);

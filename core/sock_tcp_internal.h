@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp_internal.h - what sock_tcp.c and sock_tcp_data.c share and nobody else sees */
+/* sock_tcp_internal.h - what the files of core/sock_tcp*.c share and nobody else sees */
 #ifndef RINGSTACK_SOCK_TCP_INTERNAL_H
 #define RINGSTACK_SOCK_TCP_INTERNAL_H
 
@@ -10,6 +10,11 @@
 /* First block of a ring. */
 #define RING_FIRST 4096u
 
+int tcp_rings_can_accept(uint32_t payload);
+int tcp_rings_ensure(struct socket *s, uint32_t more);
+void tcp_rings_grow_tx(struct socket *s);
+void tcp_rings_moved(struct socket *s);
+void tcp_rings_over(struct socket *s);
 void tcp_data_open(struct socket *s);
 void tcp_data_acked(struct socket *s, uint32_t length);
 err_t tcp_data_received(struct socket *s, struct pbuf *p);

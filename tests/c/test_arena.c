@@ -65,6 +65,9 @@ START_TEST(sizes_no_block_has_get_none)
     ck_assert_uint_eq(arena_alloc((1u << 30) + 1, 0), 0);
     ck_assert_uint_eq(arena_alloc(UINT32_MAX, 0), 0);
     expect_initial();
+    /* The largest there is can be had, and twice as much cannot. */
+    ck_assert_uint_eq(arena_alloc(2 * arena_largest(), 0), 0);
+    ck_assert_uint_ne(arena_alloc(arena_largest(), 0), 0);
 }
 END_TEST
 
@@ -79,10 +82,12 @@ START_TEST(exhausted_arena_gives_none_and_recovers)
     ck_assert_uint_eq(arena_state()->free_bytes, 0);
     ck_assert_uint_eq(n, arena_state()->total_bytes / ARENA_PAGE);
     ck_assert_uint_eq(arena_alloc(1, 0), 0);
+    ck_assert_uint_eq(arena_largest(), 0);
     /* Every other page: nothing merges. */
     for (i = 0; i < n; i += 2) {
         arena_free(taken[i]);
     }
+    ck_assert_uint_eq(arena_largest(), ARENA_PAGE);
     ck_assert_uint_eq(arena_alloc(2 * ARENA_PAGE, 0), 0);
     for (i = 1; i < n; i += 2) {
         arena_free(taken[i]);

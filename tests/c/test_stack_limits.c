@@ -1,230 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_limits.c - out of memory, sockets and room for events; garbage commands; idle timers */
-#include "stack_rig.h"
+/* test_stack_limits.c - too many sockets, no room for events; garbage commands; idle timers */
+#include "pair_rig.h"
 
-#define ARENA (16u << 20)
-
-static struct app server, client, listener;
-
-static void setup(void)
-{
-    rig_start(ARENA, 1000);
-    rig_loopback();
-}
-
-static void teardown(void)
-{
-    rs_stack_close();
-    ck_assert_uint_eq(rs_arena_free_owner(rig_config.owner), 0);
-}
-
-static void pair(uint32_t max)
-{
-    struct cmd_socket listen = socket_command(CMD_LISTEN, "127.0.0.1", 80);
-    struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
-
-    listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = max;
-    rig_pair(&server, &client, &listener, listen, connect);
-}
-
-static void say(struct app *a, uint64_t more)
-{
-    a->write_end += more;
-    a->can_write = 1;
-}
-
-static int all_read(void)
-{
-    return client.read == server.write_end && server.read == client.write_end;
-}
-
-/* --- Memory ------------------------------------------------------------------------------------ */
-
-#define HOARD 40000u
-
-static void *hoarded[HOARD];
-static uint32_t hoard_count, hoard_owner;
-
-/**
- * take_all_memory() - Leave the stack neither a page nor an object
- */
-static void take_all_memory(void)
-{
-    static const uint32_t sizes[] = { 4032, 2048, 1536, 1024, 768, 576, 512, 384, 320,
-                                      256,  192,  160,  128,  96,  64,  48,  32 };
-    uint32_t i;
-    void *mem;
-
-    if (!hoard_owner) {
-        hoard_owner = rs_arena_new_owner();
-    }
-    for (i = 1u << 24; i >= ARENA_PAGE; i /= 2) {
-        while (arena_alloc(i, hoard_owner)) {
-        }
-    }
-    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        while ((mem = heap_malloc(sizes[i]))) {
-            must(hoard_count < HOARD);
-            hoarded[hoard_count++] = mem;
-        }
-    }
-}
-
-static void give_memory_back(void)
-{
-    while (hoard_count) {
-        heap_free(hoarded[--hoard_count]);
-    }
-    rs_arena_free_owner(hoard_owner);
-}
-
-START_TEST(commands_without_memory_say_so_and_leave_nothing)
-{
-    struct cmd_iface iface = iface_command(IFACE_TUN, 1500, "10.0.0.1/24", NULL);
-    uint32_t used;
-
-    pair(65536);
-    take_all_memory();
-    used = heap_used();
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), ABI_ENOMEM);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_LISTEN, "127.0.0.1", 81)), ABI_ENOMEM);
-    ck_assert_int_eq(rig_call(&iface, sizeof(iface)), ABI_ENOMEM);
-    ck_assert_uint_eq(heap_used(), used);
-    ck_assert_uint_eq(ctl->stats.sockets, 3);
-    give_memory_back();
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
-    rig_settle();
-    ck_assert_uint_eq(client.bits, SOCK_OPEN);
-}
-END_TEST
-
-START_TEST(first_segment_without_memory_comes_again)
-{
-    pair(65536);
-    take_all_memory();
-    say(&client, 3000);
-    rig_pass(1000);
-    ck_assert_uint_eq(server.read, 0);
-    give_memory_back();
-    ck_assert_int_eq(rig_until(all_read, 3000), 1);
-    ck_assert_uint_eq(client.bits & SOCK_CLOSED, 0);
-}
-END_TEST
-
-START_TEST(receive_ring_without_memory_drops_and_counts)
-{
-    pair(1u << 20);
-    say(&client, 1);
-    rig_until(all_read, 1000);
-    /* The heap still has objects, the arena has no page: the ring cannot grow. */
-    hoard_owner = rs_arena_new_owner();
-    while (arena_alloc(ARENA_PAGE, hoard_owner)) {
-    }
-    server.read_end = 1;
-    say(&client, 30000);
-    rig_pass(500);
-    ck_assert_uint_gt(ctl->stats.no_memory_drops, 0);
-    server.read_end = NO_LIMIT;
-    server.can_read = 1;
-    rs_arena_free_owner(hoard_owner);
-    ck_assert_int_eq(rig_until(all_read, 10000), 1);
-}
-END_TEST
-
-START_TEST(largest_ring_that_does_not_fit_gives_way_to_a_smaller_one)
-{
-    uint32_t hold;
-
-    pair(4u << 20);
-    say(&client, 10);
-    ck_assert_int_eq(rig_until(all_read, 1000), 1);
-    hoard_owner = rs_arena_new_owner();
-    hold = arena_alloc(1u << 20, ARENA_OWNER_SHARED);
-    while (arena_alloc(ARENA_PAGE, hoard_owner)) {
-    }
-    arena_free(hold);
-    /* 1 MiB is left where the bound of the ring is 4 MiB. */
-    say(&client, 500000);
-    ck_assert_int_eq(rig_until(all_read, 5000), 1);
-    rs_arena_free_owner(hoard_owner);
-}
-END_TEST
-
-START_TEST(stream_survives_any_number_of_shortages)
-{
-    uint64_t rng = mix64(test_seed + (uint64_t)_i);
-    uint32_t i;
-
-    pair(_i & 1 ? 1u << 20 : 20000);
-    for (i = 0; i < 60; i++) {
-        say(&client, rng_size(&rng, 300000));
-        say(&server, rng_size(&rng, 300000));
-        rig_pass(rng_below(&rng, 3));
-        take_all_memory();
-        rig_pass(rng_below(&rng, 2) ? rng_below(&rng, 100) : rng_below(&rng, 3000));
-        ck_assert_uint_eq((client.bits | server.bits) & SOCK_CLOSED, 0);
-        if (rng_below(&rng, 3) == 0) {
-            /* What the app does while there is no memory. */
-            say(&client, rng_size(&rng, 100000));
-            say(&server, rng_size(&rng, 10));
-            rig_pass(rng_below(&rng, 200));
-        }
-        give_memory_back();
-    }
-    ck_assert_int_eq(rig_until(all_read, 200000), 1);
-    client.shut_at_end = server.shut_at_end = 1;
-    rig_pass(2000);
-    ck_assert(app_closed(&client) && app_closed(&server));
-    ck_assert_int_eq(client.error, 0);
-    ck_assert_int_eq(server.error, 0);
-}
-END_TEST
-
-START_TEST(bytes_and_end_given_while_there_is_no_memory_go_out_later)
-{
-    pair(65536);
-    say(&client, 100);
-    ck_assert_int_eq(rig_until(all_read, 1000), 1);
-    rig_pass(30000);
-    take_all_memory();
-    /* Nothing is in flight, so no acknowledgement will ever call again. */
-    say(&client, _i ? 0 : 1000);
-    client.shut_at_end = 1;
-    rig_pass(50);
-    ck_assert_uint_eq(server.bits & SOCK_EOF, 0);
-    give_memory_back();
-    rig_pass(1000);
-    ck_assert_uint_eq(server.read, client.write_end);
-    ck_assert_uint_eq(server.bits & SOCK_EOF, SOCK_EOF);
-}
-END_TEST
-
-START_TEST(connection_that_arrives_without_memory_fails_or_comes_late)
-{
-    int left = _i;
-
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
-    take_all_memory();
-    /* So many objects are left: one step of the handshake after the other lacks its own. */
-    while (left-- && hoard_count) {
-        heap_free(hoarded[--hoard_count]);
-    }
-    if (rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)) == 0) {
-        rig_pass(100);
-        give_memory_back();
-        rig_pass(20000);
-        ck_assert_uint_ne(client.bits & (SOCK_OPEN | SOCK_CLOSED), 0);
-        app_release(&client);
-    }
-    give_memory_back();
-    while (rig_accept(&server)) {
-        app_release(&server);
-    }
-    rig_pass(60000);
-    ck_assert_uint_eq(ctl->stats.sockets, 1);
-    ck_assert_uint_eq(ctl->stats.ring_bytes, 0);
-}
-END_TEST
+/* --- Sockets ----------------------------------------------------------------------------------- */
 
 START_TEST(sockets_are_bounded_by_the_option)
 {
@@ -564,23 +342,15 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("stack_limits");
-    TCase *memory = tcase_create("memory"), *events = tcase_create("events");
+    TCase *sockets = tcase_create("sockets"), *events = tcase_create("events");
     TCase *garbage = tcase_create("garbage"), *idle = tcase_create("idle");
 
-    tcase_add_checked_fixture(memory, setup, teardown);
+    tcase_add_checked_fixture(sockets, setup, teardown);
     tcase_add_checked_fixture(events, setup, teardown);
     tcase_add_checked_fixture(garbage, setup, teardown);
     tcase_add_checked_fixture(idle, setup, teardown);
-    tcase_set_timeout(memory, 120);
     tcase_set_timeout(garbage, 120);
-    tcase_add_test(memory, commands_without_memory_say_so_and_leave_nothing);
-    tcase_add_test(memory, first_segment_without_memory_comes_again);
-    tcase_add_test(memory, receive_ring_without_memory_drops_and_counts);
-    tcase_add_test(memory, largest_ring_that_does_not_fit_gives_way_to_a_smaller_one);
-    tcase_add_loop_test(memory, stream_survives_any_number_of_shortages, 0, 8);
-    tcase_add_loop_test(memory, bytes_and_end_given_while_there_is_no_memory_go_out_later, 0, 2);
-    tcase_add_loop_test(memory, connection_that_arrives_without_memory_fails_or_comes_late, 0, 60);
-    tcase_add_loop_test(memory, sockets_are_bounded_by_the_option, 0, 2);
+    tcase_add_loop_test(sockets, sockets_are_bounded_by_the_option, 0, 2);
     tcase_add_test(events, full_event_ring_loses_nothing);
     tcase_add_test(events, room_for_answers_wakes_the_engine);
     tcase_add_test(garbage, commands_of_a_wrong_length_are_counted_and_answered);
@@ -592,7 +362,7 @@ int main(void)
     tcase_add_test(idle, idle_connection_needs_no_timer);
     tcase_add_test(idle, stack_without_work_asks_for_no_turn);
     tcase_add_test(idle, keepalive_is_due_when_it_says);
-    suite_add_tcase(suite, memory);
+    suite_add_tcase(suite, sockets);
     suite_add_tcase(suite, events);
     suite_add_tcase(suite, garbage);
     suite_add_tcase(suite, idle);

@@ -136,6 +136,7 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   sock: ['abi', 'heap', 'plane', 'ring'],
   'sock_tcp*': [
     'abi',
+    'arena',
     'random',
     'lwip_port',
     'iface',

@@ -77,6 +77,7 @@ describe('Linux kernel: 1,000 connections at once', () => {
       })();
       const host = ADDRESS[family].ours;
       expect(await peer('many', { host, port: 7, count: COUNT, size: EACH })).toEqual(DIGESTS);
+      expect(kernel.stack.statistics.noMemoryDrops).toBe(0);
       await listener.close();
       await serving;
     });
@@ -93,6 +94,7 @@ describe('Linux kernel: 1,000 connections at once', () => {
         return receiveDigest(connection.readable);
       };
       expect(await Promise.all(Array.from({ length: COUNT }, one))).toEqual(DIGESTS);
+      expect(kernel.stack.statistics.noMemoryDrops).toBe(0);
     });
   }
 });
