@@ -89,6 +89,6 @@ describe('idle', () => {
       process.on('exit', () => console.log(performance.now() - closing));`;
     const stdout = await runProgram(program);
     expect(Number(stdout)).toBeGreaterThan(0);
-    expect(Number(stdout)).toBeLessThan(500);
+    expect(Number(stdout)).toBeLessThan(5000); // no timer of TCP's is waited for
   });
 });
