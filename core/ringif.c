@@ -75,21 +75,23 @@ uint32_t ringif_large(const struct ringif *ifc)
 }
 
 /**
- * crowded() - Whether a packet would use what is reserved for small ones
+ * crowded() - Whether a packet that has room would use what is reserved for small ones
  * @ifc: interface
- * @length: bytes of the packet
+ * @length: bytes of the packet, reserved in tx
  *
- * Return: 1 if so
+ * Return: 1 if so; what is skipped at the end of the ring counts as used
  */
 static int crowded(struct ringif *ifc, uint32_t length)
 {
-    uint32_t most = ifc->pub->tx.size[0] - RINGIF_RESERVE;
+    struct producer *tx = &ifc->tx;
+    uint32_t most = tx->ring->size[0] - RINGIF_RESERVE;
 
-    if (length <= TX_SMALL || ifc->tx.tail - ifc->tx.head + length <= most) {
+    if (length <= TX_SMALL || tx->tail - tx->head + tx->skip + length <= most) {
         return 0;
     }
-    producer_refresh(&ifc->tx);
-    return ifc->tx.tail - ifc->tx.head + length > most;
+    producer_refresh(tx);
+    /* In the smallest ring, the largest packet may have no other place. */
+    return tx->tail != tx->head && tx->tail - tx->head + tx->skip + length > most;
 }
 
 /**
@@ -113,12 +115,13 @@ static err_t low_level_output(struct netif *netif, struct pbuf *p)
         pub->tx_lost++;
         return ERR_OK;
     }
-    if (crowded(ifc, p->tot_len) || frame_reserve(&ifc->tx, p->tot_len, &to) != 0) {
+    if (frame_reserve(&ifc->tx, p->tot_len, &to) != 0 || crowded(ifc, p->tot_len)) {
         pub->tx_blocked++;
         if (p->tot_len <= TX_SMALL) {
             pub->tx_lost++;
         }
         ifc->blocked = 1;
+        frame_cancel(&ifc->tx);
         return ERR_MEM;
     }
     pub->tx_bytes += p->tot_len;
@@ -357,13 +360,14 @@ uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
  * roomy() - How much tx may hold for a packet of any size to be sure of room
  * @ifc: interface
  *
- * Return: bytes, half of the ring at the most
+ * Return: bytes; the largest packet takes a quarter of the ring, and as much may be skipped before it
  */
 static uint32_t roomy(const struct ringif *ifc)
 {
-    uint32_t size = ifc->pub->tx.size[0];
+    uint32_t half = ifc->pub->tx.size[0] / 2,
+             apart = RINGIF_RESERVE + 2 * FRAME_HEADER + FRAME_ALIGN;
 
-    return LWIP_MIN(size / 2, size - RINGIF_RESERVE - LWIP_MAX(ifc->large, ifc->pub->frame_max));
+    return half > apart ? half - apart : 0;
 }
 
 /**

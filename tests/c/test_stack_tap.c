@@ -414,6 +414,45 @@ START_TEST(refused_frames_go_out_without_a_timer)
 }
 END_TEST
 
+/**
+ * ping() - Ask for an echo
+ * @length: bytes of the ICMP message
+ */
+static void ping(uint32_t length)
+{
+    static uint8_t frame[FRAME_MOST];
+    uint8_t *ip = put_link(frame, 0x0800), *icmp = ip + 20;
+
+    memset(icmp, 0, length);
+    icmp[0] = 8;
+    store16(icmp + 2, sum_fold(sum_add(0, icmp, length)));
+    put_ip4(ip, 1, length, 1, 0);
+    tap_give(frame, tap_link + 20 + length);
+}
+
+START_TEST(large_packets_leave_room_for_small_ones_wherever_the_ring_ends)
+{
+    uint32_t round, i;
+
+    tap_start(IFACE_TUN, 9000, 65536);
+    for (round = 0; round < 300; round++) {
+        for (i = 0; i < 8; i++) {
+            ping(8972);
+        }
+        ck_assert_uint_gt(tap->tx_blocked, round);
+        for (i = 0; i < 140; i++) {
+            ping(24);
+        }
+        ck_assert_uint_eq(tap->tx_lost, 0);
+        tap_drop_all();
+        for (i = 0; i < round % 7; i++) {
+            ping(24 + round * 1000 % 8900);
+            tap_drop_all();
+        }
+    }
+}
+END_TEST
+
 START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
 {
     static struct ring other __attribute__((aligned(64)));
@@ -511,6 +550,7 @@ int main(void)
     tcase_add_loop_test(tc, frames_too_short_or_too_long_are_counted, 0, 2);
     tcase_add_loop_test(tc, full_transmit_ring_goes_on_when_room_returns, 0, 5);
     tcase_add_test(tc, refused_frames_go_out_without_a_timer);
+    tcase_add_test(tc, large_packets_leave_room_for_small_ones_wherever_the_ring_ends);
     tcase_add_test(tc, wire_takes_frames_of_another_ring_and_gives_them_back);
     tcase_add_loop_test(tc, interface_that_is_no_ring_is_not_wired, 0, 8);
     suite_add_tcase(suite, tc);
