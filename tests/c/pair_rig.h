@@ -41,17 +41,6 @@ static inline void pair(uint32_t max)
 }
 
 /**
- * say() - Have an app write more
- * @a: app
- * @more: bytes
- */
-static inline void say(struct app *a, uint64_t more)
-{
-    a->write_end += more;
-    a->can_write = 1;
-}
-
-/**
  * all_read() - Whether each has read what the other has written (rig_condition)
  *
  * Return: 1 if so

@@ -275,6 +275,17 @@ static inline void app_write(struct app *a)
 }
 
 /**
+ * say() - Have an app write more
+ * @a: app
+ * @more: bytes
+ */
+static inline void say(struct app *a, uint64_t more)
+{
+    a->write_end += more;
+    a->can_write = 1;
+}
+
+/**
  * app_read() - Read and check what there is of the peer's stream, up to read_end
  * @a: connection
  */

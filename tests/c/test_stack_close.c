@@ -75,12 +75,6 @@ static void let_go(void)
     expect_memory();
 }
 
-static void say(struct app *a, uint64_t more)
-{
-    a->write_end += more;
-    a->can_write = 1;
-}
-
 static int both_closed(void)
 {
     return app_closed(&client) && app_closed(&server);

@@ -55,12 +55,6 @@ static void connect_to_peer(void)
     peer.segments = 0;
 }
 
-static void say(struct app *a, uint32_t bytes)
-{
-    a->write_end += bytes;
-    a->can_write = 1;
-}
-
 static int all_read(void)
 {
     return server.read == client.written && client.read == server.written &&

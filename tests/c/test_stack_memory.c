@@ -9,6 +9,18 @@ static void *hoarded[HOARD];
 static uint32_t hoard_count, hoard_owner;
 
 /**
+ * take_all_pages() - Leave the arena nothing; the heap still has objects
+ */
+static void take_all_pages(void)
+{
+    if (!hoard_owner) {
+        hoard_owner = rs_arena_new_owner();
+    }
+    while (arena_alloc(ARENA_PAGE, hoard_owner)) {
+    }
+}
+
+/**
  * take_all_memory() - Leave the stack neither a page nor an object
  */
 static void take_all_memory(void)
@@ -18,13 +30,7 @@ static void take_all_memory(void)
     uint32_t i;
     void *mem;
 
-    if (!hoard_owner) {
-        hoard_owner = rs_arena_new_owner();
-    }
-    for (i = 1u << 24; i >= ARENA_PAGE; i /= 2) {
-        while (arena_alloc(i, hoard_owner)) {
-        }
-    }
+    take_all_pages();
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         while ((mem = heap_malloc(sizes[i]))) {
             must(hoard_count < HOARD);
@@ -39,16 +45,6 @@ static void give_memory_back(void)
         heap_free(hoarded[--hoard_count]);
     }
     rs_arena_free_owner(hoard_owner);
-}
-
-/**
- * take_all_pages() - Leave the arena nothing; the heap still has objects
- */
-static void take_all_pages(void)
-{
-    hoard_owner = rs_arena_new_owner();
-    while (arena_alloc(ARENA_PAGE, hoard_owner)) {
-    }
 }
 
 START_TEST(commands_without_memory_say_so_and_leave_nothing)
