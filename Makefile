@@ -30,8 +30,9 @@ LWIPDIR := $(LWIP)/src
 # --- Sources -------------------------------------------------------------------------------------
 
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
-CORE_SRC := $(patsubst %,core/%.c,libc arena heap random chksum ring lwip_port ringif iface route \
-	tcp_park tcp_table timers plane sock sock_tcp sock_tcp_data sock_tcp_open sock_tcp_rings loop main)
+CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) ring lwip_port \
+	$(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \
+	$(addprefix sock/,sock tcp tcp_data tcp_open tcp_rings) loop main)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
@@ -84,7 +85,7 @@ WASM_PIC := -fPIC -fvisibility=hidden -sSIDE_MODULE=2 -Wno-experimental
 # -fvisibility=hidden is for definitions only. What is declared must be hidden as well, or the linker
 # reaches it through a global offset table and exports it.
 WASM_HIDDEN := -include build/hidden.h
-# In wasm a place in the arena is an address, and the arena starts at address 0 (core/arena.h).
+# In wasm a place in the arena is an address, and the arena starts at address 0 (core/mem/arena.h).
 WASM_NULL := -Wno-null-pointer-arithmetic -Wno-null-pointer-subtraction
 WASM_NAMES := $(if $(PROFILE),--profiling-funcs)
 WASM_FLAGS := $(WASM_SPEED) $(WASM_THREADS) $(WASM_PIC)
@@ -154,7 +155,8 @@ WASM_SMALL := netif ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6
 	ipv6/ip6_frag ipv6/nd6
 $(WASM_SMALL:%=build/$(WASM)/lwip/src/core/%.o): EXTRA := -Os
 # Set-up, control and loops over lists, which unrolling makes twice as large and no faster.
-CORE_SMALL := arena iface lwip_port main plane route sock_tcp sock_tcp_open tcp_park tcp_table timers
+CORE_SMALL := mem/arena iface/iface iface/route lwip_port main channel sock/tcp sock/tcp_open \
+	$(addprefix lwext/,tcp_park tcp_table timers)
 $(CORE_SMALL:%=build/$(WASM)/core/%.o): EXTRA := -Os
 
 build/$(WASM)/stack.wasm: $(WASM_OBJ) tools/wasm_imports.mjs
@@ -207,14 +209,14 @@ $(foreach test,$(CORE_TESTS),$(eval $(call native_test,asan,$(test),$(ASAN_ALL),
 $(foreach test,$(TSAN_TESTS),$(eval $(call native_test,tsan,$(test),$(TSAN_ALL),$(TSAN_FLAGS))))
 $(foreach test,$(RIG_TESTS),$(eval $(call native_test,rig,$(test),$(ASAN_LWIP),$(ASAN_FLAGS))))
 
-LWIP_UNIT_OBJ := $(call objects,unit,$(wildcard tests/c/lwip_unit/*.c) core/chksum.c) \
+LWIP_UNIT_OBJ := $(call objects,unit,$(wildcard tests/c/lwip_unit/*.c) core/util/chksum.c) \
 	$(call objects,unit,$(LWIP_UNIT_SRC) $(LWIP_SRC))
 build/unit/lwip_unit: $(LWIP_UNIT_OBJ)
 	$(call run,LD unit,lwip_unit)$(CC) $(ASAN_FLAGS) $^ $(CHECK_LIBS) -o $@
 
 # Modules for tests of C against JavaScript: build/test/NAME.wasm from tests/interop/NAME.c.
 TEST_WASM := $(patsubst tests/interop/%.c,build/test/%.wasm,$(wildcard tests/interop/*.c))
-build/test/%.wasm: build/$(WASM)/tests/interop/%.o build/$(WASM)/core/ring.o build/$(WASM)/core/libc.o
+build/test/%.wasm: build/$(WASM)/tests/interop/%.o build/$(WASM)/core/ring.o build/$(WASM)/core/mem/libc.o
 	@mkdir -p $(@D)
 	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $^ -o $@
 	$(Q)node tools/wasm_imports.mjs $@
@@ -225,7 +227,7 @@ NATIVE_TESTS := $(CORE_TESTS:%=build/asan/%) $(TSAN_TESTS:%=build/tsan/%) \
 	$(RIG_TESTS:%=build/rig/%) build/unit/lwip_unit
 
 # The verbs of core/ring.c alone, for tests/interop.
-SHIM_OBJ := $(call objects,$(WASM),tests/interop/ring_shim.c core/ring.c core/libc.c)
+SHIM_OBJ := $(call objects,$(WASM),tests/interop/ring_shim.c core/ring.c core/mem/libc.c)
 $(SHIM_OBJ): | build/hidden.h
 build/test/ring_shim.wasm: $(SHIM_OBJ) tools/wasm_imports.mjs
 	@mkdir -p $(@D)
@@ -425,7 +427,7 @@ release:
 
 # --- Lint ----------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard core/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
+C_FILES := $(wildcard core/*.[ch] core/*/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
 	bench/native/*.[ch] js/link/*.c)
 SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/*/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
@@ -447,7 +449,7 @@ check-sh:
 	$(call run,SHELL,$(SH_FILES))shellcheck $(SH_FILES)
 
 # One stamp a file: only what changed is analysed again, and several at once.
-check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c tests/c/test_*.c \
+check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c core/*/*.c tests/c/test_*.c \
 	tests/interop/*.c bench/native/*.c))
 build/lint/tests/c/%.ok: tests/c/%.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
 	$(lint)

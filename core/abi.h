@@ -174,12 +174,12 @@ struct iface {
 
 /* What C and one thread that holds public objects have in common besides these: commands, events, a
  * bell. The app has the one in stack_ctl; an object that is handed to another thread gets its own
- * (core/plane.c). */
+ * (core/channel.c). */
 struct port {
     struct ring commands;   /* producer: the thread; consumer: C */
     struct ring events;     /* producer: C; consumer: the thread */
     struct bell bell;       /* of the thread */
-    _Atomic uint32_t state; /* PORT_*; what may follow what: core/plane.c */
+    _Atomic uint32_t state; /* PORT_*; what may follow what: core/channel.c */
     _Atomic uint32_t next;  /* thread: index of the port behind it in ctl.rung, 0: the last */
     uint32_t index;         /* C: what ctl.rung calls it */
     uint32_t engine_bell;   /* C: offset of the bell of the engine */

@@ -13,20 +13,20 @@
  *
  * Commands are taken only while the event ring has room for their answers: an answer is never
  * lost, and JS that does not read its events stops being served, not us from working. Objects that
- * were handed to other threads have ports of their own (core/plane.c).
+ * were handed to other threads have ports of their own (core/channel.c).
  */
 #include "loop.h"
 
 #include "lwip/init.h"
 #include "lwip/stats.h"
 
-#include "heap.h"
-#include "iface.h"
+#include "channel.h"
+#include "iface/iface.h"
+#include "lwext/timers.h"
 #include "lwip_port.h"
-#include "plane.h"
+#include "mem/heap.h"
 #include "ring.h"
-#include "sock_tcp.h"
-#include "timers.h"
+#include "sock/tcp.h"
 
 #define COMMANDS_A_TURN 256u
 #define FRAMES_A_TURN 64u

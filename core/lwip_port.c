@@ -2,13 +2,13 @@
 /* lwip_port.c - what lwIP asks of a platform: the clock, sequence numbers, conversions
  *
  * Time is passed in with every turn and does not move within one. The hooks about routes are in
- * core/route.c, the one about received segments is in core/sock_tcp.c.
+ * core/iface/route.c, the one about received segments is in core/sock/tcp.c.
  */
 #include "lwip_port.h"
 
 #include "lwip/sys.h"
 
-#include "random.h"
+#include "util/random.h"
 
 static double now_ms;
 

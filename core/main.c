@@ -7,13 +7,13 @@
 #include "lwip/init.h"
 #include "lwip/netif.h"
 
-#include "heap.h"
-#include "iface.h"
+#include "iface/iface.h"
+#include "iface/ringif.h"
 #include "loop.h"
-#include "random.h"
-#include "ringif.h"
-#include "sock_tcp.h"
-#include "timers.h"
+#include "lwext/timers.h"
+#include "mem/heap.h"
+#include "sock/tcp.h"
+#include "util/random.h"
 
 #ifdef __wasm__
 #define EXPORT __attribute__((used, visibility("default")))

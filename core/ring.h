@@ -58,7 +58,7 @@
 #ifndef RINGSTACK_RING_H
 #define RINGSTACK_RING_H
 
-#include "arena.h"
+#include "mem/arena.h"
 
 /* Producer's side of a ring. */
 struct producer {

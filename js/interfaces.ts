@@ -3,7 +3,7 @@
 //
 // Theory of operation
 //
-// A frame interface is the other end of the two rings of core/ringif.c: its readable consumes tx, its
+// A frame interface is the other end of the two rings of core/iface/ringif.c: its readable consumes tx, its
 // writable produces into rx. Whether anybody listens is a word of the shared struct iface, set while
 // the readable is locked: the readable is a subclass that sees every way to lock it. pipeTo() on it
 // looks whether the other end is a writable of ours; if so js/wires.ts joins the rings and no frame

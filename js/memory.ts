@@ -10,7 +10,7 @@
 //     | never used | struct arena_ctl | keeper's region | maps | pages to hand out ... |
 //
 // The keeper is an instance of the module that turns no stack: JavaScript calls the allocator of
-// core/arena.c through it. Every stack is another instance, with a region of its own (data, then C
+// core/mem/arena.c through it. Every stack is another instance, with a region of its own (data, then C
 // stack) from that allocator. Whoever frees a stack sweeps all blocks of its owner number.
 //
 // An arena that came from another thread (share()) has a keeper of its own, in a region that its handle

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// port - how an object comes to another thread, and that thread's end of its port; twin: core/plane.c
+// port - how an object comes to another thread, and that thread's end of its port; twin: core/channel.c
 //
 // Theory of operation
 //

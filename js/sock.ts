@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// sock - the app's side of the control plane: commands out, events in; twin: core/sock.h
+// sock - the app's side of the control plane: commands out, events in; twin: core/sock/sock.h
 //
 // Theory of operation
 //

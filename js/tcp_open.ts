@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// tcp_open - how connections and listeners come to be; twin: core/sock_tcp_open.c
+// tcp_open - how connections and listeners come to be; twin: core/sock/tcp_open.c
 
 import {
   CMD_ABORT,

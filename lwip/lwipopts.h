@@ -9,7 +9,7 @@
 /* --- Platform: one thread turns a stack, time is passed in by the loop ------------------- */
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0
-/* core/timers.c calls the protocol timers itself, and only while a protocol has something to
+/* core/lwext/timers.c calls the protocol timers itself, and only while a protocol has something to
    time: lwIP's cyclic timers would wake an idle stack ten times a second. */
 #define LWIP_TIMERS 0
 #define LWIP_NETCONN 0
@@ -19,13 +19,13 @@
 #define LWIP_NOASSERT 1
 #endif
 
-/* --- Memory: everything comes from core/heap.c, which grows in the arena ------------------ */
+/* --- Memory: everything comes from core/mem/heap.c, which grows in the arena ------------------ */
 #define MEM_ALIGNMENT 8
 #define MEM_CUSTOM_ALLOCATOR 1
 #define MEM_CUSTOM_MALLOC heap_malloc
 #define MEM_CUSTOM_CALLOC heap_calloc
 #define MEM_CUSTOM_FREE heap_free
-/* Pools are the slabs of core/heap.c: a fixed pool would either cap the number of connections
+/* Pools are the slabs of core/mem/heap.c: a fixed pool would either cap the number of connections
    or cost its memory on an idle stack. */
 #define MEMP_MEM_MALLOC 1
 /* Unused: frames never come in pool pbufs. Its size is derived from TCP_MSS and overflows a u16. */
@@ -99,9 +99,9 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 9
-/* The upper bound of the option receiveBuffer; core/sock_tcp.c sets each connection's own. */
+/* The upper bound of the option receiveBuffer; core/sock/tcp.c sets each connection's own. */
 #define TCP_WND (16 * 1024 * 1024)
-/* core/sock_tcp.c calls tcp_recved only when an update is worth sending. */
+/* core/sock/tcp.c calls tcp_recved only when an update is worth sending. */
 #define TCP_WND_UPDATE_THRESHOLD 1
 /* The transmit ring bounds what is queued, so lwIP's own bounds are out of the way. */
 #define TCP_SND_BUF (32 * 1024 * 1024)
@@ -126,7 +126,7 @@
 /* lwIP does not back off for SYNs: one a second, for 12 s. */
 #define TCP_SYNMAXRTX 12
 /* A virtual link has no packets that wander for minutes. lwIP counts TIME_WAIT and LAST_ACK with one
-   TCP_MSL; that stays as it is, and core/timers.c reaps TIME_WAIT after this time itself. */
+   TCP_MSL; that stays as it is, and core/lwext/timers.c reaps TIME_WAIT after this time itself. */
 #define TIME_WAIT_MS 10000u
 
 /* --- Counters the engine publishes ------------------------------------------------------------- */

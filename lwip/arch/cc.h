@@ -6,16 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* core/heap.c: lwIP's memory (lwipopts.h, MEM_CUSTOM_*). */
+/* core/mem/heap.c: lwIP's memory (lwipopts.h, MEM_CUSTOM_*). */
 void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 void heap_free(void *mem);
 
-/* core/chksum.c: SIMD where there is SIMD; lwIP's own best is 2.8 GB/s in wasm. */
+/* core/util/chksum.c: SIMD where there is SIMD; lwIP's own best is 2.8 GB/s in wasm. */
 uint16_t chksum(const void *data, int len);
 #define LWIP_CHKSUM chksum
 
-/* core/random.c: keyed by the runtime's crypto. */
+/* core/util/random.c: keyed by the runtime's crypto. */
 uint32_t random_u32(void);
 #define LWIP_RAND() random_u32()
 

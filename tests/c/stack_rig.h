@@ -12,7 +12,7 @@
 
 #include "testkit.h"
 
-#include "heap.h"
+#include "mem/heap.h"
 #include "ring.h"
 
 /* Its header would bring another SOCK_STREAM; 2 and 10 are Linux's AF_INET and AF_INET6. */

@@ -2,7 +2,7 @@
 /* test_heap.c - the heap of one stack: sizes, reuse, exhaustion, and that all of it comes back */
 #include "arena_rig.h"
 
-#include "heap.h"
+#include "mem/heap.h"
 
 #define SIZE (32u << 20)
 #define LARGEST_SMALL 4032u

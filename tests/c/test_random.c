@@ -3,7 +3,7 @@
 #include "testkit.h"
 
 #include "lwip_port.h"
-#include "random.h"
+#include "util/random.h"
 
 /* Key 00 01 .. 0f, message 00 01 .. of 0 to 63 bytes (vectors_sip64 of the reference code). */
 static const uint64_t vectors[64] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_idle.c - connections that are parked (core/tcp_park.c), and all that must wake them
+/* test_stack_idle.c - connections that are parked (core/lwext/tcp_park.c), and all that must wake them
  *
  * A tick of TCP's clock walks tcp_active_pcbs; parked() says that nothing is left there.
  */
@@ -7,7 +7,7 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-#include "sock.h"
+#include "sock/sock.h"
 
 #define IDLE_MOST 10
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_ports.c - objects on ports of their own (core/plane.c), as another thread sees them */
+/* test_stack_ports.c - objects on ports of their own (core/channel.c), as another thread sees them */
 #include "stack_rig.h"
 
 /* The other thread's end of a port. */

@@ -4,8 +4,8 @@
 
 #include "lwip/priv/tcp_priv.h"
 
+#include "lwext/tcp_table.h"
 #include "lwip_port.h"
-#include "tcp_table.h"
 
 #define PCBS 3000u
 

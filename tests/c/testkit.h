@@ -22,7 +22,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, length) ((void)(at), (void)(length))
 #endif
 
-#include "arena.h"
+#include "mem/arena.h"
 
 /* Counters start here, so that every test passes the wrap at 2^32 early. */
 #define NEAR_WRAP 0xffffff00u

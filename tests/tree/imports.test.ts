@@ -17,9 +17,9 @@ const house: EdgeRules = {
 const small: EdgeRules = {
   jsEdges: { low: [], mid: ['low'], 'top*': ['mid', 'type low', 'sub/*'], 'sub/*': ['sub/*'] },
   jsExternal: { 'sub/*': ['node:*'] },
-  cEdges: { abi: [], ring: ['abi'], 'sock*': ['ring', 'sock*'] },
+  cEdges: { abi: [], ring: ['abi'], 'sock/*': ['ring', 'sock/*'] },
   cSystem: { abi: ['stdint.h'] },
-  lwipUsers: ['sock*'],
+  lwipUsers: ['sock/*'],
 };
 
 const js = (files: Record<string, string>): string[] => checkJsImports(plant(files), small);
@@ -87,8 +87,9 @@ describe('checkCIncludes', () => {
       'core/abi.h': '/* #include "ring.h" */\n// #include <stdio.h>\n#include <stdint.h>',
       'core/ring.h': '#include "abi.h"\n#include <string.h>',
       'core/ring.c': '#include "ring.h"\n# include "abi.h"',
-      'core/sock_tcp.c': '#include "lwip/tcp.h"\n#include <netif/ethernet.h>\n#include "sock.h"',
-      'core/sock.h': '#include "ring.h"',
+      'core/sock/tcp.c':
+        '#include "lwip/tcp.h"\n#include <netif/ethernet.h>\n#include "sock/sock.h"',
+      'core/sock/sock.h': '#include "ring.h"',
     };
     expect(c(files)).toEqual([]);
   });
@@ -98,7 +99,7 @@ describe('checkCIncludes', () => {
     ['abi.h', '  #  include "ring.h"', 'includes ring.h, which does not point down'],
     ['ring.c', '#include "lwip/tcp.h"', 'includes lwip/tcp.h, which is lwIP'],
     ['ring.c', '#include <netif/ppp.h>', 'includes netif/ppp.h, which is lwIP'],
-    ['ring.c', '#include "sub/sock.h"', 'includes sub/sock.h, which does not point down'],
+    ['ring.c', '#include "sock/sock.h"', 'includes sock/sock.h, which does not point down'],
   ])('%s: %s', (name, line, message) => {
     expect(c({ [`core/${name}`]: `\n${line}` })).toEqual([`core/${name}:2: ${message}`]);
   });
@@ -111,11 +112,11 @@ describe('checkCIncludes', () => {
 
   test('a cycle through headers and sources', () => {
     const files = {
-      'core/sock.h': '',
-      'core/sock.c': '#include "sock_tcp.h"',
-      'core/sock_tcp.c': '#include "sock.h"',
+      'core/sock/sock.h': '',
+      'core/sock/sock.c': '#include "sock/tcp.h"',
+      'core/sock/tcp.c': '#include "sock/sock.h"',
     };
-    expect(c(files)).toEqual(['cycle: sock -> sock_tcp -> sock']);
+    expect(c(files)).toEqual(['cycle: sock/sock -> sock/tcp -> sock/sock']);
   });
 });
 

@@ -2,7 +2,7 @@
 // imports - who imports or includes whom, and whether the tables of rules.ts allow it
 
 import { existsSync } from 'node:fs';
-import { basename, join, posix } from 'node:path';
+import { join, posix } from 'node:path';
 import ts from 'typescript';
 import { blankComments, fits, lineOf, listFiles, parse, read, walk } from './files.ts';
 
@@ -139,7 +139,7 @@ export function checkCIncludes(root: string, rules: EdgeRules): string[] {
   const violations: string[] = [];
   const graph: Graph = new Map();
   for (const path of listFiles(root, ['core', 'lwip'], ['.c', '.h'])) {
-    const name = basename(path).replace(/\.[ch]$/, '');
+    const name = path.replace(/^core\//, '').replace(/\.[ch]$/, '');
     const row = rowOf(rules.cEdges, name);
     if (row === undefined) violations.push(`${path}: not in the table of allowed includes`);
     for (const [i, text] of blankComments(read(root, path)).split('\n').entries()) {
@@ -156,7 +156,7 @@ export function checkCIncludes(root: string, rules: EdgeRules): string[] {
         if (system?.includes(header) === false) complain('which is not one of its system headers');
         continue;
       }
-      const to = basename(header).replace(/\.h$/, '');
+      const to = header.replace(/\.h$/, '');
       if (to === name) continue;
       connect(graph, name, to);
       if (row !== undefined && !allows(row, to, false)) complain('which does not point down');

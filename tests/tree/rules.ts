@@ -113,41 +113,33 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   'link/*': ['type node:*'],
 };
 
-/** Same for C: base names of core/ and lwip/, where x.c and x.h are one. A file may include itself. */
+/**
+ * Same for C: paths below core/ without the extension, and those of lwip/ in full, where x.c and x.h are one.
+ * A file may include itself.
+ */
 export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   abi: [],
   abi_gen: ['abi'],
-  libc: [],
-  arena: ['abi'],
-  ring: ['abi', 'arena'],
-  heap: ['abi', 'arena'],
-  random: ['abi'],
-  chksum: [],
-  cc: ['chksum', 'random'],
-  lwipopts: ['abi', 'chksum'],
-  lwip_port: ['abi', 'random'],
-  ringif: ['abi', 'ring'],
-  iface: ['abi', 'heap', 'lwip_port', 'ringif'],
-  route: ['abi', 'iface', 'lwip_port'],
-  tcp_park: ['abi'],
-  tcp_table: ['heap', 'lwip_port', 'random', 'tcp_park'],
-  timers: ['abi', 'ringif', 'tcp_park'],
-  plane: ['abi', 'heap', 'random', 'ring'],
-  sock: ['abi', 'heap', 'plane', 'ring'],
-  'sock_tcp*': [
-    'abi',
-    'arena',
-    'random',
-    'lwip_port',
-    'iface',
-    'route',
-    'tcp_park',
-    'tcp_table',
-    'sock',
-    'sock_tcp*',
-  ],
-  loop: ['abi', 'heap', 'ring', 'lwip_port', 'iface', 'timers', 'plane', 'sock_tcp*'],
-  main: ['abi', 'heap', 'ring', 'random', 'ringif', 'iface', 'timers', 'sock_tcp*', 'loop'],
+  'mem/libc': [],
+  'mem/arena': ['abi'],
+  'mem/heap': ['abi', 'mem/arena'],
+  'util/random': ['abi'],
+  'util/chksum': [],
+  'lwip/arch/cc': ['util/*'],
+  'lwip/lwipopts': ['abi', 'util/*'],
+  ring: ['abi', 'mem/arena'],
+  lwip_port: ['abi', 'util/*'],
+  channel: ['abi', 'mem/*', 'util/*', 'ring'],
+  'iface/ringif': ['abi', 'ring'],
+  'iface/iface': ['abi', 'mem/*', 'lwip_port', 'iface/ringif'],
+  'iface/route': ['abi', 'lwip_port', 'iface/iface'],
+  'lwext/tcp_park': ['abi'],
+  'lwext/tcp_table': ['mem/*', 'util/*', 'lwip_port', 'lwext/tcp_park'],
+  'lwext/timers': ['abi', 'iface/ringif', 'lwext/tcp_park'],
+  'sock/sock': ['abi', 'mem/*', 'ring', 'channel'],
+  'sock/tcp*': ['abi', 'mem/*', 'util/*', 'lwip_port', 'iface/*', 'lwext/*', 'sock/*'],
+  loop: ['abi', 'mem/*', 'ring', 'lwip_port', 'channel', 'iface/*', 'lwext/*', 'sock/*'],
+  main: ['abi', 'mem/*', 'util/*', 'ring', 'iface/*', 'lwext/*', 'sock/*', 'loop'],
 };
 
 /** System headers, for those that may not include what they like. */
@@ -156,18 +148,7 @@ export const C_SYSTEM: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Who may include lwIP's headers. */
-export const LWIP_USERS = [
-  'lwip_port',
-  'ringif',
-  'iface',
-  'route',
-  'tcp_park',
-  'tcp_table',
-  'timers',
-  'sock_tcp*',
-  'loop',
-  'main',
-];
+export const LWIP_USERS = ['lwip_port', 'iface/*', 'lwext/*', 'sock/tcp*', 'loop', 'main'];
 
 /** Lines at the most. */
 export const MAX_LINES = { c: 600, ts: 400, function: 60 };

@@ -32,7 +32,7 @@ import {
 const COUNTERS_EVERY = 250;
 const OTHERS_EVERY = 50;
 
-const BASE = new URL('./', import.meta.url).href;
+const BASE = new URL('.//', import.meta.url).href;
 
 const tell = (told: Told): void => globalThis.postMessage(told);
 const sampler = new Sampler(() => performance.timeOrigin + performance.now());

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* platform.h - heap, checksum, clock and routes for an lwIP that is tested without our core
  *
- * Stands in for core/heap.c, core/chksum.c, core/random.c and core/lwip_port.c (lwip/arch/cc.h and
+ * Stands in for core/mem/heap.c, core/util/chksum.c, core/util/random.c and core/lwip_port.c (lwip/arch/cc.h and
  * lwip/lwipopts.h name what they define). A test can run the heap dry and count what is in use.
  */
 #ifndef RINGSTACK_TEST_PLATFORM_H

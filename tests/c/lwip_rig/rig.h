@@ -6,7 +6,7 @@
  * A test needs lwIP's own sources and nothing of ours: what lwIP asks of a platform is in
  * platform.h. Include this in one file of a program.
  *
- * In:  rig_feed() hands a packet to a netif the way core/ringif.c does: custom PBUF_REF pbufs over
+ * In:  rig_feed() hands a packet to a netif the way core/iface/ringif.c does: custom PBUF_REF pbufs over
  *      memory that is not lwIP's. That memory is exactly as long as the packet and ends at a page
  *      without access (under ASan: is a malloc of its own), so one byte read too far kills the
  *      test. rig_slots counts pbufs lwIP has not given back.

@@ -31,7 +31,7 @@
 #undef MEMP_STATS
 #define MEMP_STATS 1
 
-/* Every suite names the pool of lwIP's timeouts; core/timers.c stands in their place otherwise. */
+/* Every suite names the pool of lwIP's timeouts; core/lwext/timers.c stands in their place otherwise. */
 #undef LWIP_TIMERS
 #define LWIP_TIMERS 1
 

@@ -27,9 +27,9 @@
  * a larger one by the protocol of core/ring.h. The block it left is given back when both sides
  * have passed it (sock_settle()).
  */
-#include "sock.h"
+#include "sock/sock.h"
 
-#include "heap.h"
+#include "mem/heap.h"
 
 #define CHUNK 256u
 #define CHUNKS 256u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plane.c - control planes: the ports through which threads and C exchange commands and events
+/* channel.c - control planes: the ports through which threads and C exchange commands and events
  *
  * Theory of operation
  *
@@ -25,10 +25,10 @@
  * four accesses are sequentially consistent. The bit stands beside the state so that a thread can let
  * go and say so in one step: after it, the port may be gone.
  */
-#include "plane.h"
+#include "channel.h"
 
-#include "heap.h"
-#include "random.h"
+#include "mem/heap.h"
+#include "util/random.h"
 
 #define APP_RING 65536u
 #define PORT_RING 1024u

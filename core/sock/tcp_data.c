@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp_data.c - the bytes of a TCP connection: byte rings to lwIP and back
+/* tcp_data.c - the bytes of a TCP connection: byte rings to lwIP and back
  *
  * Theory of operation
  *
  * Transmit. JS fills tx. `queued` is how far lwIP has been given the bytes, by reference
  * (tcp_write() without TCP_WRITE_FLAG_COPY); they stay in the ring until they are acknowledged
  * (head). Whatever stands in the ring at the end of a batch is queued in one go, so small writes
- * become full segments. When the ring moves to a larger buffer (core/sock_tcp_rings.c), lwIP's
+ * become full segments. When the ring moves to a larger buffer (core/sock/tcp_rings.c), lwIP's
  * references into the old one hold it in place until they are acknowledged.
  *
  * Receive. Payload is copied into rx, the one copy of the way in. Position tail of the ring is
@@ -26,11 +26,11 @@
  */
 #include "lwip/priv/tcp_priv.h"
 
-#include "iface.h"
+#include "iface/iface.h"
+#include "lwext/tcp_park.h"
 #include "lwip_port.h"
-#include "sock_tcp.h"
-#include "sock_tcp_internal.h"
-#include "tcp_park.h"
+#include "sock/tcp.h"
+#include "sock/tcp_internal.h"
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu

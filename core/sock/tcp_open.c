@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp_open.c - how TCP connections and listeners come to be
+/* tcp_open.c - how TCP connections and listeners come to be
  *
  * Theory of operation
  *
@@ -13,13 +13,13 @@
  */
 #include "lwip/priv/tcp_priv.h"
 
-#include "iface.h"
+#include "iface/iface.h"
+#include "iface/route.h"
+#include "lwext/tcp_table.h"
 #include "lwip_port.h"
-#include "random.h"
-#include "route.h"
-#include "sock_tcp.h"
-#include "sock_tcp_internal.h"
-#include "tcp_table.h"
+#include "sock/tcp.h"
+#include "sock/tcp_internal.h"
+#include "util/random.h"
 
 #define EPHEMERAL_FIRST 32768u
 #define EPHEMERAL_COUNT 28232u /* 32768..60999, as Linux */

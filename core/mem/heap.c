@@ -15,9 +15,9 @@
  *
  * One thread: the one that turns the stack. Out of memory is NULL, and nothing else happens.
  */
-#include "heap.h"
+#include "mem/heap.h"
 
-#include "arena.h"
+#include "mem/arena.h"
 
 #define SLAB 16384u
 #define SLAB_HEADER 64u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* arena.h - the region allocator of a shared memory (theory of operation: core/arena.c) */
+/* arena.h - the region allocator of a shared memory (theory of operation: core/mem/arena.c) */
 #ifndef RINGSTACK_ARENA_H
 #define RINGSTACK_ARENA_H
 

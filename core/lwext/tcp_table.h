@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_table.h - which TCP connection a segment is for (theory of operation: core/tcp_table.c) */
+/* tcp_table.h - which TCP connection a segment is for (theory of operation: core/lwext/tcp_table.c) */
 #ifndef RINGSTACK_TCP_TABLE_H
 #define RINGSTACK_TCP_TABLE_H
 

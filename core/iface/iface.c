@@ -4,21 +4,21 @@
  * Theory of operation
  *
  * Handles are a slot number and a generation, so a handle of an interface that is gone finds
- * nothing. An interface owns two frame rings of the arena; the driver over them is core/ringif.c.
+ * nothing. An interface owns two frame rings of the arena; the driver over them is core/iface/ringif.c.
  *
  * A wire makes an interface take its frames from the tx ring of another one, whose JS consumer has
  * stopped: what stood in its own rx before comes first, and what stands in the other ring when the
  * wire is pulled still arrives. The ring's data_bell is the engine of whoever consumes, so it
- * changes hands with the wire. So does what its consumer takes (core/ringif.c, large send): that word
+ * changes hands with the wire. So does what its consumer takes (core/iface/ringif.c, large send): that word
  * is cleared before the last frames are taken, and JavaScript clears it when it takes a ring over.
  */
-#include "iface.h"
+#include "iface/iface.h"
 
 #include "lwip/ip.h"
 #include "netif/ethernet.h"
 
-#include "heap.h"
 #include "lwip_port.h"
+#include "mem/heap.h"
 
 static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
 static struct ringif *first;                 /* list of all, for what is done to each every turn */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ringif.c - lwIP driver over two frame rings: tap, tun and loopback (the table: core/iface.c)
+/* ringif.c - lwIP driver over two frame rings: tap, tun and loopback (the table: core/iface/iface.c)
  *
  * Theory of operation
  *
@@ -27,7 +27,7 @@
  *
  * Bells are considered once a batch (ringif_flush), not once a frame.
  */
-#include "ringif.h"
+#include "iface/ringif.h"
 
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"

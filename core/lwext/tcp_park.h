@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_park.h - connections that have nothing to time now (theory of operation: core/tcp_park.c) */
+/* tcp_park.h - connections that have nothing to time now (theory of operation: core/lwext/tcp_park.c) */
 #ifndef RINGSTACK_TCP_PARK_H
 #define RINGSTACK_TCP_PARK_H
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp_internal.h - what the files of core/sock_tcp*.c share and nobody else sees */
+/* tcp_internal.h - what the files of core/sock/tcp*.c share and nobody else sees */
 #ifndef RINGSTACK_SOCK_TCP_INTERNAL_H
 #define RINGSTACK_SOCK_TCP_INTERNAL_H
 
 #include "lwip/tcp.h"
 
-#include "sock.h"
+#include "sock/sock.h"
 
 /* First block of a ring. */
 #define RING_FIRST 4096u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plane.h - control planes: C's side of every port (theory of operation: core/plane.c) */
+/* channel.h - control planes: C's side of every port (theory of operation: core/channel.c) */
 #ifndef RINGSTACK_PLANE_H
 #define RINGSTACK_PLANE_H
 
@@ -16,7 +16,7 @@ struct plane {
     uint32_t sock;               /* handle of the connection that was handed over, or 0 */
     uint32_t iface;              /* handle of the interface that was, or 0 */
     struct plane *next_telling;  /* list of planes with something to tell */
-    struct socket *events_first; /* sockets with events to tell (core/sock.c) */
+    struct socket *events_first; /* sockets with events to tell (core/sock/sock.c) */
     struct socket *events_last;
     uint8_t telling; /* stands in the list */
 };

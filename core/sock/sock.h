@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.h - socket slots: what JS holds a handle to (theory of operation: core/sock.c) */
+/* sock.h - socket slots: what JS holds a handle to (theory of operation: core/sock/sock.c) */
 #ifndef RINGSTACK_SOCK_H
 #define RINGSTACK_SOCK_H
 
 #include "abi.h"
-#include "plane.h"
+#include "channel.h"
 #include "ring.h"
 
 struct tcp_pcb;

@@ -8,9 +8,9 @@
  */
 #include "lwip/netif.h"
 
-#include "iface.h"
+#include "iface/iface.h"
+#include "iface/route.h"
 #include "lwip_port.h"
-#include "route.h"
 
 /**
  * same_prefix() - Whether two addresses agree in their first bits

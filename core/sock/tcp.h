@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp.h - TCP over byte rings (theory of operation: core/sock_tcp.c) */
+/* tcp.h - TCP over byte rings (theory of operation: core/sock/tcp.c) */
 #ifndef RINGSTACK_SOCK_TCP_H
 #define RINGSTACK_SOCK_TCP_H
 
-#include "sock.h"
+#include "sock/sock.h"
 
 int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out);
 int tcp_sock_connect(const struct cmd_socket *cmd, struct socket **out);

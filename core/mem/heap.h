@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* heap.h - the heap of one stack (theory of operation: core/heap.c) */
+/* heap.h - the heap of one stack (theory of operation: core/mem/heap.c) */
 #ifndef RINGSTACK_HEAP_H
 #define RINGSTACK_HEAP_H
 

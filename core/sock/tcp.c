@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp.c - how TCP connections live, close and die (how they open: core/sock_tcp_open.c)
+/* tcp.c - how TCP connections live, close and die (how they open: core/sock/tcp_open.c)
  *
  * Theory of operation
  *
@@ -17,15 +17,15 @@
  * JS may release the handle at any time. Unless it asked for a reset, the connection then finishes
  * by itself as an orphan, as if closed.
  */
-#include "sock_tcp.h"
+#include "sock/tcp.h"
 
 #include "lwip/etharp.h"
 #include "lwip/priv/tcp_priv.h"
 
-#include "iface.h"
+#include "iface/iface.h"
+#include "lwext/tcp_park.h"
 #include "lwip_port.h"
-#include "sock_tcp_internal.h"
-#include "tcp_park.h"
+#include "sock/tcp_internal.h"
 
 /* As Node: a probe a second, ten of them. */
 #define KEEPALIVE_INTERVAL 1000u

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* iface.h - the table of interfaces (theory of operation: core/iface.c) */
+/* iface.h - the table of interfaces (theory of operation: core/iface/iface.c) */
 #ifndef RINGSTACK_IFACE_H
 #define RINGSTACK_IFACE_H
 
-#include "ringif.h"
+#include "iface/ringif.h"
 
 /* lwIP numbers interfaces with a u8 from 1 to 254. */
 #define IFACE_MAX 254u

@@ -14,14 +14,14 @@
  * The connection found last is looked at first, which makes a lone stream of segments cheaper than
  * any hash; two of them, since over the loopback interface both ends take turns.
  */
-#include "tcp_table.h"
+#include "lwext/tcp_table.h"
 
 #include "lwip/tcp.h"
 
-#include "heap.h"
+#include "lwext/tcp_park.h"
 #include "lwip_port.h"
-#include "random.h"
-#include "tcp_park.h"
+#include "mem/heap.h"
+#include "util/random.h"
 
 #define FIRST 64u
 /* Set in the hash of a pcb that is in the table. */

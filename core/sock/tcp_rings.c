@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_tcp_rings.c - how large the rings of a TCP connection are
+/* tcp_rings.c - how large the rings of a TCP connection are
  *
  * Theory of operation
  *
@@ -18,9 +18,9 @@
  */
 #include "lwip/priv/tcp_priv.h"
 
-#include "arena.h"
-#include "sock_tcp.h"
-#include "sock_tcp_internal.h"
+#include "mem/arena.h"
+#include "sock/tcp.h"
+#include "sock/tcp_internal.h"
 
 /* Slabs and rings of a connection that is accepted, but for the payload that came with it. */
 #define ACCEPT_ROOM 49152u

@@ -3,11 +3,11 @@
  *
  * Theory of operation
  *
- * lwIP's timers walk tcp_active_pcbs every few milliseconds. core/timers.c parks here, off that
+ * lwIP's timers walk tcp_active_pcbs every few milliseconds. core/lwext/timers.c parks here, off that
  * list, whatever needs no timer for now, so that what is open but idle costs nothing.
  *
  * A parked connection is unparked before anything happens to it: by the table that finds it for a
- * segment (core/tcp_table.c), by core/sock_tcp*.c before it writes, shuts down or sets an option,
+ * segment (core/lwext/tcp_table.c), by core/sock/tcp*.c before it writes, shuts down or sets an option,
  * by tcp_unpark_all() before lwIP looks through all connections. A reset or tcp_abort() takes it
  * off whatever list it stands on (lwip/patches: tcp-lists). Only connections whose handshake is
  * done are parked, so what lwIP does to half-open ones when a listener closes passes nobody over.
@@ -18,7 +18,7 @@
  * moves once per bit at the most, none is ever late, and no list needs an order. All arithmetic is
  * modulo 2^32; nothing is due in more than 2^31 ticks.
  */
-#include "tcp_park.h"
+#include "lwext/tcp_park.h"
 
 #include "lwip/priv/tcp_priv.h"
 

@@ -18,7 +18,7 @@
  * Each used block has an owner, so that all a stack ever took can be given back in one sweep when
  * the stack is gone, whatever state its thread died in.
  */
-#include "arena.h"
+#include "mem/arena.h"
 
 #ifdef RINGSTACK_NATIVE
 char *arena_base;

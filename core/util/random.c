@@ -5,7 +5,7 @@
  * the hash of RFC 6528, the other is run over a counter for everything that wants a number nobody
  * can guess.
  */
-#include "random.h"
+#include "util/random.h"
 
 static uint64_t hash_key[2], counter_key[2], counter;
 

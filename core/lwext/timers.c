@@ -8,7 +8,7 @@
  *
  * - TCP's is started by every turn and looks after each of its ticks which connections still need
  *   it (pcb_due()): data or a FIN on the way, an ACK to send, a handshake or an ending to finish.
- *   The others are parked (core/tcp_park.c), for ever or until keep-alive or the end of FIN_WAIT_2
+ *   The others are parked (core/lwext/tcp_park.c), for ever or until keep-alive or the end of FIN_WAIT_2
  *   is due, so a tick costs what is busy and not what is open. If none is left, the clock stops.
  *   When it starts again, before the turn does anything, tcp_ticks is moved on by what was
  *   skipped, so all that is measured in ticks stays right.
@@ -25,7 +25,7 @@
  * TIME_WAIT is reaped here after TIME_WAIT_MS (lwipopts.h), and earlier, oldest first, when more
  * than TIME_WAIT_MOST stand there.
  */
-#include "timers.h"
+#include "lwext/timers.h"
 
 #include "lwip/etharp.h"
 #include "lwip/ip4_frag.h"
@@ -34,8 +34,8 @@
 #include "lwip/priv/tcp_priv.h"
 
 #include "abi.h"
-#include "ringif.h"
-#include "tcp_park.h"
+#include "iface/ringif.h"
+#include "lwext/tcp_park.h"
 
 #define SECOND 1000.0
 #define QUIET_AFTER 20u

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ringif.h - lwIP driver over two frame rings (theory of operation: core/ringif.c) */
+/* ringif.h - lwIP driver over two frame rings (theory of operation: core/iface/ringif.c) */
 #ifndef RINGSTACK_RINGIF_H
 #define RINGSTACK_RINGIF_H
 
@@ -15,7 +15,7 @@
 #define RINGIF_LARGE 0xffffu
 
 struct ringif {
-    struct ringif *next; /* list of all (core/iface.c) */
+    struct ringif *next; /* list of all (core/iface/iface.c) */
     struct iface *pub;
     struct netif netif;
     struct producer tx;
