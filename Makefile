@@ -44,7 +44,7 @@ include $(LWIPDIR)/Filelists.mk
 endif
 LWIP_SRC := $(COREFILES) $(CORE4FILES) $(CORE6FILES) $(LWIPDIR)/netif/ethernet.c
 
-JS_SRC := $(sort $(wildcard js/*.ts js/*/*.ts))
+JS_SRC := $(sort $(wildcard js/*.ts js/*/*.ts js/*/*/*.ts js/*/*/*/*.ts))
 
 # Programs of tests/c, each with its own main. Those with "threads" in their name also run under TSan;
 # those that include the rig are linked with lwIP alone, the others with the core too.
@@ -176,7 +176,7 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	@touch -c $@
 
 $(eval $(call flags_file,js,$(JS_SRC)))
-dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs build/js/flags \
+dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs tools/entries.mjs package.json build/js/flags \
 		node_modules/.package-lock.json
 	@mkdir -p $(@D)
 	$(call run,TSC,js)rm -rf build/types && node_modules/.bin/tsc -p tsconfig.build.json
@@ -428,7 +428,7 @@ release:
 # --- Lint ----------------------------------------------------------------------------------------
 
 C_FILES := $(wildcard core/*.[ch] core/*/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
-	bench/native/*.[ch] js/link/*.c)
+	bench/native/*.[ch] js/link/adapter/*/*.c)
 SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/*/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)

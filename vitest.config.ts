@@ -3,13 +3,14 @@
 
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { ENTRIES } from './tools/entries.mjs';
 
 /** Both literals are as seen from dist/index.js; the sources take what was built there. */
 const built = {
   name: 'built',
   enforce: 'pre' as const,
   transform(code: string, id: string): string | undefined {
-    if (!/\/js\/runtime\/(load|worker)\.ts$/.test(id)) return undefined;
+    if (!/\/js\/runtime\/(load|thread)\.ts$/.test(id)) return undefined;
     return code.replace(/'\.\/(stack\.wasm|workers\/)/g, "'./../../dist/$1");
   },
 };
@@ -28,8 +29,10 @@ export default defineConfig({
   plugins: [built],
   resolve: {
     alias: [
-      { find: /^ringstack$/, replacement: source('index.ts') },
-      { find: /^ringstack\/(\w+)$/, replacement: source('link/$1.ts') },
+      ...ENTRIES.map(({ specifier, name }) => ({
+        find: new RegExp(`^${specifier}$`),
+        replacement: source(`${name}.ts`),
+      })),
     ],
   },
   test: {

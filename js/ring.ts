@@ -16,8 +16,8 @@ import {
   RING_TAKES,
   RING_WANT,
 } from './abi.ts';
-import { Consumer, checkLength, Producer } from './ring_sides.ts';
-import type { SharedMemory } from './shared_memory.ts';
+import type { SharedMemory } from './memory/shared_memory.ts';
+import { Consumer, checkLength, Producer } from './ring/ends.ts';
 
 /** reserve() of a frame that can never fit. */
 export const NEVER_FITS = -1;

@@ -3,18 +3,18 @@
 //
 // Theory of operation
 //
-// The streams of js/byte_readable.ts, byte_writable.ts and frame_streams.ts queue nothing themselves
+// The streams of js/streams/byte_readable.ts, byte_writable.ts and frame_streams.ts queue nothing themselves
 // (high-water mark 0): a read is answered from the ring, a write goes into the ring, and what does
 // not fit waits inside the sink's promise. Backpressure is thereby the ring's: an unread readable
 // leaves its bytes in the ring, which closes the window.
 //
 // Bytes are copied once each way. A BYOB read is copied straight into the view the stream hands out
 // (at its own byteOffset). For a default reader the chunk is allocated so that it is congruent mod 8
-// to the bytes in the ring, since anything else is copied five times slower (js/memory.ts); hence the
+// to the bytes in the ring, since anything else is copied five times slower (js/memory/arena.ts); hence the
 // chunk's byteOffset may not be 0. Chunks are never over shared memory, and each has a buffer of its
 // own: they can be transferred.
 
-import type { SharedMemory } from './shared_memory.ts';
+import type { SharedMemory } from './memory/shared_memory.ts';
 
 /** Largest array that engines keep in the heap of objects, where it costs next to nothing. */
 const TINY = 64;

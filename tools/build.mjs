@@ -9,24 +9,17 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
+import { ENTRIES } from './entries.mjs';
 
 const TYPES = 'build/types';
 const DIST = 'dist';
-/** Names below js/, without the extension: what package.json exports. */
-const ENTRIES = [
-  'index',
-  'link/link',
-  'link/fault',
-  'link/pcap',
-  'link/qemu',
-  'link/tap',
-  'link/v86',
-  'link/websocket',
-];
 /** Files of their own as well: what several entries must have in common, such as the class of an error. */
 const SHARED = ['errors', 'link/sessions'];
 /** Threads: each is one self-contained file. */
 const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
+/** What users import and what is no thread's. */
+const NAMES = ENTRIES.map(({ name }) => name).filter((name) => !WORKERS.includes(name));
+const TAP_HELPER = 'link/adapter/linux_tap/helper.c';
 
 /** A declaration file and all that it imports, each with its text. */
 function reachable(entry, found = new Map()) {
@@ -61,7 +54,7 @@ const options = {
   logLevel: 'warning',
 };
 const source = (name) => `js/${name}.ts`;
-const files = [...ENTRIES, ...SHARED].map(source);
+const files = [...NAMES, ...SHARED].map(source);
 /** What is a file of its own is imported by the others, never bundled into them. */
 const apart = (entry) => ({
   name: 'apart',
@@ -87,11 +80,11 @@ const program = { ...options, ignoreAnnotations: true, footer: { js: 'export {};
 await build({ ...program, entryPoints: WORKERS.map(source) });
 
 const declared = new Map();
-for (const name of [...ENTRIES, ...WORKERS]) reachable(`${name}.d.ts`, declared);
+for (const name of [...NAMES, ...WORKERS]) reachable(`${name}.d.ts`, declared);
 for (const [file, text] of declared) {
   mkdirSync(dirname(join(DIST, file)), { recursive: true });
   writeFileSync(join(DIST, file), text);
 }
 
 // ringstack/tap compiles it where it is used.
-copyFileSync('js/link/tap_helper.c', join(DIST, 'link/tap_helper.c'));
+copyFileSync(join('js', TAP_HELPER), join(DIST, TAP_HELPER));

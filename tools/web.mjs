@@ -41,8 +41,8 @@ export async function bundleScripts({ entries, out, plugins = [] }) {
     target: 'es2022',
     // tsconfig.json points these at the sources, this at what is shipped.
     alias: {
-      'ringstack/pcap': `${ROOT}dist/link/pcap.js`,
-      'ringstack/v86': `${ROOT}dist/link/v86.js`,
+      'ringstack/pcap': `${ROOT}dist/link/filter/pcap.js`,
+      'ringstack/v86': `${ROOT}dist/link/adapter/v86.js`,
       'ringstack/link': `${ROOT}dist/link/link.js`,
       ringstack: `${ROOT}dist/index.js`,
     },

@@ -4,7 +4,7 @@
  * lwIP has one stack a program; as a shared library that is loaded twice it has two. The app does in
  * C what the ring level of the suite does in JavaScript: it copies blocks of 64 KiB into the room that
  * the transmit ring has, and what came out of the receive ring. Its side of the rings follows
- * js/tcp.ts: arm, and kick the stack when the other side asked to be told.
+ * js/stack/tcp_connection.ts: arm, and kick the stack when the other side asked to be told.
  */
 #include <string.h>
 

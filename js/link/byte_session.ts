@@ -7,14 +7,14 @@
 // when it is full. While the socket asks to wait (`drain`), a buffer fills; when it is full too, send() says
 // so. A buffer is used again when the socket has done with it, so that a stream of frames allocates nothing.
 //
-// In: frames are views on the chunks that came (js/wire/framing.ts). One that is not taken stays in the
+// In: frames are views on the chunks that came (js/codec/framing.ts). One that is not taken stays in the
 // parser, and the socket is paused until it is. A socket that we connect reads into one buffer over and over
 // (Inlet): the fresh 64 KiB that Node makes for each read otherwise cost more than the read itself.
 
+import { FrameParser, HEADER, putLength } from '../codec/framing.ts';
 import { NetError } from '../errors.ts';
+import { nextMicrotask } from '../sched/scheduler.ts';
 import { Deferred } from '../streams.ts';
-import { nextMicrotask } from '../wait.ts';
-import { FrameParser, HEADER, putLength } from '../wire/framing.ts';
 import { copyInto, Fifo } from './frames.ts';
 import type { Session, SessionEvents } from './sessions.ts';
 

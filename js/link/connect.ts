@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // Two interfaces of stacks are joined by pipeTo() of their streams: a wire, on which no frame passes
-// through JavaScript (js/wires.ts). Any two others are joined in their direct forms (js/link/plugs.ts),
+// through JavaScript (js/stack/wire.ts). Any two others are joined in their direct forms (js/link/plugs.ts),
 // each lane passing every frame by one call. What a link does is the same either way:
 //
 //   an end ends (an interface is removed, a socket is closed)   closed resolves
@@ -15,9 +15,9 @@
 // joined again. A receiver that is full is waited for. Who cannot wait, such as a VM, drops at
 // the source and counts.
 
+import type { InterfaceStatistics } from '../api/stack.ts';
 import { NetError } from '../errors.ts';
 import { Deferred } from '../streams.ts';
-import type { InterfaceStatistics } from '../types.ts';
 import { frameLimit, hasEnded, isInterface, locked, plugEndpoint } from './plugs.ts';
 import type {
   FramePlug,

@@ -2,7 +2,7 @@
 // frames - copies of frames, and a queue of them
 //
 // JavaScript engines copy to and from shared memory byte by byte unless source and destination are
-// congruent mod 8 (js/shared_memory.ts), five times slower. So private copies are made congruent, and
+// congruent mod 8 (js/memory/shared_memory.ts), five times slower. So private copies are made congruent, and
 // into a ring's slot a frame goes through a private buffer that is.
 
 /** Below this a byte-by-byte copy is cheaper than a detour. */

@@ -5,7 +5,7 @@ export { connect } from './connect.ts';
 
 export { FrameEndpoint } from './endpoint.ts';
 export type * from './endpoint_types.ts';
-export type { EndpointLanes, FrameLane } from './middleware.ts';
-export { wrapEndpoint } from './middleware.ts';
 export { plugEndpoint } from './plugs.ts';
 export type * from './types.ts';
+export type { EndpointLanes, FrameLane } from './wrap.ts';
+export { wrapEndpoint } from './wrap.ts';

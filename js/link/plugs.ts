@@ -6,16 +6,16 @@
 // A plug passes what comes from its endpoint to a receiver, and has a sink for what goes to it. A
 // receiver that is full makes the plug wait: the frame stays in the ring, or in the stream's reader, and
 // is offered again. Frames are offered in runs, for as long as there are some, with the event loop let in
-// between runs when they take long (js/wait.ts).
+// between runs when they take long (js/sched/scheduler.ts).
 //
 // An interface that is removed ends its ring; its plug is then closed, also while it waits for a receiver.
 // Streams end or fail, and so does their plug. After unplug() nothing is passed either way and nothing is
 // closed.
 
+import type { FrameInterface } from '../api/stack.ts';
+import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
+import { pauseIfOverdue } from '../sched/scheduler.ts';
 import { Deferred } from '../streams.ts';
-import type { FrameInterface } from '../types.ts';
-import type { FrameRingReader, FrameRingWriter } from '../types_ring.ts';
-import { pauseIfOverdue } from '../wait.ts';
 import { copyInto, copyOf } from './frames.ts';
 import { Retry } from './retry.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';

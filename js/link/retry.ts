@@ -7,7 +7,7 @@
 // once: who is refused again waits for the event loop first. Where it holds its word, as all of ours do
 // but for moments, that costs nothing.
 
-import { afterEventLoop } from '../wait.ts';
+import { afterEventLoop } from '../sched/scheduler.ts';
 import type { FrameSink } from './types.ts';
 
 /** Waits on behalf of one who offers frames. */

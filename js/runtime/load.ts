@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // load - fetches and compiles the module, wherever the runtime keeps it
 
-import type { StackOptions } from '../types.ts';
+import type { StackOptions } from '../api/stack.ts';
 import { builtin } from './builtin.ts';
 
 type WasmSource = NonNullable<StackOptions['wasm']>;

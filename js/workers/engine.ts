@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// engine - entry of the thread that turns one stack; its other half: js/engine_worker.ts
+// engine - entry of the thread that turns one stack; its other half: js/engine/worker.ts
 //
 // Theory of operation
 //
@@ -26,8 +26,8 @@ import {
   TIMER_NONE,
   TURN_IDLE,
 } from '../abi.ts';
-import type { EngineReply, EngineStart } from '../engine.ts';
-import { type Exports, instantiate } from '../instance.ts';
+import type { EngineReply, EngineStart } from '../engine/engine.ts';
+import { type Exports, instantiate } from '../memory/instance.ts';
 import { builtin } from '../runtime/builtin.ts';
 
 /** What of a worker's global scope is used, whether it is Node's or a browser's. */
@@ -78,7 +78,7 @@ function run(start: EngineStart, exports: Exports, ctl: number): void {
     const moved = ((i32[bytesCopied] ?? 0) - copied) >>> 0;
     copied = i32[bytesCopied] ?? 0;
     if (moved > 0 && moved < LITTLE && spin(i32, seq, seen)) continue;
-    // The protocol of js/bell.ts: say so first (N), then compare the count, which wait() does.
+    // The protocol of js/sched/doorbell.ts: say so first (N), then compare the count, which wait() does.
     Atomics.store(i32, sleeping, 1);
     const ms = (i32[nextTimer] ?? 0) >>> 0;
     Atomics.wait(i32, seq, seen, ms === TIMER_NONE ? Number.POSITIVE_INFINITY : ms);

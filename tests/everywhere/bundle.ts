@@ -7,6 +7,7 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { nameOf as entryOf } from '../../tools/entries.mjs';
 
 /** Where the bundles lie. */
 export const OUT = 'build/everywhere';
@@ -14,9 +15,8 @@ export const OUT = 'build/everywhere';
 const resolveOurs: Plugin = {
   name: 'ours',
   setup({ onResolve, resolve }) {
-    onResolve({ filter: /^ringstack$/ }, () => ({ path: '../../dist/index.js', external: true }));
-    onResolve({ filter: /^ringstack\/\w+$/ }, ({ path }) => ({
-      path: path.replace('ringstack/', '../../dist/link/').concat('.js'),
+    onResolve({ filter: /^ringstack(\/\w+)?$/ }, ({ path }) => ({
+      path: `../../dist/${entryOf(path)}.js`,
       external: true,
     }));
     onResolve({ filter: /^vitest$/ }, ({ resolveDir, kind }) =>

@@ -26,10 +26,10 @@ import {
   SOCK_TX,
   SOCK_WRITABLE,
 } from '../../js/abi.ts';
-import { parseIp } from '../../js/address.ts';
-import type { Arena } from '../../js/memory.ts';
+import { writeAddress } from '../../js/control/commands.ts';
+import type { Arena } from '../../js/memory/arena.ts';
 import { ByteConsumer, ByteProducer } from '../../js/ring.ts';
-import { writeAddress } from '../../js/sock.ts';
+import { parseIp } from '../../js/util/address.ts';
 import { Host } from './netsim_host.ts';
 import { Prng } from './prng.ts';
 

@@ -24,11 +24,11 @@ import {
   TIMER_NONE,
   TURN_IDLE,
 } from '../../js/abi.ts';
-import { parseIp } from '../../js/address.ts';
-import type { Exports } from '../../js/instance.ts';
-import type { Arena } from '../../js/memory.ts';
+import { Control, type Made, writeAddress } from '../../js/control/commands.ts';
+import type { Arena } from '../../js/memory/arena.ts';
+import type { Exports } from '../../js/memory/instance.ts';
 import { FrameConsumer, FrameProducer } from '../../js/ring.ts';
-import { Control, type Made, writeAddress } from '../../js/sock.ts';
+import { parseIp } from '../../js/util/address.ts';
 import { Prng } from './prng.ts';
 
 const IFACE_RING = 16 * 1024 * 1024;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// prng - seeded random numbers for tests: those of js/link/random.ts, and bytes
+// prng - seeded random numbers for tests: those of js/util/random.ts, and bytes
 
-import { Random } from '../../js/link/random.ts';
+import { Random } from '../../js/util/random.ts';
 
 /**
  * A stream of random numbers that only depends on its seed.

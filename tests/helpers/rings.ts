@@ -20,7 +20,7 @@ import {
   RING_TAIL,
   RING_WANT,
 } from '../../js/abi.ts';
-import type { Arena } from '../../js/memory.ts';
+import type { Arena } from '../../js/memory/arena.ts';
 
 /** Positions start here, so that every test passes the wrap at 2^32 early. */
 export const NEAR_WRAP = 0xffffff00;

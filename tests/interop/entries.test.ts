@@ -12,11 +12,12 @@ const dist = <T>(path: string): Promise<T> => import(join(ROOT, 'dist', path));
 test('a NetError of any subpath is one of ringstack', async () => {
   const { NetError, createStack } = await dist<typeof import('ringstack')>('index.js');
   const { connect } = await dist<typeof import('ringstack/link')>('link/link.js');
-  const { createFault } = await dist<typeof import('ringstack/fault')>('link/fault.js');
-  const { createCapture } = await dist<typeof import('ringstack/pcap')>('link/pcap.js');
-  const { connectQemu } = await dist<typeof import('ringstack/qemu')>('link/qemu.js');
-  const { connectWebSocket } =
-    await dist<typeof import('ringstack/websocket')>('link/websocket.js');
+  const { createFault } = await dist<typeof import('ringstack/fault')>('link/filter/fault.js');
+  const { createCapture } = await dist<typeof import('ringstack/pcap')>('link/filter/pcap.js');
+  const { connectQemu } = await dist<typeof import('ringstack/qemu')>('link/adapter/qemu.js');
+  const { connectWebSocket } = await dist<typeof import('ringstack/websocket')>(
+    'link/adapter/websocket.js',
+  );
   const one = new TransformStream<Uint8Array, Uint8Array>();
   const failures: (() => unknown)[] = [
     () => connect(one, one),
@@ -35,8 +36,8 @@ test('a NetError of any subpath is one of ringstack', async () => {
 });
 
 test('a session of ringstack/qemu and one of ringstack/websocket have one class', async () => {
-  const qemu = await dist<typeof import('ringstack/qemu')>('link/qemu.js');
-  const websocket = await dist<typeof import('ringstack/websocket')>('link/websocket.js');
+  const qemu = await dist<typeof import('ringstack/qemu')>('link/adapter/qemu.js');
+  const websocket = await dist<typeof import('ringstack/websocket')>('link/adapter/websocket.js');
   expect(qemu.SessionEndpoint).toBe(websocket.SessionEndpoint);
 });
 
@@ -57,9 +58,9 @@ test('stacks of dist are joined by its connect()', async () => {
 });
 
 test('no file but those of Node and of workers names a module of Node', () => {
-  const files = readdirSync(join(ROOT, 'dist/link'))
+  const files = readdirSync(join(ROOT, 'dist/link'), { recursive: true, encoding: 'utf8' })
     // Those of the kernel's tap run in nothing else.
-    .filter((name) => name.endsWith('.js') && name !== 'tap.js');
+    .filter((name) => name.endsWith('.js') && !name.includes('linux_tap'));
   for (const name of files) {
     const text = readFileSync(join(ROOT, 'dist/link', name), 'utf8');
     expect([name, /\b(?:from|import|require)\s*\(?["']node:/.test(text)]).toEqual([name, false]);

@@ -5,7 +5,7 @@
 // `vitest run tests/interop/netsim.test.ts -u` writes it anew. Beside it stand what a sender must reach.
 
 import { expect, test } from 'vitest';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import { stackModule } from '../helpers/built.ts';
 import { type SimOptions, type SimResult, simulate } from '../helpers/netsim.ts';
 

@@ -3,7 +3,7 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FRAME_HEADER, RING_LAYOUT_SIZE } from '../../js/abi.ts';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import { shimModule, stackModule } from '../helpers/built.ts';
 import { Prng } from '../helpers/prng.ts';
 import { type Field, NEAR_WRAP, TestRing } from '../helpers/rings.ts';

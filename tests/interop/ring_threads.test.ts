@@ -3,7 +3,7 @@
 
 import { Worker } from 'node:worker_threads';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import { bundle, shimModule, stackModule } from '../helpers/built.ts';
 import { ringWord, TestRing } from '../helpers/rings.ts';
 import { SHIM_REGION } from './ring_shim.ts';

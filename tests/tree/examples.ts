@@ -9,13 +9,14 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { nameOf } from '../../tools/entries.mjs';
 import { type Block, blocksOf, scriptsOf } from './blocks.ts';
 import { listDocuments, listFiles, ROOT, read } from './files.ts';
 import { DOCUMENTS } from './rules.ts';
 
 /** One block. */
 export interface Example {
-  /** Where it stands: 'js/address.ts:31'. */
+  /** Where it stands: 'js/util/address.ts:31'. */
   readonly origin: string;
   readonly source: string;
   readonly language: 'ts' | 'js';
@@ -57,8 +58,9 @@ export function collectExamples(root: string): Example[] {
 /** Points the imports of a block at the sources, from build/examples/. */
 function rewrite(source: string): string {
   return source
-    .replace(/(from |import |import\()(['"])ringstack\2/g, '$1$2../../js/index.ts$2')
-    .replace(/(from |import |import\()(['"])ringstack\/([\w/-]+)\2/g, '$1$2../../js/link/$3.ts$2')
+    .replace(/(?<=(?:from |import |import\()(['"]))ringstack(?:\/[\w/-]+)?(?=\1)/g, (specifier) => {
+      return `../../js/${nameOf(specifier) ?? specifier}.ts`;
+    })
     .replace(/(['"])\.\.\/js\//g, '$1../../js/');
 }
 

@@ -3,6 +3,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { NetError } from '../../js/errors.ts';
 import {
   checkPort,
   formatCidr,
@@ -18,8 +19,7 @@ import {
   parseIpv6,
   parseMac,
   randomMac,
-} from '../../js/address.ts';
-import { NetError } from '../../js/errors.ts';
+} from '../../js/util/address.ts';
 import { Prng } from '../helpers/prng.ts';
 
 /** Expects EINVAL with a message that shows the value and reads like a sentence. */

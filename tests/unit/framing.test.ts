@@ -2,7 +2,7 @@
 // framing.test - frames behind their lengths, however the stream is cut, and what is no frame
 
 import { describe, expect, test } from 'vitest';
-import { FrameParser, HEADER, putLength } from '../../js/wire/framing.ts';
+import { FrameParser, HEADER, putLength } from '../../js/codec/framing.ts';
 import { hashOf } from '../helpers/hash.ts';
 import { concat } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';

@@ -22,8 +22,8 @@ import {
   STATS_TURNS,
 } from '../../js/abi.ts';
 import { NetError } from '../../js/errors.ts';
-import type { Exports } from '../../js/instance.ts';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
+import type { Exports } from '../../js/memory/instance.ts';
 import { stackModule } from '../helpers/built.ts';
 import { Prng } from '../helpers/prng.ts';
 import { dylink, makeModule } from '../helpers/wasm.ts';

@@ -8,7 +8,7 @@ import {
   packetBlock,
   sectionBlock,
   statisticsBlock,
-} from '../../js/wire/pcapng.ts';
+} from '../../js/codec/pcapng.ts';
 
 /** Type and body of a block whose frame is sound. */
 function open(block: Uint8Array): { type: number; body: DataView } {

@@ -2,7 +2,7 @@
 // ring.test - byte rings and marks of js/ring.ts on one thread: every verb, every edge
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import { ByteConsumer, ByteProducer } from '../../js/ring.ts';
 import { stackModule } from '../helpers/built.ts';
 import { Prng } from '../helpers/prng.ts';

@@ -3,7 +3,7 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FRAME_HEADER, FRAME_SKIP } from '../../js/abi.ts';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import { FrameConsumer, FrameProducer, FULL_NOW, NEVER_FITS } from '../../js/ring.ts';
 import { stackModule } from '../helpers/built.ts';
 import { Prng } from '../helpers/prng.ts';

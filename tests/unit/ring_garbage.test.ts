@@ -4,7 +4,7 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FRAME_HEADER, FRAME_SKIP } from '../../js/abi.ts';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import { ByteConsumer, ByteProducer, FrameConsumer, FrameProducer } from '../../js/ring.ts';
 import { stackModule } from '../helpers/built.ts';
 import { Prng } from '../helpers/prng.ts';

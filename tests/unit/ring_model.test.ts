@@ -3,7 +3,7 @@
 
 import { expect, onTestFinished, test } from 'vitest';
 import { FRAME_HEADER } from '../../js/abi.ts';
-import { Arena } from '../../js/memory.ts';
+import { Arena } from '../../js/memory/arena.ts';
 import {
   ByteConsumer,
   ByteProducer,

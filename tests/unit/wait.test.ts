@@ -4,7 +4,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { schedule } from '../../js/wait.ts';
+import { schedule } from '../../js/sched/scheduler.ts';
 import { bundle } from '../helpers/built.ts';
 
 /** Milliseconds after which a test stops by itself what would never end. */
@@ -160,9 +160,9 @@ describe('event loop', () => {
 });
 
 describe('process', () => {
-  /** Runs a program on js/wait.ts in a process of its own; it must end by itself. */
+  /** Runs a program on js/sched/scheduler.ts in a process of its own; it must end by itself. */
   async function run(source: string): Promise<string> {
-    const program = bundle(`import { schedule } from './js/wait.ts';\n${source}`);
+    const program = bundle(`import { schedule } from './js/sched/scheduler.ts';\n${source}`);
     const options = { timeout: 3 * GIVE_UP };
     const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], options);
     return stdout.trim();

@@ -7,7 +7,11 @@ import { hub } from './hub.mjs';
 import { startGuest } from './v86_start.mjs';
 
 /** For a worker, which has no import map. */
-const OURS = { index: '/dist/index.js', link: '/dist/link/link.js', v86: '/dist/link/v86.js' };
+const OURS = {
+  index: '/dist/index.js',
+  link: '/dist/link/link.js',
+  v86: '/dist/link/adapter/v86.js',
+};
 const text = (bytes) => new TextDecoder().decode(bytes);
 const bytes = (string) => new TextEncoder().encode(string);
 

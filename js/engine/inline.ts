@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// inline - turns stacks on the thread that created them
+//
+// Theory of operation
+//
+// wake() schedules a turn (js/sched/scheduler.ts). A turn calls into the module once, dispatches the events,
+// and looks at the bells of all stacks of this thread: whoever's bell was rung (by the stack that
+// turned, whose tx ring is the other's rx ring) is scheduled too. One timer per stack covers
+// ctl.next_timer; it is moved only when it would fire too late, so a busy stack does not set timers.
+//
+// As soon as other threads use the arena, an idle engine also sleeps on its bell (js/sched/doorbell.ts).
+
+import {
+  BELL_SEQ,
+  STACK_BELL,
+  STACK_NEXT_TIMER,
+  STACK_POSTS,
+  TIMER_NONE,
+  TURN_IDLE,
+  TURN_SOON,
+} from '../abi.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { Exports } from '../memory/instance.ts';
+import { post, Sleeper } from '../sched/doorbell.ts';
+import { nextMicrotask, schedule } from '../sched/scheduler.ts';
+import type { Engine } from './engine.ts';
+
+/** Microtasks in which whoever awaits a write of a web stream comes to write again. */
+const WRITE_HOPS = 8;
+
+const engines = new Set<InlineEngine>();
+
+/** Schedules every stack of this thread whose bell was rung. */
+function wakeRung(): void {
+  for (const engine of engines) engine.wakeIfRung();
+}
+
+/** One stack, turned by this thread. */
+export class InlineEngine implements Engine {
+  readonly ctl: number;
+  readonly isRemote = false;
+  readonly #arena: Arena;
+  readonly #exports: Exports;
+  readonly #unshare: () => void;
+  #sleeper: Sleeper | undefined;
+  readonly #bell: number;
+  readonly #nextTimer: number;
+  readonly #posts: number;
+  #onTurn: (() => void) | undefined;
+  #rings = 0;
+  #scheduled = false;
+  #closed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerDue = Number.POSITIVE_INFINITY;
+
+  /** ctl: offset of the struct stack_ctl that rs_stack_init() of these exports returned. */
+  constructor(arena: Arena, exports: Exports, ctl: number) {
+    this.ctl = ctl;
+    this.#arena = arena;
+    this.#exports = exports;
+    this.#bell = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
+    this.#nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
+    this.#posts = (ctl + STACK_POSTS) >>> 2;
+    engines.add(this);
+    this.#unshare = arena.whenShared(() => {
+      this.#sleeper = new Sleeper(arena, ctl + STACK_BELL, this.wake);
+      this.wake();
+    });
+  }
+
+  /** Sets what runs after every turn. */
+  onTurn(callback: () => void): void {
+    this.#onTurn = callback;
+  }
+
+  /** It runs in this thread: it dies with it. */
+  onFailure(): void {}
+
+  turnNow(): boolean {
+    this.#turn(performance.now());
+    return true;
+  }
+
+  /** Asks for a turn. */
+  readonly wake = (): void => {
+    if (this.#scheduled || this.#closed) return;
+    this.#scheduled = true;
+    schedule(this.#run);
+  };
+
+  /** Asks for a turn if somebody rang the bell since the last one. */
+  wakeIfRung(): void {
+    if (Atomics.load(this.#arena.i32, this.#bell) !== this.#rings) this.wake();
+  }
+
+  readonly #run = (now: number): void => {
+    this.#scheduled = false;
+    if (!this.#closed) this.#turn(now);
+  };
+
+  /** Turns the stack once, now. */
+  #turn(now: number): void {
+    const { i32, id } = this.#arena;
+    this.#rings = Atomics.load(i32, this.#bell);
+    this.#sleeper?.hear();
+    const more = this.#exports.rs_stack_turn(now);
+    if (more === TURN_IDLE) this.#setTimer(now);
+    else if (more === TURN_SOON) this.#wakeSoon(WRITE_HOPS);
+    else this.wake();
+    if (Atomics.load(i32, this.#posts) !== 0 && Atomics.exchange(i32, this.#posts, 0)) post(id);
+    wakeRung();
+    this.#onTurn?.();
+    // What the app does now may need a turn; it asks for that itself.
+    if (more === TURN_IDLE) this.#sleeper?.arm();
+  }
+
+  /** Asks for a turn after so many microtasks, unless another one comes before. */
+  #wakeSoon(hops: number): void {
+    if (this.#scheduled || this.#closed) return;
+    if (hops === 0) this.wake();
+    else nextMicrotask(() => this.#wakeSoon(hops - 1));
+  }
+
+  #setTimer(now: number): void {
+    const wait = (this.#arena.i32[this.#nextTimer] ?? 0) >>> 0;
+    const due = wait === TIMER_NONE ? Number.POSITIVE_INFINITY : now + wait;
+    if (due >= this.#timerDue) return;
+    clearTimeout(this.#timer);
+    this.#timerDue = due;
+    this.#timer = setTimeout(this.#onTimer, wait);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timerDue = Number.POSITIVE_INFINITY;
+    this.#timer = undefined;
+    this.wake();
+  };
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unshare();
+    this.#sleeper?.close();
+    engines.delete(this);
+    clearTimeout(this.#timer);
+    this.#exports.rs_stack_close();
+    wakeRung();
+  }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// worker - the app's side of a stack that a thread of its own turns (js/workers/engine.ts)
+//
+// Theory of operation
+//
+// The thread gets a region of the arena for its instance and the place of the configuration; it answers
+// with the place of the control block. After that, nothing is posted until it ends: commands, events and
+// bytes go through the arena, wake() rings the engine's bell, and the engine rings the app's, on which
+// js/sched/doorbell.ts sleeps.
+//
+// The thread may fail to load, never answer, or die. Start has a time limit; a death is told once to
+// whoever asked (onFailure), and close() ends what does not end by itself. Memory that a dead thread has
+// used may be freed: nobody runs in it any more.
+
+import { PORT_BELL, STACK_APP, STACK_BELL, STACK_STOP } from '../abi.ts';
+import { NetError } from '../errors.ts';
+import type { Arena } from '../memory/arena.ts';
+import type { Region } from '../memory/instance.ts';
+import type { Thread } from '../runtime/thread.ts';
+import { channelName, ringBell, Sleeper } from '../sched/doorbell.ts';
+import type { Engine, EngineReply, EngineStart } from './engine.ts';
+
+/** How long a thread that was told to end may take, ms. */
+const PATIENCE = 2000;
+
+/** What a worker engine is started with. */
+export interface WorkerEngineOptions {
+  readonly thread: Thread;
+  readonly region: Region;
+  readonly config: number;
+  /** ms that the thread may take to answer. */
+  readonly startTimeout: number;
+}
+
+function startMessage(arena: Arena, { region, config }: WorkerEngineOptions): EngineStart {
+  const { module, memory, id } = arena;
+  return { module, memory, region, config, channel: channelName(id) };
+}
+
+/** What is known of a thread that has answered. */
+interface Started {
+  /** Offset of the control block, 0: out of memory. */
+  readonly ctl: number;
+  /** Settles when the thread turns no more. */
+  readonly ended: Promise<void>;
+  /** Has a function called if it fails or ends by itself. */
+  readonly whenFailed: (callback: (error: Error) => void) => void;
+}
+
+/** Sends the thread its message and waits for its answer. */
+function startThread(arena: Arena, options: WorkerEngineOptions): Promise<Started> {
+  const { thread, startTimeout } = options;
+  const action = 'Cannot start the worker of a stack';
+  return new Promise((resolve, reject) => {
+    let onFailure = (cause: Error): void => {
+      reject(new NetError('ECONNABORTED', action, { reason: cause.message, cause }));
+    };
+    const timer = setTimeout(() => {
+      const reason = `no answer within ${startTimeout} ms`;
+      reject(new NetError('ETIMEDOUT', action, { reason }));
+    }, startTimeout);
+    const ended = new Promise<void>((over) => {
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        over();
+        onFailure(error);
+      };
+      const whenFailed = (callback: (error: Error) => void): void => {
+        onFailure = callback;
+      };
+      thread.ended.then(fail);
+      thread.onMessage((data) => {
+        const reply = data as EngineReply;
+        clearTimeout(timer);
+        if ('error' in reply) fail(new Error(reply.error));
+        else if ('ended' in reply) over();
+        else resolve({ ctl: reply.ctl, ended, whenFailed });
+      });
+      try {
+        // It is kept for the thread until that has loaded.
+        thread.post(startMessage(arena, options));
+      } catch (error) {
+        // The memory could not be cloned.
+        fail(error as Error);
+      }
+    });
+  });
+}
+
+/** One stack, turned by a thread of its own. */
+export class WorkerEngine implements Engine {
+  readonly isRemote = true;
+  readonly ctl: number;
+  readonly #arena: Arena;
+  readonly #thread: Thread;
+  readonly #ended: Promise<void>;
+  readonly #sleeper: Sleeper;
+  #onTurn: (() => void) | undefined;
+  #onFailure: ((error: Error) => void) | undefined;
+  #failure: Error | undefined;
+  #closed = false;
+
+  private constructor(arena: Arena, thread: Thread, ctl: number, ended: Promise<void>) {
+    this.ctl = ctl;
+    this.#arena = arena;
+    this.#thread = thread;
+    this.#ended = ended;
+    this.#sleeper = new Sleeper(arena, ctl + STACK_APP + PORT_BELL, () => {
+      this.#onTurn?.();
+      this.#sleeper.arm();
+    });
+  }
+
+  /**
+   * Starts the thread's work.
+   *
+   * @param arena - Where the stack lives.
+   * @param options - The thread, its region, the configuration.
+   * @returns The engine, running.
+   * @throws {NetError} ETIMEDOUT if the thread does not answer, ENOMEM if the arena has no room,
+   *   ECONNABORTED with a cause if it fails or ends.
+   */
+  static async start(arena: Arena, options: WorkerEngineOptions): Promise<WorkerEngine> {
+    const { thread } = options;
+    arena.markShared();
+    try {
+      const { ctl, ended, whenFailed } = await startThread(arena, options);
+      if (ctl === 0) throw new NetError('ENOMEM', 'Cannot create a stack');
+      const engine = new WorkerEngine(arena, thread, ctl, ended);
+      whenFailed((error) => engine.#fail(error));
+      return engine;
+    } catch (error) {
+      await thread.terminate();
+      throw error;
+    }
+  }
+
+  readonly wake = (): void => {
+    if (!this.#closed) ringBell(this.#arena, this.ctl + STACK_BELL);
+  };
+
+  /** The thread died. */
+  #fail(error: Error): void {
+    if (this.#closed || this.#failure) return;
+    this.#failure = error;
+    this.#onFailure?.(error);
+  }
+
+  onFailure(callback: (error: Error) => void): void {
+    this.#onFailure = callback;
+    if (this.#failure) callback(this.#failure);
+  }
+
+  onTurn(callback: () => void): void {
+    this.#onTurn = callback;
+    this.#sleeper.arm();
+  }
+
+  turnNow(): boolean {
+    return false;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sleeper.close();
+    Atomics.store(this.#arena.i32, (this.ctl + STACK_STOP) >>> 2, 1);
+    ringBell(this.#arena, this.ctl + STACK_BELL);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, PATIENCE);
+    });
+    await Promise.race([this.#ended, patience]);
+    clearTimeout(timer);
+    await this.#thread.terminate();
+  }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// ends - what both kinds of rings share: positions, marks, and the checks of both sides
+//
+// Theory of operation and the diagram that the letters refer to: core/ring.h.
+//
+// Atomics on an Int32Array are sequentially consistent and signed: positions are compared by
+// differences, and made unsigned (>>> 0) only where a length comes out of them. Places in an arena
+// may lie above 2^31: they are shifted by >>>.
+
+import {
+  RING_BAD,
+  RING_CONS_GEN,
+  RING_DATA_MARK,
+  RING_GEN,
+  RING_HEAD,
+  RING_ROOM_MARK,
+  RING_SIZE,
+  RING_TAIL,
+} from '../abi.ts';
+import type { SharedMemory } from '../memory/shared_memory.ts';
+
+/** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
+function passed(mark: number, from: number, to: number): boolean {
+  return (to - mark - 1) >>> 0 < (to - from) >>> 0;
+}
+
+/** Refuses a length that is none, or more than there is. */
+export function checkLength(length: number, most: number, verb: string): void {
+  if (!(length >= 0 && length <= most)) {
+    throw new RangeError(`Cannot ${verb} ${length} bytes of ${most}`);
+  }
+}
+
+/** What the two producers share. */
+export class Producer {
+  protected readonly arena: SharedMemory;
+  protected readonly i32: Int32Array;
+  protected readonly word: number;
+  /** Our position. */
+  protected tail: number;
+  /** The consumer's position, as last seen. */
+  protected head: number;
+  #told: number;
+  /** Where the reserved room begins. */
+  offset = 0;
+
+  constructor(arena: SharedMemory, ring: number) {
+    this.arena = arena;
+    this.i32 = arena.i32;
+    this.word = ring >>> 2;
+    this.tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // our own B
+    this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
+    this.#told = this.tail;
+  }
+
+  protected refresh(): void {
+    const head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
+    // A head that is not between the last one and tail cannot be true.
+    if ((this.tail - head) >>> 0 <= (this.tail - this.head) >>> 0) this.head = head;
+  }
+
+  protected publish(length: number): void {
+    this.tail = (this.tail + length) | 0;
+    Atomics.store(this.i32, this.word + (RING_TAIL >> 2), this.tail); // B, pairs C
+  }
+
+  /** Whether the consumer asked to be told of what was submitted since the last call. */
+  mustNotify(): boolean {
+    const from = this.#told;
+    if (from === this.tail) return false;
+    this.#told = this.tail;
+    const mark = Atomics.load(this.i32, this.word + (RING_DATA_MARK >> 2)); // F, pairs E
+    return passed(mark, from, this.tail);
+  }
+
+  /** Asks to be told when so many more bytes are released; false: they already are. */
+  arm(room: number): boolean {
+    const seen = this.head;
+    const mark = (seen + room - 1) | 0;
+    Atomics.store(this.i32, this.word + (RING_ROOM_MARK >> 2), mark); // E, pairs F
+    this.refresh();
+    return !passed(mark, seen, this.head);
+  }
+
+  /** Bytes submitted and not released. */
+  get held(): number {
+    this.refresh();
+    return (this.tail - this.head) >>> 0;
+  }
+}
+
+/** What the two consumers share. */
+export class Consumer {
+  protected readonly arena: SharedMemory;
+  protected readonly i32: Int32Array;
+  protected readonly word: number;
+  /** Our position. */
+  protected head: number;
+  /** The producer's position, as last seen. */
+  protected tail: number;
+  /** Buffer our position is in; frame rings have only that of generation 0. */
+  protected gen: number;
+  #told: number;
+  /** Where the bytes that peek() found begin. */
+  offset = 0;
+
+  constructor(arena: SharedMemory, ring: number) {
+    this.arena = arena;
+    this.i32 = arena.i32;
+    this.word = ring >>> 2;
+    this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // our own D
+    this.gen = Atomics.load(this.i32, this.word + (RING_CONS_GEN >> 2)); // our own K
+    this.tail = this.head;
+    this.#told = this.head;
+    this.refresh();
+  }
+
+  protected refresh(): void {
+    const tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // C, pairs B, E
+    const gen = Atomics.load(this.i32, this.word + (RING_GEN >> 2)); // J, pairs I
+    // Only slots that the producer uses: the other one may be written at this moment.
+    const size = Math.max(this.sizeOf(this.gen), this.sizeOf(gen));
+    // A tail further ahead than the storage is large cannot be true.
+    if ((tail - this.head) >>> 0 > size) this.bad();
+    else this.tail = tail;
+  }
+
+  /** Size of a generation's buffer. */
+  protected sizeOf(gen: number): number {
+    return this.i32[this.word + (RING_SIZE >> 2) + (gen & 1)] ?? 0;
+  }
+
+  protected bad(): void {
+    Atomics.add(this.i32, this.word + (RING_BAD >> 2), 1); // no order: a counter
+  }
+
+  protected publish(length: number): void {
+    this.head = (this.head + length) | 0;
+    Atomics.store(this.i32, this.word + (RING_HEAD >> 2), this.head); // D, pairs A
+  }
+
+  /** Whether the producer asked to be told of what was released since the last call. */
+  mustNotify(): boolean {
+    const from = this.#told;
+    if (from === this.head) return false;
+    this.#told = this.head;
+    const mark = Atomics.load(this.i32, this.word + (RING_ROOM_MARK >> 2)); // F, pairs E
+    return passed(mark, from, this.head);
+  }
+
+  /** Asks to be told when more comes; false: it already has. */
+  arm(): boolean {
+    const seen = this.tail;
+    Atomics.store(this.i32, this.word + (RING_DATA_MARK >> 2), seen); // E, pairs F
+    this.refresh();
+    return this.tail === seen;
+  }
+
+  /** Bytes submitted and not released. */
+  get held(): number {
+    this.refresh();
+    return (this.tail - this.head) >>> 0;
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// attach - opens in this thread what another one has shared
+
+import type { SharedHandle } from '../api/tcp.ts';
+import { NetError } from '../errors.ts';
+import { Arena, type ArenaHandle } from '../memory/arena.ts';
+import { attachInterface, type InterfaceHandle } from './interface.ts';
+import { attachConnection, type ConnectionHandle } from './tcp_connection.ts';
+
+/**
+ * Opens what `share()` gave in another thread: an arena, a tap or tun interface, or a connection. The
+ * handle came by postMessage() or workerData; it opens once.
+ *
+ * @param handle - From share().
+ * @returns The arena, interface or connection, which is this thread's from now on.
+ * @throws {NetError} EBADF if the handle was opened before or what it stands for is gone, EINVAL if it is
+ *   no handle, EPROTO if it comes from another version.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { attach, createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const listener = await stack.listenTcp({ port: 80 });
+ * const client = await stack.connectTcp({ host: '127.0.0.1', port: 80 });
+ * // structuredClone() stands for worker.postMessage(handle).
+ * const handle = structuredClone(await (await listener.accept()).share());
+ * const server = await attach(handle);
+ * await server.closeWrite();
+ * assert.equal((await client.readable.getReader().read()).done, true);
+ * await stack.close();
+ * ```
+ */
+export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
+  const any = handle as unknown as ArenaHandle | InterfaceHandle | ConnectionHandle;
+  switch (any?.kind) {
+    case 'arena':
+      return new Arena(any) as T;
+    case 'interface':
+      return attachInterface(any) as T;
+    case 'connection':
+      return (await attachConnection(any)) as T;
+    default:
+      throw new NetError('EINVAL', 'Cannot attach', { reason: 'not a handle from share()' });
+  }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// byte_access - the zero-copy verbs on the rings of a connection (js/api/zero_copy.ts)
+//
+// Each holds the lock of its stream and asks the stream's side (js/streams/byte_readable.ts, byte_writable.ts)
+// before it touches the ring: when that is done, the ring may be freed.
+
+import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
+import { NetError } from '../errors.ts';
+import { checkCount, released } from '../streams.ts';
+import type { ByteReadable } from './byte_readable.ts';
+import type { ByteWritable } from './byte_writable.ts';
+
+const EMPTY = new Uint8Array(0);
+
+/** peek() and release() on what a connection receives. */
+export class RingReader implements ByteRingReader {
+  readonly #side: ByteReadable;
+  #isReleased = false;
+  /** Bytes that an earlier reader had left in the stream: they come first. */
+  #rest: Uint8Array = EMPTY;
+  #peeked = 0;
+
+  /** Locks the stream of a side; throws a TypeError if it is locked. */
+  constructor(side: ByteReadable) {
+    this.#side = side;
+    side.lock();
+  }
+
+  ready(): Promise<boolean> {
+    if (this.#isReleased) return Promise.reject(released('read'));
+    if (this.#rest.length > 0) return Promise.resolve(true);
+    return this.#side.hasLeftovers ? this.#takeLeftovers() : this.#side.wait();
+  }
+
+  async #takeLeftovers(): Promise<boolean> {
+    this.#rest = (await this.#side.takeLeftovers()) ?? EMPTY;
+    if (this.#isReleased) this.#putBack();
+    return this.ready();
+  }
+
+  #putBack(): void {
+    if (this.#rest.length > 0) this.#side.putBack(this.#rest);
+    this.#rest = EMPTY;
+  }
+
+  peek(): Uint8Array {
+    if (this.#isReleased) throw released('read');
+    if (this.#rest.length > 0) return this.#rest;
+    const { done, error, memory, ring } = this.#side;
+    this.#peeked = 0;
+    if (!done) this.#peeked = ring.peek();
+    else if (error !== undefined) throw error;
+    return this.#peeked === 0 ? EMPTY : memory.u8.subarray(ring.offset, ring.offset + this.#peeked);
+  }
+
+  release(length: number): void {
+    if (this.#isReleased) throw released('read');
+    checkCount(length, this.#rest.length || this.#peeked, 'release');
+    if (this.#rest.length > 0) {
+      this.#rest = this.#rest.subarray(length);
+      return;
+    }
+    const { done, error, ring } = this.#side;
+    if (done) throw error ?? new NetError('ECONNABORTED', 'Cannot read from a closed connection');
+    ring.release(length);
+    this.#peeked -= length;
+    this.#side.kick();
+  }
+
+  releaseLock(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#side.giveUp(released('read'));
+    this.#putBack();
+    this.#side.unlock();
+  }
+}
+
+/** reserve() and submit() on what a connection sends. */
+export class RingWriter implements ByteRingWriter {
+  readonly #side: ByteWritable;
+  #isReleased = false;
+  #reserved = 0;
+
+  /** Locks the stream of a side; throws a TypeError if it is locked. */
+  constructor(side: ByteWritable) {
+    this.#side = side;
+    side.lock();
+  }
+
+  #check(): void {
+    if (this.#isReleased) throw released('write');
+    const { done, error } = this.#side;
+    if (done) throw error ?? new NetError('EPIPE', 'Cannot write to a closed connection');
+  }
+
+  async ready(least = 1): Promise<void> {
+    checkCount(least, Number.MAX_SAFE_INTEGER, 'wait for', 1);
+    for (;;) {
+      this.#check();
+      const { behind } = this.#side;
+      if (!behind && this.#side.hasRoom(least)) return;
+      await (behind ?? this.#side.wait(least));
+    }
+  }
+
+  reserve(want: number): Uint8Array {
+    checkCount(want, Number.MAX_SAFE_INTEGER, 'reserve', 1);
+    this.#check();
+    this.#reserved = 0;
+    if (this.#side.behind) return EMPTY;
+    const { memory, ring } = this.#side;
+    this.#reserved = ring.reserve(want);
+    ring.want(this.#reserved < want ? Math.min(want, 0x7fffffff) : 0);
+    return memory.u8.subarray(ring.offset, ring.offset + this.#reserved);
+  }
+
+  submit(length: number): void {
+    this.#check();
+    checkCount(length, this.#reserved, 'submit');
+    this.#reserved = 0;
+    this.#side.ring.submit(length);
+    this.#side.tell(length);
+  }
+
+  cancel(): void {
+    this.#reserved = 0;
+    if (!this.#isReleased && !this.#side.done) this.#side.ring.cancel();
+  }
+
+  close(): Promise<void> {
+    if (this.#isReleased) return Promise.reject(released('close'));
+    this.cancel();
+    return this.#side.close();
+  }
+
+  releaseLock(): void {
+    if (this.#isReleased) return;
+    this.cancel();
+    this.#isReleased = true;
+    if (!this.#side.done) this.#side.ring.want(0);
+    this.#side.giveUp(released('write'));
+    this.#side.unlock();
+  }
+}
