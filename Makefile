@@ -5,7 +5,7 @@
 #   make demo       2 GiB over TCP between two stacks make check    format, lint, types
 #   make bench      the benchmark suite (bench/)      make size     bytes shipped, and their limits
 #   make bench-compare A=DIR B=DIR   two builds       make bench-report   a result into the READMEs
-#   make test-everywhere   tests/net in all of Node, Deno, Bun, Chromium, Firefox, WebKitGTK
+#   make test-everywhere   tests/stack and link in Node, Deno, Bun, Chromium, Firefox, WebKitGTK
 #   make bench-browsers   rows of it in browsers      make bench-page     the same by hand, in yours
 #   make bench-vm   the same with real machines on the other end
 #   make docs       API reference and guides as pages make abi      js/abi.ts from core/abi.h
@@ -314,7 +314,7 @@ test-web:
 	$(Q)$(MAKE) --no-print-directory test-web-run
 
 test-web-run: all
-	$(Q)tools/test.sh --projects pages
+	$(Q)tools/test.sh --projects web
 
 # The tarball in fresh projects, with bundlers, in Chromium (tests/package/).
 test-package:

@@ -22,7 +22,11 @@ const source = (name: string): string =>
 /** The public API is tested once for each engine. */
 const engine = (name: string) => ({
   extends: true as const,
-  test: { name, include: ['tests/net/**/*.test.ts'], env: { RINGSTACK_ENGINE: name } },
+  test: {
+    name,
+    include: ['tests/{stack,link,services}/**/*.test.ts'],
+    env: { RINGSTACK_ENGINE: name },
+  },
 });
 
 export default defineConfig({
@@ -47,7 +51,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/{unit,interop,tree,helpers,bench}/**/*.test.ts'] },
+        test: { name: 'unit', include: ['tests/{unit,interop,rules,tools,helpers}/**/*.test.ts'] },
       },
       engine('inline'),
       engine('worker'),
@@ -55,8 +59,8 @@ export default defineConfig({
         extends: true,
         // In browsers, and only when asked for: make test-web.
         test: {
-          name: 'pages',
-          include: ['tests/pages/**/*.test.ts'],
+          name: 'web',
+          include: ['tests/web/**/*.test.ts'],
           testTimeout: 90_000,
           hookTimeout: 90_000,
         },

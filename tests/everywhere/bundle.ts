@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// bundle - the files of tests/net as modules for any runtime, in build/everywhere
+// bundle - the files of tests/stack, link and services as modules for any runtime, in build/everywhere
 //
 // They import the package from dist/, since what ships is what is tested. Their folder is as deep as that of
 // the sources, so that what a test finds by its own URL is where it expects it.
 
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { posix } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { nameOf as entryOf } from '../../tools/entries.mjs';
 
@@ -32,23 +32,33 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
   tap: 'a page has no devices',
 };
 
-const nameOf = (file: string): string => basename(file, '.test.ts');
+/** Whose tests are about the public API alone. */
+const FOLDERS = ['tests/stack', 'tests/link'];
+
+/** Those of tests/stack by their name alone, all others behind that of their folder. */
+const nameOf = (file: string): string =>
+  posix
+    .relative('tests', file)
+    .replace(/\.test\.ts$/, '')
+    .replace(/^(stack|vm)\//, '')
+    .replaceAll('/', '_');
 
 /** What programs find in node_modules. */
 const EXTERNAL = ['node:*', 'ws'];
 
 /**
- * Bundles every file of tests/net, and that of tests/vm which is about an adapter alone.
+ * Bundles every file of those folders, and that of tests/vm which is about an adapter alone.
  *
  * @returns Their names, without '.test.ts'.
  */
 export async function bundleTests(): Promise<string[]> {
-  const files = (await readdir('tests/net'))
-    .filter((name) => name.endsWith('.test.ts'))
-    .map((name) => `tests/net/${name}`);
+  const listed = await Promise.all(
+    FOLDERS.map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)),
+  );
+  const files = listed.flat().filter((name) => name.endsWith('.test.ts'));
   files.push('tests/vm/tap.test.ts');
   await mkdir(`${OUT}/workers`, { recursive: true });
-  await copyFile('tests/net/workers/thread.mjs', `${OUT}/workers/thread.mjs`);
+  await copyFile('tests/stack/workers/thread.mjs', `${OUT}/workers/thread.mjs`);
   await Promise.all(
     files.map((file) =>
       build({

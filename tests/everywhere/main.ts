@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// main - runs tests/net in every runtime and browser that is there, both engines, and prints a table
+// main - runs tests/stack and tests/link in every runtime and browser that is there, both engines, and prints a table
 //
 // usage: make test-everywhere [RUNTIMES=node,firefox] [FILES=close,tcp]
 //

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// vitest - what tests/net imports of vitest, made of its own parts so that it runs in any runtime
+// vitest - what the bundled tests import of vitest, made of its own parts so that it runs in any runtime
 
 import {
   ASYMMETRIC_MATCHERS_OBJECT,

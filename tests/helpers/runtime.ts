@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // runtime - what tests need to know of the runtime they run in, and what not all runtimes have alike
 //
-// The tests of tests/net run in Node under vitest and, by tests/everywhere, in other runtimes and in pages.
+// The tests of tests/stack and tests/link run in Node under vitest and, by tests/everywhere, in other runtimes and in pages.
 // What is missing somewhere skips a test with a reason that the table of `make test-everywhere` shows.
 
 import { beforeEach, describe, test } from 'vitest';
@@ -14,7 +14,7 @@ const { process: node, location: page } = globalThis as {
 /** What a page was told: tests/everywhere puts it into its address. */
 const asked = new URLSearchParams(page?.search ?? '');
 
-/** Who turns the stacks: the tests of tests/net run once for each. */
+/** Who turns the stacks: the tests of tests/stack run once for each. */
 export const ENGINE = (node?.env['RINGSTACK_ENGINE'] ?? asked.get('engine') ?? 'inline') as
   | 'inline'
   | 'worker';

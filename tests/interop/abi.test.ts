@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { plant, ROOT, read } from '../tree/files.ts';
+import { plant, ROOT, read } from '../rules/files.ts';
 import { bareOffsets, generateAbi, unusedAbi } from './abi.ts';
 
 const imports = "import * as abi from './abi.ts';\n";

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { lineOf, listFiles, parse, read, walk } from '../tree/files.ts';
+import { lineOf, listFiles, parse, read, walk } from '../rules/files.ts';
 
 /** Builds core/abi_gen.c with the native compiler and runs it. @returns What it prints. */
 export function generateAbi(root: string): string {

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { outcome } from '../helpers/net.ts';
-import { ROOT } from '../tree/files.ts';
+import { ROOT } from '../rules/files.ts';
 
 const dist = <T>(path: string): Promise<T> => import(join(ROOT, 'dist', path));
 

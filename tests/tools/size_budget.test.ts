@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// size_budget.test - tools/size.mjs: what is over budget, and what has none
+
+import { expect, test } from 'vitest';
+import { checkSizes } from '../../tools/size.mjs';
+import { plant } from '../rules/files.ts';
+
+const PACKAGE = {
+  'package.json': JSON.stringify({
+    exports: {
+      '.': { types: './index.d.ts', default: './index.js' },
+      './data': './data.bin',
+      './package.json': './package.json',
+    },
+  }),
+  'index.js': 'export const answer = 6 * 7; // a comment is not shipped',
+  'data.bin': 'x'.repeat(1000),
+};
+
+test('within budget: every subpath is a row, sums are rows too', async () => {
+  const budget = { '.': { raw: 1100, with: ['./data'] }, './data': { raw: 1001 } };
+  const { rows, wrong } = await checkSizes(plant(PACKAGE), budget);
+  expect(wrong).toEqual([]);
+  expect(rows.map(({ name }) => name)).toEqual(['.', './data', '. + ./data']);
+  const [index, data, both] = rows;
+  expect(data?.raw).toBe(1000);
+  expect(index?.raw).toBeLessThan(40);
+  expect(both?.raw).toBe((index?.raw ?? 0) + 1000);
+  expect(data?.brotli).toBeLessThan(100);
+});
+
+test.for([
+  ['a limit that is reached', { '.': { raw: 1000 }, './data': { raw: 1000 } }, /^\.\/data: 1000 /],
+  ['a sum', { '.': { raw: 1000, with: ['./data'] }, './data': { raw: 2000 } }, /^\. \+ \.\/data: /],
+  ['no line', { '.': { raw: 1000 } }, /^\.\/data has no budget/],
+  ['a line without a limit', { '.': { raw: 1000 }, './data': {} }, /^\.\/data has no budget/],
+  [
+    'a line for nothing',
+    { '.': { raw: 1000 }, './data': { raw: 2000 }, './old': { raw: 1 } },
+    /^\.\/old has a budget and is not/,
+  ],
+] as const)('fails: %s', async ([, budget, message]) => {
+  const { wrong } = await checkSizes(plant(PACKAGE), budget);
+  expect(wrong).toEqual([expect.stringMatching(message)]);
+});
