@@ -386,7 +386,7 @@ bench-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/native/fram
 
 bench-page: all
 	$(Q)echo 'Open bench/page/ below this address; bench-page NOT_ISOLATED=1 leaves the headers out.'
-	$(Q)node tools/serve.mjs . $(or $(PORT),8080) $(if $(NOT_ISOLATED),--not-isolated)
+	$(Q)node tools/page/serve.mjs . $(or $(PORT),8080) $(if $(NOT_ISOLATED),--not-isolated)
 
 # A and B: folders with a build, or commands; SIZE, MTU, READER, CHECKSUM and RUNS vary the transfer.
 export CHECKSUM CHUNK RUNS
@@ -416,7 +416,7 @@ web-run vm-demo-run: PAGE_STEP := serve
 web-build-run vm-demo-build-run: PAGE_STEP := build
 web-screenshot-run vm-demo-screenshot-run: PAGE_STEP := screenshot
 $(PAGE_STEPS): all
-	$(Q)node tools/$(if $(filter vm-%,$@),vm_demo,web).mjs $(PAGE_STEP)
+	$(Q)node tools/page/$(if $(filter vm-%,$@),vm_demo,web).mjs $(PAGE_STEP)
 
 docs: node_modules/.package-lock.json
 	$(call run,TYPEDOC,build/docs)node_modules/.bin/typedoc --logLevel Warn
@@ -429,7 +429,7 @@ release:
 
 C_FILES := $(wildcard core/*.[ch] core/*/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
 	bench/native/*.[ch] js/link/adapter/*/*.c)
-SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tests/*/*.sh) .ci/run
+SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tools/*/*.sh tests/*/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
 LINT_FLAGS := $(STD) -DRINGSTACK_NATIVE $(INCLUDES)

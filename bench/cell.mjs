@@ -6,7 +6,7 @@
 // A process of its own: no cell runs on code or memory that another one warmed up, a cell that hangs
 // can be killed, and peak memory is that of the cell.
 
-import { measureCell, outcomeOf } from './lib/measure.mjs';
+import { measureCell, outcomeOf } from './lib/metric.mjs';
 
 /** One line for who started this, then the end: nothing that still runs may hold it up. */
 function tell(outcome) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // suite - every cell of the table: its row, its column, and what is measured, as data
 //
-// A row says how two ends come to be joined (setups/), a column what is done with them (measures/).
+// A row says how two ends come to be joined (setups/), a column what is done with them (metrics/).
 // The id of a cell is row/column. Labels name every option that is not the default.
 
 const WARM = 200;
@@ -145,7 +145,7 @@ const WRITES = {
  * Columns of many small things.
  *
  * @param {object} row
- * @param {string} kind - See lib/pumps.
+ * @param {string} kind - See lib/workloads.
  * @param {string} writing - The same, for the writes.
  */
 function smallCells(row, kind, writing = kind) {

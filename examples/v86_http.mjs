@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // v86_http - Linux in the emulator v86 with its network card on a stack of ours; HTTP both ways
 //
-// usage: node examples/v86_http.mjs $(node tools/v86_guest.mjs)      (that is KERNEL INITRD BIOS VGA_BIOS)
+// usage: node examples/v86_http.mjs $(node tools/guest/v86_guest.mjs)      (that is KERNEL INITRD BIOS VGA_BIOS)
 //
-// Needs the package v86. Of the initramfs is expected what tools/v86_init.sh does: it gives eth0 the address
+// Needs the package v86. Of the initramfs is expected what tools/guest/v86_init.sh does: it gives eth0 the address
 // 192.168.1.2, starts a web server, says "@@ready" on the serial line and runs what comes there.
 // @ts-check
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { V86 } from 'v86';
 
 const [kernel = '', initrd = '', bios = '', vgaBios = ''] = process.argv.slice(2);
 if (!vgaBios) {
-  console.log('Run node examples/v86_http.mjs $(node tools/v86_guest.mjs)');
+  console.log('Run node examples/v86_http.mjs $(node tools/guest/v86_guest.mjs)');
   process.exit();
 }
 /** @param {string} path */

@@ -8,7 +8,7 @@
 #   js       Node 20 or newer, npm            native  make, a C compiler with sanitizers, Check
 #   lint     clang-format, clang-tidy, shellcheck
 #   bench    hyperfine, which only `make bench-compare` uses
-#   browsers Chromium and Firefox, as tools/browsers.mjs looks for them
+#   browsers Chromium and Firefox, as tools/page/browsers.mjs looks for them
 #   webkit   on Linux: WebKitGTK's driver, and Xvfb, which shows it to nobody
 #   guest    what the page with a VM keeps its guest with: zstd
 #   vm       QEMU, tshark and the programs of tests/vm; tests that need them are skipped without

@@ -5,8 +5,8 @@
 // no idle browser runs beside what is measured; a cell that hangs costs it its life.
 
 import { fileURLToPath } from 'node:url';
-import { findBrowser, launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
+import { findBrowser, launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
 import { PATIENCE } from './runner.mjs';
 
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url));

@@ -3,7 +3,7 @@
 //
 // Options: mtu, dist, engine; seedApi: only what tcpip.js has, for --peer.
 
-import { bedHere } from '../lib/bed.mjs';
+import { bedHere } from '../lib/fixture.mjs';
 import { loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
 
 export async function open({ dist, mtu = 65520, engine = 'inline', seedApi }) {

@@ -7,8 +7,8 @@
 
 import { connect, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
-import { bedHere } from '../lib/bed.mjs';
-import { bedOf, LocalRole, RemoteRole } from '../lib/roles.mjs';
+import { bedHere } from '../lib/fixture.mjs';
+import { bedOf, LocalRole, RemoteRole } from '../lib/peers.mjs';
 
 const HOST = '127.0.0.1';
 

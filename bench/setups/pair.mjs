@@ -5,7 +5,7 @@
 // TransformStream between (no wire: every frame is a chunk), 'link' a seeded delay and loss; seedApi:
 // only what tcpip.js has, for --peer.
 
-import { bedHere } from '../lib/bed.mjs';
+import { bedHere } from '../lib/fixture.mjs';
 import { interfaceOptions, loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
 import { join, roundLink } from '../lib/link.mjs';
 

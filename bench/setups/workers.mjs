@@ -5,7 +5,7 @@
 // wire with no JavaScript in it, between two arenas runs of frames are copied.
 
 import { interfaceOptions, loadBuild, makeStack, needShare, stackHost } from '../lib/hosts.mjs';
-import { bedOf, RemoteRole } from '../lib/roles.mjs';
+import { bedOf, RemoteRole } from '../lib/peers.mjs';
 
 const ADDRESSES = { client: '10.0.0.1', server: '10.0.0.2' };
 

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createStack } from 'ringstack';
 import { connectV86, createV86NetworkStream } from 'ringstack/v86';
-import { openGuest } from '../../tools/v86_guest.mjs';
+import { openGuest } from '../../tools/guest/v86_guest.mjs';
 
 export const title = 'v86: Linux in the emulator, HTTP over one TCP connection, in Node';
 

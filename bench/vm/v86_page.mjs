@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // v86_page - how long the page of `make vm-demo` takes until the guest in it answers, in Chromium
 
-import { launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
-import { buildVmPage, VM_PAGE } from '../../tools/vm_demo.mjs';
+import { launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
+import { buildVmPage, VM_PAGE } from '../../tools/page/vm_demo.mjs';
 import { Skip } from '../lib/skip.mjs';
 
 export const title =

@@ -7,8 +7,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-import { findBrowser, launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
+import { findBrowser, launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
 import { OUT } from './bundle.ts';
 import { launchWebKit, whyNoWebKit } from './webkit.ts';
 
@@ -108,7 +108,7 @@ function program(name: string, path: string, args: readonly string[]): Host {
   };
 }
 
-/** What tools/browsers.mjs and tests/everywhere/webkit.ts launch. */
+/** What tools/page/browsers.mjs and tests/everywhere/webkit.ts launch. */
 export interface Browser {
   readonly version: string;
   open(

@@ -136,7 +136,7 @@ async function openWindow(display: string, binary: string) {
   }
 }
 
-/** Starts WebKitGTK, as tools/browsers.mjs does the others. */
+/** Starts WebKitGTK, as tools/page/browsers.mjs does the others. */
 export async function launchWebKit(): Promise<Browser> {
   const binary = findMiniBrowser() ?? '';
   const screen = await startScreen();

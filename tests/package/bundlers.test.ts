@@ -6,7 +6,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { launch } from '../../tools/browsers.mjs';
+import { launch } from '../../tools/page/browsers.mjs';
 import { bundlerPackage, Project, type Site } from './project.ts';
 
 interface Row {

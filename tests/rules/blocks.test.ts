@@ -80,7 +80,7 @@ describe('planted blocks', () => {
     expect(check(fence(language, both))).toEqual([]);
     expect(check(fence(language, line))).toEqual(['a.md:1: lacks cross-origin-embedder-policy']);
     expect(check(fence(language, both.replace('same-origin', 'unsafe-none')))).toEqual([
-      'a.md:1: cross-origin-opener-policy: unsafe-none is not what tools/serve.mjs sends',
+      'a.md:1: cross-origin-opener-policy: unsafe-none is not what tools/page/serve.mjs sends',
     ]);
   });
 });

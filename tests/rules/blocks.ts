@@ -3,11 +3,11 @@
 //
 // Every block has a language that rules.ts knows. Of shell, the syntax is checked, and that the goals of
 // make and the scripts of npm that it names exist; of JSON, that it parses. A block that names one of the
-// two isolation headers names both, with the values that tools/serve.mjs sends.
+// two isolation headers names both, with the values that tools/page/serve.mjs sends.
 
 import { spawnSync } from 'node:child_process';
 import ts from 'typescript';
-import { ISOLATION } from '../../tools/serve.mjs';
+import { ISOLATION } from '../../tools/page/serve.mjs';
 import { read } from './files.ts';
 
 /** One fenced block. */
@@ -57,7 +57,7 @@ function checkHeaders({ origin, source }: Block): string[] {
   const wrong = found.filter(([name = '', value]) => wanted[name] !== value);
   const lacking = Object.keys(wanted).filter((name) => !found.some((pair) => pair[0] === name));
   return [
-    ...wrong.map((pair) => `${origin}: ${pair.join(': ')} is not what tools/serve.mjs sends`),
+    ...wrong.map((pair) => `${origin}: ${pair.join(': ')} is not what tools/page/serve.mjs sends`),
     ...lacking.map((name) => `${origin}: lacks ${name}`),
   ];
 }

@@ -125,7 +125,7 @@ export const DOCUMENTS = {
 
 /**
  * What is done with the fenced blocks of each language; a block of any other language is a violation.
- * Whatever the language, isolation headers in a block must be those of tools/serve.mjs, both of them.
+ * Whatever the language, isolation headers in a block must be those of tools/page/serve.mjs, both of them.
  * `examples`: examples.ts type-checks them (js: parses), and runs those that assert. An exempt one says why.
  */
 export const BLOCK_LANGUAGES: Readonly<Record<string, 'examples' | 'json' | 'shell' | string>> = {

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Pages } from '../../bench/lib/pages.mjs';
 import { Runtimes } from '../../bench/lib/runtimes.mjs';
 import { pageCells, runtimeCells } from '../../bench/suite_runtimes.mjs';
-import { findBrowser, launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
+import { findBrowser, launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
 import { ROOT } from '../rules/files.ts';
 
 /** To start a browser on a machine that does much else takes its time. */

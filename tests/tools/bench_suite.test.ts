@@ -36,7 +36,7 @@ test('ids are unique', () => {
 
 test('setups and measures exist', () => {
   const files = cells.flatMap(({ setup, measure }) => [
-    `measures/${measure}.mjs`,
+    `metrics/${measure}.mjs`,
     ...(setup === undefined ? [] : [`setups/${setup}.mjs`]),
   ]);
   const missing = [...new Set(files)].filter((file) => !existsSync(`${ROOT}bench/${file}`));

@@ -2,7 +2,7 @@
 // example_guests.test - the examples that need root or a guest print what they should
 
 import { expect, test } from 'vitest';
-import { buildGuest } from '../../tools/v86_guest.mjs';
+import { buildGuest } from '../../tools/guest/v86_guest.mjs';
 import { ROOT } from '../rules/files.ts';
 import { QEMU } from './lib/guest.ts';
 import { whyNoKernel } from './lib/kernel.ts';

@@ -6,7 +6,7 @@ import { createStack } from 'ringstack';
 import { connect } from 'ringstack/link';
 import { connectV86, createV86NetworkStream } from 'ringstack/v86';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildState } from '../../tools/v86_guest.mjs';
+import { buildState } from '../../tools/guest/v86_guest.mjs';
 import { bytes, text } from '../helpers/net.ts';
 import { getHttp, serveHttp } from './lib/http.ts';
 import { hub } from './lib/hub.mjs';

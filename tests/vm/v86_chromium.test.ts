@@ -3,9 +3,9 @@
 
 import { relative } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { findBrowser, launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
-import { buildGuest, buildState, GUEST, guestOptions } from '../../tools/v86_guest.mjs';
+import { buildGuest, buildState, GUEST, guestOptions } from '../../tools/guest/v86_guest.mjs';
+import { findBrowser, launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
 import { needs } from './lib/need.ts';
 import { Scope, testScope } from './lib/scope.ts';
 import { ADDRESS, BECOME_THE_OTHER, type Card } from './lib/v86.ts';

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { createStack } from 'ringstack';
 import { expect, test } from 'vitest';
-import { buildGuest, buildState, guestOptions } from '../../tools/v86_guest.mjs';
+import { buildGuest, buildState, guestOptions } from '../../tools/guest/v86_guest.mjs';
 import { getHttp, serveHttp } from './lib/http.ts';
 import { digestOf } from './lib/payload.ts';
 import { testScope } from './lib/scope.ts';

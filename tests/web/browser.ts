@@ -3,9 +3,9 @@
 
 import type { Download, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
-import { launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
-import { buildPage, PAGE } from '../../tools/web.mjs';
+import { launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
+import { buildPage, PAGE } from '../../tools/page/web.mjs';
 
 /** What an open page can be asked. */
 export interface TryPage {

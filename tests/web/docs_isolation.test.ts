@@ -8,8 +8,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { findBrowser, launch } from '../../tools/browsers.mjs';
-import { ISOLATION, serve } from '../../tools/serve.mjs';
+import { findBrowser, launch } from '../../tools/page/browsers.mjs';
+import { ISOLATION, serve } from '../../tools/page/serve.mjs';
 import { blocksOf } from '../rules/blocks.ts';
 import { ROOT, read } from '../rules/files.ts';
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// docs_zero_copy.test - the table of docs/verbs.md: what browsers and Node do with views over shared memory
+// docs_zero_copy.test - the table of docs/zero-copy.md: what browsers and Node do with views over shared memory
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { findBrowser, launch } from '../../tools/browsers.mjs';
-import { serve } from '../../tools/serve.mjs';
+import { findBrowser, launch } from '../../tools/page/browsers.mjs';
+import { serve } from '../../tools/page/serve.mjs';
 
 /** Tries everything of the table; returns the name of the error of each, or what came of it. */
 async function tryAll(): Promise<Record<string, string>> {

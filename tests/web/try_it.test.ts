@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { buildPage } from '../../tools/web.mjs';
+import { buildPage } from '../../tools/page/web.mjs';
 import { readPcapng } from '../helpers/pcapng.ts';
 import type { TryPage } from './browser.ts';
 import { bytesOf, usePage } from './browser.ts';

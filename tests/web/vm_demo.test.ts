@@ -7,9 +7,9 @@
 import { createHash } from 'node:crypto';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { launch } from '../../tools/browsers.mjs';
-import { buildVmPage, VM_PAGE } from '../../tools/vm_demo.mjs';
-import { guestFiles } from '../../tools/vm_demo_guest.mjs';
+import { guestFiles } from '../../tools/guest/vm_demo_guest.mjs';
+import { launch } from '../../tools/page/browsers.mjs';
+import { buildVmPage, VM_PAGE } from '../../tools/page/vm_demo.mjs';
 import { readPcapng } from '../helpers/pcapng.ts';
 import { bytesOf, type OpenOptions, openPage } from './browser.ts';
 

@@ -16,7 +16,7 @@ export interface GuestFile {
   readonly size: number;
 }
 
-/** guest/guest.json, which tools/vm_demo.mjs writes. */
+/** guest/guest.json, which tools/page/vm_demo.mjs writes. */
 export interface GuestList {
   /** What the shell shows when it waits. */
   readonly prompt: string;

@@ -5,8 +5,8 @@ import type { NetworkStack, TapInterface } from 'ringstack';
 import { createStack } from 'ringstack';
 import { connectV86, type V86ConnectOptions } from 'ringstack/v86';
 import type { V86 } from 'v86';
-import { openGuest } from '../../../tools/v86_guest.mjs';
-import type { Serial } from '../../../tools/v86_serial.mjs';
+import { openGuest } from '../../../tools/guest/v86_guest.mjs';
+import type { Serial } from '../../../tools/guest/v86_serial.mjs';
 import type { Scope } from './scope.ts';
 
 /** Addresses of the two ends, and of a second guest. */

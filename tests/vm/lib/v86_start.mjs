@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// v86_start - a guest of tools/v86_guest.mjs out of its state, in whatever thread this is loaded
+// v86_start - a guest of tools/guest/v86_guest.mjs out of its state, in whatever thread this is loaded
 
-import { Serial } from '../../../tools/v86_serial.mjs';
+import { Serial } from '../../../tools/guest/v86_serial.mjs';
 
 /**
  * Starts a guest that has booted.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// measure - measures one cell where it is called: in a process (cell), in a page (page/frame)
+// metric - measures one cell where it is called: in a process (cell), in a page (page/frame)
 
 async function measure({ setup, options, measure: name, params, round = 0 }) {
   const all = { ...params, round };
-  const { default: roles } = await import(`../measures/${name}.mjs`);
+  const { default: roles } = await import(`../metrics/${name}.mjs`);
   if (!setup) return roles.run(all);
   const { open } = await import(`../setups/${setup}.mjs`);
   const bed = await open({ ...options, round });

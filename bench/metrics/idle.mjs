@@ -7,8 +7,8 @@
 // same one just before.
 
 import { seeded } from '../lib/link.mjs';
-import { messages } from '../lib/pumps.mjs';
 import { Skip } from '../lib/skip.mjs';
+import { messages } from '../lib/workloads.mjs';
 import stream from './stream.mjs';
 
 const BATCH = 256;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // serve - a static web server for tests, benchmarks and the pages of web/, isolated or not
 //
-// usage: node tools/serve.mjs FOLDER [PORT] [--not-isolated]
+// usage: node tools/page/serve.mjs FOLDER [PORT] [--not-isolated]
 //
 // Cross-origin isolation is what gives a page SharedArrayBuffer: two response headers, sent or left out.
 // Listens on loopback only unless HOST says otherwise.

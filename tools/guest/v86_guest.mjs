@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // v86_guest - a Linux for v86 out of Debian's packages: kernel, busybox, tc, firmware
 //
-// usage: node tools/v86_guest.mjs        (into build/vm/v86, once)
+// usage: node tools/guest/v86_guest.mjs        (into build/vm/v86, once)
 //
 // The i386 packages are fetched with apt into lists and a cache of their own, below the same folder,
 // and unpacked there: nothing is installed, and the machine need not be an i386 one.
@@ -23,9 +23,9 @@ import { folders, initramfs } from './initramfs.mjs';
 import { Serial } from './v86_serial.mjs';
 
 /** Where it all is. */
-export const GUEST = fileURLToPath(new URL('../build/vm/v86/', import.meta.url));
+export const GUEST = fileURLToPath(new URL('../../build/vm/v86/', import.meta.url));
 
-/** Modules of the kernel, in the order in which tools/v86_init.sh loads them. */
+/** Modules of the kernel, in the order in which tools/guest/v86_init.sh loads them. */
 const MODULES = [
   'drivers/virtio/virtio_ring',
   'drivers/virtio/virtio',
@@ -108,7 +108,7 @@ function findTc(root) {
   return findFile(root, 'tc', 'sbin', 'usr/sbin');
 }
 
-/** tc and its libraries, packed: unpacked (tools/v86_tc.sh) they would make every state 4 MB larger. */
+/** tc and its libraries, packed: unpacked (tools/guest/v86_tc.sh) they would make every state 4 MB larger. */
 function buildTc(root) {
   const libraries = ['lib/i386-linux-gnu', 'usr/lib/i386-linux-gnu', 'lib', 'usr/lib'];
   const files = TC_LIBRARIES.map((name) => [name, findFile(root, name, ...libraries)]);
@@ -189,7 +189,7 @@ export function buildGuest() {
   };
 }
 
-const V86_FOLDER = fileURLToPath(new URL('../node_modules/v86/', import.meta.url));
+const V86_FOLDER = fileURLToPath(new URL('../../node_modules/v86/', import.meta.url));
 
 /** What a guest is given besides its files; the same for a boot and for a state that is restored. */
 export function guestOptions({ type = 'virtio', mtu = 1500 } = {}) {

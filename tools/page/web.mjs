@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // web - builds the page of web/ into build/web, serves it, or takes its picture
 //
-// usage: node tools/web.mjs build | serve | screenshot
+// usage: node tools/page/web.mjs build | serve | screenshot
 //
 //   build       build/web is whole in itself, with relative addresses: any folder of any host will do;
 //               SERVICE_WORKER=1 has it isolate itself where the host sends no headers, by the service
@@ -18,7 +18,7 @@ import { build as bundle } from 'esbuild';
 import { launch } from './browsers.mjs';
 import { serve } from './serve.mjs';
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SCREENSHOT = `${ROOT}docs/try-it.png`;
 
 /** Where the built page is. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// bed - runs the two ends of a measure on this thread, in any runtime
+// fixture - runs the two ends of a measurement on this thread, in any runtime
 //
 // A measure has `server(host, params, context)` and `client(host, params, context)`; a host can listen
 // and connect. The server calls context.ready(port) once it listens, then the client starts. Both
@@ -12,7 +12,7 @@ export function bedHere(client, server) {
     client,
     server,
     async run(measure, params) {
-      const { default: roles } = await import(`../measures/${measure}.mjs`);
+      const { default: roles } = await import(`../metrics/${measure}.mjs`);
       const phase = new Int32Array(1);
       let serving;
       const port = await new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // vm_demo - builds the page of web/vm/ into build/vm-demo, serves it, or takes its picture
 //
-// usage: node tools/vm_demo.mjs build | serve | screenshot
+// usage: node tools/page/vm_demo.mjs build | serve | screenshot
 //
 //   build       build/vm-demo is whole in itself, with relative addresses: any folder of any host will do
 //   serve       builds, then serves until Ctrl-C; PORT (default 8080) and HOST (default 127.0.0.1)
@@ -13,12 +13,12 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { CARDS, demoState, emulatorOptions, guestFiles, PROMPT } from '../guest/vm_demo_guest.mjs';
 import { launch } from './browsers.mjs';
 import { serve } from './serve.mjs';
-import { CARDS, demoState, emulatorOptions, guestFiles, PROMPT } from './vm_demo_guest.mjs';
 import { bundleScripts, runPageTool } from './web.mjs';
 
-const ROOT = fileURLToPath(new URL('../', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SCREENSHOT = `${ROOT}docs/vm-demo.png`;
 
 /** Where the built page is. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// v86_serial - runs commands in a guest of tools/v86_init.sh over its serial line; Node and browsers
+// v86_serial - runs commands in a guest of tools/guest/v86_init.sh over its serial line; Node and browsers
 
 /** What the guest answers a command with: its output, and this. */
 const ANSWER = /^([\s\S]*?)@@(\d+|ready)\r?\n/;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// pumps - how bytes are put into a connection and taken out of it, one way for each kind of program
+// workloads - how bytes are put into a connection and taken out of it, one way for each kind of program
 //
 //   default  web streams; writes when writer.ready, default reader
 //   byob     web streams; writes when writer.ready, BYOB reader with one buffer of 256 KiB

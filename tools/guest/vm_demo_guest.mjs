@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // vm_demo_guest - the guest of the page of web/vm/: files to boot it from, states in which it has booted
 //
-// It is the guest of tools/v86_guest.mjs with web/vm/guest/ laid over it in a second archive, and with a shell
+// It is the guest of tools/guest/v86_guest.mjs with web/vm/guest/ laid over it in a second archive, and with a shell
 // for people on its serial line. Each network card has a state of its own, made by booting once in Node;
 // its name says what it was made of, and it is kept beside the tests' states.
 import { execFileSync } from 'node:child_process';
@@ -13,8 +13,8 @@ import { gzipSync } from 'node:zlib';
 import { folders, initramfs } from './initramfs.mjs';
 import { buildGuest, GUEST, guestOptions } from './v86_guest.mjs';
 
-const OVERLAY = fileURLToPath(new URL('../web/vm/guest/', import.meta.url));
-const V86 = fileURLToPath(new URL('../node_modules/v86/', import.meta.url));
+const OVERLAY = fileURLToPath(new URL('../../web/vm/guest/', import.meta.url));
+const V86 = fileURLToPath(new URL('../../node_modules/v86/', import.meta.url));
 
 /** The network cards the page offers, by the names it calls them. */
 export const CARDS = {

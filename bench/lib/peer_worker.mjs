@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// role_worker - entry of a thread that is one end of a measure (see roles)
+// peer_worker - entry of a thread that is one end of a measurement (see peers)
 
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -8,7 +8,7 @@ const host = import(`../setups/${setup}.mjs`).then((module) => module.openRole(r
 host.catch(() => {}); // told by the first call
 
 async function run(measure, params, phase, port) {
-  const { default: roles } = await import(`../measures/${measure}.mjs`);
+  const { default: roles } = await import(`../metrics/${measure}.mjs`);
   const ready = (value) => parentPort.postMessage({ ready: value });
   return roles[role](await host, params, { phase, port, ready });
 }

@@ -6,7 +6,7 @@
 
 import { clockStep, latencyFigures } from '../lib/clock.mjs';
 import { seededBytes } from '../lib/content.mjs';
-import { messages } from '../lib/pumps.mjs';
+import { messages } from '../lib/workloads.mjs';
 
 const SIZE = 64;
 const MOST = 1 << 20;

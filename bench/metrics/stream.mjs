@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // stream - TCP_STREAM: bytes per second at the receiver, and what they cost
 //
-// params: kind (see lib/pumps), flows, both (directions at once), write (bytes), warm, timed, tail.
+// params: kind (see lib/workloads), flows, both (directions at once), write (bytes), warm, timed, tail.
 
 import { Check, Content } from '../lib/content.mjs';
 import { Follower, Meter, STOP, TIMED } from '../lib/meter.mjs';
-import { receive, send } from '../lib/pumps.mjs';
+import { receive, send } from '../lib/workloads.mjs';
 
 const BLOCK = 64 * 1024;
 const SEED = 0x5eed;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// roles - runs the two ends of a measure, at least one of them on a thread of its own (Node); see bed
+// peers - runs the two ends of a measurement, at least one of them on a thread of its own (Node); see fixture
 
 import { Worker } from 'node:worker_threads';
 
-const ENTRY = new URL('./role_worker.mjs', import.meta.url);
+const ENTRY = new URL('./peer_worker.mjs', import.meta.url);
 
 const newPhase = () => new Int32Array(new SharedArrayBuffer(4));
 
@@ -66,7 +66,7 @@ export class LocalRole {
     const whenReady = new Promise((resolve) => {
       ready = resolve;
     });
-    const result = import(`../measures/${measure}.mjs`).then((roles) =>
+    const result = import(`../metrics/${measure}.mjs`).then((roles) =>
       roles.default[this.role](this.host, params, { phase, port, ready }),
     );
     // A server that fails never gets ready; a client is never asked.

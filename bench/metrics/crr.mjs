@@ -4,7 +4,7 @@
 // params: kind (native, else web streams), warm, timed (ms).
 
 import { seededBytes } from '../lib/content.mjs';
-import { messages } from '../lib/pumps.mjs';
+import { messages } from '../lib/workloads.mjs';
 
 const SIZE = 64;
 
