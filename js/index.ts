@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // index - what the package exports
 
+export type * from './api/handle.ts';
+export type * from './api/interface.ts';
 export type * from './api/stack.ts';
 export type * from './api/tcp.ts';
 export type * from './api/zero_copy.ts';

@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: MIT
-// tcp - the public interfaces of TCP connections and listeners, and of handles
+// tcp - the public types of TCP connections and listeners
 
+import type { SharedHandle } from './handle.ts';
 import type { ByteRingReader, ByteRingWriter } from './zero_copy.ts';
-
-/**
- * What share() gives: it can be posted to another thread of the same process (or page), and attach()
- * opens it there.
- *
- * @typeParam T - What it opens as.
- */
-export interface SharedHandle<T> {
-  /** What it is a handle of. */
-  readonly kind: 'arena' | 'interface' | 'connection';
-  /** Never there: carries the type. */
-  readonly opensAs?: T;
-}
 
 /** Options of a connection, and of those a listener accepts. */
 export interface TcpOptions {

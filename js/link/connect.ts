@@ -15,7 +15,7 @@
 // joined again. A receiver that is full is waited for. Who cannot wait, such as a VM, drops at
 // the source and counts.
 
-import type { InterfaceStatistics } from '../api/stack.ts';
+import type { InterfaceStatistics } from '../api/interface.ts';
 import { NetError } from '../errors.ts';
 import { Deferred } from '../streams.ts';
 import { frameLimit, hasEnded, isInterface, locked, plugEndpoint } from './plugs.ts';

@@ -12,7 +12,7 @@
 // Streams end or fail, and so does their plug. After unplug() nothing is passed either way and nothing is
 // closed.
 
-import type { FrameInterface } from '../api/stack.ts';
+import type { FrameInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import { pauseIfOverdue } from '../sched/scheduler.ts';
 import { Deferred } from '../streams.ts';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // attach - opens in this thread what another one has shared
 
-import type { SharedHandle } from '../api/tcp.ts';
+import type { SharedHandle } from '../api/handle.ts';
 import { NetError } from '../errors.ts';
 import { Arena, type ArenaHandle } from '../memory/arena.ts';
 import { attachInterface, type InterfaceHandle } from './interface.ts';

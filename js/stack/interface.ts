@@ -32,7 +32,7 @@ import {
   IFACE_TX_PACKETS,
   RING_BAD,
 } from '../abi.ts';
-import type { InterfaceStatistics, NetworkInterface } from '../api/stack.ts';
+import type { InterfaceStatistics, NetworkInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import { Port, type PortParts, sharePort } from '../control/channel.ts';
 import type { Control, Made } from '../control/commands.ts';

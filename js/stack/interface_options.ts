@@ -22,7 +22,7 @@ import {
   IFACE_TAP,
   IFACE_TUN,
 } from '../abi.ts';
-import type { InterfaceOptions } from '../api/stack.ts';
+import type { InterfaceOptions } from '../api/interface.ts';
 import type { Control } from '../control/commands.ts';
 import { addressAt, writeAddress } from '../control/commands.ts';
 import { NetError } from '../errors.ts';

@@ -31,14 +31,12 @@ import type {
   LoopbackInterface,
   LoopbackInterfaceOptions,
   NetworkInterface,
-  NetworkStack,
-  StackOptions,
-  StackStatistics,
   TapInterface,
   TapInterfaceOptions,
   TunInterface,
   TunInterfaceOptions,
-} from '../api/stack.ts';
+} from '../api/interface.ts';
+import type { NetworkStack, StackOptions, StackStatistics } from '../api/stack.ts';
 import type {
   TcpConnection,
   TcpConnectOptions,

@@ -22,7 +22,8 @@
 // The card is looked up at every wait, so that one which appears later, or a state that is restored, is
 // seen. A card whose inside cannot be seen gets BUDGET frames for each turn of the event loop.
 
-import type { NetworkStack, TapInterface, TapInterfaceOptions } from '../../api/stack.ts';
+import type { TapInterface, TapInterfaceOptions } from '../../api/interface.ts';
+import type { NetworkStack } from '../../api/stack.ts';
 import { NetError } from '../../errors.ts';
 import { afterEventLoop } from '../../sched/scheduler.ts';
 import { connect } from '../connect.ts';

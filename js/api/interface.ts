@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// interface - the public types of loopback, tun and tap interfaces
+
+import type { SharedHandle } from './handle.ts';
+import type { FrameRingReader, FrameRingWriter } from './zero_copy.ts';
+
+/** One CIDR such as `192.168.1.1/24` or `fd00::1/64`, or a list: at most one IPv4, three IPv6. */
+export type Cidrs = string | readonly string[];
+
+/** What every interface can be given. */
+export interface InterfaceOptions {
+  /**
+   * Its addresses with their prefix lengths. Without one an interface takes no part in IP: it answers no
+   * ARP and nothing can be sent from it. @default none
+   */
+  readonly ip?: Cidrs;
+  /**
+   * Next hop for what no prefix of an interface covers: one IPv4, one IPv6, or both. @default none: such
+   * hosts fail with EHOSTUNREACH
+   */
+  readonly gateway?: string | readonly string[];
+  /** Largest IP packet in bytes, 576 to 65520. @default 1500 (loopback: 65520) */
+  readonly mtu?: number;
+  /**
+   * `false` neither computes nor verifies IP and TCP checksums: for a wire whose two ends share
+   * memory, both of which must say so. @default true
+   */
+  readonly checksum?: boolean;
+  /**
+   * `false` keeps TCP from sending segments above the MTU. It does so only on a wire between two stacks
+   * of one arena and over loopback, where it saves most of the cost of a packet, as network cards do
+   * (TSO, GRO); whoever reads frames never sees one above the MTU. @default true
+   */
+  readonly largeSend?: boolean;
+  /**
+   * Bytes of each of the two frame rings, rounded up to a power of two, at most 1 GiB.
+   * @default 512 KiB, or as much as eight of the largest frames take
+   */
+  readonly ringSize?: number;
+}
+
+/** Options of createLoopbackInterface(). */
+export interface LoopbackInterfaceOptions extends InterfaceOptions {}
+
+/** Options of createTunInterface(). */
+export interface TunInterfaceOptions extends InterfaceOptions {}
+
+/** Options of createTapInterface(). */
+export interface TapInterfaceOptions extends InterfaceOptions {
+  /** Six bytes as `01:23:45:67:89:ab`. @default a random locally administered one */
+  readonly mac?: string;
+}
+
+/** Counters of an interface since it was created, as seen from the stack. Those of packets wrap at 2^32. */
+export interface InterfaceStatistics {
+  /** Packets received and passed to the stack. */
+  readonly rxPackets: number;
+  /** Their bytes. */
+  readonly rxBytes: number;
+  /** Packets sent. */
+  readonly txPackets: number;
+  /** Their bytes. */
+  readonly txBytes: number;
+  /** Packets dropped on the way out because nobody listened. */
+  readonly dropped: number;
+  /**
+   * Packets lost on the way out: small ones that nobody would repeat, for which the ring had no
+   * room, and those too long for the other end of a wire.
+   */
+  readonly lost: number;
+  /** Frames dropped on the way in: too short, too long, or no frame at all. */
+  readonly invalid: number;
+}
+
+/** What all interfaces have in common. */
+export interface NetworkInterface {
+  /** Kind of the interface. */
+  readonly type: 'loopback' | 'tun' | 'tap';
+  /** Its IPv4 address, or the first IPv6 one, without the prefix; undefined if it has none. */
+  readonly ip: string | undefined;
+  /** The netmask that goes with ip, undefined if it is IPv6 or there is none. */
+  readonly netmask: string | undefined;
+  /** All its addresses as CIDRs. */
+  readonly addresses: readonly string[];
+  /** Largest IP packet, bytes. */
+  readonly mtu: number;
+  /** Its counters at this moment. */
+  readonly statistics: InterfaceStatistics;
+}
+
+/** Loopback interface: what the stack sends to itself. */
+export interface LoopbackInterface extends NetworkInterface {
+  /** Kind of the interface. */
+  readonly type: 'loopback';
+}
+
+/**
+ * What tun and tap interfaces have in common: the frames the stack sends and takes.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const tun = await stack.createTunInterface({ ip: '10.0.0.1/24' });
+ * const packets = tun.listen();
+ * stack.connectTcp({ host: '10.0.0.2', port: 80 }).catch(() => {});
+ * const { value } = await packets.next();
+ * assert.equal(value?.[9], 6); // an IPv4 packet with a TCP segment: the SYN
+ * await stack.close();
+ * ```
+ */
+export interface FrameInterface extends NetworkInterface {
+  /**
+   * Packets the stack sends, one a chunk. The interface listens only while this is locked; before,
+   * what the stack sends is dropped and counted. `pipeTo()` the writable of another interface of the
+   * same arena and the frames go from stack to stack without a copy.
+   */
+  readonly readable: ReadableStream<Uint8Array>;
+  /**
+   * Packets for the stack, one a chunk. One that is too short or longer than the MTU (and its
+   * Ethernet header) is dropped and counted (`statistics.invalid`): a link must survive it.
+   */
+  readonly writable: WritableStream<Uint8Array>;
+  /**
+   * Locks the readable, so that the interface listens, and gives its packets where they lie.
+   *
+   * @returns The verbs, until their releaseLock().
+   * @throws {TypeError} If the readable is locked already.
+   */
+  getRingReader(): FrameRingReader;
+  /**
+   * Locks the writable and gives room for packets, to be filled without a copy.
+   *
+   * @returns The verbs, until their releaseLock().
+   * @throws {TypeError} If the writable is locked already.
+   */
+  getRingWriter(): FrameRingWriter;
+  /**
+   * Locks the readable and iterates over its packets; leaving the loop unlocks it.
+   *
+   * @returns The iterator; it ends when the interface is removed.
+   * @throws {TypeError} If the readable is locked already.
+   */
+  listen(): AsyncIterableIterator<Uint8Array>;
+  /**
+   * As listen().
+   *
+   * @returns The iterator.
+   * @throws {TypeError} If the readable is locked already.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
+  /**
+   * Hands its frames to another thread: attach(handle) there gives an interface with the streams of this
+   * one, so that a VM in a worker feeds it directly. The streams here fail; statistics and
+   * removeInterface() of its stack go on. Removing it asks the other thread to let go first.
+   *
+   * @returns The handle, which structured cloning (postMessage, workerData) carries; it opens once.
+   * @throws {NetError} EINVAL if a stream is locked; ENODEV, ENOMEM, ESHUTDOWN.
+   */
+  share(): Promise<SharedHandle<this>>;
+}
+
+/** Tun interface: whole IP packets (L3). */
+export interface TunInterface extends FrameInterface {
+  /** Kind of the interface. */
+  readonly type: 'tun';
+}
+
+/** Tap interface: Ethernet frames (L2). */
+export interface TapInterface extends FrameInterface {
+  /** Kind of the interface. */
+  readonly type: 'tap';
+  /** Its MAC address. */
+  readonly mac: string;
+}
