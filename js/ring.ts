@@ -17,7 +17,8 @@ import {
   RING_WANT,
 } from './abi.ts';
 import type { SharedMemory } from './memory/shared_memory.ts';
-import { Consumer, checkLength, Producer } from './ring/ends.ts';
+import { Consumer, Producer } from './ring/ends.ts';
+import { checkCount } from './util/check.ts';
 
 /** reserve() of a frame that can never fit. */
 export const NEVER_FITS = -1;
@@ -82,7 +83,7 @@ export class ByteProducer extends Producer {
 
   /** Hands the first bytes of what was reserved to the consumer. */
   submit(length: number): void {
-    checkLength(length, this.#reserved, 'submit');
+    checkCount('submit', length, 0, this.#reserved);
     this.#reserved = 0;
     this.publish(length);
   }
@@ -125,7 +126,7 @@ export class ByteConsumer extends Consumer {
 
   /** Gives the oldest bytes back to the producer. */
   release(length: number): void {
-    checkLength(length, (this.tail - this.head) >>> 0, 'release');
+    checkCount('release', length, 0, (this.tail - this.head) >>> 0);
     this.publish(length);
     this.#follow();
   }
@@ -164,7 +165,7 @@ export class FrameProducer extends Producer {
 
   /** Hands the reserved frame to the consumer. */
   submit(length: number): void {
-    checkLength(length, this.#reserved, 'submit');
+    checkCount('submit', length, 0, this.#reserved);
     this.#reserved = -1;
     if (this.#skip) this.i32[(this.#buf + (this.tail & (this.#size - 1))) >>> 2] = FRAME_SKIP | 0;
     const record = (this.offset - FRAME_HEADER) >>> 2;
@@ -189,7 +190,7 @@ export class FrameProducer extends Producer {
 
   /** Hands records copied to `offset` to the consumer. */
   submitSpan(length: number): void {
-    checkLength(length, this.#span, 'submit');
+    checkCount('submit', length, 0, this.#span);
     this.#span = 0;
     this.publish(length);
   }
@@ -298,7 +299,7 @@ export class FrameConsumer extends Consumer {
 
   /** Gives the records of peekSpan() back. */
   releaseSpan(length: number): void {
-    checkLength(length, (this.tail - this.head) >>> 0, 'release');
+    checkCount('release', length, 0, (this.tail - this.head) >>> 0);
     this.#peeked = 0;
     this.publish(length);
   }

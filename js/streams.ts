@@ -20,22 +20,6 @@ import type { SharedMemory } from './memory/shared_memory.ts';
 const TINY = 64;
 
 /**
- * The bytes of a chunk somebody wrote.
- *
- * @param chunk - What was written.
- * @returns A view on the same memory.
- * @throws {TypeError} If it is neither an ArrayBuffer nor a view on one.
- */
-export function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (ArrayBuffer.isView(chunk)) {
-    return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  }
-  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
-  throw new TypeError(`Cannot write ${typeof chunk}: a chunk must be a Uint8Array`);
-}
-
-/**
  * Makes a chunk for bytes that are to be copied out of shared memory.
  *
  * @param length - How many.
@@ -108,28 +92,7 @@ export function iterate(readable: { getReader(): ChunkReader }): AsyncIterableIt
   };
 }
 
-/** A promise with its handles; a rejection nobody waits for is no error of the program. */
-export class Deferred<T = void> {
-  resolve!: (value: T) => void;
-  reject!: (error: unknown) => void;
-  readonly promise = new Promise<T>((resolve, reject) => {
-    this.resolve = resolve;
-    this.reject = reject;
-  });
-
-  constructor() {
-    this.promise.catch(() => {});
-  }
-}
-
 /** The error of who uses a reader or writer that gave its lock back. */
 export function released(action: string): TypeError {
   return new TypeError(`Cannot ${action}: the lock was released`);
-}
-
-/** Refuses what is no number of bytes from least to most. */
-export function checkCount(count: number, most: number, action: string, least = 0): void {
-  if (!(Number.isInteger(count) && count >= least && count <= most)) {
-    throw new RangeError(`Cannot ${action} ${count} bytes, which is not ${least} to ${most}`);
-  }
 }

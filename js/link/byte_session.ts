@@ -14,7 +14,7 @@
 import { FrameParser, HEADER, putLength } from '../codec/framing.ts';
 import { NetError } from '../errors.ts';
 import { nextMicrotask } from '../sched/scheduler.ts';
-import { Deferred } from '../streams.ts';
+import { Deferred } from '../util/deferred.ts';
 import { copyInto, Fifo } from './frames.ts';
 import type { Session, SessionEvents } from './sessions.ts';
 

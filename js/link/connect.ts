@@ -17,7 +17,7 @@
 
 import type { InterfaceStatistics } from '../api/interface.ts';
 import { NetError } from '../errors.ts';
-import { Deferred } from '../streams.ts';
+import { Deferred } from '../util/deferred.ts';
 import { frameLimit, hasEnded, isInterface, locked, plugEndpoint } from './plugs.ts';
 import type {
   FramePlug,

@@ -18,7 +18,8 @@
 // or abort one of the streams ends that stream alone.
 
 import { NetError } from '../errors.ts';
-import { bytesOf, Deferred } from '../streams.ts';
+import { bytesOf } from '../util/bytes.ts';
+import { Deferred } from '../util/deferred.ts';
 import type { EndpointDriver, EndpointOptions, EndpointStatistics } from './endpoint_types.ts';
 import { copyOf, Fifo } from './frames.ts';
 import { checkRange } from './options.ts';

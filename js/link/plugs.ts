@@ -15,7 +15,7 @@
 import type { FrameInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import { pauseIfOverdue } from '../sched/scheduler.ts';
-import { Deferred } from '../streams.ts';
+import { Deferred } from '../util/deferred.ts';
 import { copyInto, copyOf } from './frames.ts';
 import { Retry } from './retry.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';

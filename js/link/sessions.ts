@@ -11,7 +11,7 @@
 // less a random half, so that many clients do not come back at once; an open session resets it.
 
 import { NetError, type NetErrorCode } from '../errors.ts';
-import { Deferred } from '../streams.ts';
+import { Deferred } from '../util/deferred.ts';
 import type { EndpointController, EndpointOptions, FrameSink } from './link.ts';
 import { type EndpointDriver, FrameEndpoint } from './link.ts';
 

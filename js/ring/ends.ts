@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ends - what both kinds of rings share: positions, marks, and the checks of both sides
+// ends - what both kinds of rings share: positions and wake thresholds
 //
 // Theory of operation and the diagram that the letters refer to: core/ring.h.
 //
@@ -22,13 +22,6 @@ import type { SharedMemory } from '../memory/shared_memory.ts';
 /** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
 function passed(mark: number, from: number, to: number): boolean {
   return (to - mark - 1) >>> 0 < (to - from) >>> 0;
-}
-
-/** Refuses a length that is none, or more than there is. */
-export function checkLength(length: number, most: number, verb: string): void {
-  if (!(length >= 0 && length <= most)) {
-    throw new RangeError(`Cannot ${verb} ${length} bytes of ${most}`);
-  }
 }
 
 /** What the two producers share. */

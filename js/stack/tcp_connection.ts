@@ -40,8 +40,9 @@ import { ByteConsumer, ByteProducer } from '../ring.ts';
 import { RingReader, RingWriter } from '../streams/byte_access.ts';
 import { ByteReadable } from '../streams/byte_readable.ts';
 import { ByteWritable } from '../streams/byte_writable.ts';
-import { Deferred, iterate } from '../streams.ts';
+import { iterate } from '../streams.ts';
 import { formatEndpoint, formatIp } from '../util/address.ts';
+import { Deferred } from '../util/deferred.ts';
 
 /** Linux's default idle time before keep-alive probes, ms. */
 const KEEPALIVE_IDLE = 7_200_000;

@@ -6,7 +6,8 @@
 
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
 import { NetError } from '../errors.ts';
-import { checkCount, released } from '../streams.ts';
+import { released } from '../streams.ts';
+import { checkCount } from '../util/check.ts';
 import type { ByteReadable } from './byte_readable.ts';
 import type { ByteWritable } from './byte_writable.ts';
 
@@ -55,7 +56,7 @@ export class RingReader implements ByteRingReader {
 
   release(length: number): void {
     if (this.#isReleased) throw released('read');
-    checkCount(length, this.#rest.length || this.#peeked, 'release');
+    checkCount('release', length, 0, this.#rest.length || this.#peeked);
     if (this.#rest.length > 0) {
       this.#rest = this.#rest.subarray(length);
       return;
@@ -95,7 +96,7 @@ export class RingWriter implements ByteRingWriter {
   }
 
   async ready(least = 1): Promise<void> {
-    checkCount(least, Number.MAX_SAFE_INTEGER, 'wait for', 1);
+    checkCount('wait for', least, 1, Number.MAX_SAFE_INTEGER);
     for (;;) {
       this.#check();
       const { behind } = this.#side;
@@ -105,7 +106,7 @@ export class RingWriter implements ByteRingWriter {
   }
 
   reserve(want: number): Uint8Array {
-    checkCount(want, Number.MAX_SAFE_INTEGER, 'reserve', 1);
+    checkCount('reserve', want, 1, Number.MAX_SAFE_INTEGER);
     this.#check();
     this.#reserved = 0;
     if (this.#side.behind) return EMPTY;
@@ -117,7 +118,7 @@ export class RingWriter implements ByteRingWriter {
 
   submit(length: number): void {
     this.#check();
-    checkCount(length, this.#reserved, 'submit');
+    checkCount('submit', length, 0, this.#reserved);
     this.#reserved = 0;
     this.#side.ring.submit(length);
     this.#side.tell(length);

@@ -21,7 +21,8 @@
 
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { ByteConsumer } from '../ring.ts';
-import { type ChunkReader, Deferred, newChunk, released } from '../streams.ts';
+import { type ChunkReader, newChunk, released } from '../streams.ts';
+import { Deferred } from '../util/deferred.ts';
 
 /**
  * Largest chunk for a default reader. Larger ones take longer a byte, for the memory they are made of:

@@ -15,7 +15,8 @@
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { ByteProducer } from '../ring.ts';
 import { nextMicrotask } from '../sched/scheduler.ts';
-import { bytesOf, Deferred } from '../streams.ts';
+import { bytesOf } from '../util/bytes.ts';
+import { Deferred } from '../util/deferred.ts';
 
 /** Microtasks after which the other side is told of bytes though more keep coming. */
 const LINGER = 256;

@@ -4,7 +4,8 @@
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import { NetError } from '../errors.ts';
 import { NEVER_FITS } from '../ring.ts';
-import { checkCount, released } from '../streams.ts';
+import { released } from '../streams.ts';
+import { checkCount } from '../util/check.ts';
 import type { FrameSink, FrameSource } from './frame_streams.ts';
 
 /** peek() and release() on the frames a stack sends. */
@@ -74,7 +75,7 @@ export class FrameWriter implements FrameRingWriter {
   }
 
   reserve(length: number): Uint8Array | undefined {
-    checkCount(length, Number.MAX_SAFE_INTEGER, 'reserve', 1);
+    checkCount('reserve', length, 1, Number.MAX_SAFE_INTEGER);
     this.#check();
     this.#reserved = 0;
     const { memory, ring, max } = this.#sink;
@@ -91,7 +92,7 @@ export class FrameWriter implements FrameRingWriter {
 
   submit(length: number = this.#reserved): void {
     this.#check();
-    checkCount(length, this.#reserved, 'submit', 1);
+    checkCount('submit', length, 1, this.#reserved);
     this.#reserved = 0;
     this.#sink.submit(length);
   }

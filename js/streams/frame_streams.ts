@@ -9,7 +9,9 @@ import type { NetError } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { FrameConsumer, FrameProducer } from '../ring.ts';
 import { FULL_NOW, NEVER_FITS } from '../ring.ts';
-import { bytesOf, copyChunk, Deferred } from '../streams.ts';
+import { copyChunk } from '../streams.ts';
+import { bytesOf } from '../util/bytes.ts';
+import { Deferred } from '../util/deferred.ts';
 
 /** Reads frames one at a time for a default stream. */
 export class FrameSource {

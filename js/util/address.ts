@@ -2,6 +2,7 @@
 // address - text forms of IPv4, IPv6, CIDR, MAC and port, checked strictly
 
 import { NetError } from '../errors.ts';
+import { show } from './check.ts';
 
 /** An IP address as the ABI carries it. */
 export interface IpAddress {
@@ -32,15 +33,6 @@ const HEX_GROUP = /^[\da-f]{1,4}$/i;
 const ZONE = /^[\w.~-]+$/;
 const CIDR = /^([^/]+)\/(0|[1-9]\d{0,2})$/;
 const MAC = /^[\da-f]{2}([:-])[\da-f]{2}(?:\1[\da-f]{2}){4}$/i;
-const SHOWN = 60;
-
-/** Quotes a value for a message, escaped and cut so that a bad input cannot flood or forge a log. */
-function show(value: unknown): string {
-  if (typeof value === 'object' && value !== null) return 'an object';
-  if (typeof value !== 'string') return String(value).slice(0, SHOWN);
-  const text = JSON.stringify(value.slice(0, SHOWN)).slice(1, -1);
-  return value.length > SHOWN ? `'${text}…'` : `'${text}'`;
-}
 
 function refuse(value: unknown, kind: string, reason: string): NetError {
   return new NetError('EINVAL', `Cannot parse ${show(value)} as ${kind}`, { reason });

@@ -14,14 +14,23 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'util/*': ['errors', 'util/*'],
   'runtime/*': ['errors', 'api/*', 'runtime/*', 'workers/*'],
   'memory/*': ['abi', 'errors', 'api/*', 'util/*', 'runtime/*', 'memory/*'],
-  ring: ['ring/*', 'abi', 'type memory/*'],
+  ring: ['ring/*', 'abi', 'util/*', 'type memory/*'],
   'ring/*': ['abi', 'type memory/*'],
   'sched/*': ['abi', 'sched/*', 'type memory/*'],
   'control/*': ['abi', 'errors', 'util/*', 'memory/*', 'ring', 'sched/*', 'control/*'],
   'engine/*': ['abi', 'errors', 'sched/*', 'engine/*', 'type memory/*', 'type runtime/*'],
   'workers/*': ['abi', 'memory/instance', 'runtime/builtin', 'type engine/*'],
   streams: ['type memory/*'],
-  'streams/*': ['errors', 'api/*', 'ring', 'sched/*', 'streams', 'streams/*', 'type memory/*'],
+  'streams/*': [
+    'errors',
+    'api/*',
+    'util/*',
+    'ring',
+    'sched/*',
+    'streams',
+    'streams/*',
+    'type memory/*',
+  ],
   'stack/*': [
     'abi',
     'errors',
@@ -38,16 +47,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   ],
   'codec/*': ['util/*', 'codec/*'],
   // No adapter sees a stack: it plugs into whatever has the shape of an endpoint.
-  'link/*': [
-    'errors',
-    'util/*',
-    'sched/*',
-    'codec/*',
-    'runtime/builtin',
-    'streams',
-    'link/*',
-    'type api/*',
-  ],
+  'link/*': ['errors', 'util/*', 'sched/*', 'codec/*', 'runtime/builtin', 'link/*', 'type api/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
 

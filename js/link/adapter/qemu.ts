@@ -7,7 +7,7 @@
 
 import { NetError } from '../../errors.ts';
 import { builtin } from '../../runtime/builtin.ts';
-import { Deferred } from '../../streams.ts';
+import { Deferred } from '../../util/deferred.ts';
 import { ByteSession, type ByteSource, type ByteTarget, Inlet } from '../byte_session.ts';
 import { Fifo } from '../frames.ts';
 import {

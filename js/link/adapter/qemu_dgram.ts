@@ -9,7 +9,7 @@
 
 import { NetError } from '../../errors.ts';
 import { builtin } from '../../runtime/builtin.ts';
-import { Deferred } from '../../streams.ts';
+import { Deferred } from '../../util/deferred.ts';
 import { copyInto } from '../frames.ts';
 import {
   netErrorOf,
