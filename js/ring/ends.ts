@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// ends - what both kinds of rings share: positions and wake thresholds
+// ends - what byte and frame rings share: positions and wake thresholds; twin: core/ring.h
 //
-// Theory of operation and the diagram that the letters refer to: core/ring.h.
+// The theory of operation and the diagram that the letters refer to are in core/ring.h.
 //
-// Atomics on an Int32Array are sequentially consistent and signed: positions are compared by
-// differences, and made unsigned (>>> 0) only where a length comes out of them. Places in an arena
-// may lie above 2^31: they are shifted by >>>.
+// Atomics on an Int32Array are sequentially consistent and signed. So positions are compared by
+// differences, and made unsigned (>>> 0) only where a length is computed. Offsets in an arena may lie
+// above 2^31: they are shifted by >>>.
 
 import {
   RING_BAD,
@@ -19,12 +19,12 @@ import {
 } from '../abi.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 
-/** Whether a position went past a mark: mark is one of from .. to-1, counted round the wrap. */
-function passed(mark: number, from: number, to: number): boolean {
-  return (to - mark - 1) >>> 0 < (to - from) >>> 0;
+/** Whether a position has crossed a wake threshold: it is one of from .. to-1, counted modulo 2^32. */
+function crossed(threshold: number, from: number, to: number): boolean {
+  return (to - threshold - 1) >>> 0 < (to - from) >>> 0;
 }
 
-/** What the two producers share. */
+/** What the producers of both kinds share. */
 export class Producer {
   protected readonly arena: SharedMemory;
   protected readonly i32: Int32Array;
@@ -33,8 +33,8 @@ export class Producer {
   protected tail: number;
   /** The consumer's position, as last seen. */
   protected head: number;
-  #told: number;
-  /** Where the reserved room begins. */
+  #notified: number;
+  /** Offset of the reserved room. */
   offset = 0;
 
   constructor(arena: SharedMemory, ring: number) {
@@ -43,7 +43,7 @@ export class Producer {
     this.word = ring >>> 2;
     this.tail = Atomics.load(this.i32, this.word + (RING_TAIL >> 2)); // our own B
     this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // A, pairs D, E
-    this.#told = this.tail;
+    this.#notified = this.tail;
   }
 
   protected refresh(): void {
@@ -57,22 +57,22 @@ export class Producer {
     Atomics.store(this.i32, this.word + (RING_TAIL >> 2), this.tail); // B, pairs C
   }
 
-  /** Whether the consumer asked to be told of what was submitted since the last call. */
+  /** Whether the consumer asked to be notified of what was submitted since the last call. */
   mustNotify(): boolean {
-    const from = this.#told;
+    const from = this.#notified;
     if (from === this.tail) return false;
-    this.#told = this.tail;
-    const mark = Atomics.load(this.i32, this.word + (RING_DATA_MARK >> 2)); // F, pairs E
-    return passed(mark, from, this.tail);
+    this.#notified = this.tail;
+    const threshold = Atomics.load(this.i32, this.word + (RING_DATA_MARK >> 2)); // F, pairs E
+    return crossed(threshold, from, this.tail);
   }
 
-  /** Asks to be told when so many more bytes are released; false: they already are. */
+  /** Asks to be notified when so many more bytes are released; false: they already are. */
   arm(room: number): boolean {
     const seen = this.head;
-    const mark = (seen + room - 1) | 0;
-    Atomics.store(this.i32, this.word + (RING_ROOM_MARK >> 2), mark); // E, pairs F
+    const threshold = (seen + room - 1) | 0;
+    Atomics.store(this.i32, this.word + (RING_ROOM_MARK >> 2), threshold); // E, pairs F
     this.refresh();
-    return !passed(mark, seen, this.head);
+    return !crossed(threshold, seen, this.head);
   }
 
   /** Bytes submitted and not released. */
@@ -82,7 +82,7 @@ export class Producer {
   }
 }
 
-/** What the two consumers share. */
+/** What the consumers of both kinds share. */
 export class Consumer {
   protected readonly arena: SharedMemory;
   protected readonly i32: Int32Array;
@@ -91,10 +91,10 @@ export class Consumer {
   protected head: number;
   /** The producer's position, as last seen. */
   protected tail: number;
-  /** Buffer our position is in; frame rings have only that of generation 0. */
+  /** Generation of the buffer that our position is in; a frame ring has only generation 0. */
   protected gen: number;
-  #told: number;
-  /** Where the bytes that peek() found begin. */
+  #notified: number;
+  /** Offset of the bytes that peek() found. */
   offset = 0;
 
   constructor(arena: SharedMemory, ring: number) {
@@ -104,7 +104,7 @@ export class Consumer {
     this.head = Atomics.load(this.i32, this.word + (RING_HEAD >> 2)); // our own D
     this.gen = Atomics.load(this.i32, this.word + (RING_CONS_GEN >> 2)); // our own K
     this.tail = this.head;
-    this.#told = this.head;
+    this.#notified = this.head;
     this.refresh();
   }
 
@@ -132,16 +132,16 @@ export class Consumer {
     Atomics.store(this.i32, this.word + (RING_HEAD >> 2), this.head); // D, pairs A
   }
 
-  /** Whether the producer asked to be told of what was released since the last call. */
+  /** Whether the producer asked to be notified of what was released since the last call. */
   mustNotify(): boolean {
-    const from = this.#told;
+    const from = this.#notified;
     if (from === this.head) return false;
-    this.#told = this.head;
-    const mark = Atomics.load(this.i32, this.word + (RING_ROOM_MARK >> 2)); // F, pairs E
-    return passed(mark, from, this.head);
+    this.#notified = this.head;
+    const threshold = Atomics.load(this.i32, this.word + (RING_ROOM_MARK >> 2)); // F, pairs E
+    return crossed(threshold, from, this.head);
   }
 
-  /** Asks to be told when more comes; false: it already has. */
+  /** Asks to be notified when more is submitted; false: more already was. */
   arm(): boolean {
     const seen = this.tail;
     Atomics.store(this.i32, this.word + (RING_DATA_MARK >> 2), seen); // E, pairs F
