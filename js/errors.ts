@@ -145,6 +145,22 @@ export class NetError extends Error {
   }
 }
 
+/**
+ * Gives an error the stack trace of the asynchronous function that throws it, with the line of its
+ * caller: errors are made where an event of C is dispatched, which tells a program nothing. Engines without
+ * `Error.captureStackTrace` keep the trace of that place.
+ *
+ * @param error - Whatever was caught.
+ * @returns The same error, to be thrown.
+ * @throws Never.
+ */
+export function atCaller(error: unknown): unknown {
+  if (error instanceof NetError) {
+    (Error as { captureStackTrace?(error: Error): void }).captureStackTrace?.(error);
+  }
+  return error;
+}
+
 /** Which code a number from C stands for. */
 export type ErrorTable = Readonly<Partial<Record<number, NetErrorCode>>>;
 

@@ -119,6 +119,92 @@ export interface StackOptions {
 }
 
 /**
+ * The interfaces of a stack, read-only; methods under the names of tcpip.js 0.4 that create and remove some.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const tap = await stack.interfaces.createTap({ ip: '192.168.1.1/24' });
+ * assert.deepEqual([...stack.interfaces].map(({ type }) => type), ['loopback', 'tap']);
+ * await stack.interfaces.remove(tap);
+ * assert.equal(stack.interfaces.size, 1);
+ * await stack.close();
+ * ```
+ */
+export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterface | TapInterface> {
+  /** How many there are. */
+  readonly size: number;
+  /**
+   * As createLoopbackInterface() of the stack.
+   *
+   * @param options - Addresses and sizes.
+   * @returns The interface, up.
+   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   */
+  createLoopback(options?: LoopbackInterfaceOptions): Promise<LoopbackInterface>;
+  /**
+   * As createTunInterface() of the stack.
+   *
+   * @param options - Addresses and sizes.
+   * @returns The interface, up.
+   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   */
+  createTun(options?: TunInterfaceOptions): Promise<TunInterface>;
+  /**
+   * As createTapInterface() of the stack.
+   *
+   * @param options - Addresses and sizes.
+   * @returns The interface, up.
+   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   */
+  createTap(options?: TapInterfaceOptions): Promise<TapInterface>;
+  /**
+   * As removeInterface() of the stack.
+   *
+   * @param iface - An interface of this stack.
+   * @throws {NetError} ENODEV if it is not, ESHUTDOWN.
+   */
+  remove(iface: NetworkInterface): Promise<void>;
+}
+
+/**
+ * The TCP of a stack: a transport of streams for services.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const listener = await stack.tcp.listen({ port: 80 });
+ * const connection = await stack.tcp.connect({ host: '127.0.0.1', port: 80 });
+ * assert.equal((await listener.accept()).remotePort, connection.localPort);
+ * await stack.close();
+ * ```
+ */
+export interface StackTcp {
+  /**
+   * As connectTcp() of the stack.
+   *
+   * @param options - Where to and how.
+   * @returns The connection, open.
+   * @throws {NetError} As connectTcp().
+   */
+  connect(options: TcpConnectOptions): Promise<TcpConnection>;
+  /**
+   * As listenTcp() of the stack.
+   *
+   * @param options - Where and how.
+   * @returns The listener.
+   * @throws {NetError} As listenTcp().
+   */
+  listen(options: TcpListenOptions): Promise<TcpListener>;
+}
+
+/**
  * A TCP/IP stack.
  *
  * @example
@@ -143,7 +229,9 @@ export interface NetworkStack extends AsyncDisposable {
   /** Who turns it: the thread that created it, or one of its own. */
   readonly engine: 'inline' | 'worker';
   /** Its interfaces. */
-  readonly interfaces: Iterable<LoopbackInterface | TunInterface | TapInterface>;
+  readonly interfaces: StackInterfaces;
+  /** Its TCP: connectTcp() and listenTcp() under the names of tcpip.js 0.4. */
+  readonly tcp: StackTcp;
   /** Its counters at this moment. */
   readonly statistics: StackStatistics;
   /**

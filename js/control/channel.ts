@@ -1,201 +1,315 @@
 // SPDX-License-Identifier: MIT
-// channel - how an object comes to another thread, and that thread's end of its port; twin: core/channel.c
+// channel - the app's end of a channel: commands out, events in; twin: core/channel.c
 //
 // Theory of operation
 //
-// share() of an object has C give it a port of its own, and describes it in a handle that structured
-// cloning carries. Whoever attaches it takes the port (once: a compare-and-exchange of its state) and
-// has a control plane over it. Commands are put on the engine's list of ports that have some, and its
-// bell is rung.
+// A channel is the pair of rings between one thread and the engine of a stack: commands go in, events
+// come out (core/abi.h). The thread that created the stack has one, and so has each object that was
+// handed to another thread (js/control/handover.ts). A command that has an answer carries an id; call()
+// gives a promise for it. Commands for which the ring has no room wait in order in a list, bounded by
+// the promises and streams that caused them, and follow when the engine has made room.
 //
-// C may ask for the port back, since the object's interface or stack goes: then whatever was built on it
-// is ended, and leave() says that nothing here touches it any more. Until then C frees nothing of it.
+// drain() is called after each turn of an inline engine, else when the channel's doorbell was rung; `wake`
+// asks for a turn.
+//
+// Every promise settles: shutdown() rejects all calls and tells every socket.
 
 import {
-  ABI_VERSION,
-  PORT_ATTACHED,
+  CMD_ABORT,
+  CMD_HANDLE,
+  CMD_ID,
+  CMD_OP,
+  CMD_RECALL,
+  CMD_RELEASE,
+  CMD_SIZE,
+  CMD_SYNC,
+  CMD_VALUE,
+  EVENT_ACCEPT,
+  EVENT_BITS,
+  EVENT_ERROR,
+  EVENT_HANDLE,
+  EVENT_ID,
+  EVENT_KIND,
+  EVENT_PLACE,
+  EVENT_RESULT,
+  EVENT_SIZE,
+  EVENT_SOCK,
   PORT_BELL,
-  PORT_ENGINE_BELL,
-  PORT_INDEX,
-  PORT_KEY,
-  PORT_NEXT,
-  PORT_NEXT_PORT,
-  PORT_OFFERED,
-  PORT_RECALLED,
-  PORT_RELEASED,
-  PORT_RUNG,
-  PORT_RUNG_LIST,
-  PORT_STATE,
-  STACK_FIRST_PORT,
+  PORT_COMMANDS,
+  PORT_EVENTS,
 } from '../abi.ts';
-import { NetError } from '../errors.ts';
-import { SharedMemory } from '../memory/shared_memory.ts';
-import { ringBell, Sleeper } from '../sched/doorbell.ts';
-import { Control } from './commands.ts';
+import { atCaller, NetError, netErrorFromCode } from '../errors.ts';
+import type { SharedMemory } from '../memory/shared_memory.ts';
+import { FrameConsumer, FrameProducer } from '../ring.ts';
+import { pauseIfOverdue } from '../sched/scheduler.ts';
+import { INT32_MAX } from '../util/check.ts';
+import { type Command, newCommand } from './commands.ts';
 
-/** How often, and how many ms apart, threads are looked at when the engine cannot tell. */
-const DEAD_TRIES = 50;
-const DEAD_PAUSE = 20;
+/** ms that other threads may take to release what is recalled. */
+const RECALL_PATIENCE = 1000;
 
-/** What a handle says of a port. */
-export interface PortParts {
-  readonly version: number;
-  readonly memory: WebAssembly.Memory;
-  /** Of the memory. */
-  readonly id: string;
-  /** Offset of the struct port. */
-  readonly port: number;
-  readonly key: number;
+/** The object that a command made. */
+export interface Made {
+  readonly handle: number;
+  /** Offset of its struct sock or struct iface. */
+  readonly offset: number;
 }
 
-/**
- * Has C give an object a port of its own.
- *
- * @param control - Of who has the object now.
- * @param op - CMD_SHARE_SOCK or CMD_SHARE_IFACE.
- * @param handle - Of the object.
- * @param action - What errors say could not be done.
- * @param shared - Runs as soon as it is done: from then on the object is not touched here.
- * @returns The port.
- * @throws {NetError} ENOMEM, EBADF, EINVAL, ESHUTDOWN.
- */
-export function sharePort(
-  control: Control,
-  op: number,
-  handle: number,
-  action: string,
-  shared: () => void,
-): Promise<PortParts> {
-  const { memory, id } = control.arena;
-  control.arena.markShared();
-  return control.call(control.command(op, undefined, handle), action, (made) => {
-    shared();
-    return { version: ABI_VERSION, memory, id, port: made.place, key: made.handle };
-  });
+/** Receives the events of a socket. */
+export interface SocketEvents {
+  /** bits: SOCK_*; error: a code of core/abi.h, with SOCK_CLOSED. */
+  onEvent(bits: number, error: number): void;
+  /** A listener has a new connection. */
+  onAccept?(made: Made): void;
+  /** The stack is gone: nothing more comes, and nothing in the arena may be touched. */
+  onShutdown(error: NetError): void;
 }
 
-/** A thread's end of a port. */
-export class Port {
-  readonly control: Control;
-  readonly #memory: SharedMemory;
-  readonly #port: number;
-  readonly #sleeper: Sleeper;
-  readonly #engineBell: number;
-  readonly #rungList: number;
-  readonly #index: number;
-  readonly #state: number;
-  #onRecall: ((error: NetError) => void) | undefined;
+interface Call {
+  readonly action: string;
+  /** Runs before any later event is dispatched, so that no event of what was made is missed. */
+  readonly made: (made: Made) => void;
+  readonly failed: (error: NetError) => void;
+}
+
+/** The app's end of a channel. */
+export class Channel {
+  readonly arena: SharedMemory;
+  /** Asks the engine for a turn. */
+  readonly wake: () => void;
+  /** A promise to wait for before a loop goes on that a stack in another thread may never block. */
+  readonly pause: () => Promise<void> | undefined;
+  readonly #commands: FrameProducer;
+  readonly #events: FrameConsumer;
+  readonly #calls = new Map<number, Call>();
+  readonly #sockets = new Map<number, SocketEvents>();
+  readonly #pollers = new Set<() => void>();
+  readonly #waiting: Command[] = [];
+  #done: (() => void) | undefined;
+  #nextId = 1;
+  #closed: NetError | undefined;
+
+  /** offset: that of the channel's struct; isRemote: another thread turns the stack. */
+  constructor(arena: SharedMemory, offset: number, wake: () => void, isRemote: boolean) {
+    this.arena = arena;
+    this.pause = isRemote ? pauseIfOverdue : () => undefined;
+    this.wake = wake;
+    this.doorbell = offset + PORT_BELL;
+    this.#commands = new FrameProducer(arena, offset + PORT_COMMANDS);
+    this.#events = new FrameConsumer(arena, offset + PORT_EVENTS, EVENT_SIZE);
+  }
+
+  /** Offset of this thread's doorbell. */
+  readonly doorbell: number;
+
+  /** The error of a stack that is closed. */
+  get closed(): NetError | undefined {
+    return this.#closed;
+  }
+
+  /** Sends a command that has no answer. */
+  send(op: number, handle: number, value = 0): void {
+    if (this.#closed) return;
+    if (this.#waiting.length === 0 && this.#commands.reserve(CMD_SIZE) === 1) {
+      const { i32 } = this.arena;
+      const at = this.#commands.offset;
+      i32[(at + CMD_OP) >>> 2] = op;
+      i32[(at + CMD_ID) >>> 2] = 0;
+      i32[(at + CMD_HANDLE) >>> 2] = handle;
+      i32[(at + CMD_VALUE) >>> 2] = value;
+      this.#commands.submit(CMD_SIZE);
+    } else {
+      this.#waiting.push(newCommand(op, handle, CMD_SIZE, value));
+    }
+    this.wake();
+  }
 
   /**
-   * Takes the port.
-   *
-   * @param parts - From the handle.
-   * @throws {NetError} EBADF if it was taken already, or what it was for is gone; EPROTO if it comes
-   *   from another version.
+   * Sends a command and waits for its answer. `made` maps what was made to the result at once, before
+   * any event about it is dispatched.
    */
-  constructor(parts: PortParts) {
-    if (parts.version !== ABI_VERSION) {
-      throw new NetError('EPROTO', 'Cannot attach', { reason: 'other version of the ABI' });
-    }
-    this.#memory = SharedMemory.of(parts.memory, parts.id);
-    this.#port = parts.port;
-    const { i32, view } = this.#memory;
-    const word = (field: number): number => view.getUint32(parts.port + field, true);
-    this.#state = (parts.port + PORT_STATE) >>> 2;
-    if (
-      word(PORT_KEY) !== parts.key >>> 0 ||
-      Atomics.compareExchange(i32, this.#state, PORT_OFFERED, PORT_ATTACHED) !== PORT_OFFERED
-    ) {
-      throw new NetError('EBADF', 'Cannot attach', {
-        reason: 'it was attached already, or is gone',
+  async call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
+    if (this.#closed) throw this.#closed;
+    const id = this.#nextId;
+    this.#nextId = (id % INT32_MAX) + 1;
+    command.setUint32(CMD_ID, id, true);
+    const answer = new Promise<T>((resolve, reject) => {
+      this.#calls.set(id, {
+        action,
+        made: (result) => resolve(made(result)),
+        failed: reject,
       });
+      this.#waiting.push(command);
+      this.#submitWaiting();
+      this.wake();
+    });
+    try {
+      return await answer;
+    } catch (error) {
+      throw atCaller(error);
     }
-    this.#engineBell = word(PORT_ENGINE_BELL);
-    this.#rungList = word(PORT_RUNG_LIST) >>> 2;
-    this.#index = word(PORT_INDEX);
-    this.control = new Control(this.#memory, parts.port, this.#wake, true);
-    this.#sleeper = new Sleeper(this.#memory, parts.port + PORT_BELL, this.#onRing);
-    this.#sleeper.arm();
   }
 
-  /** Has a function called when C wants the object back; what uses it then ends, and leave() follows. */
-  onRecall(callback: (error: NetError) => void): void {
-    this.#onRecall = callback;
+  /** Sends the events of a handle to an object. */
+  register(handle: number, socket: SocketEvents): void {
+    this.#sockets.set(handle, socket);
   }
 
-  /** Says that the port has commands, unless the engine has not yet seen that it had some before. */
-  readonly #wake = (): void => {
-    if (Atomics.or(this.#memory.i32, this.#state, PORT_RUNG) & PORT_RUNG) return;
-    this.#push();
-  };
-
-  #push(): void {
-    const { i32 } = this.#memory;
-    const next = (this.#port + PORT_NEXT) >>> 2;
-    let first: number;
-    do {
-      first = Atomics.load(i32, this.#rungList);
-      Atomics.store(i32, next, first);
-    } while (Atomics.compareExchange(i32, this.#rungList, first, this.#index) !== first);
-    ringBell(this.#memory, this.#engineBell);
+  /** Forgets a handle. */
+  unregister(handle: number): void {
+    this.#sockets.delete(handle);
+    this.#finishIfDone();
   }
 
-  readonly #onRing = (): void => {
-    const state = Atomics.load(this.#memory.i32, this.#state) & ~PORT_RUNG;
-    this.control.drain();
-    if (state === PORT_RECALLED) {
-      const error = new NetError('ESHUTDOWN', 'Cannot use what was shared', {
-        reason: 'its stack or interface is gone',
-      });
-      const onRecall = this.#onRecall;
-      this.#onRecall = undefined;
-      onRecall?.(error);
-    }
-    this.#sleeper.arm();
-  };
-
-  /** Lets go: nothing here touches the port or its object after this. */
-  leave(): void {
-    const { i32 } = this.#memory;
-    this.#sleeper.close();
-    // In one step: as soon as C sees it, the port may be gone.
-    if (!(Atomics.exchange(i32, this.#state, PORT_RELEASED | PORT_RUNG) & PORT_RUNG)) this.#push();
+  /** Calls a function after every turn, for rings that have a doorbell and no events. */
+  addPoller(poll: () => void): void {
+    this.#pollers.add(poll);
   }
-}
 
-/**
- * Does the recalling of a stack whose engine has died, so that C does not: tells the threads, and looks
- * now and then whether they have let go, since they wake nobody.
- *
- * @param memory - Where the stack is.
- * @param ctl - Offset of its struct stack_ctl.
- * @returns Whether all let go within a second.
- * @throws Never.
- */
-export async function recallFromDead(memory: SharedMemory, ctl: number): Promise<boolean> {
-  const { i32, view } = memory;
-  const isHeld = (port: number): boolean => {
-    const at = (port + PORT_STATE) >>> 2;
-    const state = Atomics.load(i32, at);
-    if (state === PORT_OFFERED) {
-      return Atomics.compareExchange(i32, at, PORT_OFFERED, PORT_RECALLED) !== PORT_OFFERED;
-    }
-    if ((state & ~PORT_RUNG) === PORT_ATTACHED) {
-      if (Atomics.compareExchange(i32, at, state, PORT_RECALLED | (state & PORT_RUNG)) === state) {
-        ringBell(memory, port + PORT_BELL);
+  /** Stops calling it. */
+  removePoller(poll: () => void): void {
+    this.#pollers.delete(poll);
+  }
+
+  #submitWaiting(): void {
+    let done = 0;
+    for (const command of this.#waiting) {
+      // When there is room, the engine rings our doorbell, or drain() follows its turn.
+      while (this.#commands.reserve(command.byteLength) !== 1) {
+        if (!this.#commands.arm(1)) continue;
+        this.#waiting.splice(0, done);
+        return;
       }
-      return true;
+      const bytes = new Uint8Array(command.buffer);
+      this.arena.copyIn(this.#commands.offset, bytes, 0, bytes.length);
+      this.#commands.submit(bytes.length);
+      done++;
     }
-    return (state & ~PORT_RUNG) === PORT_RECALLED;
-  };
-  const next = (from: number): number => view.getUint32(from, true);
-  let held: number[] = [];
-  for (let port = next(ctl + STACK_FIRST_PORT); port; port = next(port + PORT_NEXT_PORT)) {
-    if (isHeld(port)) held.push(port);
+    this.#waiting.length = 0;
   }
-  for (let tries = 0; held.length > 0 && tries < DEAD_TRIES; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, DEAD_PAUSE));
-    held = held.filter(isHeld);
+
+  /** Dispatches the events there are, and submits commands that wait. */
+  drain(): void {
+    const events = this.#dispatch();
+    if (this.#closed) return;
+    if (this.#waiting.length > 0) {
+      this.#submitWaiting();
+      this.wake();
+    }
+    // The engine may wait for room for its events.
+    if (events > 0 && this.#events.mustNotify()) this.wake();
+    for (const poll of this.#pollers) poll();
+    this.#finishIfDone();
   }
-  return held.length === 0;
+
+  /** Dispatches all events there are, and asks to be notified of more; returns how many. */
+  #dispatch(): number {
+    const { i32 } = this.arena;
+    let events = 0;
+    do {
+      while (!this.#closed && this.#events.peek() >= 0) {
+        const at = this.#events.offset >>> 2;
+        const kind = i32[at + (EVENT_KIND >> 2)] ?? 0;
+        const id = i32[at + (EVENT_ID >> 2)] ?? 0;
+        const handle = i32[at + (EVENT_HANDLE >> 2)] ?? 0;
+        const offset = (i32[at + (EVENT_PLACE >> 2)] ?? 0) >>> 0;
+        const bits = i32[at + (EVENT_BITS >> 2)] ?? 0;
+        const error = i32[at + (EVENT_ERROR >> 2)] ?? 0;
+        this.#events.release();
+        events++;
+        if (kind === EVENT_SOCK) this.#sockets.get(handle)?.onEvent(bits, error);
+        else if (kind === EVENT_ACCEPT) this.#accept(id, { handle, offset });
+        else if (kind === EVENT_RESULT) this.#answer(id, error, { handle, offset });
+      }
+    } while (!this.#closed && !this.#events.arm());
+    return events;
+  }
+
+  /**
+   * Recalls an interface (handle 0: every object) from other threads, and waits until they release it.
+   *
+   * @returns Whether they did, in time.
+   */
+  async recall(handle: number, isDone: () => boolean): Promise<boolean> {
+    if (isDone()) return true;
+    await this.call(newCommand(CMD_RECALL, handle), 'Cannot reach the stack', () => {});
+    return new Promise((resolve) => {
+      const settle = (done: boolean): void => {
+        clearTimeout(timer);
+        this.removePoller(poll);
+        resolve(done);
+      };
+      const timer = setTimeout(() => settle(false), RECALL_PATIENCE);
+      const poll = (): void => {
+        if (isDone()) settle(true);
+      };
+      this.addPoller(poll);
+      poll();
+    });
+  }
+
+  /** Settles when the engine has carried out everything sent before. */
+  sync(): Promise<void> {
+    return this.call(newCommand(CMD_SYNC), 'Cannot reach the stack', () => {});
+  }
+
+  /**
+   * Calls a function once, when all commands are submitted and no socket is left: from then on nothing
+   * here touches the channel.
+   */
+  whenDone(done: () => void): void {
+    this.#done = done;
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (!this.#done || this.#waiting.length > 0 || this.#sockets.size > 0) return;
+    const done = this.#done;
+    this.#done = undefined;
+    this.#closed ??= new NetError('EBADF', 'Cannot use what was shared');
+    done();
+  }
+
+  #accept(listener: number, made: Made): void {
+    const socket = this.#sockets.get(listener);
+    if (socket?.onAccept) {
+      socket.onAccept(made);
+    } else {
+      // The listener was closed before this event was dispatched.
+      this.send(CMD_ABORT, made.handle);
+      this.send(CMD_RELEASE, made.handle);
+    }
+  }
+
+  #answer(id: number, error: number, made: Made): void {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (error < 0) call?.failed(netErrorFromCode(error, call.action));
+    else call?.made(made);
+  }
+
+  /** Resets all connections and closes all listeners, before the stack goes. */
+  abortSockets(error: NetError): void {
+    for (const [handle, socket] of [...this.#sockets]) {
+      this.send(CMD_ABORT, handle);
+      this.send(CMD_RELEASE, handle);
+      socket.onShutdown(error);
+    }
+    this.#sockets.clear();
+  }
+
+  /** Settles everything: the stack is gone. */
+  shutdown(error: NetError): void {
+    if (this.#closed) return;
+    this.#closed = error;
+    for (const call of this.#calls.values()) {
+      call.failed(new NetError(error.code, call.action, { cause: error }));
+    }
+    this.#calls.clear();
+    for (const socket of this.#sockets.values()) socket.onShutdown(error);
+    this.#sockets.clear();
+    this.#pollers.clear();
+    this.#waiting.length = 0;
+    this.#finishIfDone();
+  }
 }

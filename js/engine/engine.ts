@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// engine - what a stack needs of whoever turns it, and what is posted to and from a thread that does
+// engine - the interface of engines, and the messages between an app and an engine's thread
 
 import type { Region } from '../memory/instance.ts';
 
-/** Whoever turns a stack. */
+/** Runs a stack: in each turn it processes commands and frames, and runs TCP and its timers. */
 export interface Engine {
   /** Offset of the stack's struct stack_ctl. */
   readonly ctl: number;
-  /** Another thread turns it. */
+  /** The engine is another thread. */
   readonly isRemote: boolean;
   /** Asks for a turn. */
   readonly wake: () => void;
-  /** Has a function called when there may be something to read from the stack. */
+  /** Calls a function when there may be events of the stack. */
   onTurn(callback: () => void): void;
-  /** Has a function called once, if the engine dies by itself. */
+  /** Calls a function once, if the engine dies by itself. */
   onFailure(callback: (error: Error) => void): void;
-  /** Turns the stack now, if this thread turns it; returns whether. */
+  /** Runs a turn now, if the engine is this thread; returns whether. */
   turnNow(): boolean;
   /** Ends it; the stack's memory may be freed when this settles. Never rejects. */
   close(): Promise<void>;
@@ -28,11 +28,11 @@ export interface EngineStart {
   readonly region: Region;
   /** Offset of the struct stack_config. */
   readonly config: number;
-  /** Name of the channel for sleepers that want a message. */
+  /** Name of the BroadcastChannel for sleepers that want a message. */
   readonly channel: string;
 }
 
-/** What the thread posts. */
+/** The messages of the thread. */
 export type EngineReply =
   | { readonly ctl: number }
   | { readonly ended: true }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// inline - turns stacks on the thread that created them
+// inline - the engine that runs a stack on the thread that created it
 //
 // Theory of operation
 //
 // wake() schedules a turn (js/sched/scheduler.ts). A turn calls into the module once, dispatches the events,
-// and looks at the bells of all stacks of this thread: whoever's bell was rung (by the stack that
-// turned, whose tx ring is the other's rx ring) is scheduled too. One timer per stack covers
+// and looks at the doorbells of all stacks of this thread. The turn may have rung some, since the tx ring of
+// one stack can be the rx ring of another; their stacks are scheduled too. One timer per stack covers
 // ctl.next_timer; it is moved only when it would fire too late, so a busy stack does not set timers.
 //
-// As soon as other threads use the arena, an idle engine also sleeps on its bell (js/sched/doorbell.ts).
+// As soon as other threads use the arena, an idle engine also waits for its doorbell (js/sched/doorbell.ts).
 
 import {
   BELL_SEQ,
@@ -25,17 +25,17 @@ import { post, Sleeper } from '../sched/doorbell.ts';
 import { nextMicrotask, schedule } from '../sched/scheduler.ts';
 import type { Engine } from './engine.ts';
 
-/** Microtasks in which whoever awaits a write of a web stream comes to write again. */
+/** Microtasks after which a program that awaits writes of a web stream has written again. */
 const WRITE_HOPS = 8;
 
 const engines = new Set<InlineEngine>();
 
-/** Schedules every stack of this thread whose bell was rung. */
-function wakeRung(): void {
-  for (const engine of engines) engine.wakeIfRung();
+/** Schedules every stack of this thread whose doorbell was rung. */
+function wakeNotified(): void {
+  for (const engine of engines) engine.wakeIfNotified();
 }
 
-/** One stack, turned by this thread. */
+/** Runs one stack on this thread. */
 export class InlineEngine implements Engine {
   readonly ctl: number;
   readonly isRemote = false;
@@ -43,11 +43,11 @@ export class InlineEngine implements Engine {
   readonly #exports: Exports;
   readonly #unshare: () => void;
   #sleeper: Sleeper | undefined;
-  readonly #bell: number;
+  readonly #doorbell: number;
   readonly #nextTimer: number;
   readonly #posts: number;
   #onTurn: (() => void) | undefined;
-  #rings = 0;
+  #seen = 0;
   #scheduled = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -58,7 +58,7 @@ export class InlineEngine implements Engine {
     this.ctl = ctl;
     this.#arena = arena;
     this.#exports = exports;
-    this.#bell = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
+    this.#doorbell = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
     this.#nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
     this.#posts = (ctl + STACK_POSTS) >>> 2;
     engines.add(this);
@@ -68,12 +68,11 @@ export class InlineEngine implements Engine {
     });
   }
 
-  /** Sets what runs after every turn. */
   onTurn(callback: () => void): void {
     this.#onTurn = callback;
   }
 
-  /** It runs in this thread: it dies with it. */
+  /** It dies only with this thread. */
   onFailure(): void {}
 
   turnNow(): boolean {
@@ -81,16 +80,15 @@ export class InlineEngine implements Engine {
     return true;
   }
 
-  /** Asks for a turn. */
   readonly wake = (): void => {
     if (this.#scheduled || this.#closed) return;
     this.#scheduled = true;
     schedule(this.#run);
   };
 
-  /** Asks for a turn if somebody rang the bell since the last one. */
-  wakeIfRung(): void {
-    if (Atomics.load(this.#arena.i32, this.#bell) !== this.#rings) this.wake();
+  /** Asks for a turn if the doorbell was rung since the last one. */
+  wakeIfNotified(): void {
+    if (Atomics.load(this.#arena.i32, this.#doorbell) !== this.#seen) this.wake();
   }
 
   readonly #run = (now: number): void => {
@@ -98,23 +96,23 @@ export class InlineEngine implements Engine {
     if (!this.#closed) this.#turn(now);
   };
 
-  /** Turns the stack once, now. */
+  /** Runs one turn now. */
   #turn(now: number): void {
     const { i32, id } = this.#arena;
-    this.#rings = Atomics.load(i32, this.#bell);
-    this.#sleeper?.hear();
+    this.#seen = Atomics.load(i32, this.#doorbell);
+    this.#sleeper?.markSeen();
     const more = this.#exports.rs_stack_turn(now);
     if (more === TURN_IDLE) this.#setTimer(now);
     else if (more === TURN_SOON) this.#wakeSoon(WRITE_HOPS);
     else this.wake();
     if (Atomics.load(i32, this.#posts) !== 0 && Atomics.exchange(i32, this.#posts, 0)) post(id);
-    wakeRung();
+    wakeNotified();
     this.#onTurn?.();
-    // What the app does now may need a turn; it asks for that itself.
+    // The app may need a turn for what it did in onTurn; then it has called wake().
     if (more === TURN_IDLE) this.#sleeper?.arm();
   }
 
-  /** Asks for a turn after so many microtasks, unless another one comes before. */
+  /** Asks for a turn after so many microtasks, unless one is scheduled before. */
   #wakeSoon(hops: number): void {
     if (this.#scheduled || this.#closed) return;
     if (hops === 0) this.wake();
@@ -144,6 +142,6 @@ export class InlineEngine implements Engine {
     engines.delete(this);
     clearTimeout(this.#timer);
     this.#exports.rs_stack_close();
-    wakeRung();
+    wakeNotified();
   }
 }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: MIT
-// worker - the app's side of a stack that a thread of its own turns (js/workers/engine.ts)
+// worker - the app's side of an engine with a thread of its own; its other half: js/workers/engine.ts
 //
 // Theory of operation
 //
-// The thread gets a region of the arena for its instance and the place of the configuration; it answers
-// with the place of the control block. After that, nothing is posted until it ends: commands, events and
-// bytes go through the arena, wake() rings the engine's bell, and the engine rings the app's, on which
-// js/sched/doorbell.ts sleeps.
+// The thread gets a region of the arena for its instance and the offset of the configuration; it answers
+// with the offset of the control block. After that, nothing is posted until it ends: commands, events and
+// bytes go through the arena, wake() rings the engine's doorbell, and the engine rings the app's, for which
+// js/sched/doorbell.ts waits.
 //
-// The thread may fail to load, never answer, or die. Start has a time limit; a death is told once to
-// whoever asked (onFailure), and close() ends what does not end by itself. Memory that a dead thread has
-// used may be freed: nobody runs in it any more.
+// The thread may fail to load, never answer, or die. The start has a time limit; onFailure() is called once
+// for a death; close() ends a thread that does not end by itself. The memory of a dead thread may be
+// freed: no code runs in it any more.
 
 import { PORT_BELL, STACK_APP, STACK_BELL, STACK_STOP } from '../abi.ts';
 import { NetError } from '../errors.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { Region } from '../memory/instance.ts';
 import type { Thread } from '../runtime/thread.ts';
-import { channelName, ringBell, Sleeper } from '../sched/doorbell.ts';
+import { channelName, notify, Sleeper } from '../sched/doorbell.ts';
 import type { Engine, EngineReply, EngineStart } from './engine.ts';
 
-/** How long a thread that was told to end may take, ms. */
+/** ms that a thread may take to end after it was asked to. */
 const PATIENCE = 2000;
 
-/** What a worker engine is started with. */
+/** The parts of a worker engine. */
 export interface WorkerEngineOptions {
   readonly thread: Thread;
   readonly region: Region;
@@ -37,17 +37,17 @@ function startMessage(arena: Arena, { region, config }: WorkerEngineOptions): En
   return { module, memory, region, config, channel: channelName(id) };
 }
 
-/** What is known of a thread that has answered. */
+/** A thread that has answered. */
 interface Started {
   /** Offset of the control block, 0: out of memory. */
   readonly ctl: number;
-  /** Settles when the thread turns no more. */
+  /** Settles when the thread runs no more turns. */
   readonly ended: Promise<void>;
-  /** Has a function called if it fails or ends by itself. */
+  /** Calls a function if it fails or ends by itself. */
   readonly whenFailed: (callback: (error: Error) => void) => void;
 }
 
-/** Sends the thread its message and waits for its answer. */
+/** Sends the thread its message and waits for the answer. */
 function startThread(arena: Arena, options: WorkerEngineOptions): Promise<Started> {
   const { thread, startTimeout } = options;
   const action = 'Cannot start the worker of a stack';
@@ -87,7 +87,7 @@ function startThread(arena: Arena, options: WorkerEngineOptions): Promise<Starte
   });
 }
 
-/** One stack, turned by a thread of its own. */
+/** Runs one stack on a thread of its own. */
 export class WorkerEngine implements Engine {
   readonly isRemote = true;
   readonly ctl: number;
@@ -136,7 +136,7 @@ export class WorkerEngine implements Engine {
   }
 
   readonly wake = (): void => {
-    if (!this.#closed) ringBell(this.#arena, this.ctl + STACK_BELL);
+    if (!this.#closed) notify(this.#arena, this.ctl + STACK_BELL);
   };
 
   /** The thread died. */
@@ -165,7 +165,7 @@ export class WorkerEngine implements Engine {
     this.#closed = true;
     this.#sleeper.close();
     Atomics.store(this.#arena.i32, (this.ctl + STACK_STOP) >>> 2, 1);
-    ringBell(this.#arena, this.ctl + STACK_BELL);
+    notify(this.#arena, this.ctl + STACK_BELL);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, PATIENCE);

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// doorbell - ringing the doorbells of other threads, and sleeping on one's own; twin: bell_ring() in core/ring.c
+// doorbell - notifies other threads, and sleeps until this one is notified; twin: bell_ring() in core/ring.c
 //
 // Theory of operation
 //
-// A bell is two words of shared memory: how often it was rung, and how its sleeper wants to be woken.
-// Who rings counts first (M) and then looks whether anybody sleeps (N); the sleeper says so first and
-// then compares the count with the one it has seen, so no ring is lost. The letters are those of
-// core/ring.h.
+// A doorbell is two words of shared memory: how often it was rung, and how its sleeper wants to be woken.
+// notify() counts first (M) and then looks whether there is a sleeper (N); the sleeper stores that it
+// sleeps first and then compares the count with the one it has seen. So no notification is lost. The
+// letters are those of core/ring.h.
 //
 // An app cannot block: it waits with Atomics.waitAsync(). Where that does not exist, it waits for a
-// message of a BroadcastChannel, of which there is one for each memory. The message says nothing:
-// everyone who hears it looks at their own bell. Who rings posts it when the sleeper asks for it; C
-// cannot post, so it leaves word in ctl.posts, and whoever runs the engine posts after the turn.
+// message of a BroadcastChannel, of which there is one for each memory. The message has no content: every
+// sleeper that receives it looks at its own doorbell. notify() posts it when the sleeper asks for that. C
+// cannot post: it sets ctl.posts, and the thread of the engine posts after the turn.
 
 import { BELL_AWAKE, BELL_POST, BELL_SEQ, BELL_SLEEPING, BELL_WAIT } from '../abi.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
@@ -27,7 +27,7 @@ interface WaitAsync {
 }
 
 /**
- * The name of the channel on which sleepers of a memory are woken that cannot wait for its words.
+ * The name of the BroadcastChannel for sleepers that cannot wait for words of a memory.
  *
  * @param id - Of the memory.
  * @returns The name.
@@ -38,12 +38,12 @@ export function channelName(id: string): string {
 }
 
 /**
- * ms after which a new channel's sleepers look by themselves: a browser registers it in another process
- * and in its own time, and what is posted before that never comes.
+ * ms after which the sleepers of a new channel look by themselves: a browser registers it in another
+ * process, in its own time, and a message posted before that never arrives.
  */
 const LOOKS = [2, 10, 50, 250, 1000];
 
-/** Channels of this thread's sleepers, by the id of the memory. */
+/** BroadcastChannels of this thread's sleepers, by the id of the memory. */
 const channels = new Map<string, { channel: BroadcastChannel; sleepers: Set<() => void> }>();
 
 function listen(id: string, onMessage: () => void): void {
@@ -97,51 +97,51 @@ export function post(id: string): void {
 }
 
 /**
- * Rings a bell.
+ * Rings a doorbell.
  *
- * @param memory - Where it is.
- * @param bell - Its offset.
+ * @param memory - The memory it is in.
+ * @param doorbell - Its offset.
  * @throws Never.
  */
-export function ringBell(memory: SharedMemory, bell: number): void {
+export function notify(memory: SharedMemory, doorbell: number): void {
   const { i32 } = memory;
-  Atomics.add(i32, (bell + BELL_SEQ) >>> 2, 1); // M, before N
-  const sleeping = Atomics.load(i32, (bell + BELL_SLEEPING) >>> 2); // N, pairs the sleeper's
-  if (sleeping === BELL_WAIT) Atomics.notify(i32, (bell + BELL_SEQ) >>> 2);
+  Atomics.add(i32, (doorbell + BELL_SEQ) >>> 2, 1); // M, before N
+  const sleeping = Atomics.load(i32, (doorbell + BELL_SLEEPING) >>> 2); // N, pairs the sleeper's
+  if (sleeping === BELL_WAIT) Atomics.notify(i32, (doorbell + BELL_SEQ) >>> 2);
   else if (sleeping === BELL_POST) post(memory.id);
 }
 
-/** Sleeps on a bell of this thread without blocking it. */
+/** Waits for a doorbell of this thread without blocking it. */
 export class Sleeper {
   readonly #memory: SharedMemory;
   readonly #seq: number;
   readonly #sleeping: number;
   readonly #onRing: () => void;
   readonly #mode: number;
-  /** Node ends when only waitAsync() is left to wait for. */
+  /** A wait of waitAsync() alone does not keep Node running. */
   readonly #alive = setInterval(() => {}, 0x7fffffff);
   #seen: number;
   #armed = false;
   #closed = false;
 
-  /** onRing runs once for each arm(), after the bell was rung; what it does not arm again sleeps no more. */
-  constructor(memory: SharedMemory, bell: number, onRing: () => void) {
+  /** onRing runs once for each arm(), after the doorbell was rung; it must arm() again to be called again. */
+  constructor(memory: SharedMemory, doorbell: number, onRing: () => void) {
     this.#memory = memory;
-    this.#seq = (bell + BELL_SEQ) >>> 2;
-    this.#sleeping = (bell + BELL_SLEEPING) >>> 2;
+    this.#seq = (doorbell + BELL_SEQ) >>> 2;
+    this.#sleeping = (doorbell + BELL_SLEEPING) >>> 2;
     this.#onRing = onRing;
     this.#mode = (Atomics as WaitAsync).waitAsync ? BELL_WAIT : BELL_POST;
-    // Whatever it was rung for before comes first.
+    // A notification from before counts.
     this.#seen = (Atomics.load(memory.i32, this.#seq) - 1) | 0;
     if (this.#mode === BELL_POST) listen(memory.id, this.#onMessage);
   }
 
-  /** Notes all rings so far as heard: called before looking at what they were for. */
-  hear(): void {
+  /** Counts all notifications so far as seen; called before looking at what they were for. */
+  markSeen(): void {
     this.#seen = Atomics.load(this.#memory.i32, this.#seq);
   }
 
-  /** Has onRing called when the bell is rung, or soon if it was since hear(). */
+  /** Calls onRing when the doorbell is rung, or soon if it was since markSeen(). */
   arm(): void {
     if (this.#armed || this.#closed) return;
     this.#armed = true;
@@ -166,18 +166,18 @@ export class Sleeper {
     if (!this.#armed || this.#closed) return;
     this.#armed = false;
     Atomics.store(this.#memory.i32, this.#sleeping, BELL_AWAKE); // N: until it is armed again
-    this.hear();
+    this.markSeen();
     this.#onRing();
   };
 
-  /** Sleeps no more; nothing of the memory is touched afterwards. */
+  /** Ends all waiting; the memory is not touched afterwards. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#alive);
     Atomics.store(this.#memory.i32, this.#sleeping, BELL_AWAKE); // N: never again
     if (this.#mode === BELL_POST) unlisten(this.#memory.id, this.#onMessage);
-    // The promise of a wait that is under way would be kept for ever.
+    // Ends the wait that is in progress, or its promise would never be freed.
     else Atomics.notify(this.#memory.i32, this.#seq);
   }
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// scheduler - who runs when: turns in microtasks, with the event loop let in at fixed times
+// scheduler - runs turns in microtasks, and lets the event loop run at fixed times
 //
 // Theory of operation
 //
 // An inline engine runs its turns in microtasks: a write, the turn that sends it, the turn that
-// receives it and the read that waits for it follow each other without the event loop between. A
-// bulk transfer would thereby never let timers and I/O in. So time is cut into slices: the first
-// turn of a slice schedules a macrotask, which ends the slice; when a slice has used SLICE ms, turns
-// wait for that macrotask. The clock is read once for all tasks of a microtask, and they are told.
+// receives it and the read that waits for it follow each other without the event loop between. So a
+// bulk transfer would starve timers and I/O. Time is therefore cut into slices: the first turn of a
+// slice schedules a macrotask, which ends the slice; after SLICE ms of a slice, turns wait for that
+// macrotask. The clock is read once for all tasks of a microtask; each gets the time.
 
+/** ms */
 const SLICE = 2;
-/** Of who goes on without a stack that has to turn in between. */
+/** ms of a slice in a loop that needs no turn of a stack of this thread. */
 const SHORT_SLICE = 1;
 
 /** now: ms of performance.now(). */
@@ -22,7 +23,7 @@ const settled = Promise.resolve();
 let macrotask: ((task: Macrotask) => void) | undefined;
 
 /**
- * Runs a task after the event loop has gone round.
+ * Runs a task in a macrotask: timers and I/O run before.
  *
  * @param task - Runs once.
  * @throws Never.
@@ -46,8 +47,8 @@ function makeMacrotask(): (task: Macrotask) => void {
 }
 
 /**
- * Runs a task in a microtask. What queueMicrotask() of Node adds to that, its asynchronous hooks,
- * costs more than a turn's bookkeeping.
+ * Runs a task in a microtask. queueMicrotask() of Node adds its asynchronous hooks, which cost more than
+ * the bookkeeping of a turn.
  *
  * @param task - Runs once; what it throws is an unhandled rejection.
  * @throws Never.
@@ -79,7 +80,7 @@ function runSoon(): void {
   nextMicrotask(run);
 }
 
-/** Runs what is queued now; what that queues runs in a later microtask, after its readers. */
+/** Runs the tasks that are queued now; those they queue run in a later microtask, after readers. */
 function run(): void {
   const now = performance.now();
   sliceUsed = now - sliceStart > SLICE;
@@ -92,10 +93,9 @@ function run(): void {
 }
 
 /**
- * What to wait for if microtasks have run for a whole slice without the event loop. Who could go on for
- * ever, since a stack in another thread never lets it wait, asks this before it does.
+ * Call before continuing a loop that may never block, since the stack is in another thread.
  *
- * @returns A promise that settles after the event loop, or undefined: it is not its turn.
+ * @returns A promise if the event loop is overdue; it settles after the event loop has run.
  * @throws Never.
  */
 export function pauseIfOverdue(): Promise<void> | undefined {

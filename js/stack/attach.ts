@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// attach - opens in this thread what another one has shared
+// attach - opens in this thread what another thread has shared
 
 import type { SharedHandle } from '../api/handle.ts';
 import { NetError } from '../errors.ts';
 import { Arena, type ArenaHandle } from '../memory/arena.ts';
+import { show } from '../util/check.ts';
 import { attachInterface, type InterfaceHandle } from './interface.ts';
-import { attachConnection, type ConnectionHandle } from './tcp_connection.ts';
+import { attachConnection, type TcpHandle } from './tcp_connection.ts';
 
 /**
  * Opens what `share()` gave in another thread: an arena, a tap or tun interface, or a connection. The
@@ -13,8 +14,8 @@ import { attachConnection, type ConnectionHandle } from './tcp_connection.ts';
  *
  * @param handle - From share().
  * @returns The arena, interface or connection, which is this thread's from now on.
- * @throws {NetError} EBADF if the handle was opened before or what it stands for is gone, EINVAL if it is
- *   no handle, EPROTO if it comes from another version.
+ * @throws {NetError} EBADF if the handle was opened before or its object is gone, EINVAL if it is no
+ *   handle, EPROTO if it comes from another version.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -32,7 +33,7 @@ import { attachConnection, type ConnectionHandle } from './tcp_connection.ts';
  * ```
  */
 export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
-  const any = handle as unknown as ArenaHandle | InterfaceHandle | ConnectionHandle;
+  const any = handle as unknown as ArenaHandle | InterfaceHandle | TcpHandle;
   switch (any?.kind) {
     case 'arena':
       return new Arena(any) as T;
@@ -41,6 +42,8 @@ export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
     case 'connection':
       return (await attachConnection(any)) as T;
     default:
-      throw new NetError('EINVAL', 'Cannot attach', { reason: 'not a handle from share()' });
+      throw new NetError('EINVAL', `Cannot attach ${show(handle)}`, {
+        reason: 'must be a handle from share()',
+      });
   }
 }

@@ -3,20 +3,18 @@
 //
 // Theory of operation
 //
-// A frame interface is the other end of the two rings of core/iface/ringif.c: its readable consumes tx, its
-// writable produces into rx. Whether anybody listens is a word of the shared struct iface, set while
-// the readable is locked: the readable is a subclass that sees every way to lock it. pipeTo() on it
-// looks whether the other end is a writable of ours; if so js/stack/wire.ts joins the rings and no frame
-// passes through here.
+// A RingInterface is the other end of the two rings of core/iface/ringif.c: its readable consumes tx, its
+// writable produces into rx. The interface listens while its readable is locked; whether it does is a word
+// of the shared struct iface. A pipeTo() between two of them is a wire (js/stack/wire.ts): it joins the
+// rings, and no frame passes through here.
 //
-// share() hands the rings to another thread: the object here is then a shell with statistics, and the
-// one that attachInterface() makes there has the streams. Before C frees the rings, the other thread
-// must have let go (js/control/channel.ts).
+// share() hands the rings to another thread: the object here keeps only its statistics, and the one that
+// attachInterface() makes there has the streams. Before C frees the rings, the other thread must have
+// released them (js/control/handover.ts).
 
 import {
   CMD_IFACE_REMOVE,
   CMD_SHARE_IFACE,
-  CMD_SIZE,
   IFACE_DROPPED,
   IFACE_FRAME_MAX,
   IFACE_LISTENING,
@@ -34,18 +32,25 @@ import {
 } from '../abi.ts';
 import type { InterfaceStatistics, NetworkInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
-import { Port, type PortParts, sharePort } from '../control/channel.ts';
-import type { Control, Made } from '../control/commands.ts';
+import type { Channel, Made } from '../control/channel.ts';
+import { newCommand } from '../control/commands.ts';
+import { AttachedChannel, type ChannelHandle, offerChannel } from '../control/handover.ts';
 import { NetError } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
-import { FrameReader, FrameWriter } from '../streams/frame_access.ts';
-import { FrameSink, FrameSource } from '../streams/frame_streams.ts';
-import { iterate } from '../streams.ts';
+import {
+  type Chunk,
+  FrameReadable,
+  FrameReader,
+  FrameWritable,
+  FrameWriter,
+  iterate,
+} from '../streams.ts';
 import type { Cidr } from '../util/address.ts';
 import { formatCidr, formatIp, formatMac, netmask } from '../util/address.ts';
+import { showAs } from '../util/inspect.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wire.ts';
 
-/** What an interface is created from, checked. */
+/** The checked options of an interface. */
 export interface Plan {
   readonly type: 'loopback' | 'tun' | 'tap';
   readonly cidrs: readonly Cidr[];
@@ -53,24 +58,24 @@ export interface Plan {
   readonly mac: Uint8Array;
 }
 
-/** An interface of any kind. */
-export class Interface implements NetworkInterface {
+/** An interface of any kind; a loopback interface is nothing more. */
+export class BaseInterface implements NetworkInterface {
   readonly type: 'loopback' | 'tun' | 'tap';
   readonly mtu: number;
   readonly ip: string | undefined;
   readonly netmask: string | undefined;
   readonly addresses: readonly string[];
-  protected readonly control: Control;
-  protected readonly place: number;
+  readonly channel: Channel;
+  protected readonly offset: number;
   /** Its handle in C. */
   readonly handle: number;
   #gone: NetError | undefined;
   #last: InterfaceStatistics | undefined;
 
-  constructor(control: Control, made: Made, plan: Plan) {
-    this.control = control;
+  constructor(channel: Channel, made: Made, plan: Plan) {
+    this.channel = channel;
     this.handle = made.handle;
-    this.place = made.place;
+    this.offset = made.offset;
     this.type = plan.type;
     this.mtu = plan.mtu;
     this.addresses = plan.cidrs.map(formatCidr);
@@ -84,9 +89,9 @@ export class Interface implements NetworkInterface {
   }
 
   #read(): InterfaceStatistics {
-    const { view } = this.control.arena;
-    const count = (field: number): number => view.getUint32(this.place + field, true);
-    const bytes = (field: number): number => Number(view.getBigUint64(this.place + field, true));
+    const { view } = this.channel.arena;
+    const count = (field: number): number => view.getUint32(this.offset + field, true);
+    const bytes = (field: number): number => Number(view.getBigUint64(this.offset + field, true));
     return {
       rxPackets: count(IFACE_RX_PACKETS),
       rxBytes: bytes(IFACE_RX_BYTES),
@@ -98,9 +103,9 @@ export class Interface implements NetworkInterface {
     };
   }
 
-  /** No other thread has it. */
+  /** It is not shared with another thread. */
   get isHere(): boolean {
-    return Atomics.load(this.control.arena.i32, (this.place + IFACE_PORT) >>> 2) === 0;
+    return Atomics.load(this.channel.arena.i32, (this.offset + IFACE_PORT) >>> 2) === 0;
   }
 
   /** Why it is gone, or undefined. */
@@ -108,10 +113,15 @@ export class Interface implements NetworkInterface {
     return this.#gone;
   }
 
-  /** Ends what JavaScript has of it; settles when nobody reads its rings any more. */
+  /** Ends its streams; settles when nothing here uses its rings. */
   async detach(error: NetError): Promise<void> {
     if (this.#gone) return;
     this.#gone = error;
+  }
+
+  toJSON(): object {
+    const { type, mac, addresses, mtu } = this as { mac?: string } & BaseInterface;
+    return { type, mac, addresses, mtu, isUp: !this.#gone };
   }
 
   /** Keeps the counters readable when the memory is gone. */
@@ -119,77 +129,82 @@ export class Interface implements NetworkInterface {
     this.#last ??= this.#read();
   }
 
-  /** Removes it: detaches it and has C free it. */
+  /** Removes it: ends its streams and has C free it. */
   async remove(): Promise<void> {
+    const action = `Cannot remove the ${this.type} interface`;
     await this.detach(new NetError('ENODEV', `Cannot use the ${this.type} interface`));
-    if (!(await this.control.recall(this.handle, () => this.isHere))) {
-      throw new NetError('ETIMEDOUT', `Cannot remove the ${this.type} interface`, {
-        reason: 'the thread it was shared with does not let go',
-      });
+    if (!(await this.channel.recall(this.handle, () => this.isHere))) {
+      const reason = 'the thread it was shared with does not release it';
+      throw new NetError('ETIMEDOUT', action, { reason });
     }
     this.freeze();
-    const command = this.control.command(CMD_IFACE_REMOVE, CMD_SIZE, this.handle);
-    await this.control.call(command, `Cannot remove the ${this.type} interface`, () => {});
+    await this.channel.call(newCommand(CMD_IFACE_REMOVE, this.handle), action, () => {});
   }
 }
 
+showAs(BaseInterface, 'NetworkInterface');
+
 /** A tun or tap interface. */
-export class FrameInterface extends Interface implements WireEnd {
+export class RingInterface extends BaseInterface implements WireEnd {
   readonly mac: string | undefined;
   readonly frameMax: number;
   readonly readable: InterfaceReadable;
   readonly writable: InterfaceWritable;
-  readonly #source: FrameSource;
-  readonly #sink: FrameSink;
+  readonly #source: FrameReadable;
+  readonly #sink: FrameWritable;
   readonly #poll: () => void;
   readonly #plan: Plan;
 
-  constructor(control: Control, made: Made, plan: Plan) {
-    super(control, made, plan);
-    const { arena } = control;
+  constructor(channel: Channel, made: Made, plan: Plan) {
+    super(channel, made, plan);
+    const { arena, pause, wake: kick } = channel;
     this.#plan = plan;
-    this.frameMax = arena.view.getUint32(made.place + IFACE_FRAME_MAX, true);
+    this.frameMax = arena.view.getUint32(made.offset + IFACE_FRAME_MAX, true);
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
-    const { pause, wake } = control;
-    const unheard = (): void => this.setListening(false);
-    this.#source = new FrameSource(arena, this.tx(), pause, wake, unheard);
-    this.#sink = new FrameSink(arena, this.rx(), this.frameMax, pause, wake, () => {
-      Atomics.add(arena.i32, (made.place + IFACE_RX_OVERSIZE) >>> 2, 1);
+    this.#source = new FrameReadable(arena, this.tx(), {
+      pause,
+      kick,
+      reading: () => this.readable.update(),
+      onUnlistened: () => this.setListening(false),
+    });
+    this.#sink = new FrameWritable(arena, this.rx(), this.frameMax, {
+      pause,
+      kick,
+      oversize: () => {
+        Atomics.add(arena.i32, (made.offset + IFACE_RX_OVERSIZE) >>> 2, 1);
+      },
     });
     this.readable = new InterfaceReadable(this.#source.source, this);
     this.writable = new InterfaceWritable(this.#sink.sink, this);
     this.#poll = () => {
-      this.#source.poke();
-      this.#sink.poke();
+      this.readable.update();
+      this.#source.retry();
+      this.#sink.retry();
     };
-    control.addPoller(this.#poll);
+    channel.addPoller(this.#poll);
   }
 
-  /** A consumer of what the stack sends, which drops what is longer than max. */
+  /** A consumer of the frames the stack sends; it drops those longer than max. */
   tx(max: number = this.frameMax): FrameConsumer {
-    return new FrameConsumer(this.control.arena, this.txRing, max);
+    return new FrameConsumer(this.channel.arena, this.txRing, max);
   }
 
-  /** A producer of what the stack takes. */
+  /** A producer of the frames the stack takes. */
   rx(): FrameProducer {
-    return new FrameProducer(this.control.arena, this.place + IFACE_RX);
+    return new FrameProducer(this.channel.arena, this.offset + IFACE_RX);
   }
 
   get txRing(): number {
-    return this.place + IFACE_TX;
+    return this.offset + IFACE_TX;
   }
 
-  get plane(): Control {
-    return this.control;
-  }
-
-  /** Says whether somebody takes what the stack sends: the readable is locked and not cancelled. */
+  /** Tells C whether the stack's frames are read: the readable is locked and not cancelled. */
   setListening(on: boolean): void {
     if (this.gone) return;
-    if (!on) this.#source.idle();
+    if (!on) this.#source.forgetRead();
     const word = on && this.#source.isOpen ? 1 : 0;
-    Atomics.store(this.control.arena.i32, (this.place + IFACE_LISTENING) >>> 2, word);
-    this.control.wake();
+    Atomics.store(this.channel.arena.i32, (this.offset + IFACE_LISTENING) >>> 2, word);
+    this.channel.wake();
   }
 
   unplugged(): void {
@@ -206,11 +221,11 @@ export class FrameInterface extends Interface implements WireEnd {
     return new FrameWriter(this.#sink, this.writable);
   }
 
-  listen(): AsyncIterableIterator<Uint8Array> {
+  listen(): AsyncIterableIterator<Chunk> {
     return iterate(this.readable);
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
     return this.listen();
   }
 
@@ -220,15 +235,15 @@ export class FrameInterface extends Interface implements WireEnd {
     if (this.readable.locked || this.writable.locked) {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
-    const { handle, place } = this;
-    const parts = await sharePort(this.control, CMD_SHARE_IFACE, handle, action, () => {
+    const { handle, offset } = this;
+    const parts = await offerChannel(this.channel, CMD_SHARE_IFACE, handle, action, () => {
       void this.#release(new NetError('EBADF', action, { reason: 'another thread has it' }));
       this.shared();
     });
-    return { kind: 'interface', ...parts, made: { handle, place }, plan: this.#plan };
+    return { kind: 'interface', ...parts, made: { handle, offset }, plan: this.#plan };
   }
 
-  /** It is another thread's now. */
+  /** The interface belongs to another thread now. */
   protected shared(): void {}
 
   override async detach(error: NetError): Promise<void> {
@@ -240,37 +255,37 @@ export class FrameInterface extends Interface implements WireEnd {
   /** Ends the streams; settles when no wire uses the rings. */
   async #release(error: NetError): Promise<void> {
     await super.detach(error);
-    this.control.removePoller(this.#poll);
+    this.channel.removePoller(this.#poll);
     this.#sink.fail(error);
     this.#source.end(error);
     await Promise.all([this.readable.unplugged(), this.writable.unplugged()]);
   }
 }
 
-/** What structured cloning carries of an interface to another thread. */
-export interface InterfaceHandle extends PortParts {
+/** The handle of an interface, for structured cloning to another thread. */
+export interface InterfaceHandle extends ChannelHandle {
   readonly kind: 'interface';
   readonly made: Made;
   readonly plan: Plan;
 }
 
 /** An interface of a stack that another thread holds. */
-class AttachedInterface extends FrameInterface {
-  readonly #port: Port;
+class AttachedInterface extends RingInterface {
+  readonly #attached: AttachedChannel;
 
-  constructor(port: Port, handle: InterfaceHandle) {
-    super(port.control, handle.made, handle.plan);
-    this.#port = port;
-    port.onRecall(async (error) => {
+  constructor(attached: AttachedChannel, handle: InterfaceHandle) {
+    super(attached.channel, handle.made, handle.plan);
+    this.#attached = attached;
+    attached.onRecall(async (error) => {
       await this.detach(error);
       this.shared();
     });
   }
 
-  /** Lets go of it: it goes to another thread, or its stack wants it. */
+  /** Releases it: it goes to another thread, or its stack recalls it. */
   protected override shared(): void {
     this.freeze();
-    this.control.whenDone(() => this.#port.leave());
+    this.channel.whenDone(() => this.#attached.leave());
   }
 }
 
@@ -281,6 +296,6 @@ class AttachedInterface extends FrameInterface {
  * @returns The interface.
  * @throws {NetError} EBADF, EPROTO.
  */
-export function attachInterface(handle: InterfaceHandle): FrameInterface {
-  return new AttachedInterface(new Port(handle), handle);
+export function attachInterface(handle: InterfaceHandle): RingInterface {
+  return new AttachedInterface(new AttachedChannel(handle), handle);
 }

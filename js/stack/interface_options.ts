@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// interface_options - what the create*Interface() methods take, checked, as a command to C
+// interface_options - the options of interfaces, checked, as a command to C
 
 import {
   CMD_IFACE_ADD,
@@ -22,89 +22,80 @@ import {
   IFACE_TAP,
   IFACE_TUN,
 } from '../abi.ts';
-import type { InterfaceOptions } from '../api/interface.ts';
-import type { Control } from '../control/commands.ts';
-import { addressAt, writeAddress } from '../control/commands.ts';
+import type { InterfaceOptions, TapInterfaceOptions } from '../api/interface.ts';
+import type { Channel } from '../control/channel.ts';
+import { addressAt, type Command, newCommand, writeAddress } from '../control/commands.ts';
 import { NetError } from '../errors.ts';
 import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, parseCidrs, parseIp, parseMac, randomMac } from '../util/address.ts';
-import { FrameInterface, Interface, type Plan } from './interface.ts';
+import { any, checkOptions, flag, type Rules, range, whole } from '../util/check.ts';
+import { BaseInterface, type Plan, RingInterface } from './interface.ts';
 
 const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
 const MTU = 1500;
 const RING = 512 * 1024;
 const RING_MOST = 1024 * 1024 * 1024;
 
-function checkMtu(value: number | undefined, type: Plan['type']): number {
-  const mtu = value ?? (type === 'loopback' ? IFACE_MTU_MAX : MTU);
-  if (!Number.isInteger(mtu) || mtu < IFACE_MTU_MIN || mtu > IFACE_MTU_MAX) {
-    throw new NetError('EINVAL', `Cannot create a ${type} interface with an MTU of ${mtu}`, {
-      reason: `it must be ${IFACE_MTU_MIN} to ${IFACE_MTU_MAX}`,
-    });
-  }
-  return mtu;
-}
+const RULES: Rules<InterfaceOptions> = {
+  ip: any,
+  gateway: any,
+  mtu: whole(IFACE_MTU_MIN, IFACE_MTU_MAX),
+  checksum: flag,
+  largeSend: flag,
+  ringSize: range(1, RING_MOST, ' bytes'),
+};
+const TAP_RULES: Rules<TapInterfaceOptions> = { ...RULES, mac: any };
 
-function checkRing(value: number | undefined, mtu: number): number {
-  const size = value ?? Math.max(RING, 8 * mtu);
-  if (!(size >= 1 && size <= RING_MOST)) {
-    throw new NetError('EINVAL', `Cannot use a ringSize of ${size} bytes`);
-  }
+/** Bytes of a ring: a power of two with room for four of the largest packets. */
+function ringSize(size: number, mtu: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(size, 4 * mtu + 16384)));
 }
 
-function checkAddresses(cidrs: readonly Cidr[]): void {
+function checkAddresses(action: string, cidrs: readonly Cidr[]): void {
   const v4 = cidrs.filter((cidr) => cidr.address.family === 4).length;
   if (v4 > 1 || cidrs.length - v4 >= IFACE_ADDRS) {
-    throw new NetError('EINVAL', `Cannot give an interface ${cidrs.map(formatCidr).join(', ')}`, {
-      reason: 'at most one IPv4 and three IPv6 addresses are supported',
+    throw new NetError('EINVAL', `${action} with ${cidrs.map(formatCidr).join(', ')}`, {
+      reason: `must be at most one IPv4 and ${IFACE_ADDRS - 1} IPv6 addresses`,
     });
   }
 }
 
-function checkGateways(gateway: InterfaceOptions['gateway']): IpAddress[] {
+function readGateways(action: string, gateway: InterfaceOptions['gateway']): IpAddress[] {
   const list = gateway === undefined ? [] : typeof gateway === 'string' ? [gateway] : gateway;
   const addresses = list.map((one) => parseIp(one));
   if (new Set(addresses.map((one) => one.family)).size !== addresses.length) {
-    throw new NetError('EINVAL', `Cannot use the gateways ${list.join(', ')}`, {
-      reason: 'at most one of each family is supported',
+    throw new NetError('EINVAL', `${action} with the gateways ${list.join(', ')}`, {
+      reason: 'must be at most one IPv4 and one IPv6 address',
     });
   }
   return addresses;
 }
 
 /** What createTapInterface() and its sisters take together. */
-export type AnyInterfaceOptions = InterfaceOptions & { readonly mac?: string };
+export type AnyInterfaceOptions = InterfaceOptions & TapInterfaceOptions;
 
-/**
- * Creates an interface.
- *
- * @param control - Of the stack.
- * @param type - Its kind.
- * @param options - What the user wants.
- * @param added - Told of it at once, before the promise.
- * @returns The interface, up.
- * @throws {NetError} EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
- */
-export async function createInterface(
-  control: Control,
+/** Checks the options: the command that creates the interface, and what its object shows. */
+function interfaceCommand(
   type: Plan['type'],
   options: AnyInterfaceOptions,
-  added: (iface: Interface) => void,
-): Promise<Interface> {
-  const cidrs = options.ip === undefined ? [] : parseCidrs(options.ip);
-  checkAddresses(cidrs);
-  const gateways = checkGateways(options.gateway);
+  action: string,
+  ip: string | undefined,
+): { command: Command; plan: Plan } {
+  checkOptions(action, options, type === 'tap' ? TAP_RULES : RULES);
+  const cidrs = parseCidrs(options.ip ?? ip ?? []);
+  checkAddresses(action, cidrs);
+  const gateways = readGateways(action, options.gateway);
   const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
-  const mtu = checkMtu(options.mtu, type);
-  const command = control.command(CMD_IFACE_ADD, CMD_IFACE_SIZE);
-  command.setUint32(CMD_IFACE_KIND, KINDS[type], true);
-  command.setUint32(CMD_IFACE_MTU, mtu, true);
+  const mtu = options.mtu ?? (type === 'loopback' ? IFACE_MTU_MAX : MTU);
+  const ring = ringSize(options.ringSize ?? Math.max(RING, 8 * mtu), mtu);
   const flags =
     (options.checksum === false ? IFACE_NO_CHECKSUM : 0) |
     (options.largeSend === false ? IFACE_NO_LARGE_SEND : 0);
+  const command = newCommand(CMD_IFACE_ADD, 0, CMD_IFACE_SIZE);
+  command.setUint32(CMD_IFACE_KIND, KINDS[type], true);
+  command.setUint32(CMD_IFACE_MTU, mtu, true);
   command.setUint32(CMD_IFACE_FLAGS, flags, true);
-  command.setUint32(CMD_IFACE_RING_SIZE, checkRing(options.ringSize, mtu), true);
+  command.setUint32(CMD_IFACE_RING_SIZE, ring, true);
   command.setUint32(CMD_IFACE_ADDR_COUNT, cidrs.length, true);
   command.setUint32(CMD_IFACE_GATEWAY_COUNT, gateways.length, true);
   mac.forEach((byte, i) => {
@@ -116,10 +107,32 @@ export async function createInterface(
   gateways.forEach((gateway, i) => {
     writeAddress(command, addressAt(CMD_IFACE_GATEWAYS, i), gateway);
   });
-  const plan = { type, cidrs, mtu, mac };
-  return control.call(command, `Cannot create a ${type} interface`, (made) => {
-    const Kind = type === 'loopback' ? Interface : FrameInterface;
-    const iface = new Kind(control, made, plan);
+  return { command, plan: { type, cidrs, mtu, mac } };
+}
+
+/**
+ * Creates an interface.
+ *
+ * @param channel - Of the stack.
+ * @param type - Its kind.
+ * @param options - From the program.
+ * @param added - Runs at once when the interface exists, before the promise settles.
+ * @param ip - Its address if the options have none.
+ * @returns The interface, up.
+ * @throws {NetError} EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
+ */
+export async function createInterface(
+  channel: Channel,
+  type: Plan['type'],
+  options: AnyInterfaceOptions,
+  added: (iface: BaseInterface) => void,
+  ip?: string,
+): Promise<BaseInterface> {
+  const action = `Cannot create a ${type} interface`;
+  const { command, plan } = interfaceCommand(type, options, action, ip);
+  return await channel.call(command, action, (made) => {
+    const Kind = type === 'loopback' ? BaseInterface : RingInterface;
+    const iface = new Kind(channel, made, plan);
     added(iface);
     return iface;
   });

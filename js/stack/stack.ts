@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: MIT
-// stack - createStack(): arena, engine and control plane as one public object
+// stack - createStack(): arena, engine and channel as one public object
 
 import {
-  ABI_MAGIC,
-  ABI_VERSION,
-  CONFIG_MAX_SOCKETS,
-  CONFIG_OWNER,
-  CONFIG_SEED,
-  CONFIG_SIZE,
   STACK_APP,
-  STACK_CTL_SIZE,
-  STACK_MAGIC,
   STACK_PORTS,
-  STACK_SIZE,
   STACK_STATS,
-  STACK_VERSION,
   STATS_BYTES_COPIED,
   STATS_CHECKSUM_ERRORS,
   STATS_HEAP_BYTES,
@@ -36,100 +26,53 @@ import type {
   TunInterface,
   TunInterfaceOptions,
 } from '../api/interface.ts';
-import type { NetworkStack, StackOptions, StackStatistics } from '../api/stack.ts';
+import type {
+  NetworkStack,
+  StackInterfaces,
+  StackOptions,
+  StackStatistics,
+  StackTcp,
+} from '../api/stack.ts';
 import type {
   TcpConnection,
   TcpConnectOptions,
   TcpListener,
   TcpListenOptions,
 } from '../api/tcp.ts';
-import { recallFromDead } from '../control/channel.ts';
-import { Control } from '../control/commands.ts';
+import { Channel } from '../control/channel.ts';
+import { recallFromDead } from '../control/handover.ts';
 import type { Engine } from '../engine/engine.ts';
-import { InlineEngine } from '../engine/inline.ts';
-import { WorkerEngine } from '../engine/worker.ts';
 import { NetError } from '../errors.ts';
 import type { Arena } from '../memory/arena.ts';
 import { openArena } from '../memory/default_arena.ts';
-import { isPageThread, openThread, whyNoThread } from '../runtime/thread.ts';
-import { Interface } from './interface.ts';
+import { show } from '../util/check.ts';
+import { showAs } from '../util/inspect.ts';
+import { BaseInterface, type Plan } from './interface.ts';
 import type { AnyInterfaceOptions } from './interface_options.ts';
 import { createInterface } from './interface_options.ts';
-import { checkBuffers, connectTcp, listenTcp } from './tcp_connect.ts';
+import { InterfaceView } from './interface_view.ts';
+import { checkStackOptions, startEngine } from './start.ts';
+import { connectTcp } from './tcp_connect.ts';
+import { listenTcp } from './tcp_listener.ts';
 
-const MAX_SOCKETS = 65535;
-/** Threads that wake each other want more on the way than one that does all in turn. */
+/** Threads that wake each other need more bytes in flight than one thread that does all in turn. */
 const REMOTE_BUFFER = 2 * 1024 * 1024;
-/** ms */
-const START_TIMEOUT = 10_000;
 const LOOPBACK = '127.0.0.1/8';
-
-/** Writes a struct stack_config; returns its offset. */
-function writeConfig(arena: Arena, owner: number, maxSockets: number): number {
-  const config = arena.alloc(CONFIG_SIZE, owner);
-  // Not into the arena directly: crypto refuses views on shared memory.
-  const seed = crypto.getRandomValues(new Uint8Array(32));
-  arena.view.setUint32(config + CONFIG_OWNER, owner, true);
-  arena.view.setUint32(config + CONFIG_MAX_SOCKETS, maxSockets, true);
-  arena.u8.set(seed, config + CONFIG_SEED);
-  return config;
-}
-
-/** Has another thread turn a new stack. */
-async function startWorker(
-  arena: Arena,
-  owner: number,
-  config: number,
-  options: StackOptions,
-): Promise<Engine> {
-  const region = arena.newRegion(owner);
-  const thread = await openThread(options.worker);
-  const startTimeout = options.startTimeout ?? START_TIMEOUT;
-  return WorkerEngine.start(arena, { thread, region, config, startTimeout });
-}
-
-/** Turns a new stack in this thread. */
-function startInline(arena: Arena, owner: number, config: number): Engine {
-  const exports = arena.instantiate(owner);
-  const ctl = exports.rs_stack_init(config, performance.now()) >>> 0;
-  if (ctl === 0) throw new NetError('ENOMEM', 'Cannot create a stack');
-  return new InlineEngine(arena, exports, ctl);
-}
-
-/** Starts the engine of a new stack, in this thread or in another. */
-async function startEngine(arena: Arena, owner: number, options: StackOptions): Promise<Engine> {
-  const config = writeConfig(arena, owner, options.maxSockets ?? MAX_SOCKETS);
-  const isAuto = (options.engine ?? 'auto') === 'auto';
-  let engine: Engine | undefined;
-  if (options.engine === 'worker' || (isAuto && isPageThread() && !whyNoThread())) {
-    const starting = startWorker(arena, owner, config, options);
-    // A page whose bundler or security policy has no place for the worker's file still works.
-    engine = await (isAuto ? starting.catch(() => undefined) : starting);
-  }
-  engine ??= startInline(arena, owner, config);
-  arena.u8.fill(0, config, config + CONFIG_SIZE);
-  arena.free(config);
-  const word = (field: number): number => arena.view.getUint32(engine.ctl + field, true);
-  if (
-    word(STACK_MAGIC) !== ABI_MAGIC ||
-    word(STACK_VERSION) !== ABI_VERSION ||
-    word(STACK_SIZE) !== STACK_CTL_SIZE
-  ) {
-    await engine.close();
-    throw new NetError('EPROTO', 'Cannot create a stack', { reason: 'other version of the ABI' });
-  }
-  return engine;
-}
 
 /** A stack with its engine. */
 class Stack implements NetworkStack {
   readonly #arena: Arena;
   readonly #owner: number;
   readonly #engine: Engine;
-  readonly #control: Control;
+  readonly #channel: Channel;
   readonly #options: StackOptions;
   readonly #release: () => void;
-  readonly #interfaces = new Set<Interface>();
+  readonly #interfaces = new Set<BaseInterface>();
+  readonly interfaces: StackInterfaces = new InterfaceView(this, this.#interfaces);
+  readonly tcp: StackTcp = {
+    connect: (options) => this.connectTcp(options),
+    listen: (options) => this.listenTcp(options),
+  };
   #closing: Promise<void> | undefined;
   #last: StackStatistics | undefined;
 
@@ -145,11 +88,11 @@ class Stack implements NetworkStack {
     this.#engine = engine;
     this.#options = options;
     this.#release = release;
-    this.#control = new Control(arena, engine.ctl + STACK_APP, engine.wake, engine.isRemote);
-    engine.onTurn(() => this.#control.drain());
+    this.#channel = new Channel(arena, engine.ctl + STACK_APP, engine.wake, engine.isRemote);
+    engine.onTurn(() => this.#channel.drain());
     engine.onFailure((cause) => {
       const reason = `its worker failed: ${cause.message}`;
-      this.#control.shutdown(new NetError('ESHUTDOWN', 'Cannot use the stack', { reason, cause }));
+      this.#channel.shutdown(new NetError('ESHUTDOWN', 'Cannot use the stack', { reason, cause }));
       void this.close();
     });
   }
@@ -170,10 +113,6 @@ class Stack implements NetworkStack {
 
   get engine(): 'inline' | 'worker' {
     return this.#engine.isRemote ? 'worker' : 'inline';
-  }
-
-  get interfaces(): Iterable<LoopbackInterface | TunInterface | TapInterface> {
-    return this.#interfaces as Set<unknown> as Set<LoopbackInterface | TunInterface | TapInterface>;
   }
 
   get statistics(): StackStatistics {
@@ -200,15 +139,15 @@ class Stack implements NetworkStack {
     };
   }
 
-  #create(type: 'loopback' | 'tun' | 'tap', options: AnyInterfaceOptions): Promise<Interface> {
-    return createInterface(this.#control, type, options, (made) => this.#interfaces.add(made));
+  #create(type: Plan['type'], options: AnyInterfaceOptions, ip?: string): Promise<BaseInterface> {
+    const added = (made: BaseInterface): void => void this.#interfaces.add(made);
+    return createInterface(this.#channel, type, options, added, ip);
   }
 
   async createLoopbackInterface(
     options: LoopbackInterfaceOptions = {},
   ): Promise<LoopbackInterface> {
-    const made = await this.#create('loopback', { ...options, ip: options.ip ?? LOOPBACK });
-    return made as LoopbackInterface;
+    return (await this.#create('loopback', options, LOOPBACK)) as LoopbackInterface;
   }
 
   async createTunInterface(options: TunInterfaceOptions = {}): Promise<TunInterface> {
@@ -220,26 +159,30 @@ class Stack implements NetworkStack {
   }
 
   async removeInterface(iface: NetworkInterface): Promise<void> {
-    if (!(iface instanceof Interface) || !this.#interfaces.delete(iface)) {
-      throw new NetError('ENODEV', 'Cannot remove the interface', {
-        reason: 'it does not belong to this stack',
+    if (!(iface instanceof BaseInterface) || !this.#interfaces.delete(iface)) {
+      throw new NetError('ENODEV', `Cannot remove ${show(iface)}`, {
+        reason: 'must be an interface of this stack',
       });
     }
     await iface.remove();
   }
 
   connectTcp(options: TcpConnectOptions): Promise<TcpConnection> {
-    return connectTcp(this.#control, options, this.#options, (zone) => this.#zone(zone));
+    return connectTcp(this.#channel, options, this.#options, (zone) => this.#zone(zone));
   }
 
   listenTcp(options: TcpListenOptions): Promise<TcpListener> {
-    return listenTcp(this.#control, options, this.#options);
+    return listenTcp(this.#channel, options, this.#options);
   }
 
-  /** The handle of the interface that a zone names: its position among all, from 1. */
+  /** The handle of the interface that a zone names: its position among all interfaces, from 1. */
   #zone(zone: string): number {
     const iface = [...this.#interfaces][Number(zone) - 1];
-    if (!iface) throw new NetError('EINVAL', `Cannot find an interface for the zone ${zone}`);
+    if (!iface) {
+      throw new NetError('EINVAL', `Cannot use the zone ${show(zone)}`, {
+        reason: `must be the number of an interface, from 1 to ${this.#interfaces.size}`,
+      });
+    }
     return iface.handle;
   }
 
@@ -250,60 +193,56 @@ class Stack implements NetworkStack {
 
   async #close(): Promise<void> {
     const error = new NetError('ESHUTDOWN', 'Cannot use the stack');
-    // What has arrived counts: an acknowledgement may be all that a close() waits for.
+    // Process what has arrived: an acknowledgement may be all that a close() waits for.
     await this.#sync();
     // Resets go out while the wires are still plugged.
-    this.#control.abortSockets(error);
+    this.#channel.abortSockets(error);
     await this.#sync();
     const isFree = await this.#recall();
-    let detached: Interface[];
+    let detached: BaseInterface[];
     do {
-      // Meanwhile one whose creation was under way may join them.
+      // An interface whose creation was under way may be added while these are detached.
       detached = [...this.#interfaces];
       await Promise.all(detached.map((iface) => iface.detach(error)));
     } while (detached.length < this.#interfaces.size);
     this.#last = this.#readStatistics();
     for (const iface of this.#interfaces) iface.freeze();
     this.#interfaces.clear();
-    this.#control.shutdown(error);
+    this.#channel.shutdown(error);
     await this.#engine.close();
-    // Rather lost than written by a thread that does not answer.
+    // Leak the memory if a thread did not release its object: it may still write to it.
     if (isFree) this.#arena.freeOwner(this.#owner);
     this.#release();
   }
 
-  /** Has the engine do what it can do now; at once, if it runs in this thread. */
+  /** Runs turns until the engine has nothing to do now; at once, if it is this thread. */
   #sync(): Promise<void> | undefined {
-    return this.#engine.turnNow() ? undefined : this.#control.sync().catch(() => {});
+    return this.#engine.turnNow() ? undefined : this.#channel.sync().catch(() => {});
   }
 
-  /** Takes back what other threads have; false: one of them does not let go. */
+  /** Recalls what other threads have; false: one of them does not release it. */
   async #recall(): Promise<boolean> {
-    const ports = (this.#engine.ctl + STACK_PORTS) >>> 2;
+    const attached = (this.#engine.ctl + STACK_PORTS) >>> 2;
     const { i32 } = this.#arena;
-    if (this.#control.closed) return recallFromDead(this.#arena, this.#engine.ctl);
-    const isDone = (): boolean => Atomics.load(i32, ports) === 0;
-    return this.#control.recall(0, isDone).catch(() => false);
+    if (this.#channel.closed) return recallFromDead(this.#arena, this.#engine.ctl);
+    const isDone = (): boolean => Atomics.load(i32, attached) === 0;
+    return this.#channel.recall(0, isDone).catch(() => false);
+  }
+
+  toJSON(): object {
+    return {
+      type: 'stack',
+      engine: this.engine,
+      isClosed: this.#closing !== undefined,
+      interfaces: [...this.interfaces],
+    };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
-
-function checkOptions(options: StackOptions): void {
-  const { maxSockets = MAX_SOCKETS, engine = 'auto', startTimeout = START_TIMEOUT } = options;
-  if (!(Number.isInteger(maxSockets) && maxSockets >= 1 && maxSockets <= MAX_SOCKETS)) {
-    throw new NetError('EINVAL', `Cannot create a stack with ${maxSockets} sockets`);
-  }
-  if (!(startTimeout >= 1 && startTimeout <= 0x7fffffff)) {
-    throw new NetError('EINVAL', `Cannot use a startTimeout of ${startTimeout} ms`);
-  }
-  if (engine !== 'auto' && engine !== 'inline' && engine !== 'worker') {
-    throw new NetError('EINVAL', `Cannot create a stack with the engine '${engine}'`);
-  }
-  checkBuffers(options);
-}
+showAs(Stack, 'NetworkStack');
 
 /**
  * Creates a TCP/IP stack.
@@ -335,7 +274,7 @@ function checkOptions(options: StackOptions): void {
  * ```
  */
 export async function createStack(options: StackOptions = {}): Promise<NetworkStack> {
-  checkOptions(options);
+  checkStackOptions(options);
   const { arena, release } = await openArena(options);
   let stack: Stack;
   try {

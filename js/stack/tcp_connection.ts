@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// tcp_connection - connections and listeners: sockets of C as the public objects
+// tcp_connection - TCP connections: sockets of C as public objects; twin: core/sock/tcp.c
 //
 // Theory of operation
 //
-// A Connection holds a handle until three things are over: the socket (SOCK_CLOSED, or our FIN
+// A Connection has a handle until three things are over: the socket (SOCK_CLOSED, or our FIN
 // acknowledged after close()), its readable, and its writable. Then it sends CMD_RELEASE once and
-// touches neither rings nor handle again; C frees them. An error of the socket lets the readable
-// deliver what had arrived before it fails; writes fail at once.
+// uses neither rings nor handle again; C frees them. After an error of the socket the readable first
+// delivers what had arrived; writes fail at once.
+//
+// A program may ignore the promises of close(), closed and pipes: a reset of the peer must not end it.
 
 import {
   ADDR_SIZE,
@@ -31,46 +33,33 @@ import {
 } from '../abi.ts';
 import type { TcpConnection } from '../api/tcp.ts';
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
-import { Port, type PortParts, sharePort } from '../control/channel.ts';
-import type { Control, Made, SocketEvents } from '../control/commands.ts';
+import type { Channel, Made, SocketEvents } from '../control/channel.ts';
 import { readAddress } from '../control/commands.ts';
-import { NetError, netErrorFromCode } from '../errors.ts';
+import { AttachedChannel, type ChannelHandle, offerChannel } from '../control/handover.ts';
+import { atCaller, NetError, netErrorFromCode } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { ByteConsumer, ByteProducer } from '../ring.ts';
-import { RingReader, RingWriter } from '../streams/byte_access.ts';
-import { ByteReadable } from '../streams/byte_readable.ts';
-import { ByteWritable } from '../streams/byte_writable.ts';
-import { iterate } from '../streams.ts';
+import {
+  ByteReadable,
+  ByteWritable,
+  type Chunk,
+  iterate,
+  RingReader,
+  RingWriter,
+} from '../streams.ts';
 import { formatEndpoint, formatIp } from '../util/address.ts';
-import { Deferred } from '../util/deferred.ts';
+import { Deferred, handled } from '../util/deferred.ts';
+import { showAs } from '../util/inspect.ts';
+import { keepAliveMs } from './tcp_options.ts';
 
-/** Linux's default idle time before keep-alive probes, ms. */
-const KEEPALIVE_IDLE = 7_200_000;
-
-/**
- * The ms of a keepAlive option.
- *
- * @param value - ms, true for the usual two hours, false or 0 for none.
- * @returns ms, 0: none.
- * @throws {NetError} EINVAL.
- */
-export function keepAliveMs(value: number | boolean | undefined): number {
-  if (value === true) return KEEPALIVE_IDLE;
-  const ms = value || 0;
-  if (!(ms >= 0 && ms <= 0x7fffffff)) {
-    throw new NetError('EINVAL', `Cannot use a keepAlive of ${ms} ms`);
-  }
-  return ms > 0 ? Math.max(1, Math.floor(ms)) : 0;
-}
-
-/** One end of a connection, formatted when somebody asks. */
-class Endpoint {
+/** Address and port of one end of a connection, formatted when they are first read. */
+class SocketAddress {
   readonly #bytes: Uint8Array;
   #found: { address: string; port: number } | undefined;
 
-  /** Copies a struct addr, since the socket may be freed before anybody asks. */
-  constructor({ u8 }: SharedMemory, place: number) {
-    this.#bytes = u8.slice(place, place + ADDR_SIZE);
+  /** Copies a struct addr, since the socket may be freed before it is read. */
+  constructor({ u8 }: SharedMemory, offset: number) {
+    this.#bytes = u8.slice(offset, offset + ADDR_SIZE);
   }
 
   get #read(): { address: string; port: number } {
@@ -92,9 +81,10 @@ class Endpoint {
 
 /** A TCP connection. */
 export class Connection implements TcpConnection, SocketEvents {
-  readonly #control: Control;
-  readonly #handle: number;
-  readonly #place: number;
+  /** Its handle in C. */
+  readonly handle: number;
+  readonly #channel: Channel;
+  readonly #offset: number;
   readonly #action: string;
   readonly #rx: ByteReadable;
   readonly #tx: ByteWritable;
@@ -106,36 +96,36 @@ export class Connection implements TcpConnection, SocketEvents {
   #closing: Promise<void> | undefined;
   #noDelay: boolean;
   #keepAlive: number;
-  #local: Endpoint | undefined;
-  #remote: Endpoint | undefined;
+  #local: SocketAddress | undefined;
+  #remote: SocketAddress | undefined;
 
-  /** action: what errors say could not be done before the connection is open. */
-  constructor(control: Control, made: Made, action: string, noDelay: boolean, keepAlive: number) {
-    const { arena } = control;
-    this.#control = control;
-    this.#handle = made.handle;
-    this.#place = made.place;
+  /** action: first half of error messages before the connection is open. */
+  constructor(channel: Channel, made: Made, action: string, noDelay: boolean, keepAlive: number) {
+    const { arena } = channel;
+    this.#channel = channel;
+    this.handle = made.handle;
+    this.#offset = made.offset;
     this.#action = action;
     this.#noDelay = noDelay;
     this.#keepAlive = keepAlive;
-    const { pause } = control;
-    const kick = (): void => control.send(CMD_KICK, this.#handle);
-    this.#rx = new ByteReadable(arena, new ByteConsumer(arena, made.place + SOCK_RX), {
+    const { pause } = channel;
+    const kick = (): void => channel.send(CMD_KICK, this.handle);
+    this.#rx = new ByteReadable(arena, new ByteConsumer(arena, made.offset + SOCK_RX), {
       pause,
       kick,
       finished: () => this.#releaseIfOver(),
       cancelled: (reason) => this.abort(reason),
     });
-    this.#tx = new ByteWritable(arena, new ByteProducer(arena, made.place + SOCK_TX), {
+    this.#tx = new ByteWritable(arena, new ByteProducer(arena, made.offset + SOCK_TX), {
       pause,
       kick,
       closed: () => this.#shutdown(),
       aborted: (reason) => this.abort(reason),
     });
-    control.register(made.handle, this);
+    channel.register(made.handle, this);
   }
 
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Chunk> {
     return this.#rx.stream;
   }
 
@@ -181,7 +171,7 @@ export class Connection implements TcpConnection, SocketEvents {
 
   set noDelay(on: boolean) {
     this.#noDelay = on;
-    if (!this.#released) this.#control.send(CMD_NODELAY, this.#handle, on ? 1 : 0);
+    if (!this.#released) this.#channel.send(CMD_NODELAY, this.handle, on ? 1 : 0);
   }
 
   get keepAlive(): number {
@@ -190,14 +180,14 @@ export class Connection implements TcpConnection, SocketEvents {
 
   set keepAlive(value: number | boolean) {
     this.#keepAlive = keepAliveMs(value);
-    if (!this.#released) this.#control.send(CMD_KEEPALIVE, this.#handle, this.#keepAlive);
+    if (!this.#released) this.#channel.send(CMD_KEEPALIVE, this.handle, this.#keepAlive);
   }
 
   onEvent(bits: number, error: number): void {
     if (this.#released) return;
     if (bits & SOCK_OPEN) this.#open();
-    if (bits & SOCK_READABLE) this.#rx.poke();
-    if (bits & SOCK_WRITABLE) this.#tx.poke();
+    if (bits & SOCK_READABLE) this.#rx.retry();
+    if (bits & SOCK_WRITABLE) this.#tx.retry();
     if (bits & SOCK_EOF) this.#rx.end();
     if (bits & SOCK_SENT) this.#sent.resolve();
     if (bits & SOCK_CLOSED) this.#over(error);
@@ -209,9 +199,9 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #open(): void {
-    const { arena } = this.#control;
-    this.#local = new Endpoint(arena, this.#place + SOCK_LOCAL);
-    this.#remote = new Endpoint(arena, this.#place + SOCK_REMOTE);
+    const { arena } = this.#channel;
+    this.#local = new SocketAddress(arena, this.#offset + SOCK_LOCAL);
+    this.#remote = new SocketAddress(arena, this.#offset + SOCK_REMOTE);
     this.#opened.resolve();
   }
 
@@ -222,7 +212,7 @@ export class Connection implements TcpConnection, SocketEvents {
       const action = this.#remote ? `Connection to ${this.#peer()} failed` : this.#action;
       this.#fail(netErrorFromCode(error, action), false);
     } else {
-      // Errors are made only where there is somebody to tell: each takes a stack trace.
+      // Errors are made only where they are needed: each takes a stack trace.
       if (!this.#remote) this.#opened.reject(new NetError('ECONNABORTED', this.#action));
       this.#sent.resolve();
       this.#closed.resolve();
@@ -235,11 +225,11 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #peer(): string {
-    const { address, port } = readAddress(this.#control.arena.view, this.#place + SOCK_REMOTE);
+    const { address, port } = readAddress(this.#channel.arena.view, this.#offset + SOCK_REMOTE);
     return formatEndpoint(address, port);
   }
 
-  /** Everything fails; now: what is in the receive ring is given up. */
+  /** Everything fails; now: what is in the receive ring is not delivered. */
   #fail(error: unknown, now: boolean): void {
     this.#isOver = true;
     this.#opened.reject(error);
@@ -257,27 +247,27 @@ export class Connection implements TcpConnection, SocketEvents {
   #release(): void {
     if (this.#released) return;
     this.#released = true;
-    this.#control.send(CMD_RELEASE, this.#handle);
-    this.#control.unregister(this.#handle);
+    this.#channel.send(CMD_RELEASE, this.handle);
+    this.#channel.unregister(this.handle);
   }
 
   /** Sends FIN behind what is in the ring; settles when the peer has acknowledged it. */
   #shutdown(): Promise<void> {
-    if (!this.#released) this.#control.send(CMD_SHUTDOWN, this.#handle);
+    if (!this.#released) this.#channel.send(CMD_SHUTDOWN, this.handle);
     return this.#sent.promise;
   }
 
-  /** Ends the writable: after what was written to it, whoever has it locked. */
+  /** Ends the writable behind what was written, even if it is locked. */
   async #endWriting(): Promise<void> {
     if (!this.#tx.isLocked) {
-      // A stream that is closing or has failed has its own outcome, which #sent tells too.
+      // If it is closing or has failed, #sent has the outcome too.
       await this.#tx.close().catch(() => {});
       return;
     }
     do {
       await this.#tx.idle;
-      // Chunks queued in the stream are written in microtasks: after a macrotask none is left but
-      // one that waits for room.
+      // Chunks queued in the stream are written in microtasks. After a macrotask only one that waits
+      // for room is left.
       await new Promise((resolve) => setTimeout(resolve, 0));
     } while (this.#tx.idle && !this.#isOver);
     this.#tx.fail(new NetError('EPIPE', 'Cannot write to a closed connection'));
@@ -285,21 +275,31 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   closeWrite(): Promise<void> {
-    return this.#endWriting().then(() => this.#sent.promise);
+    return handled(this.#settled(this.#endWriting()));
+  }
+
+  /** Settles as #sent does, after something else; its error has the caller's line. */
+  async #settled(before: Promise<void> | undefined): Promise<void> {
+    try {
+      await before;
+      await this.#sent.promise;
+    } catch (error) {
+      throw atCaller(error);
+    }
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= handled(this.#close());
     return this.#closing;
   }
 
   async #close(): Promise<void> {
     if (!this.#released) {
       this.#rx.stop();
-      this.#control.send(CMD_DISCARD, this.#handle);
+      this.#channel.send(CMD_DISCARD, this.handle);
       await this.#endWriting();
     }
-    await this.#sent.promise;
+    await this.#settled(undefined);
     this.#isOver = true;
     this.#closed.resolve();
     this.#release();
@@ -307,12 +307,12 @@ export class Connection implements TcpConnection, SocketEvents {
 
   abort(reason?: unknown): void {
     if (this.#released) return;
-    if (!this.#isOver) this.#control.send(CMD_ABORT, this.#handle);
+    if (!this.#isOver) this.#channel.send(CMD_ABORT, this.handle);
     this.#fail(reason ?? new NetError('ECONNABORTED', 'Connection aborted'), true);
     this.#release();
   }
 
-  async share(): Promise<ConnectionHandle> {
+  async share(): Promise<TcpHandle> {
     const action = `Cannot share the connection to ${this.#peer()}`;
     await this.#opened.promise;
     await this.#tx.idle;
@@ -320,8 +320,8 @@ export class Connection implements TcpConnection, SocketEvents {
     if (this.readable.locked || this.writable.locked) {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
-    const handle = this.#handle;
-    const parts = await sharePort(this.#control, CMD_SHARE_SOCK, handle, action, () => {
+    const handle = this.handle;
+    const parts = await offerChannel(this.#channel, CMD_SHARE_SOCK, handle, action, () => {
       const error = new NetError('EBADF', action, { reason: 'another thread has it' });
       this.#released = true;
       this.#isOver = true;
@@ -329,28 +329,35 @@ export class Connection implements TcpConnection, SocketEvents {
       this.#closed.resolve();
       this.#tx.fail(error);
       this.#rx.stop(error);
-      this.#control.unregister(handle);
+      this.#channel.unregister(handle);
     });
     return {
       kind: 'connection',
       ...parts,
-      made: { handle, place: this.#place },
+      made: { handle, offset: this.#offset },
       noDelay: this.#noDelay,
       keepAlive: this.#keepAlive,
     };
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {
     return iterate(this.#rx);
+  }
+
+  toJSON(): object {
+    const { localAddress, localPort, remoteAddress, remotePort } = this;
+    const isOpen = !this.#isOver && this.#closing === undefined;
+    return { type: 'tcp', localAddress, localPort, remoteAddress, remotePort, isOpen };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
+showAs(Connection, 'TcpConnection');
 
-/** What structured cloning carries of a connection to another thread. */
-export interface ConnectionHandle extends PortParts {
+/** The handle of a connection, for structured cloning to another thread. */
+export interface TcpHandle extends ChannelHandle {
   readonly kind: 'connection';
   readonly made: Made;
   readonly noDelay: boolean;
@@ -361,16 +368,16 @@ export interface ConnectionHandle extends PortParts {
  * Opens a connection that another thread has shared.
  *
  * @param handle - From share().
- * @returns The connection, open, or failed as it may have meanwhile.
+ * @returns The connection, open; it may have failed before it is used.
  * @throws {NetError} EBADF, EPROTO.
  */
-export async function attachConnection(handle: ConnectionHandle): Promise<Connection> {
-  const port = new Port(handle);
-  const { control } = port;
+export async function attachConnection(handle: TcpHandle): Promise<Connection> {
+  const attached = new AttachedChannel(handle);
+  const { channel } = attached;
   const { made, noDelay, keepAlive } = handle;
-  const connection = new Connection(control, made, 'Cannot attach', noDelay, keepAlive);
-  control.whenDone(() => port.leave());
-  port.onRecall((error) => control.shutdown(error));
+  const connection = new Connection(channel, made, 'Cannot attach', noDelay, keepAlive);
+  channel.whenDone(() => attached.leave());
+  attached.onRecall((error) => channel.shutdown(error));
   await connection.opened;
   return connection;
 }

@@ -1,27 +1,34 @@
 // SPDX-License-Identifier: MIT
-// wire - the streams of frame interfaces, and how two of them are joined without copies
+// wire - the streams of tap and tun interfaces, and how two of them are joined without copies
 //
 // Theory of operation
 //
 // `a.readable.pipeTo(b.writable)` between two interfaces of ours is a wire. In one arena C makes
 // b take its frames from a's tx ring (CMD_IFACE_WIRE): no copy, no JavaScript. Between two arenas a
-// pump here moves whole runs of records from ring to ring, one TypedArray.set each.
+// copy loop here moves whole runs of records from ring to ring, one TypedArray.set each.
 //
-// Both streams are locked by a real reader and a real writer meanwhile, and nothing is read or
-// written through them. The wire is pulled when the source ends (its interface was removed), the
-// destination fails, or the signal says so; then the locks are released and the built-in pipeTo() is
-// called, which finds exactly that condition and does what the standard says, preventClose and all.
+// While there is a wire, a real reader and a real writer lock both streams, and nothing is read or
+// written through them. The wire is unplugged when the source ends (its interface was removed), the
+// destination fails, or the signal is aborted. Then the locks are released and the built-in pipeTo() is
+// called: it finds the same condition and does what the standard says, preventClose included.
+//
+// The interface listens while its readable is locked. Most ways to lock it are methods, which are
+// overridden here. A reader made by its constructor and a transfer to another thread are not: they are
+// seen when they read, and after each turn.
 
-import { CMD_IFACE_WIRE, CMD_SIZE, RING_DATA_BELL } from '../abi.ts';
-import type { Control } from '../control/commands.ts';
+import { CMD_IFACE_WIRE, RING_DATA_BELL } from '../abi.ts';
+import type { Channel } from '../control/channel.ts';
+import { newCommand } from '../control/commands.ts';
 import type { FrameConsumer, FrameProducer } from '../ring.ts';
+import { type Chunk, handlePipes } from '../streams.ts';
+import { handled } from '../util/deferred.ts';
 
 /** An interface as a wire needs it. */
 export interface WireEnd {
   readonly handle: number;
   /** Offset of the ring that its stack fills. */
   readonly txRing: number;
-  readonly plane: Control;
+  readonly channel: Channel;
   /** Largest frame it sends or takes. */
   readonly frameMax: number;
   tx(max?: number): FrameConsumer;
@@ -31,27 +38,27 @@ export interface WireEnd {
   unplugged(): void;
 }
 
-/** Joins two interfaces; returns what pulls the wire and settles when the rings are free again. */
+/** Joins two interfaces; returns what unplugs the wire and settles when the rings are free again. */
 async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
-  if (from.plane.arena.id !== to.plane.arena.id) return pump(from, to);
+  if (from.channel.arena.id !== to.channel.arena.id) return copyLoop(from, to);
   const wire = (ring: number): Promise<void> => {
-    const command = to.plane.command(CMD_IFACE_WIRE, CMD_SIZE, to.handle, ring);
-    return to.plane.call(command, 'Cannot plug a wire', () => {});
+    const command = newCommand(CMD_IFACE_WIRE, to.handle, undefined, ring);
+    return to.channel.call(command, 'Cannot plug a wire', () => {});
   };
   await wire(from.txRing);
   return () =>
     wire(0).catch(() => {
-      // The destination is gone, and its end of the wire with it. If it died, it did not give the
-      // ring's bell back.
-      const { arena, bell } = from.plane;
-      if (!from.plane.closed) {
-        Atomics.store(arena.i32, (from.txRing + RING_DATA_BELL) >>> 2, bell);
+      // The destination is gone, and its end of the wire with it. If its engine died, the ring still
+      // has that engine's doorbell.
+      const { arena, doorbell } = from.channel;
+      if (!from.channel.closed) {
+        Atomics.store(arena.i32, (from.txRing + RING_DATA_BELL) >>> 2, doorbell);
       }
     });
 }
 
-/** Moves runs of records between two arenas whenever one side or the other has turned. */
-function pump(from: WireEnd, to: WireEnd): () => Promise<void> {
+/** Moves runs of records between two arenas after each turn of either side. */
+function copyLoop(from: WireEnd, to: WireEnd): () => Promise<void> {
   const source = from.tx(to.frameMax);
   const sink = to.rx();
   const step = (): boolean => {
@@ -59,8 +66,8 @@ function pump(from: WireEnd, to: WireEnd): () => Promise<void> {
     const at = sink.offset;
     const length = source.peekSpan(room);
     if (length === 0) return source.held > 0 && sink.wrap();
-    const bytes = from.plane.arena.u8.subarray(source.offset, source.offset + length);
-    to.plane.arena.u8.set(bytes, at);
+    const bytes = from.channel.arena.u8.subarray(source.offset, source.offset + length);
+    to.channel.arena.u8.set(bytes, at);
     source.releaseSpan(length);
     sink.submitSpan(length);
     return true;
@@ -69,15 +76,15 @@ function pump(from: WireEnd, to: WireEnd): () => Promise<void> {
     do {
       while (step()) {}
     } while (!(source.held > 0 ? sink.arm(1) : source.arm()));
-    if (source.mustNotify()) from.plane.wake();
-    if (sink.mustNotify()) to.plane.wake();
+    if (source.mustNotify()) from.channel.wake();
+    if (sink.mustNotify()) to.channel.wake();
   };
-  from.plane.addPoller(move);
-  to.plane.addPoller(move);
+  from.channel.addPoller(move);
+  to.channel.addPoller(move);
   move();
   return async () => {
-    from.plane.removePoller(move);
-    to.plane.removePoller(move);
+    from.channel.removePoller(move);
+    to.channel.removePoller(move);
   };
 }
 
@@ -94,7 +101,7 @@ function whenAborted(signal: AbortSignal | undefined): { promise: Promise<void>;
   return { promise, stop };
 }
 
-/** The writable of a frame interface. */
+/** The writable of a tap or tun interface. */
 export class InterfaceWritable extends WritableStream<Uint8Array> {
   /** The interface, for a wire. */
   readonly end: WireEnd;
@@ -105,7 +112,7 @@ export class InterfaceWritable extends WritableStream<Uint8Array> {
     this.end = end;
   }
 
-  /** Remembers a wire that ends here, until it is pulled. */
+  /** Remembers a wire that ends here, until it is unplugged. */
   plugged(wire: Promise<void>): void {
     this.#wire = wire;
   }
@@ -116,19 +123,23 @@ export class InterfaceWritable extends WritableStream<Uint8Array> {
   }
 }
 
-/** The readable of a frame interface: knows when it is locked. */
-export class InterfaceReadable extends ReadableStream<Uint8Array> {
+/** The readable of a tap or tun interface: tells the interface when it is locked. */
+export class InterfaceReadable extends ReadableStream<Chunk> {
   readonly #end: WireEnd;
+  #isListening = false;
   #wire: Promise<void> = Promise.resolve();
 
-  constructor(source: UnderlyingDefaultSource<Uint8Array>, end: WireEnd) {
+  constructor(source: UnderlyingDefaultSource<Chunk>, end: WireEnd) {
     super(source, { highWaterMark: 0 });
     this.#end = end;
   }
 
-  /** Tells C whether the stream is locked. */
-  #update(): void {
-    this.#end.setListening(this.locked);
+  /** Tells the interface whether the stream is locked, if that has changed. */
+  update(): void {
+    const { locked } = this;
+    if (locked === this.#isListening) return;
+    this.#isListening = locked;
+    this.#end.setListening(locked);
   }
 
   /** Settles when no wire uses the interface. */
@@ -137,44 +148,44 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
   }
 
   override getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader;
-  override getReader(): ReadableStreamDefaultReader<Uint8Array>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array> {
+  override getReader(): ReadableStreamDefaultReader<Chunk>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Chunk>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Chunk> {
     const reader = super.getReader(options as undefined);
     const release = reader.releaseLock.bind(reader);
     reader.releaseLock = () => {
       release();
-      this.#update();
+      this.update();
     };
-    this.#update();
+    this.update();
     return reader;
   }
 
-  override tee(): [ReadableStream<Uint8Array>, ReadableStream<Uint8Array>] {
+  override tee(): [ReadableStream<Chunk>, ReadableStream<Chunk>] {
     const branches = super.tee();
-    this.#update();
+    this.update();
     return branches;
   }
 
   override pipeThrough<T>(
-    transform: ReadableWritablePair<T, Uint8Array>,
+    transform: ReadableWritablePair<T, Chunk>,
     options?: StreamPipeOptions,
   ): ReadableStream<T> {
     // Locked: throws what the standard says.
     if (this.locked || transform.writable.locked) return super.pipeThrough(transform, options);
-    this.pipeTo(transform.writable, options).catch(() => {});
-    return transform.readable;
+    void this.pipeTo(transform.writable, options);
+    return handlePipes(transform.readable);
   }
 
-  override pipeTo(to: WritableStream<Uint8Array>, options?: StreamPipeOptions): Promise<void> {
+  override pipeTo(to: WritableStream<Chunk>, options?: StreamPipeOptions): Promise<void> {
     const piping =
       to instanceof InterfaceWritable && !this.locked && !to.locked && !options?.signal?.aborted
         ? this.#wireTo(to, options)
         : super.pipeTo(to, options);
-    const update = (): void => this.#update();
+    const update = (): void => this.update();
     update();
     piping.then(update, update);
-    return piping;
+    return handled(piping);
   }
 
   #wireTo(to: InterfaceWritable, options: StreamPipeOptions | undefined): Promise<void> {
@@ -202,27 +213,22 @@ export class InterfaceReadable extends ReadableStream<Uint8Array> {
       });
     this.#wire = settled;
     to.plugged(settled);
-    const piping = wire.then(() => settled).then(() => super.pipeTo(to, options));
-    // A wire ends because an interface went: no error of a program that only plugged it.
-    piping.catch(() => {});
-    return piping;
+    return wire.then(() => settled).then(() => super.pipeTo(to, options));
   }
 
-  override values(
-    options?: ReadableStreamIteratorOptions,
-  ): ReadableStreamAsyncIterator<Uint8Array> {
+  override values(options?: ReadableStreamIteratorOptions): ReadableStreamAsyncIterator<Chunk> {
     const values = super.values(options);
-    const update = (): void => this.#update();
+    const update = (): void => this.update();
     const { next, return: leave } = values;
     values.next = () => next.call(values).finally(update);
     if (leave) values.return = (value) => leave.call(values, value).finally(update);
-    this.#update();
+    this.update();
     return values;
   }
 
   override [Symbol.asyncIterator](
     options?: ReadableStreamIteratorOptions,
-  ): ReadableStreamAsyncIterator<Uint8Array> {
+  ): ReadableStreamAsyncIterator<Chunk> {
     return this.values(options);
   }
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// byte_access - the zero-copy verbs on the rings of a connection (js/api/zero_copy.ts)
+// byte_access - zero-copy access to the rings of a connection (js/api/zero_copy.ts)
 //
-// Each holds the lock of its stream and asks the stream's side (js/streams/byte_readable.ts, byte_writable.ts)
-// before it touches the ring: when that is done, the ring may be freed.
+// Each object holds the lock of its stream. Before it touches the ring it asks the stream's side
+// (js/streams/byte_readable.ts, byte_writable.ts) whether that is done: then the ring may be freed.
 
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
 import { NetError } from '../errors.ts';
-import { released } from '../streams.ts';
-import { checkCount } from '../util/check.ts';
+import { checkCount, INT32_MAX } from '../util/check.ts';
+import { handled } from '../util/deferred.ts';
 import type { ByteReadable } from './byte_readable.ts';
 import type { ByteWritable } from './byte_writable.ts';
+import { released } from './lock.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -17,8 +18,6 @@ const EMPTY = new Uint8Array(0);
 export class RingReader implements ByteRingReader {
   readonly #side: ByteReadable;
   #isReleased = false;
-  /** Bytes that an earlier reader had left in the stream: they come first. */
-  #rest: Uint8Array = EMPTY;
   #peeked = 0;
 
   /** Locks the stream of a side; throws a TypeError if it is locked. */
@@ -29,25 +28,19 @@ export class RingReader implements ByteRingReader {
 
   ready(): Promise<boolean> {
     if (this.#isReleased) return Promise.reject(released('read'));
-    if (this.#rest.length > 0) return Promise.resolve(true);
+    if (this.#side.rest.length > 0) return Promise.resolve(true);
     return this.#side.hasLeftovers ? this.#takeLeftovers() : this.#side.wait();
   }
 
   async #takeLeftovers(): Promise<boolean> {
-    this.#rest = (await this.#side.takeLeftovers()) ?? EMPTY;
-    if (this.#isReleased) this.#putBack();
+    await this.#side.takeLeftovers();
     return this.ready();
-  }
-
-  #putBack(): void {
-    if (this.#rest.length > 0) this.#side.putBack(this.#rest);
-    this.#rest = EMPTY;
   }
 
   peek(): Uint8Array {
     if (this.#isReleased) throw released('read');
-    if (this.#rest.length > 0) return this.#rest;
-    const { done, error, memory, ring } = this.#side;
+    const { done, error, memory, rest, ring } = this.#side;
+    if (rest.length > 0) return rest;
     this.#peeked = 0;
     if (!done) this.#peeked = ring.peek();
     else if (error !== undefined) throw error;
@@ -56,12 +49,12 @@ export class RingReader implements ByteRingReader {
 
   release(length: number): void {
     if (this.#isReleased) throw released('read');
-    checkCount('release', length, 0, this.#rest.length || this.#peeked);
-    if (this.#rest.length > 0) {
-      this.#rest = this.#rest.subarray(length);
+    const { done, error, rest, ring } = this.#side;
+    checkCount('release', length, 0, rest.length || this.#peeked);
+    if (rest.length > 0) {
+      this.#side.releaseRest(length);
       return;
     }
-    const { done, error, ring } = this.#side;
     if (done) throw error ?? new NetError('ECONNABORTED', 'Cannot read from a closed connection');
     ring.release(length);
     this.#peeked -= length;
@@ -71,8 +64,7 @@ export class RingReader implements ByteRingReader {
   releaseLock(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#side.giveUp(released('read'));
-    this.#putBack();
+    this.#side.cancelWait(released('read'));
     this.#side.unlock();
   }
 }
@@ -112,7 +104,7 @@ export class RingWriter implements ByteRingWriter {
     if (this.#side.behind) return EMPTY;
     const { memory, ring } = this.#side;
     this.#reserved = ring.reserve(want);
-    ring.want(this.#reserved < want ? Math.min(want, 0x7fffffff) : 0);
+    ring.want(this.#reserved < want ? Math.min(want, INT32_MAX) : 0);
     return memory.u8.subarray(ring.offset, ring.offset + this.#reserved);
   }
 
@@ -121,7 +113,7 @@ export class RingWriter implements ByteRingWriter {
     checkCount('submit', length, 0, this.#reserved);
     this.#reserved = 0;
     this.#side.ring.submit(length);
-    this.#side.tell(length);
+    this.#side.notifySoon(length);
   }
 
   cancel(): void {
@@ -130,7 +122,7 @@ export class RingWriter implements ByteRingWriter {
   }
 
   close(): Promise<void> {
-    if (this.#isReleased) return Promise.reject(released('close'));
+    if (this.#isReleased) return handled(Promise.reject(released('close')));
     this.cancel();
     return this.#side.close();
   }
@@ -140,7 +132,7 @@ export class RingWriter implements ByteRingWriter {
     this.cancel();
     this.#isReleased = true;
     if (!this.#side.done) this.#side.ring.want(0);
-    this.#side.giveUp(released('write'));
+    this.#side.cancelWait(released('write'));
     this.#side.unlock();
   }
 }

@@ -3,49 +3,57 @@
 //
 // Theory of operation
 //
-// The stream is made when somebody first asks for it. A read reaches us in one of two ways:
+// The stream is made when a program first asks for it. A read arrives in one of three ways:
 //
-// - through the stream (BYOB readers, pipeTo(), tee(), for await): the stream calls pull(), the ring
-//   answers with respond() or enqueue();
-// - directly: getReader() gives the standard reader a read() of its own that takes a chunk out of the
-//   ring, or waits for one here. The stream knows nothing of it, which is what makes it cheap: a read
-//   through a byte stream costs ten times as much. It steps aside (read() is then the standard's)
-//   whenever the stream has a read or bytes of its own, so that the order of reads is kept.
+// - through the stream (BYOB readers, pipeTo(), tee()): the stream calls pull(), which is answered from
+//   the ring with respond() or enqueue();
+// - directly, by readers with the fast path (js/streams/fast_path.ts) and by the connection's own
+//   iterator: readDirect() takes a chunk out of the ring, or the read waits here;
+// - by zero-copy access (js/streams/byte_access.ts): wait() resolves when peek() has bytes.
 //
-// The zero-copy verbs (js/streams/byte_access.ts) and the connection's own iterator hold the lock without a
-// stream, since making one takes longer than a short connection lasts; if somebody asks for the stream
-// meanwhile, it is locked by a reader nobody sees.
+// Zero-copy access and the iterator lock the stream without making one, since that takes longer than a
+// short connection lasts. A stream that is asked for while they hold the lock is locked by a reader of
+// ours.
 //
-// States: open; ended or failed with bytes in the ring, which are still delivered; done: the owner is
-// told, and the ring is not touched again, since it may be freed.
+// Leftovers: if a BYOB read was given up with its lock, the bytes that answer it stay in the stream.
+// They come before those of the ring, and the stream ends behind them: while there are any, close() or
+// error() of the stream is left to the next pull().
+//
+// States: open; ended or failed with bytes in the ring, which are still delivered; done: the owner knows,
+// and the ring is not touched again, since it may be freed.
 
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { ByteConsumer } from '../ring.ts';
-import { type ChunkReader, newChunk, released } from '../streams.ts';
+import { newChunk } from '../util/aligned_copy.ts';
 import { Deferred } from '../util/deferred.ts';
+import { type Chunk, fillFromRing } from './chunk.ts';
+import { type DirectReadable, FastReadable } from './fast_path.ts';
+import type { ChunkReader } from './iterate.ts';
+import { released } from './lock.ts';
 
 /**
- * Largest chunk for a default reader. Larger ones take longer a byte, for the memory they are made of:
- * what malloc() maps and unmaps for each is cleared page by page.
+ * Largest chunk for a default reader. Larger ones cost more for each byte: malloc() maps and unmaps
+ * their memory, and the system clears it page by page.
  */
 const CHUNK_MOST = 64 * 1024;
+const EMPTY: Chunk = new Uint8Array(0);
 
 /** WebKit has no byte streams: there the stream is a plain one, without BYOB readers. */
 const KIND = typeof ReadableByteStreamController === 'function' ? { type: 'bytes' as const } : {};
 
-/** What a ByteReadable needs of its owner. */
+/** What a ByteReadable tells its owner. */
 export interface ReadableOwner {
-  /** What to wait for before reading on. */
+  /** A promise to wait for before reading on, or undefined. */
   pause(): Promise<void> | undefined;
   /** The other side waits for room, and now there is some. */
   kick(): void;
   /** The stream has ended, or its error was delivered: the ring is not read any more. */
   finished(): void;
-  /** The user cancelled it. */
+  /** The program cancelled the stream. */
   cancelled(reason: unknown): void;
 }
 
-type Result = ReadableStreamReadResult<Uint8Array>;
+type Result = ReadableStreamReadResult<Chunk>;
 
 /** A direct read that waits. */
 interface Read {
@@ -53,50 +61,29 @@ interface Read {
   readonly reject: (error: unknown) => void;
 }
 
-/** The stream: its default readers read directly. */
-class QuickReadable extends ReadableStream<Uint8Array> {
-  readonly #side: ByteReadable;
-
-  constructor(source: UnderlyingSource<Uint8Array>, side: ByteReadable) {
-    super(source, { highWaterMark: 0 });
-    this.#side = side;
-  }
-
-  override getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader;
-  override getReader(): ReadableStreamDefaultReader<Uint8Array>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Uint8Array> {
-    const reader = super.getReader(options as undefined);
-    if (reader instanceof ReadableStreamDefaultReader) this.#side.quicken(reader);
-    else this.#side.watch(reader);
-    return reader;
-  }
-
-  /** A reader that only holds the lock. */
-  lock(): ReadableStreamDefaultReader<Uint8Array> {
-    return super.getReader();
-  }
-}
-
 /** A readable byte stream over the consumer's side of a byte ring. */
-export class ByteReadable {
+export class ByteReadable implements DirectReadable {
   readonly memory: SharedMemory;
   readonly ring: ByteConsumer;
   readonly #owner: ReadableOwner;
-  #stream: QuickReadable | undefined;
-  /** Somebody has the lock for whom no stream need be made; #lock is theirs on one there is. */
+  #stream: FastReadable | undefined;
+  /** Zero-copy access or an iterator has the lock; #lock is its reader of a stream that exists. */
   #isHeld = false;
-  #lock: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #lock: ReadableStreamDefaultReader<Chunk> | undefined;
   #controller: ReadableByteStreamController | undefined;
   /** The stream has a read that waits. */
   #wanted = false;
-  /** That read was given up by its reader, but the stream still has its view. */
-  #isGivenUp = false;
+  /** The BYOB reader of that read released its lock, but the stream still has its view. */
+  #isAbandoned = false;
   /** A default reader has the lock. */
   #hasDefault = false;
+  /** Leftovers that zero-copy access took out of the stream. */
+  #rest = EMPTY;
+  /** Leftovers are being taken out. */
+  #isTaking = false;
   /** Direct reads that wait, oldest first. */
   #reads: Read[] = [];
-  /** ready() of the verbs. */
+  /** ready() of zero-copy access. */
   #ready: Deferred<boolean> | undefined;
   #ended = false;
   #done = false;
@@ -108,16 +95,35 @@ export class ByteReadable {
     this.#owner = owner;
   }
 
-  get stream(): ReadableStream<Uint8Array> {
-    return this.#open();
+  /** The stream; locked while zero-copy access or an iterator has the lock. */
+  get stream(): ReadableStream<Chunk> {
+    if (this.#stream) return this.#stream;
+    this.#stream = new FastReadable(
+      {
+        ...KIND,
+        start: (controller) => {
+          this.#controller = controller as ReadableByteStreamController;
+          if (this.#done) this.#close();
+        },
+        pull: () => this.#pull(),
+        cancel: (reason) => {
+          this.#done = true;
+          this.#settle();
+          this.#owner.cancelled(reason);
+        },
+      } as UnderlyingSource<Chunk>,
+      this,
+    );
+    if (this.#isHeld) this.#lock = this.#stream.lock();
+    return this.#stream;
   }
 
-  /** Locks the stream, or what will be it; throws a TypeError if it is locked. */
+  /** Locks the stream, or the one that will be made; throws a TypeError if it is locked. */
   lock(): void {
     if (this.#isHeld) throw new TypeError('Cannot lock a stream that is locked');
     this.#lock = this.#stream?.lock();
     this.#isHeld = true;
-    // A read that waited was given up with its lock.
+    // A read that waited was given up with its lock; unlock() sees whether the stream has its view.
     this.#wanted = false;
   }
 
@@ -126,6 +132,8 @@ export class ByteReadable {
     this.#isHeld = false;
     this.#lock?.releaseLock();
     this.#lock = undefined;
+    this.#putBack();
+    this.onByobReleased();
   }
 
   /** A reader for an iterator, which needs no stream if there is none yet. */
@@ -138,7 +146,7 @@ export class ByteReadable {
       releaseLock: () => {
         if (isReleased) return;
         isReleased = true;
-        this.#refuse();
+        this.#rejectReads();
         this.unlock();
       },
     };
@@ -154,82 +162,82 @@ export class ByteReadable {
     return this.#error;
   }
 
-  /** There are bytes that an earlier reader left in the stream. */
+  /** Leftovers that were taken out of the stream, for zero-copy access to read. */
+  get rest(): Chunk {
+    return this.#rest;
+  }
+
+  /** Releases the first bytes of rest. */
+  releaseRest(length: number): void {
+    this.#rest = this.#rest.subarray(length);
+  }
+
+  /** There are leftovers in the stream. */
   get hasLeftovers(): boolean {
-    return (this.#controller?.desiredSize ?? 0) < 0;
+    return this.#isTaking || (this.#controller?.desiredSize ?? 0) < 0;
   }
 
-  /** Takes them out of the stream, which is locked by lock(). */
-  async takeLeftovers(): Promise<Uint8Array | undefined> {
-    return (await this.#lock?.read())?.value;
+  /** Takes leftovers out of the stream, which lock() has locked, into rest. */
+  async takeLeftovers(): Promise<void> {
+    this.#isTaking = true;
+    const result = await this.#lock?.read();
+    this.#isTaking = false;
+    if (!this.#done || this.#error === undefined) this.#rest = result?.value ?? EMPTY;
+    if (this.#isHeld) return;
+    this.#putBack();
+    this.retry();
   }
 
-  /** Puts bytes back into the stream that were taken out of it. */
-  putBack(bytes: Uint8Array): void {
-    if (!this.#done) this.#controller?.enqueue(bytes as Uint8Array<ArrayBuffer>);
+  /** Puts what zero-copy access did not release back into the stream, or ends the stream behind it. */
+  #putBack(): void {
+    const rest = this.#rest;
+    this.#rest = EMPTY;
+    if (rest.length > 0) {
+      this.#wanted = false;
+      this.#controller?.enqueue(rest);
+    } else if (this.#done) {
+      this.#close();
+    }
   }
 
-  #open(): QuickReadable {
-    this.#stream ??= new QuickReadable(
-      {
-        ...KIND,
-        start: (controller) => {
-          this.#controller = controller as ReadableByteStreamController;
-          if (this.#done) this.#close();
-        },
-        pull: () => {
-          this.#wanted = true;
-          this.#pokeAfter(this.#owner.pause());
-        },
-        cancel: (reason) => {
-          this.#done = true;
-          this.#settle();
-          this.#owner.cancelled(reason);
-        },
-      } as UnderlyingSource<Uint8Array>,
-      this,
-    );
-    if (this.#isHeld) this.#lock = this.#stream.lock();
-    return this.#stream;
+  /** The stream has a read and no bytes of its own. */
+  #pull(): void {
+    if (this.#done) {
+      this.#close();
+      return;
+    }
+    this.#wanted = true;
+    this.#retryAfter(this.#owner.pause());
   }
 
-  /** Gives a reader a read() that goes to the ring when the stream has nothing to do with it. */
-  quicken(reader: ReadableStreamDefaultReader<Uint8Array>): void {
-    const { read, releaseLock } = reader;
+  onDefaultReader(): void {
     this.#hasDefault = true;
-    reader.read = () => this.#read() ?? read.call(reader);
-    reader.releaseLock = () => {
-      Object.assign(reader, { read, releaseLock });
-      this.#hasDefault = false;
-      releaseLock.call(reader);
-      this.#refuse();
-    };
   }
 
-  /** Notes whether a BYOB reader gives up a read with its lock. */
-  watch(reader: ReadableStreamBYOBReader): void {
-    const { releaseLock } = reader;
-    reader.releaseLock = () => {
-      releaseLock.call(reader);
-      if (!this.#controller?.byobRequest) return;
-      // Reads that come after it wait for it to be answered, and pull() may never be called for it.
-      this.#isGivenUp = true;
-      this.#wanted = true;
-      this.poke();
-    };
+  onDefaultReleased(): void {
+    this.#hasDefault = false;
+    this.#rejectReads();
   }
 
-  /** Fails the direct reads that wait: their reader gave its lock back. */
-  #refuse(): void {
+  onByobReleased(): void {
+    if (this.#done || !this.#controller?.byobRequest) return;
+    // Reads that come after it wait until it is answered, and pull() may not be called for it again.
+    this.#isAbandoned = true;
+    this.#wanted = true;
+    this.retry();
+  }
+
+  /** Fails the direct reads that wait: their reader released its lock. */
+  #rejectReads(): void {
     const reads = this.#reads;
     this.#reads = [];
     for (const read of reads) read.reject(released('read'));
   }
 
-  /** A direct read; undefined: it is for the stream to answer. */
-  #read(): Promise<Result> | undefined {
-    // A desiredSize that is not 0 tells of bytes in the stream, or of an error.
-    const isBusy = this.#done || this.#wanted || this.#controller?.desiredSize !== 0;
+  readDirect(): Promise<Result> | undefined {
+    // A desiredSize other than 0 means bytes in the stream, or an error.
+    const isBusy =
+      this.#done || this.#wanted || this.#isTaking || this.#controller?.desiredSize !== 0;
     return isBusy ? undefined : this.#take();
   }
 
@@ -246,39 +254,39 @@ export class ByteReadable {
     return new Promise((resolve, reject) => {
       this.#reads.push({ resolve, reject });
       if (this.#done) this.#settle();
-      else if (this.#reads.length === 1) this.#pokeAfter(pause);
+      else if (this.#reads.length === 1) this.#retryAfter(pause);
     });
   }
 
-  #pokeAfter(pause: Promise<void> | undefined): void {
-    if (pause) void pause.then(() => this.poke());
-    else this.poke();
+  #retryAfter(pause: Promise<void> | undefined): void {
+    if (pause) void pause.then(() => this.retry());
+    else this.retry();
   }
 
-  /** Waits for the verbs: true: there are bytes, false: none come any more. */
+  /** Waits for zero-copy access: true: there are bytes, false: no more will come. */
   wait(): Promise<boolean> {
     if (!this.#done && this.ring.peek() > 0) return Promise.resolve(true);
     this.#ready ??= new Deferred();
     const { promise } = this.#ready;
     if (this.#done) this.#settle();
-    else this.poke();
+    else this.retry();
     return promise;
   }
 
   /** Fails a wait() that waits. */
-  giveUp(error: unknown): void {
+  cancelWait(error: unknown): void {
     this.#ready?.reject(error);
     this.#ready = undefined;
   }
 
-  /** Answers who waits, if that can be; asks to be told otherwise. */
-  poke(): void {
+  /** Answers the reads that wait as far as the ring can; asks to be notified of more. */
+  retry(): void {
     while (!this.#done) {
       const length = this.ring.peek();
       if (length > 0) {
         const read = this.#reads.shift();
         if (!read) {
-          this.#tell(length);
+          this.#answer(length);
           return;
         }
         read.resolve({ done: false, value: this.#cut(length) });
@@ -291,15 +299,15 @@ export class ByteReadable {
     }
   }
 
-  /** Tells the stream or the verbs of bytes. */
-  #tell(length: number): void {
+  /** Answers the stream or zero-copy access: the ring has bytes. */
+  #answer(length: number): void {
     this.#ready?.resolve(true);
     this.#ready = undefined;
-    if (this.#wanted) this.#deliver(length);
+    if (this.#wanted && !this.#isTaking) this.#deliver(length);
   }
 
-  /** Takes a chunk out of the ring, which has so many contiguous bytes: more if it wraps there. */
-  #cut(length: number): Uint8Array<ArrayBuffer> {
+  /** Takes a chunk out of the ring, which has so many contiguous bytes, and maybe more behind its end. */
+  #cut(length: number): Chunk {
     const { ring } = this;
     const size = Math.min(CHUNK_MOST, length < CHUNK_MOST ? ring.held : length);
     const chunk = newChunk(size, ring.offset);
@@ -307,16 +315,8 @@ export class ByteReadable {
     return done === size ? chunk : chunk.subarray(0, done);
   }
 
-  /** Copies bytes of the ring into a view, the first of which are contiguous; returns how many. */
   #fill(view: Uint8Array, first: number): number {
-    const { ring } = this;
-    let done = 0;
-    for (let left = first; left > 0; left = done < view.length ? ring.peek() : 0) {
-      const step = Math.min(left, view.length - done);
-      this.memory.copyOut(ring.offset, view, done, step);
-      ring.release(step);
-      done += step;
-    }
+    const done = fillFromRing(view, first, this.memory, this.ring);
     this.kick();
     return done;
   }
@@ -324,9 +324,9 @@ export class ByteReadable {
   #deliver(length: number): void {
     const controller = this.#controller as ReadableByteStreamController;
     this.#wanted = false;
-    // Bytes put into the view of a read that was given up would not answer a default read after it.
-    const request = this.#isGivenUp && this.#hasDefault ? null : controller.byobRequest;
-    this.#isGivenUp = false;
+    // Bytes in the view of an abandoned read would not answer a default read that came after it.
+    const request = this.#isAbandoned && this.#hasDefault ? null : controller.byobRequest;
+    this.#isAbandoned = false;
     if (request?.view) {
       const { buffer, byteOffset, byteLength } = request.view;
       request.respond(this.#fill(new Uint8Array(buffer, byteOffset, byteLength), length));
@@ -335,34 +335,35 @@ export class ByteReadable {
     }
   }
 
-  /** Tells the other side of room, if it waits for some. */
+  /** Notifies the other side of room, if it waits for some. */
   kick(): void {
     if (this.ring.mustNotify()) this.#owner.kick();
   }
 
   #finish(): void {
     this.#done = true;
-    this.#close();
+    if (!this.hasLeftovers && this.#rest.length === 0) this.#close();
     this.#settle();
     this.#owner.finished();
   }
 
-  /** Closes or fails the stream, if it was made. */
+  /** Closes or fails the stream, if there is one. */
   #close(): void {
-    if (!this.#controller) return;
+    const controller = this.#controller;
+    if (!controller || this.#isTaking) return;
     if (this.#error !== undefined) {
-      this.#controller.error(this.#error);
+      controller.error(this.#error);
       return;
     }
     try {
-      this.#controller.close();
-      this.#controller.byobRequest?.respond(0);
+      controller.close();
+      controller.byobRequest?.respond(0);
     } catch {
       // It ended within an element of the view that waits: close() has failed that read.
     }
   }
 
-  /** Answers all who wait: nothing comes any more. */
+  /** Answers all reads that wait: nothing comes any more. */
   #settle(): void {
     const reads = this.#reads;
     const ready = this.#ready;
@@ -380,19 +381,21 @@ export class ByteReadable {
   /** No more bytes come after those in the ring. */
   end(): void {
     this.#ended = true;
-    this.poke();
+    this.retry();
   }
 
   /** The stream fails when what is in the ring has been read. */
   fail(error: unknown): void {
     this.#error ??= error;
-    this.poke();
+    this.retry();
   }
 
   /** Ends (no error) or fails the stream now; what is in the ring is not read. */
   stop(error?: unknown): void {
     if (this.#done) return;
     this.#error ??= error;
+    this.#rest = EMPTY;
     this.#finish();
+    this.#close();
   }
 }

@@ -3,35 +3,36 @@
 //
 // Theory of operation
 //
-// The stream is made when somebody first asks for it. A write reaches us through the stream, or
-// directly: getWriter() gives the standard writer a write() of its own that copies into the ring
-// while the stream is idle. What finds no room, and whatever comes while the stream is busy, goes
+// The stream is made when a program first asks for it. A write arrives through the stream, directly
+// (js/streams/fast_path.ts), or by zero-copy access (js/streams/byte_access.ts). What finds no room goes
 // through the stream, whose sink waits for room; so order and backpressure are the stream's.
 //
-// The other side is told of new bytes once for all writes that follow each other in microtasks: in
-// the first microtask in which nothing was written, or after LINGER of them. Whoever awaits each of
-// many small writes thereby costs a turn a batch, and whoever waits for an answer two microtasks.
+// The other side is notified once for all writes that follow each other in microtasks: in the first
+// microtask in which nothing was written, or after BATCH_HOPS of them. So a program that awaits each of
+// many small writes pays for one turn a batch, and one that waits for an answer loses two microtasks.
 
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { ByteProducer } from '../ring.ts';
 import { nextMicrotask } from '../sched/scheduler.ts';
 import { bytesOf } from '../util/bytes.ts';
-import { Deferred } from '../util/deferred.ts';
+import { INT32_MAX } from '../util/check.ts';
+import { Deferred, handled } from '../util/deferred.ts';
+import { type DirectWritable, FastWritable } from './fast_path.ts';
 
-/** Microtasks after which the other side is told of bytes though more keep coming. */
-const LINGER = 256;
-/** Bytes that are told at once. */
-const PLENTY = 64 * 1024;
+/** Microtasks after which the other side is notified although more is being written. */
+const BATCH_HOPS = 256;
+/** Bytes after which it is notified in the next microtask. */
+const BATCH_BYTES = 64 * 1024;
 
-/** What a ByteWritable needs of its owner. */
+/** What a ByteWritable tells its owner. */
 export interface WritableOwner {
-  /** What to wait for before writing on. */
+  /** A promise to wait for before writing on, or undefined. */
   pause(): Promise<void> | undefined;
   /** The other side waits for bytes, and now there are some; or we wait for room. */
   kick(): void;
-  /** The user closed the stream: settles when all has arrived. */
+  /** The program closed the stream; settles when all has arrived. */
   closed(): Promise<void>;
-  /** The user aborted it. */
+  /** The program aborted the stream. */
   aborted(reason: unknown): void;
 }
 
@@ -42,49 +43,28 @@ interface PendingWrite {
   readonly over: Deferred;
 }
 
-/** The stream: its writers write directly. */
-class QuickWritable extends WritableStream<Uint8Array> {
-  readonly #side: ByteWritable;
-
-  constructor(sink: UnderlyingSink<Uint8Array>, side: ByteWritable) {
-    super(sink);
-    this.#side = side;
-  }
-
-  override getWriter(): WritableStreamDefaultWriter<Uint8Array> {
-    const writer = super.getWriter();
-    this.#side.quicken(writer);
-    return writer;
-  }
-
-  /** A writer that only holds the lock. */
-  lock(): WritableStreamDefaultWriter<Uint8Array> {
-    return super.getWriter();
-  }
-}
-
 /** A writable stream over the producer's side of a byte ring. */
-export class ByteWritable {
+export class ByteWritable implements DirectWritable {
   readonly memory: SharedMemory;
   readonly ring: ByteProducer;
   readonly #owner: WritableOwner;
-  #stream: QuickWritable | undefined;
-  /** The verbs have the lock; #lock is theirs on a stream there is. */
+  #stream: FastWritable | undefined;
+  /** Zero-copy access has the lock; #lock is its writer of a stream that exists. */
   #isHeld = false;
   #lock: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #controller: WritableStreamDefaultController | undefined;
   #pending: PendingWrite | undefined;
-  /** ready() of the verbs. */
+  /** ready() of zero-copy access. */
   #ready: Deferred | undefined;
   #isWatching = false;
   #done = false;
   #error: unknown;
-  /** A microtask will tell the other side. */
-  #telling = false;
-  /** Since the last of them something was written. */
+  /** A microtask will notify the other side. */
+  #isBatching = false;
+  /** Something was written since the last microtask of the batch. */
   #isFresh = false;
-  #untold = 0;
-  #hops = 0;
+  #batchBytes = 0;
+  #batchHops = 0;
 
   constructor(memory: SharedMemory, ring: ByteProducer, owner: WritableOwner) {
     this.memory = memory;
@@ -92,11 +72,32 @@ export class ByteWritable {
     this.#owner = owner;
   }
 
+  /** The stream; locked while zero-copy access has the lock. */
   get stream(): WritableStream<Uint8Array> {
-    return this.#open();
+    if (this.#stream) return this.#stream;
+    const isClosed = this.#done && this.#error === undefined;
+    this.#stream = new FastWritable(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+          if (this.#error !== undefined) controller.error(this.#error);
+        },
+        write: (chunk) => this.#write(this.#check(chunk)),
+        close: () => {
+          this.#done = true;
+          this.#watchAbort();
+          return this.#owner.closed();
+        },
+        abort: (reason) => this.#abort(reason),
+      },
+      this,
+    );
+    if (isClosed) this.#stream.close();
+    if (this.#isHeld) this.#lock = this.#stream.lock();
+    return this.#stream;
   }
 
-  /** Locks the stream, or what will be it; throws a TypeError if it is locked. */
+  /** Locks the stream, or the one that will be made; throws a TypeError if it is locked. */
   lock(): void {
     if (this.#isHeld) throw new TypeError('Cannot lock a stream that is locked');
     this.#lock = this.#stream?.lock();
@@ -134,71 +135,25 @@ export class ByteWritable {
     return this.#pending?.over.promise.catch(() => {});
   }
 
-  #open(): QuickWritable {
-    if (this.#stream) return this.#stream;
-    const isClosed = this.#done && this.#error === undefined;
-    this.#stream = new QuickWritable(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-          if (this.#error !== undefined) controller.error(this.#error);
-        },
-        write: (chunk) => this.#write(this.#check(chunk)),
-        close: () => {
-          this.#done = true;
-          this.#watch();
-          return this.#owner.closed();
-        },
-        abort: (reason) => this.#abort(reason),
-      },
-      this,
-    );
-    if (isClosed) this.#stream.close().catch(() => {});
-    if (this.#isHeld) this.#lock = this.#stream.lock();
-    return this.#stream;
+  pause(): Promise<void> | undefined {
+    return this.#owner.pause();
   }
 
-  /** Sees an abort at once: the stream would wait for what is in flight before it calls abort(). */
-  #watch(): void {
+  /** Sees an abort at once: the stream would call abort() only after the write that is in flight. */
+  #watchAbort(): void {
     const signal = this.#isWatching ? undefined : this.#controller?.signal;
     this.#isWatching = true;
     signal?.addEventListener('abort', () => this.#abort(signal.reason));
   }
 
   /** Closes the stream, which only lock() may have locked; settles when all has arrived. */
-  async close(): Promise<void> {
-    if (this.#stream) return (this.#lock ?? this.#stream).close();
-    if (this.#done) throw new TypeError('Cannot close: the stream is closed');
+  close(): Promise<void> {
+    if (this.#stream) return handled((this.#lock ?? this.#stream).close());
+    if (this.#done) {
+      return handled(Promise.reject(new TypeError('Cannot close: the stream is closed')));
+    }
     this.#done = true;
-    return this.#owner.closed();
-  }
-
-  /** Gives a writer a write() that goes to the ring while the stream is idle. */
-  quicken(writer: WritableStreamDefaultWriter<Uint8Array>): void {
-    const { write, close, releaseLock } = writer;
-    let isClosing = false;
-    writer.write = (chunk) => {
-      if ((isClosing || this.#done) && this.#error === undefined) {
-        // Node 20 throws an internal assertion here when the stream is closed.
-        return Promise.reject(new TypeError('Cannot write: the stream is closed'));
-      }
-      // Idle: nothing queued or on its way, not errored.
-      if (this.#done || !(chunk instanceof Uint8Array) || writer.desiredSize !== 1) {
-        return write.call(writer, chunk);
-      }
-      const done = this.#fill(chunk, 0);
-      this.tell(done);
-      if (done === chunk.length) return this.#owner.pause() ?? Promise.resolve();
-      return write.call(writer, chunk.subarray(done));
-    };
-    writer.close = () => {
-      isClosing = true;
-      return close.call(writer);
-    };
-    writer.releaseLock = () => {
-      Object.assign(writer, { write, close, releaseLock });
-      releaseLock.call(writer);
-    };
+    return handled(this.#owner.closed());
   }
 
   /** The bytes of a chunk. One that has none fails the stream: half a message must not end well. */
@@ -212,17 +167,22 @@ export class ByteWritable {
   }
 
   #write(bytes: Uint8Array): Promise<void> | undefined {
-    const done = this.#fill(bytes, 0);
-    this.tell(done);
+    const done = this.writeDirect(bytes);
     if (done === bytes.length) return this.#owner.pause();
     const over = new Deferred();
     this.#pending = { bytes, done, over };
-    this.#watch();
-    this.#wait();
+    this.#watchAbort();
+    this.#awaitRoom(bytes.length - done);
     return over.promise;
   }
 
-  /** Copies into the ring as much as fits now; returns how far it came. */
+  writeDirect(bytes: Uint8Array): number {
+    const done = this.#fill(bytes, 0);
+    this.notifySoon(done);
+    return done;
+  }
+
+  /** Copies into the ring as much as fits now; returns the position it reached. */
   #fill(bytes: Uint8Array, from: number): number {
     let done = from;
     while (done < bytes.length) {
@@ -235,55 +195,48 @@ export class ByteWritable {
     return done;
   }
 
-  /** Tells the other side of so many bytes more, soon. */
-  tell(bytes: number): void {
-    this.#untold += bytes;
+  /** Notifies the other side of so many bytes more, soon. */
+  notifySoon(bytes: number): void {
+    this.#batchBytes += bytes;
     this.#isFresh = true;
-    if (this.#telling || !this.ring.mustNotify()) return;
-    this.#telling = true;
-    this.#untold = bytes;
-    this.#hops = 0;
-    nextMicrotask(this.#linger);
+    if (this.#isBatching || !this.ring.mustNotify()) return;
+    this.#isBatching = true;
+    this.#batchBytes = bytes;
+    this.#batchHops = 0;
+    nextMicrotask(this.#endBatch);
   }
 
-  readonly #linger = (): void => {
-    if (this.#isFresh && this.#untold < PLENTY && this.#hops++ < LINGER) {
+  readonly #endBatch = (): void => {
+    if (this.#isFresh && this.#batchBytes < BATCH_BYTES && this.#batchHops++ < BATCH_HOPS) {
       this.#isFresh = false;
-      nextMicrotask(this.#linger);
+      nextMicrotask(this.#endBatch);
       return;
     }
-    this.#telling = false;
+    this.#isBatching = false;
     if (!this.#done) this.#owner.kick();
   };
 
-  /** Asks for room for the write that waits. */
-  #wait(): void {
-    const write = this.#pending;
-    if (!write) return;
-    this.#awaitRoom(write.bytes.length - write.done);
-  }
-
-  /** What is waited for when so many bytes are to be written. */
-  #share(bytes: number): number {
-    // Room that waits for more room to be worth a write is window that a link with delay misses.
+  /** Room at which a write of so many bytes goes on. */
+  #threshold(bytes: number): number {
+    // 1/16 of the buffer: waiting for more leaves the send window idle on links with delay.
     return Math.max(1, Math.min(bytes, this.ring.size >> 4));
   }
 
-  /** Asks to be told of room, or goes on if there is some. */
+  /** Asks to be notified of room for so many bytes, or goes on if there is some. */
   #awaitRoom(bytes: number): void {
-    this.ring.want(Math.min(bytes, 0x7fffffff));
-    const armed = this.ring.arm(this.#share(bytes));
+    this.ring.want(Math.min(bytes, INT32_MAX));
+    const isArmed = this.ring.arm(this.#threshold(bytes));
     this.#owner.kick();
-    if (!armed) this.poke();
+    if (!isArmed) this.retry();
   }
 
-  /** Whether the verbs need not wait to write so many bytes. */
+  /** Whether zero-copy access need not wait to write so many bytes. */
   hasRoom(bytes: number): boolean {
     this.ring.follow();
-    return this.ring.size - this.ring.held >= this.#share(bytes);
+    return this.ring.size - this.ring.held >= this.#threshold(bytes);
   }
 
-  /** Waits for the verbs, until there may be room. */
+  /** Waits for zero-copy access, until there may be room. */
   wait(bytes: number): Promise<void> {
     this.#ready ??= new Deferred();
     const { promise } = this.#ready;
@@ -292,13 +245,13 @@ export class ByteWritable {
   }
 
   /** Fails a wait() that waits. */
-  giveUp(error: unknown): void {
+  cancelWait(error: unknown): void {
     this.#ready?.reject(error);
     this.#ready = undefined;
   }
 
   /** Goes on with the write that waits, if there is room. */
-  poke(): void {
+  retry(): void {
     const write = this.#pending;
     if (!write) {
       this.ring.follow();
@@ -308,7 +261,7 @@ export class ByteWritable {
     }
     write.done = this.#fill(write.bytes, write.done);
     if (write.done < write.bytes.length) {
-      this.#wait();
+      this.#awaitRoom(write.bytes.length - write.done);
       return;
     }
     this.#pending = undefined;
@@ -320,10 +273,15 @@ export class ByteWritable {
   #abort(reason: unknown): void {
     this.#done = true;
     this.#error ??= reason;
-    this.#pending?.over.reject(reason);
-    this.#pending = undefined;
-    this.giveUp(reason);
+    this.#failWaiting(reason);
     this.#owner.aborted(reason);
+  }
+
+  /** Fails the write and the wait() that wait. */
+  #failWaiting(error: unknown): void {
+    this.#pending?.over.reject(error);
+    this.#pending = undefined;
+    this.cancelWait(error);
   }
 
   /** Fails the stream and the write that waits; the ring is not written any more. */
@@ -333,8 +291,6 @@ export class ByteWritable {
       this.#controller?.error(error);
     }
     this.#done = true;
-    this.#pending?.over.reject(error);
-    this.#pending = undefined;
-    this.giveUp(error);
+    this.#failWaiting(error);
   }
 }

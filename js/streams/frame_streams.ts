@@ -1,55 +1,72 @@
 // SPDX-License-Identifier: MIT
-// frame_streams - the two ends of a frame interface as source and sink of web streams
+// frame_streams - the two rings of an interface as source and sink of web streams
 //
 // One frame is one chunk. As with bytes (js/streams.ts), nothing is queued here: a read is answered
-// from the ring, a frame for which the ring has no room waits inside the sink's promise. Beside a stack
-// in another thread, which never makes it wait, a loop over frames lets the event loop in all the same.
+// from the ring, and a frame for which the ring has no room waits inside the sink's promise. A stack in
+// another thread never makes a loop over frames wait, so the owner's pause() lets the event loop run.
 
 import type { NetError } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { FrameConsumer, FrameProducer } from '../ring.ts';
 import { FULL_NOW, NEVER_FITS } from '../ring.ts';
-import { copyChunk } from '../streams.ts';
 import { bytesOf } from '../util/bytes.ts';
 import { Deferred } from '../util/deferred.ts';
+import { type Chunk, copyChunk } from './chunk.ts';
 
-/** Reads frames one at a time for a default stream. */
-export class FrameSource {
+/** What a FrameReadable tells its owner. */
+export interface FrameReadableOwner {
+  /** A promise to wait for before reading on, or undefined. */
+  pause(): Promise<void> | undefined;
+  /** The other side waits for room, and now there is some. */
+  kick(): void;
+  /** The stream has a reader that reads, however it was made. */
+  reading(): void;
+  /** The program cancelled the stream: nobody reads it again. */
+  onUnlistened(): void;
+}
+
+/** What a FrameWritable tells its owner. */
+export interface FrameWritableOwner {
+  /** A promise to wait for before writing on, or undefined. */
+  pause(): Promise<void> | undefined;
+  /** The other side waits for frames, and now there is one. */
+  kick(): void;
+  /** A frame was too long and is dropped. */
+  oversize(): void;
+}
+
+/** The frames that a stack sends. */
+export class FrameReadable {
   readonly memory: SharedMemory;
-  readonly #notify: () => void;
+  readonly #owner: FrameReadableOwner;
   #ring: FrameConsumer;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #controller: ReadableStreamDefaultController<Chunk> | undefined;
   #wanted = false;
-  /** ready() of the verbs. */
+  /** ready() of zero-copy access. */
   #ready: Deferred<boolean> | undefined;
   #gone: NetError | undefined;
 
   /** The source to make the stream with. */
-  readonly source: UnderlyingDefaultSource<Uint8Array>;
+  readonly source: UnderlyingDefaultSource<Chunk>;
 
-  constructor(
-    memory: SharedMemory,
-    ring: FrameConsumer,
-    pause: () => Promise<void> | undefined,
-    notify: () => void,
-    cancelled: () => void,
-  ) {
+  constructor(memory: SharedMemory, ring: FrameConsumer, owner: FrameReadableOwner) {
     this.memory = memory;
     this.#ring = ring;
-    this.#notify = notify;
+    this.#owner = owner;
     this.source = {
       start: (controller) => {
         this.#controller = controller;
       },
       pull: () => {
         this.#wanted = true;
-        const waiting = pause();
-        if (waiting) void waiting.then(() => this.poke());
-        else this.poke();
+        owner.reading();
+        const pause = owner.pause();
+        if (pause) void pause.then(() => this.retry());
+        else this.retry();
       },
       cancel: () => {
         this.#controller = undefined;
-        cancelled();
+        owner.onUnlistened();
       },
     };
   }
@@ -63,8 +80,8 @@ export class FrameSource {
     return this.#ring;
   }
 
-  /** Nobody reads the stream now: a read that waited was given up with its lock. */
-  idle(): void {
+  /** Forgets a read that waits: it was given up with its lock. */
+  forgetRead(): void {
     this.#wanted = false;
   }
 
@@ -73,8 +90,8 @@ export class FrameSource {
     this.#ring = ring;
   }
 
-  /** Answers who waits, if there is a frame. */
-  poke(): void {
+  /** Answers the read that waits, if there is a frame. */
+  retry(): void {
     if (!this.#controller || !(this.#wanted || this.#ready)) return;
     const length = this.#next();
     if (length < 0) return;
@@ -87,29 +104,29 @@ export class FrameSource {
     this.#controller.enqueue(frame);
   }
 
-  /** Gives the frame that was peeked at back. */
+  /** Releases the frame that was peeked at. */
   release(): void {
     if (this.#gone) throw this.#gone;
     this.#ring.release();
-    if (this.#ring.mustNotify()) this.#notify();
+    if (this.#ring.mustNotify()) this.#owner.kick();
   }
 
-  /** Waits for the verbs: true: there is a frame, false: none comes any more. */
+  /** Waits for zero-copy access: true: there is a frame, false: no more will come. */
   wait(): Promise<boolean> {
     if (!this.isOpen) return Promise.resolve(false);
     this.#ready ??= new Deferred();
     const { promise } = this.#ready;
-    this.poke();
+    this.retry();
     return promise;
   }
 
   /** Fails a wait() that waits. */
-  giveUp(error: unknown): void {
+  cancelWait(error: unknown): void {
     this.#ready?.reject(error);
     this.#ready = undefined;
   }
 
-  /** Length of the oldest frame; asks to be told when there is none, and returns -1. */
+  /** Length of the oldest frame, or -1: there is none, and we are notified of the next. */
   #next(): number {
     for (;;) {
       const length = this.#ring.peek();
@@ -127,47 +144,41 @@ export class FrameSource {
   }
 }
 
-/** Writes frames of a stream into a frame ring. */
-export class FrameSink {
+/** A frame that waits for room. */
+interface PendingFrame {
+  readonly frame: Uint8Array;
+  readonly over: Deferred;
+}
+
+/** The frames that a stack takes. */
+export class FrameWritable {
   readonly memory: SharedMemory;
-  #ring: FrameProducer;
   /** Length of the largest frame. */
   readonly max: number;
-  readonly #notify: () => void;
-  readonly #oversize: () => void;
+  readonly #owner: FrameWritableOwner;
+  #ring: FrameProducer;
   #controller: WritableStreamDefaultController | undefined;
-  #pending:
-    | { frame: Uint8Array; resolve: () => void; reject: (error: unknown) => void }
-    | undefined;
-  /** ready() of the verbs. */
+  #pending: PendingFrame | undefined;
+  /** ready() of zero-copy access. */
   #ready: Deferred | undefined;
   #gone: NetError | undefined;
 
   /** The sink to make the stream with. */
   readonly sink: UnderlyingSink<Uint8Array>;
 
-  constructor(
-    memory: SharedMemory,
-    ring: FrameProducer,
-    max: number,
-    pause: () => Promise<void> | undefined,
-    notify: () => void,
-    oversize: () => void,
-  ) {
+  constructor(memory: SharedMemory, ring: FrameProducer, max: number, owner: FrameWritableOwner) {
     this.memory = memory;
     this.#ring = ring;
     this.max = max;
-    this.#notify = notify;
-    this.#oversize = oversize;
+    this.#owner = owner;
     this.sink = {
       start: (controller) => {
         this.#controller = controller;
         controller.signal.addEventListener('abort', () => {
-          this.#pending?.reject(controller.signal.reason);
-          this.#pending = undefined;
+          this.#failPending(controller.signal.reason);
         });
       },
-      write: (chunk) => this.#write(bytesOf(chunk)) ?? pause(),
+      write: (chunk) => this.#write(bytesOf(chunk)) ?? owner.pause(),
     };
   }
 
@@ -187,18 +198,18 @@ export class FrameSink {
 
   #write(frame: Uint8Array): Promise<void> | undefined {
     if (this.#put(frame)) return undefined;
-    return new Promise((resolve, reject) => {
-      this.#pending = { frame, resolve, reject };
-      if (!this.#ring.arm(1)) this.poke();
-    });
+    const over = new Deferred();
+    this.#pending = { frame, over };
+    if (!this.#ring.arm(1)) this.retry();
+    return over.promise;
   }
 
-  /** Puts a frame into the ring, or counts it as unfit; false: no room now. */
+  /** Puts a frame into the ring, or counts it as oversize; false: no room now. */
   #put(frame: Uint8Array): boolean {
     const room = frame.length > this.max ? NEVER_FITS : this.#ring.reserve(frame.length);
     if (room === FULL_NOW) return false;
     if (room === NEVER_FITS) {
-      this.#oversize();
+      this.#owner.oversize();
       return true;
     }
     this.memory.copyIn(this.#ring.offset, frame, 0, frame.length);
@@ -209,25 +220,25 @@ export class FrameSink {
   /** Hands the reserved frame to the stack. */
   submit(length: number): void {
     this.#ring.submit(length);
-    if (this.#ring.mustNotify()) this.#notify();
+    if (this.#ring.mustNotify()) this.#owner.kick();
   }
 
-  /** Waits for the verbs, until there may be room. */
+  /** Waits for zero-copy access, until there may be room. */
   wait(): Promise<void> {
     this.#ready ??= new Deferred();
     const { promise } = this.#ready;
-    if (!this.#ring.arm(1)) this.poke();
+    if (!this.#ring.arm(1)) this.retry();
     return promise;
   }
 
   /** Fails a wait() that waits. */
-  giveUp(error: unknown): void {
+  cancelWait(error: unknown): void {
     this.#ready?.reject(error);
     this.#ready = undefined;
   }
 
   /** Goes on with the frame that waits, if there is room. */
-  poke(): void {
+  retry(): void {
     this.#ready?.resolve();
     this.#ready = undefined;
     const write = this.#pending;
@@ -236,15 +247,19 @@ export class FrameSink {
       if (this.#ring.arm(1)) return;
     }
     this.#pending = undefined;
-    write.resolve();
+    write.over.resolve();
+  }
+
+  #failPending(error: unknown): void {
+    this.#pending?.over.reject(error);
+    this.#pending = undefined;
   }
 
   /** Fails the stream and the frame that waits. */
   fail(error: NetError): void {
     this.#gone = error;
-    this.giveUp(error);
+    this.cancelWait(error);
     this.#controller?.error(error);
-    this.#pending?.reject(error);
-    this.#pending = undefined;
+    this.#failPending(error);
   }
 }

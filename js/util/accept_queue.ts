@@ -38,15 +38,16 @@ export class AcceptQueue<T> {
     return this.#items.size;
   }
 
-  /** Gives an item to the oldest call that waits, or keeps it for the next one. */
-  push(item: T): void {
+  /** Gives an item to the oldest call that waits, or keeps it; returns whether it was kept. */
+  push(item: T): boolean {
     const waiter = this.#waiters.shift();
     if (!waiter) {
       this.#items.add(item);
-      return;
+      return true;
     }
     this.#taken(item);
     waiter.resolve(item);
+    return false;
   }
 
   /** Removes an item that waits; returns whether it did. */

@@ -2,7 +2,7 @@
 // check - refuses options and arguments; every message names action, value and range
 //
 // Options are checked by a table with one rule for each option. A rule says what a value must be if it
-// does not fit. So a message always reads: "Cannot connect with a port of 70000: must be a whole number
+// does not fit. So a message always reads: "Cannot connect with port 70000: must be a whole number
 // from 1 to 65535".
 
 import { NetError } from '../errors.ts';
@@ -102,15 +102,14 @@ export function oneOf(...names: readonly string[]): Rule {
  * checkValue('Cannot listen', 'port', 80, whole(0, 65535));
  * assert.throws(() => checkValue('Cannot listen', 'port', -1, whole(0, 65535)), {
  *   code: 'EINVAL',
- *   message: 'Cannot listen with a port of -1: must be a whole number from 0 to 65535',
+ *   message: 'Cannot listen with port -1: must be a whole number from 0 to 65535',
  * });
  * ```
  */
 export function checkValue(action: string, name: string, value: unknown, rule: Rule): void {
   const needed = rule(value);
   if (needed === undefined) return;
-  const article = /^[aeio]/.test(name) ? 'an' : 'a';
-  throw new NetError('EINVAL', `${action} with ${article} ${name} of ${show(value)}`, {
+  throw new NetError('EINVAL', `${action} with ${name} ${show(value)}`, {
     reason: `must be ${needed}`,
   });
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// engine - entry of the thread that turns one stack; its other half: js/engine/worker.ts
+// engine - the thread of a worker engine: runs one stack; its other half: js/engine/worker.ts
 //
 // Theory of operation
 //
-// The first message says where everything is. The thread makes the instance, sets the stack up, answers
-// with the place of the control block, and from then on only turns: it sleeps in Atomics.wait() on the
-// stack's bell until that is rung or a timer is due, and never returns to its event loop. A word of the
-// control block tells it to end.
+// The first message has the offsets of everything. The thread makes the instance, sets the stack up, and
+// answers with the offset of the control block. From then on it only runs turns: it sleeps in Atomics.wait()
+// on the stack's doorbell until that is rung or a timer is due, and never returns to its event loop. A word
+// of the control block tells it to end.
 //
-// To be woken takes tens of microseconds, since a core that has nothing to do goes to sleep itself. After
-// a turn that moved little, an answer is likely to come sooner than that: the thread looks at the bell
-// for SPIN ms before it sleeps. After one that moved much, whoever takes it needs the core.
+// Waking a thread takes tens of microseconds, since an idle core goes to sleep itself. After a turn that
+// moved little, an answer is likely to arrive sooner than that, so the thread looks at the doorbell for
+// SPIN ms before it sleeps. After a turn that moved much, the receiver may need the core.
 //
 // It is built into one self-contained file (tools/build.mjs), so that it can be served from anywhere.
 
@@ -30,7 +30,7 @@ import type { EngineReply, EngineStart } from '../engine/engine.ts';
 import { type Exports, instantiate } from '../memory/instance.ts';
 import { builtin } from '../runtime/builtin.ts';
 
-/** What of a worker's global scope is used, whether it is Node's or a browser's. */
+/** The part of a worker's global scope that is used, in Node and in browsers. */
 interface Scope {
   postMessage(reply: EngineReply): void;
   onmessage: ((event: { data: EngineStart }) => void) | null;
@@ -39,9 +39,9 @@ interface Scope {
 
 /** ms */
 const SPIN = 0.2;
-/** Loads of the bell between two looks at the clock. */
+/** Loads of the doorbell between two looks at the clock. */
 const LOOKS = 64;
-/** Bytes that are few: a request or an answer, on its way through the stack. */
+/** Bytes of a request or an answer, at the most. */
 const LITTLE = 16384;
 
 /** Waits a moment for a word to change; returns whether it did. */
@@ -55,7 +55,7 @@ function spin(i32: Int32Array, word: number, seen: number): boolean {
   return false;
 }
 
-/** Turns the stack until it is told to end. */
+/** Runs turns of the stack until it is told to end. */
 function run(start: EngineStart, exports: Exports, ctl: number): void {
   const i32 = new Int32Array(start.memory.buffer);
   const seq = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
@@ -78,7 +78,7 @@ function run(start: EngineStart, exports: Exports, ctl: number): void {
     const moved = ((i32[bytesCopied] ?? 0) - copied) >>> 0;
     copied = i32[bytesCopied] ?? 0;
     if (moved > 0 && moved < LITTLE && spin(i32, seq, seen)) continue;
-    // The protocol of js/sched/doorbell.ts: say so first (N), then compare the count, which wait() does.
+    // The protocol of js/sched/doorbell.ts: store that we sleep (N), then compare the count, as wait() does.
     Atomics.store(i32, sleeping, 1);
     const ms = (i32[nextTimer] ?? 0) >>> 0;
     Atomics.wait(i32, seq, seen, ms === TIMER_NONE ? Number.POSITIVE_INFINITY : ms);
@@ -93,7 +93,7 @@ function scope(): Scope {
     return globalThis as unknown as Scope;
   }
   const port = builtin('node:worker_threads')?.parentPort;
-  if (!port) throw new Error('Cannot turn a stack outside of a worker');
+  if (!port) throw new Error('Cannot run a stack outside of a worker: this thread has no parent');
   const node: Scope = {
     postMessage: (reply) => port.postMessage(reply),
     onmessage: null,

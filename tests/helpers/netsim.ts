@@ -26,7 +26,7 @@ import {
   SOCK_TX,
   SOCK_WRITABLE,
 } from '../../js/abi.ts';
-import { writeAddress } from '../../js/control/commands.ts';
+import { newCommand, writeAddress } from '../../js/control/commands.ts';
 import type { Arena } from '../../js/memory/arena.ts';
 import { ByteConsumer, ByteProducer } from '../../js/ring.ts';
 import { parseIp } from '../../js/util/address.ts';
@@ -173,8 +173,8 @@ class Simulation {
     this.#back = new Lane(options, random.fork());
   }
 
-  #socket(host: Host, op: number, ip: string): DataView<ArrayBuffer> {
-    const command = host.control.command(op, CMD_SOCKET_SIZE);
+  #socket(op: number, ip: string): DataView<ArrayBuffer> {
+    const command = newCommand(op, 0, CMD_SOCKET_SIZE);
     const at = op === CMD_LISTEN ? CMD_SOCKET_LOCAL : CMD_SOCKET_REMOTE;
     writeAddress(command, at, parseIp(ip), PORT);
     command.setUint32(CMD_SOCKET_RX_MAX, this.#options.buffer, true);
@@ -186,14 +186,14 @@ class Simulation {
 
   #listen(): void {
     const host = this.#to;
-    host.call(this.#socket(host, CMD_LISTEN, '0.0.0.0'), ({ handle: listener }) => {
-      host.control.register(listener, {
+    host.call(this.#socket(CMD_LISTEN, '0.0.0.0'), ({ handle: listener }) => {
+      host.channel.register(listener, {
         onEvent: () => {},
-        onAccept: ({ handle, place }) => {
-          host.control.send(CMD_ACCEPTED, handle);
-          const rx = new ByteConsumer(this.#arena, place + SOCK_RX);
+        onAccept: ({ handle, offset }) => {
+          host.channel.send(CMD_ACCEPTED, handle);
+          const rx = new ByteConsumer(this.#arena, offset + SOCK_RX);
           const onEvent = (): void => this.#receive(rx, handle);
-          host.control.register(handle, { onEvent, onShutdown: () => {} });
+          host.channel.register(handle, { onEvent, onShutdown: () => {} });
           onEvent();
         },
         onShutdown: () => {},
@@ -203,14 +203,14 @@ class Simulation {
 
   #connect(): void {
     const host = this.#from;
-    host.call(this.#socket(host, CMD_CONNECT, '10.0.0.2'), ({ handle, place }) => {
-      this.#kickFrom = () => host.control.send(CMD_KICK, handle);
-      host.control.register(handle, {
+    host.call(this.#socket(CMD_CONNECT, '10.0.0.2'), ({ handle, offset }) => {
+      this.#kickFrom = () => host.channel.send(CMD_KICK, handle);
+      host.channel.register(handle, {
         onEvent: (bits, error) => {
           if (error !== 0) throw new Error(`The simulated connection failed: ${error}`);
           if (bits & SOCK_OPEN) {
             this.#opened = this.#now;
-            this.#tx = new ByteProducer(this.#arena, place + SOCK_TX);
+            this.#tx = new ByteProducer(this.#arena, offset + SOCK_TX);
           }
           if (bits & (SOCK_OPEN | SOCK_WRITABLE)) this.#send();
         },
@@ -255,7 +255,7 @@ class Simulation {
       this.#halfAt = this.#now;
       this.#heldUp = this.#now + (this.#options.pause ?? 0);
     }
-    if (rx.mustNotify()) this.#to.control.send(CMD_KICK, handle);
+    if (rx.mustNotify()) this.#to.channel.send(CMD_KICK, handle);
   }
 
   /** Turns the sender, puts what it sends on the link, and sees what is sent again. */

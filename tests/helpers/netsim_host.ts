@@ -24,7 +24,8 @@ import {
   TIMER_NONE,
   TURN_IDLE,
 } from '../../js/abi.ts';
-import { Control, type Made, writeAddress } from '../../js/control/commands.ts';
+import { Channel, type Made } from '../../js/control/channel.ts';
+import { newCommand, writeAddress } from '../../js/control/commands.ts';
 import type { Arena } from '../../js/memory/arena.ts';
 import type { Exports } from '../../js/memory/instance.ts';
 import { FrameConsumer, FrameProducer } from '../../js/ring.ts';
@@ -35,7 +36,7 @@ const IFACE_RING = 16 * 1024 * 1024;
 
 /** A stack with a tun interface, turned by hand. */
 export class Host {
-  readonly control: Control;
+  readonly channel: Channel;
   /** When it wants to turn. */
   due = 0;
   /** A frame came since the last turn. */
@@ -59,24 +60,24 @@ export class Host {
     const wake = (): void => {
       this.due = this.#now;
     };
-    this.control = new Control(arena, this.#ctl + STACK_APP, wake, false);
-    const command = this.control.command(CMD_IFACE_ADD, CMD_IFACE_SIZE);
+    this.channel = new Channel(arena, this.#ctl + STACK_APP, wake, false);
+    const command = newCommand(CMD_IFACE_ADD, 0, CMD_IFACE_SIZE);
     command.setUint32(CMD_IFACE_KIND, IFACE_TUN, true);
     command.setUint32(CMD_IFACE_MTU, mtu, true);
     command.setUint32(CMD_IFACE_RING_SIZE, IFACE_RING, true);
     command.setUint32(CMD_IFACE_ADDR_COUNT, 1, true);
     writeAddress(command, CMD_IFACE_ADDRS, parseIp(ip), 0, 24);
-    this.call(command, ({ place }) => {
-      this.#tx = new FrameConsumer(arena, place + IFACE_TX, mtu);
-      this.#rx = new FrameProducer(arena, place + IFACE_RX);
-      arena.view.setUint32(place + IFACE_LISTENING, 1, true);
+    this.call(command, ({ offset }) => {
+      this.#tx = new FrameConsumer(arena, offset + IFACE_TX, mtu);
+      this.#rx = new FrameProducer(arena, offset + IFACE_RX);
+      arena.view.setUint32(offset + IFACE_LISTENING, 1, true);
     });
     this.turn(0);
   }
 
   /** Sends a command; `made` is called when a turn has carried it out. */
   call(command: DataView<ArrayBuffer>, made: (made: Made) => void): void {
-    this.control.call(command, 'Cannot simulate', made).catch((error: unknown) => {
+    this.channel.call(command, 'Cannot simulate', made).catch((error: unknown) => {
       throw error;
     });
   }
@@ -91,7 +92,7 @@ export class Host {
     const timer = this.#arena.view.getUint32(this.#ctl + STACK_NEXT_TIMER, true);
     if (more !== TURN_IDLE) this.due = now;
     else this.due = timer === TIMER_NONE ? Number.POSITIVE_INFINITY : now + timer;
-    this.control.drain();
+    this.channel.drain();
   }
 
   feed(frame: Uint8Array): void {

@@ -69,23 +69,23 @@ test.each([
 
 test.each([
   [{ ...GOOD, prot: 1 }, "the option 'prot': must be one of 'host', 'port'"],
-  [{ port: 80 }, 'a host of undefined: must be a string'],
-  [{ ...GOOD, host: 7 }, 'a host of 7: must be a string'],
-  [{ host: 'a' }, 'a port of undefined: must be a whole number from 1 to 65535'],
-  [{ ...GOOD, port: 65536 }, 'a port of 65536: must be a whole number from 1 to 65535'],
-  [{ ...GOOD, port: 1.5 }, 'a port of 1.5: must be a whole number from 1 to 65535'],
-  [{ ...GOOD, port: '80' }, "a port of '80': must be a whole number from 1 to 65535"],
-  [{ ...GOOD, size: 99000000000 }, 'a size of 99000000000: must be from 1 to 4096 bytes'],
-  [{ ...GOOD, size: Number.NaN }, 'a size of NaN: must be from 1 to 4096 bytes'],
-  [{ ...GOOD, size: null }, 'a size of null: must be from 1 to 4096 bytes'],
-  [{ ...GOOD, engine: 'fast' }, "an engine of 'fast': must be one of 'inline', 'worker'"],
-  [{ ...GOOD, noDelay: 1 }, 'a noDelay of 1: must be true or false'],
+  [{ port: 80 }, 'host undefined: must be a string'],
+  [{ ...GOOD, host: 7 }, 'host 7: must be a string'],
+  [{ host: 'a' }, 'port undefined: must be a whole number from 1 to 65535'],
+  [{ ...GOOD, port: 65536 }, 'port 65536: must be a whole number from 1 to 65535'],
+  [{ ...GOOD, port: 1.5 }, 'port 1.5: must be a whole number from 1 to 65535'],
+  [{ ...GOOD, port: '80' }, "port '80': must be a whole number from 1 to 65535"],
+  [{ ...GOOD, size: 99000000000 }, 'size 99000000000: must be from 1 to 4096 bytes'],
+  [{ ...GOOD, size: Number.NaN }, 'size NaN: must be from 1 to 4096 bytes'],
+  [{ ...GOOD, size: null }, 'size null: must be from 1 to 4096 bytes'],
+  [{ ...GOOD, engine: 'fast' }, "engine 'fast': must be one of 'inline', 'worker'"],
+  [{ ...GOOD, noDelay: 1 }, 'noDelay 1: must be true or false'],
 ])('%j is refused', (options, message) => {
   expect(refused(options)).toContain(`Cannot connect with ${message}`);
 });
 
 test('an option that only an object above has is checked too', () => {
-  expect(refused(Object.create({ ...GOOD, port: 0 }))).toContain('a port of 0');
+  expect(refused(Object.create({ ...GOOD, port: 0 }))).toContain('port 0');
 });
 
 test('a value is shown escaped and cut', () => {
@@ -97,11 +97,11 @@ test('a value is shown escaped and cut', () => {
 test('a single value', () => {
   checkValue('Cannot listen', 'backlog', 1, whole(1, 9));
   expect(() => checkValue('Cannot listen', 'backlog', 10, whole(1, 9))).toThrow(
-    'Cannot listen with a backlog of 10: must be a whole number from 1 to 9',
+    'Cannot listen with backlog 10: must be a whole number from 1 to 9',
   );
 });
 
-test.each([-1, 5, 1.5, Number.NaN, undefined])('a count of %s is not 0 to 4', (count) => {
+test.each([-1, 5, 1.5, Number.NaN, undefined])('count %s is not 0 to 4', (count) => {
   expect(() => checkCount('release', count as number, 0, 4)).toThrow(
     new RangeError(`Cannot release ${count} bytes: must be a whole number from 0 to 4`),
   );

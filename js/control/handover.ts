@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// handover - hands an object to another thread, with a channel of its own; twin: core/channel.c
+//
+// Theory of operation
+//
+// share() of an object has C give it a channel of its own, and describes that in a handle which structured
+// cloning carries. attach() takes the channel (once: a compare-and-exchange of its state). To send
+// commands, a thread puts the channel on the engine's list of those that have some, and rings its doorbell.
+//
+// C recalls a channel when the object's interface or stack goes: then everything built on it ends, and
+// leave() says that nothing here touches it any more. Until then C frees nothing of it.
+
+import {
+  ABI_VERSION,
+  PORT_ATTACHED,
+  PORT_BELL,
+  PORT_ENGINE_BELL,
+  PORT_INDEX,
+  PORT_KEY,
+  PORT_NEXT,
+  PORT_NEXT_PORT,
+  PORT_OFFERED,
+  PORT_RECALLED,
+  PORT_RELEASED,
+  PORT_RUNG,
+  PORT_RUNG_LIST,
+  PORT_STATE,
+  STACK_FIRST_PORT,
+} from '../abi.ts';
+import { NetError } from '../errors.ts';
+import { SharedMemory } from '../memory/shared_memory.ts';
+import { notify, Sleeper } from '../sched/doorbell.ts';
+import { Channel } from './channel.ts';
+import { newCommand } from './commands.ts';
+
+/** How often, and how many ms apart, channels are looked at when the engine is dead. */
+const DEAD_TRIES = 50;
+const DEAD_PAUSE = 20;
+
+/** The part of a handle that describes the channel. */
+export interface ChannelHandle {
+  readonly version: number;
+  readonly memory: WebAssembly.Memory;
+  /** Of the memory. */
+  readonly id: string;
+  /** Offset of the channel. */
+  readonly channel: number;
+  readonly key: number;
+}
+
+/**
+ * Has C give an object a channel of its own.
+ *
+ * @param channel - The one that has the object now.
+ * @param op - CMD_SHARE_SOCK or CMD_SHARE_IFACE.
+ * @param handle - Of the object.
+ * @param action - First half of error messages.
+ * @param shared - Runs as soon as it is done: from then on the object is not used here.
+ * @returns What a handle needs.
+ * @throws {NetError} ENOMEM, EBADF, EINVAL, ESHUTDOWN.
+ */
+export function offerChannel(
+  channel: Channel,
+  op: number,
+  handle: number,
+  action: string,
+  shared: () => void,
+): Promise<ChannelHandle> {
+  const { memory, id } = channel.arena;
+  channel.arena.markShared();
+  return channel.call(newCommand(op, handle), action, (made) => {
+    shared();
+    return { version: ABI_VERSION, memory, id, channel: made.offset, key: made.handle };
+  });
+}
+
+/** The channel of an object that another thread has shared. */
+export class AttachedChannel {
+  readonly channel: Channel;
+  readonly #memory: SharedMemory;
+  readonly #offset: number;
+  readonly #sleeper: Sleeper;
+  readonly #engineDoorbell: number;
+  readonly #pendingList: number;
+  readonly #index: number;
+  readonly #state: number;
+  #onRecall: ((error: NetError) => void) | undefined;
+
+  /**
+   * Takes the channel.
+   *
+   * @param handle - From share().
+   * @throws {NetError} EBADF if it was taken already, or its object is gone; EPROTO if it comes
+   *   from another version.
+   */
+  constructor(handle: ChannelHandle) {
+    if (handle.version !== ABI_VERSION) {
+      throw new NetError('EPROTO', 'Cannot attach', { reason: 'other version of the ABI' });
+    }
+    this.#memory = SharedMemory.of(handle.memory, handle.id);
+    this.#offset = handle.channel;
+    const { i32, view } = this.#memory;
+    const word = (field: number): number => view.getUint32(handle.channel + field, true);
+    this.#state = (handle.channel + PORT_STATE) >>> 2;
+    if (
+      word(PORT_KEY) !== handle.key >>> 0 ||
+      Atomics.compareExchange(i32, this.#state, PORT_OFFERED, PORT_ATTACHED) !== PORT_OFFERED
+    ) {
+      throw new NetError('EBADF', 'Cannot attach', {
+        reason: 'it was attached already, or is gone',
+      });
+    }
+    this.#engineDoorbell = word(PORT_ENGINE_BELL);
+    this.#pendingList = word(PORT_RUNG_LIST) >>> 2;
+    this.#index = word(PORT_INDEX);
+    this.channel = new Channel(this.#memory, handle.channel, this.#wake, true);
+    this.#sleeper = new Sleeper(this.#memory, handle.channel + PORT_BELL, this.#onRing);
+    this.#sleeper.arm();
+  }
+
+  /** Calls a function when C recalls the object: everything that uses it ends, then leave() follows. */
+  onRecall(callback: (error: NetError) => void): void {
+    this.#onRecall = callback;
+  }
+
+  /** Marks the channel as one that has commands, unless it is marked already. */
+  readonly #wake = (): void => {
+    if (Atomics.or(this.#memory.i32, this.#state, PORT_RUNG) & PORT_RUNG) return;
+    this.#push();
+  };
+
+  #push(): void {
+    const { i32 } = this.#memory;
+    const next = (this.#offset + PORT_NEXT) >>> 2;
+    let first: number;
+    do {
+      first = Atomics.load(i32, this.#pendingList);
+      Atomics.store(i32, next, first);
+    } while (Atomics.compareExchange(i32, this.#pendingList, first, this.#index) !== first);
+    notify(this.#memory, this.#engineDoorbell);
+  }
+
+  readonly #onRing = (): void => {
+    const state = Atomics.load(this.#memory.i32, this.#state) & ~PORT_RUNG;
+    this.channel.drain();
+    if (state === PORT_RECALLED) {
+      const error = new NetError('ESHUTDOWN', 'Cannot use what was shared', {
+        reason: 'its stack or interface is gone',
+      });
+      const onRecall = this.#onRecall;
+      this.#onRecall = undefined;
+      onRecall?.(error);
+    }
+    this.#sleeper.arm();
+  };
+
+  /** Releases the channel: nothing here touches it or its object after this. */
+  leave(): void {
+    const { i32 } = this.#memory;
+    this.#sleeper.close();
+    // In one step: as soon as C sees the state, it may free the channel.
+    if (!(Atomics.exchange(i32, this.#state, PORT_RELEASED | PORT_RUNG) & PORT_RUNG)) this.#push();
+  }
+}
+
+/**
+ * Recalls all channels of a stack whose engine has died, in place of C: notifies the threads, and looks
+ * now and then whether they have released them, since they cannot notify a dead engine.
+ *
+ * @param memory - The memory of the stack.
+ * @param ctl - Offset of its struct stack_ctl.
+ * @returns Whether all did within a second.
+ * @throws Never.
+ */
+export async function recallFromDead(memory: SharedMemory, ctl: number): Promise<boolean> {
+  const { i32, view } = memory;
+  const isHeld = (channel: number): boolean => {
+    const at = (channel + PORT_STATE) >>> 2;
+    const state = Atomics.load(i32, at);
+    if (state === PORT_OFFERED) {
+      return Atomics.compareExchange(i32, at, PORT_OFFERED, PORT_RECALLED) !== PORT_OFFERED;
+    }
+    if ((state & ~PORT_RUNG) === PORT_ATTACHED) {
+      if (Atomics.compareExchange(i32, at, state, PORT_RECALLED | (state & PORT_RUNG)) === state) {
+        notify(memory, channel + PORT_BELL);
+      }
+      return true;
+    }
+    return (state & ~PORT_RUNG) === PORT_RECALLED;
+  };
+  const next = (from: number): number => view.getUint32(from, true);
+  let held: number[] = [];
+  for (
+    let channel = next(ctl + STACK_FIRST_PORT);
+    channel;
+    channel = next(channel + PORT_NEXT_PORT)
+  ) {
+    if (isHeld(channel)) held.push(channel);
+  }
+  for (let tries = 0; held.length > 0 && tries < DEAD_TRIES; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, DEAD_PAUSE));
+    held = held.filter(isHeld);
+  }
+  return held.length === 0;
+}
