@@ -45,7 +45,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'streams/*',
     'stack/*',
   ],
-  'codec/*': ['util/*', 'codec/*'],
+  'codec/*': ['errors', 'util/*', 'codec/*'],
   // No adapter sees a stack: it plugs into whatever has the shape of an endpoint.
   'link/*': ['errors', 'util/*', 'sched/*', 'codec/*', 'runtime/builtin', 'link/*', 'type api/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
