@@ -2,7 +2,6 @@
 // packets.test - the decoder of web/packets/: every header, cut anywhere, and garbage
 
 import { describe, expect, test } from 'vitest';
-import { ipv6Text } from '../../web/packets/addresses.ts';
 import { type Decoded, decode } from '../../web/packets/decode.ts';
 import { hexRows } from '../../web/packets/hexdump.ts';
 import { arp, ETHERTYPE, ethernet, ipv4, ping, STRANGER } from '../helpers/frames.ts';
@@ -166,16 +165,6 @@ describe('input that is not whole', () => {
     }
     expect(bad).toEqual([]);
   });
-});
-
-test('IPv6 addresses as RFC 5952 wants them', () => {
-  const show = (...words: number[]): string =>
-    ipv6Text(list(...words.flatMap((word) => [word >>> 8, word & 255])));
-  expect(show(0, 0, 0, 0, 0, 0, 0, 0)).toBe('::');
-  expect(show(0, 0, 0, 0, 0, 0, 0, 1)).toBe('::1');
-  expect(show(0xfd00, 0, 0, 0, 0, 0, 0, 0)).toBe('fd00::');
-  expect(show(0x2001, 0xdb8, 0, 0, 1, 0, 0, 1)).toBe('2001:db8::1:0:0:1');
-  expect(show(1, 0, 2, 3, 4, 5, 6, 7)).toBe('1:0:2:3:4:5:6:7');
 });
 
 test('rows of a hex dump', () => {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // decode - an Ethernet frame, whole or cut, as headers with fields and a line that sums it up
 
-import { macText } from './addresses.ts';
-import { decodeArp } from './arp.ts';
-import { decodeIpv4, decodeIpv6 } from './ip.ts';
-import type { Dissection, Layer } from './layer.ts';
-import { hex, LayerReader } from './layer.ts';
+import {
+  ETHER_TYPE,
+  ETHERNET_HEADER,
+  type EthernetFrame,
+  parseEthernet,
+} from '../../js/codec/ethernet.ts';
+import { formatMac } from '../../js/util/address.ts';
+import { showArp } from './arp.ts';
+import { showIpv4, showIpv6 } from './ip.ts';
+import { type Dissection, type FieldOf, hex, type Layer, makeLayer, unreadable } from './layer.ts';
 
 /** A decoded frame. */
 export interface Decoded {
@@ -16,24 +21,37 @@ export interface Decoded {
   readonly info: string;
 }
 
-const TYPES = new Map([
-  [0x0800, 'IPv4'],
-  [0x0806, 'ARP'],
-  [0x8100, 'VLAN'],
-  [0x86dd, 'IPv6'],
+const TYPES = new Map<number, string>([
+  [ETHER_TYPE.ipv4, 'IPv4'],
+  [ETHER_TYPE.arp, 'ARP'],
+  [ETHER_TYPE.vlan, 'VLAN'],
+  [ETHER_TYPE.ipv6, 'IPv6'],
 ]);
 
+/** Below this, the type is a length (IEEE 802.3). */
+const LEAST_TYPE = 0x0600;
+
 const typeText = (n: number): string => {
-  if (n < 0x0600) return `${n} (length)`;
+  if (n < LEAST_TYPE) return `${n} (length)`;
   return `${hex(n, 2)} (${TYPES.get(n) ?? 'other'})`;
 };
 
-function decodeInner(type: number, bytes: Uint8Array, at: number): Dissection {
-  if (type === 0x0800) return decodeIpv4(bytes, at);
-  if (type === 0x86dd) return decodeIpv6(bytes, at);
-  if (type === 0x0806) return decodeArp(bytes, at);
-  const info = type < 0x0600 ? `IEEE 802.3, ${type} bytes` : `type ${hex(type, 2)}`;
+function showInner(type: number, bytes: Uint8Array, at: number): Dissection {
+  if (type === ETHER_TYPE.ipv4) return showIpv4(bytes, at);
+  if (type === ETHER_TYPE.ipv6) return showIpv6(bytes, at);
+  if (type === ETHER_TYPE.arp) return showArp(bytes, at);
+  const info = type < LEAST_TYPE ? `IEEE 802.3, ${type} bytes` : `type ${hex(type, 2)}`;
   return { layers: [], protocol: 'Ethernet', info };
+}
+
+/** Fields of the type, and of the tag in front of it. */
+function typeFields({ vlan, type }: EthernetFrame): FieldOf[] {
+  if (!vlan) return [['Type', 12, 2, typeText(type)]];
+  return [
+    ['Type', 12, 2, typeText(ETHER_TYPE.vlan)],
+    ['VLAN', 14, 2, `${vlan.id}, priority ${vlan.priority}`],
+    ['Type', 16, 2, typeText(type)],
+  ];
 }
 
 /**
@@ -44,24 +62,25 @@ function decodeInner(type: number, bytes: Uint8Array, at: number): Dissection {
  * @throws Never.
  */
 export function decode(bytes: Uint8Array): Decoded {
-  const reader = new LayerReader(bytes, 0, 'Ethernet');
-  const destination = reader.text('Destination', 6, macText);
-  const source = reader.text('Source', 6, macText);
-  let type = reader.number('Type', 2, typeText);
-  // One tag; frames with more are rare and shown as what the second says.
-  if (type === 0x8100) {
-    reader.number('VLAN', 2, (n) => `${n & 0xfff}, priority ${n >>> 13}`);
-    type = reader.number('Type', 2, typeText);
+  const frame = parseEthernet(bytes);
+  if (!frame) {
+    const needed = bytes.length < ETHERNET_HEADER ? ETHERNET_HEADER : ETHERNET_HEADER + 4;
+    return { ...unreadable('Ethernet', bytes, 0, needed), source: '', destination: '' };
   }
-  const layers = [reader.layer()];
-  if (reader.isCut) return { layers, protocol: 'Ethernet', source, destination, info: 'cut short' };
-  const inner = decodeInner(type, bytes, reader.at);
+  const at = bytes.length - frame.payload.length;
+  const [source, destination] = [formatMac(frame.source), formatMac(frame.destination)];
+  const layer = makeLayer('Ethernet', 0, at, [
+    ['Destination', 0, 6, destination],
+    ['Source', 6, 6, source],
+    ...typeFields(frame),
+  ]);
+  const inner = showInner(frame.type, bytes, at);
+  const isBroadcast = destination === 'ff:ff:ff:ff:ff:ff';
   return {
-    layers: [...layers, ...inner.layers],
+    layers: [layer, ...inner.layers],
     protocol: inner.protocol,
     source: inner.source ?? source,
-    destination:
-      inner.destination ?? (destination === 'ff:ff:ff:ff:ff:ff' ? 'broadcast' : destination),
+    destination: inner.destination ?? (isBroadcast ? 'broadcast' : destination),
     info: inner.info,
   };
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// layer - what a decoded packet consists of, and how a codec reads its part of one
+// layer - what the page shows of a packet: headers with fields, and a line that sums it up
 //
-// Packets are input: any bytes, cut anywhere. A LayerReader never reads past what is there; what is
-// missing reads as zero and marks the layer as cut, so no codec can throw or needs to look first.
+// The codecs of js/codec read packets. The files here give what they read names and places, so that
+// the page can mark the bytes of a field. Packets are cut at SNAP bytes: a header that is not whole is shown
+// as bytes without fields.
 
 /** One field of a header. */
 export interface Field {
@@ -23,108 +24,63 @@ export interface Layer {
   readonly isCut: boolean;
 }
 
-/** What a codec says of its part of the packet. */
+/** What the page says of a packet from one header on. */
 export interface Dissection {
   /** Its header, then those within. */
   readonly layers: readonly Layer[];
   /** Name of the innermost protocol. */
   readonly protocol: string;
-  /** Who sent it, as far as this header or one within knows. */
+  /** Its sender, as far as this header or one within knows. */
   readonly source?: string;
   readonly destination?: string;
   /** The rest in a line. */
   readonly info: string;
 }
 
+/** A field: its name, its place in the header, its length, its value. */
+export type FieldOf = readonly [name: string, at: number, length: number, value: string | number];
+
 /** As hexadecimal, with leading zeros for so many bytes. */
 export const hex = (value: number, bytes: number): string =>
   `0x${value.toString(16).padStart(bytes * 2, '0')}`;
 
-/** Reads the fields of one header, from front to back. */
-export class LayerReader {
-  readonly #bytes: Uint8Array;
-  readonly #name: string;
-  readonly #start: number;
-  readonly #fields: Field[] = [];
-  #at: number;
-  #isCut = false;
-
-  constructor(bytes: Uint8Array, at: number, name: string) {
-    this.#bytes = bytes;
-    this.#name = name;
-    this.#start = at;
-    this.#at = at;
-  }
-
-  /** Where the next field begins. */
-  get at(): number {
-    return this.#at;
-  }
-
-  /** Bytes of the packet that are left. */
-  get left(): number {
-    return Math.max(0, this.#bytes.length - this.#at);
-  }
-
-  get isCut(): boolean {
-    return this.#isCut;
-  }
-
-  #take(length: number): Uint8Array | undefined {
-    if (length > this.left) {
-      this.#isCut = true;
-      this.#at = this.#bytes.length;
-      return undefined;
-    }
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
-  }
-
-  /** A big-endian number of one to four bytes; 0 if it is not there. */
-  number(name: string, length: number, show: (value: number) => string = String): number {
-    const bytes = this.#take(length);
-    if (!bytes) return 0;
-    const value = bytes.reduce((sum, byte) => sum * 256 + byte, 0);
-    this.note(name, show(value), length);
-    return value;
-  }
-
-  /** Bytes shown as text; '' if they are not all there. */
-  text(name: string, length: number, show: (bytes: Uint8Array) => string): string {
-    const bytes = this.#take(length);
-    if (!bytes) return '';
-    const value = show(bytes);
-    this.note(name, value, length);
-    return value;
-  }
-
-  /** Adds a field about the last bytes read. */
-  note(name: string, value: string, length: number): void {
-    this.#fields.push({ name, value, start: this.#at - length, length });
-  }
-
-  /** Steps over bytes that have no field. */
-  skip(length: number): void {
-    this.#take(length);
-  }
-
-  /** What was read. */
-  layer(): Layer {
-    const length = this.#at - this.#start;
-    return {
-      name: this.#name,
-      fields: this.#fields,
-      start: this.#start,
-      length,
-      isCut: this.#isCut,
-    };
-  }
+/** A header with its fields. */
+export function makeLayer(
+  name: string,
+  start: number,
+  length: number,
+  fields: readonly FieldOf[],
+  isCut = false,
+): Layer {
+  const placed = fields.map(([field, at, size, value]) => {
+    return { name: field, value: `${value}`, start: start + at, length: size };
+  });
+  return { name, fields: placed, start, length, isCut };
 }
 
-/** The Internet checksum over bytes, which is 0 where the bytes hold their own and it is right. */
-export function internetChecksum(bytes: Uint8Array): number {
-  let sum = 0;
-  for (let i = 0; i < bytes.length; i += 2) sum += ((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
+/** What is said of a header that could not be read: it is cut if it needs more bytes than there are. */
+export function unreadable(
+  name: string,
+  bytes: Uint8Array,
+  at: number,
+  needed: number,
+): Dissection & { readonly layers: readonly [Layer] } {
+  const length = Math.max(0, Math.min(needed, bytes.length - at));
+  const isCut = length < needed;
+  const info = isCut ? 'cut short' : 'malformed';
+  const fields: readonly FieldOf[] = length > 0 ? [['Bytes', 0, length, info]] : [];
+  const layer = makeLayer(name, Math.min(at, bytes.length), length, fields, isCut);
+  return { layers: [layer], protocol: name, info };
+}
+
+/** What a packet carries, as far as it was captured. */
+export function payloadLayer(bytes: Uint8Array, at: number, size: number): Layer {
+  const captured = Math.max(0, Math.min(size, bytes.length - at));
+  const shown = Array.from(bytes.subarray(at, at + Math.min(64, captured)), (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·',
+  ).join('');
+  const count = captured < size ? `${size} (${captured} captured)` : size;
+  const fields: FieldOf[] = [['Bytes', 0, captured, count]];
+  if (captured > 0) fields.push(['Text', 0, captured, shown]);
+  return makeLayer('Payload', Math.min(at, bytes.length), captured, fields);
 }

@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: MIT
-// tcp - decodes TCP segments with their options (RFC 9293, 7323, 2018), and UDP headers
+// tcp - shows TCP segments with their options, and UDP datagrams
 
-import type { Dissection } from './layer.ts';
-import { hex, LayerReader } from './layer.ts';
+import {
+  parseTcp,
+  parseTcpOptions,
+  TCP_FLAG,
+  TCP_HEADER,
+  type TcpOptions,
+  type TcpSegment,
+  walkTcpOptions,
+} from '../../js/codec/tcp.ts';
+import { parseUdp, UDP_HEADER } from '../../js/codec/udp.ts';
+import {
+  type Dissection,
+  type FieldOf,
+  hex,
+  makeLayer,
+  payloadLayer,
+  unreadable,
+} from './layer.ts';
 
-/** Names of the flags, from the lowest bit. */
-const FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'];
-
-const flagNames = (bits: number): string[] => FLAGS.filter((_, i) => bits & (1 << i)).reverse();
+/** Names of the flags, from the highest bit. */
+const flagNames = (bits: number): string[] =>
+  Object.entries(TCP_FLAG)
+    .filter(([, bit]) => bits & bit)
+    .map(([name]) => name.toUpperCase())
+    .reverse();
 
 /** Well-known services, those this page uses. */
 const SERVICES = new Map([
@@ -24,123 +42,100 @@ const portText = (port: number): string => {
   return service ? `${port} (${service})` : `${port}`;
 };
 
-const u32 = (bytes: Uint8Array, at: number): number =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(at);
+/** Edges of SACK blocks. */
+const sackText = ({ sack = [] }: TcpOptions): string =>
+  sack.map(([from, to]) => `${from}-${to}`).join(' ');
 
-/** Edges of SACK blocks; a block that is not whole is left out. */
-function sackText(value: Uint8Array): string {
-  const blocks: string[] = [];
-  for (let at = 0; at + 8 <= value.length; at += 8) {
-    blocks.push(`${u32(value, at)}-${u32(value, at + 4)}`);
+/** How an option that could be read is shown; undefined: by its number. */
+function optionText(option: TcpOptions): [name: string, value: string] | undefined {
+  const { maximumSegmentSize, windowScale, isSackPermitted, sack, timestamps } = option;
+  if (maximumSegmentSize !== undefined) return ['Maximum segment size', `${maximumSegmentSize}`];
+  if (windowScale !== undefined) {
+    return ['Window scale', `${windowScale} (times ${2 ** windowScale})`];
   }
-  return blocks.join(' ');
+  if (isSackPermitted) return ['SACK permitted', 'yes'];
+  if (sack) return ['SACK', sackText(option)];
+  if (timestamps) return ['Timestamps', `${timestamps.value}, echo ${timestamps.echo}`];
+  return undefined;
 }
 
-/** One option with a length; what it is called, and its value. */
-function optionText(kind: number, value: Uint8Array): [name: string, value: string] {
-  const size = value.length;
-  if (kind === 2 && size === 2) {
-    return ['Maximum segment size', `${((value[0] ?? 0) << 8) | (value[1] ?? 0)}`];
-  }
-  if (kind === 3 && size === 1) {
-    return ['Window scale', `${value[0]} (times ${2 ** Math.min(value[0] ?? 0, 14)})`];
-  }
-  if (kind === 4 && size === 0) return ['SACK permitted', 'yes'];
-  if (kind === 5) return ['SACK', sackText(value)];
-  if (kind === 8 && size === 8) return ['Timestamps', `${u32(value, 0)}, echo ${u32(value, 4)}`];
-  return [`Option ${kind}`, `${size} bytes`];
+function optionFields(options: Uint8Array): FieldOf[] {
+  return Array.from(walkTcpOptions(options), ({ kind, offset, length, isBad }): FieldOf => {
+    const at = TCP_HEADER + offset;
+    if (isBad) return ['Bad option', at, length, `kind ${kind}`];
+    const one = parseTcpOptions(options.subarray(offset, offset + length));
+    const [name, value] = optionText(one) ?? [`Option ${kind}`, `${length - 2} bytes`];
+    return [name, at, length, value];
+  });
 }
 
-/** Reads options up to the end of the header; returns what is worth a word in the summary. */
-function readOptions(reader: LayerReader, bytes: Uint8Array, end: number): string {
-  const words: string[] = [];
-  while (reader.at < end && reader.left > 0) {
-    const kind = bytes[reader.at] ?? 0;
-    if (kind === 0) {
-      reader.number('End of options', 1);
-      break;
-    }
-    if (kind === 1) {
-      reader.skip(1);
-      continue;
-    }
-    const length = bytes[reader.at + 1] ?? 0;
-    if (length < 2 || reader.at + length > end) {
-      reader.text('Bad option', Math.min(end - reader.at, reader.left), () => `kind ${kind}`);
-      break;
-    }
-    const value = bytes.subarray(reader.at + 2, reader.at + length);
-    const [name, text] = optionText(kind, value);
-    reader.text(name, length, () => text);
-    if (kind === 2) words.push(`MSS=${text}`);
-    if (kind === 3) words.push(`WS=${2 ** Math.min(value[0] ?? 0, 14)}`);
-    if (kind === 5 && text) words.push(`SACK=${text}`);
-  }
-  if (reader.at < end) reader.skip(end - reader.at);
-  return words.join(' ');
-}
-
-/** Decodes a TCP segment of which IP says how long it is; less may have been captured. */
-export function decodeTcp(bytes: Uint8Array, at: number, size: number): Dissection {
-  const reader = new LayerReader(bytes, at, 'TCP');
-  const source = reader.number('Source port', 2, portText);
-  const destination = reader.number('Destination port', 2, portText);
-  const sequence = reader.number('Sequence number', 4);
-  const acknowledged = reader.number('Acknowledgment number', 4);
-  const offset = reader.number('Header length', 1, (n) => `${(n >>> 4) * 4} bytes`);
-  const header = Math.max(20, (offset >>> 4) * 4);
-  const bits = reader.number(
-    'Flags',
-    1,
-    (n) => `${hex(n, 1)} (${flagNames(n).join(', ') || 'none'})`,
-  );
-  const window = reader.number('Window', 2);
-  reader.number('Checksum', 2, (n) => hex(n, 2));
-  reader.number('Urgent pointer', 2);
-  const options = reader.isCut ? '' : readOptions(reader, bytes, at + header);
-  const payload = Math.max(0, size - header);
-  const layers = [reader.layer()];
-  if (payload > 0 && !reader.isCut) layers.push(payloadLayer(bytes, at + header, payload));
-  const flags = flagNames(bits);
-  const words = [
-    `${source} → ${destination}`,
-    `[${flags.join(', ')}]`,
-    `Len=${payload}`,
-    ...(options ? [options] : []),
-    `Seq=${sequence}`,
-    ...(flags.includes('ACK') ? [`Ack=${acknowledged}`] : []),
-    `Win=${window}`,
+/** Options that are worth a word in the summary. */
+function optionWords(options: Uint8Array): string[] {
+  const read = parseTcpOptions(options);
+  const { maximumSegmentSize, windowScale, sack = [] } = read;
+  return [
+    ...(maximumSegmentSize === undefined ? [] : [`MSS=${maximumSegmentSize}`]),
+    ...(windowScale === undefined ? [] : [`WS=${2 ** windowScale}`]),
+    ...(sack.length === 0 ? [] : [`SACK=${sackText(read)}`]),
   ];
-  const info = layers[0]?.isCut && bits === 0 ? 'cut short' : words.join(' ');
-  return { layers, protocol: 'TCP', info };
 }
 
-/** Decodes a UDP datagram. */
-export function decodeUdp(bytes: Uint8Array, at: number): Dissection {
-  const reader = new LayerReader(bytes, at, 'UDP');
-  const source = reader.number('Source port', 2, portText);
-  const destination = reader.number('Destination port', 2, portText);
-  const length = reader.number('Length', 2);
-  reader.number('Checksum', 2, (n) => hex(n, 2));
-  const payload = Math.max(0, length - 8);
-  const layers = [reader.layer()];
-  if (payload > 0 && !reader.isCut) layers.push(payloadLayer(bytes, reader.at, payload));
-  const info = reader.isCut ? 'cut short' : `${source} → ${destination} Len=${payload}`;
-  return { layers, protocol: 'UDP', info };
+function headFields(segment: TcpSegment): FieldOf[] {
+  const { flags, options } = segment;
+  const header = TCP_HEADER + options.length;
+  const names = flagNames(flags).join(', ') || 'none';
+  return [
+    ['Source port', 0, 2, portText(segment.sourcePort)],
+    ['Destination port', 2, 2, portText(segment.destinationPort)],
+    ['Sequence number', 4, 4, segment.sequence],
+    ['Acknowledgment number', 8, 4, segment.acknowledgment],
+    ['Header length', 12, 1, `${header} bytes`],
+    ['Flags', 13, 1, `${hex(flags, 1)} (${names})`],
+    ['Window', 14, 2, segment.window],
+    ['Checksum', 16, 2, hex(segment.checksum, 2)],
+    ['Urgent pointer', 18, 2, segment.urgent],
+  ];
 }
 
-/** What a segment carries, as far as it was captured. */
-function payloadLayer(bytes: Uint8Array, at: number, size: number): Dissection['layers'][number] {
-  const reader = new LayerReader(bytes, at, 'Payload');
-  const captured = Math.min(size, reader.left);
-  const text = (part: Uint8Array): string =>
-    Array.from(part.subarray(0, 64), (byte) =>
-      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '·',
-    ).join('');
-  reader.text('Bytes', captured, () =>
-    captured < size ? `${size} (${captured} captured)` : `${size}`,
-  );
-  const shown = text(bytes.subarray(at, at + captured));
-  if (captured > 0) reader.note('Text', shown, captured);
-  return reader.layer();
+/** Shows a TCP segment of which IP says how long it is; less may have been captured. */
+export function showTcp(bytes: Uint8Array, at: number, size: number): Dissection {
+  const segment = parseTcp(bytes.subarray(at));
+  if (!segment) {
+    const header = ((bytes[at + 12] ?? 0) >>> 4) * 4;
+    return unreadable('TCP', bytes, at, Math.max(TCP_HEADER, header));
+  }
+  const { flags, options } = segment;
+  const header = TCP_HEADER + options.length;
+  const payload = Math.max(0, size - header);
+  const fields = [...headFields(segment), ...optionFields(options)];
+  const layers = [makeLayer('TCP', at, header, fields)];
+  if (payload > 0) layers.push(payloadLayer(bytes, at + header, payload));
+  const words = [
+    `${segment.sourcePort} → ${segment.destinationPort}`,
+    `[${flagNames(flags).join(', ')}]`,
+    `Len=${payload}`,
+    ...optionWords(options),
+    `Seq=${segment.sequence}`,
+    ...(flags & TCP_FLAG.ack ? [`Ack=${segment.acknowledgment}`] : []),
+    `Win=${segment.window}`,
+  ];
+  return { layers, protocol: 'TCP', info: words.join(' ') };
+}
+
+/** Shows a UDP datagram. */
+export function showUdp(bytes: Uint8Array, at: number): Dissection {
+  const datagram = parseUdp(bytes.subarray(at), { allowCut: true });
+  if (!datagram) return unreadable('UDP', bytes, at, UDP_HEADER);
+  const { sourcePort, destinationPort, length } = datagram;
+  const payload = length - UDP_HEADER;
+  const layers = [
+    makeLayer('UDP', at, UDP_HEADER, [
+      ['Source port', 0, 2, portText(sourcePort)],
+      ['Destination port', 2, 2, portText(destinationPort)],
+      ['Length', 4, 2, length],
+      ['Checksum', 6, 2, hex(datagram.checksum, 2)],
+    ]),
+  ];
+  if (payload > 0) layers.push(payloadLayer(bytes, at + UDP_HEADER, payload));
+  return { layers, protocol: 'UDP', info: `${sourcePort} → ${destinationPort} Len=${payload}` };
 }
