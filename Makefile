@@ -262,6 +262,8 @@ NATIVE_BENCH := build/native/core_pair build/native/core_client.so build/native/
 .PHONY: help setup test test-run test-native test-patches test-js test-everywhere everywhere-run test-web \
 	test-web-run test-package test-package-run test-vm test-vm-run demo demo-run bench bench-run \
 	bench-browsers bench-browsers-run bench-vm bench-vm-run bench-page bench-compare bench-report size docs release
+# Every goal that tests ends in it: what failed, and "N passed, N failed".
+RUN_TESTS := node tools/test/run.mjs
 help:
 	@sed -n '4,/^$$/s/^# \{0,1\}//p' Makefile
 
@@ -275,19 +277,21 @@ test:
 
 # The sizes are shown first, and fail it only after every test has run.
 test-run: $(TEST_JS) $(NATIVE_TESTS)
-	$(Q)node tools/size.mjs; size=$$?; tools/test.sh $(NATIVE_TESTS) && exit $$size
+	$(Q)node tools/size.mjs; size=$$?; $(RUN_TESTS) --projects 'unit inline worker' $(NATIVE_TESTS) && \
+		exit $$size
 
 test-native: $(NATIVE_TESTS)
-	$(Q)tools/test.sh --native $(NATIVE_TESTS)
+	$(Q)$(RUN_TESTS) $(NATIVE_TESTS)
 
 # Takes each patch of lwIP back in turn and sees its tests fail; some minutes.
 test-patches: $(LWIPDIR)/Filelists.mk
 	$(Q)tests/c/lwip_patches_needed.sh
 
 # The tests of the public API in every runtime and browser; RUNTIMES and FILES choose by the beginnings of
-# names (commas between). Browsers that cannot be installed here are rows that say so.
+# names (commas between), CHOSEN=1 takes the part that CI runs. Browsers that cannot be installed here are rows
+# that say so.
 RUNTIMES_DIR := build/everywhere/runtimes
-export RUNTIMES FILES
+export RUNTIMES FILES CHOSEN
 test-everywhere:
 	$(Q)$(SETUP) source wasm js
 	$(Q)for group in browsers webkit; do $(SETUP) $$group || true; done
@@ -306,7 +310,7 @@ everywhere-run: all $(RUNTIMES_DIR)/node_modules/.package-lock.json
 	$(Q)node build/everywhere/main.mjs
 
 test-js: $(TEST_JS)
-	$(Q)node_modules/.bin/vitest run --project unit --project inline --project worker
+	$(Q)$(RUN_TESTS) --projects 'unit inline worker'
 
 # What the pages of docs/ and web/ do, in the browsers of this machine.
 test-web:
@@ -314,7 +318,7 @@ test-web:
 	$(Q)$(MAKE) --no-print-directory test-web-run
 
 test-web-run: all
-	$(Q)tools/test.sh --projects web
+	$(Q)$(RUN_TESTS) --projects web
 
 # The tarball in fresh projects, with bundlers, in Chromium (tests/package/).
 test-package:
@@ -322,7 +326,7 @@ test-package:
 	$(Q)$(MAKE) --no-print-directory test-package-run
 
 test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz
-	$(Q)tools/test.sh --projects package
+	$(Q)$(RUN_TESTS) --projects package
 
 # npm names it after the version, which whoever uses it would have to know.
 build/package/ringstack.tgz: all FORCE
@@ -343,10 +347,14 @@ test-vm:
 	$(Q)$(SETUP) source wasm js native vm
 	$(Q)$(MAKE) --no-print-directory test-vm-run
 
-test-vm-run: all
+# Without it User-mode Linux dies on a processor with a large register state.
+build/vm/uml_xstate.so: tests/vm/uml_xstate.c
+	@mkdir -p $(@D)
+	$(call run,HOSTCC,$<)$(CC) $(STD) $(WARNINGS) -O2 -fPIC -shared $< -ldl -o $@
+
+test-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/vm/uml_xstate.so)
 	$(Q)mkdir -p build/vm; tests/vm/guests.sh || true
-	$(Q)node_modules/.bin/vitest run --project vm --reporter=default --reporter=json \
-		--outputFile.json=build/vm/report.json $(ONLY) </dev/null; node tools/vm_table.mjs build/vm/report.json
+	$(Q)$(RUN_TESTS) --projects vm --table --files '$(ONLY)'
 
 demo:
 	$(Q)$(SETUP) source wasm js

@@ -51,6 +51,7 @@ const options = {
   banner: { js: '// SPDX-License-Identifier: MIT' },
   outbase: 'js',
   outdir: DIST,
+  sourcemap: true,
   logLevel: 'warning',
 };
 const source = (name) => `js/${name}.ts`;

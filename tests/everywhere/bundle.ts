@@ -4,6 +4,7 @@
 // They import the package from dist/, since what ships is what is tested. Their folder is as deep as that of
 // the sources, so that what a test finds by its own URL is where it expects it.
 
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { build, type Plugin } from 'esbuild';
@@ -33,7 +34,7 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
 };
 
 /** Whose tests are about the public API alone. */
-const FOLDERS = ['tests/stack', 'tests/link'];
+const FOLDERS = ['tests/stack', 'tests/link', 'tests/services'].filter((name) => existsSync(name));
 
 /** Those of tests/stack by their name alone, all others behind that of their folder. */
 const nameOf = (file: string): string =>
@@ -47,42 +48,61 @@ const nameOf = (file: string): string =>
 const EXTERNAL = ['node:*', 'ws'];
 
 /**
- * Bundles every file of those folders, and that of tests/vm which is about an adapter alone.
+ * Bundles one file of tests, with all that runs it.
  *
- * @returns Their names, without '.test.ts'.
+ * @param file - Its path from the root of the repository.
+ * @param outfile - Where to.
  */
-export async function bundleTests(): Promise<string[]> {
+export async function bundleTest(file: string, outfile: string): Promise<void> {
+  await build({
+    stdin: {
+      contents: `import { runFile } from './tests/everywhere/inside.ts';
+        runFile('${file}', () => import('./${file}'));`,
+      resolveDir: process.cwd(),
+      loader: 'ts',
+    },
+    outfile,
+    bundle: true,
+    platform: 'neutral',
+    mainFields: ['module', 'main'],
+    format: 'esm',
+    target: 'es2022',
+    external: EXTERNAL,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    plugins: [resolveOurs],
+    // package.json says that our modules do nothing when imported; programs do.
+    ignoreAnnotations: true,
+    logLevel: 'error',
+  });
+}
+
+/**
+ * The tests that run everywhere: every file of those folders, and that of tests/vm which is about an adapter alone.
+ *
+ * @returns Their paths by their names in the table.
+ */
+export async function listTests(): Promise<Map<string, string>> {
   const listed = await Promise.all(
-    FOLDERS.map(async (folder) => (await readdir(folder)).map((name) => `${folder}/${name}`)),
+    FOLDERS.map(async (folder) => {
+      const names = await readdir(folder, { recursive: true });
+      return names.map((name) => `${folder}/${name}`);
+    }),
   );
   const files = listed.flat().filter((name) => name.endsWith('.test.ts'));
   files.push('tests/vm/tap.test.ts');
+  return new Map(files.map((file) => [nameOf(file), file]));
+}
+
+/**
+ * Bundles all of them.
+ *
+ * @returns Their names.
+ */
+export async function bundleTests(): Promise<string[]> {
+  const tests = await listTests();
   await mkdir(`${OUT}/workers`, { recursive: true });
   await copyFile('tests/stack/workers/thread.mjs', `${OUT}/workers/thread.mjs`);
-  await Promise.all(
-    files.map((file) =>
-      build({
-        stdin: {
-          contents: `import { runFile } from './tests/everywhere/inside.ts';
-            runFile('${file}', () => import('./${file}'));`,
-          resolveDir: process.cwd(),
-          loader: 'ts',
-        },
-        outfile: `${OUT}/${nameOf(file)}.js`,
-        bundle: true,
-        platform: 'neutral',
-        mainFields: ['module', 'main'],
-        format: 'esm',
-        target: 'es2022',
-        external: EXTERNAL,
-        sourcemap: 'inline',
-        sourcesContent: false,
-        plugins: [resolveOurs],
-        // package.json says that our modules do nothing when imported; programs do.
-        ignoreAnnotations: true,
-        logLevel: 'error',
-      }),
-    ),
-  );
-  return files.map(nameOf);
+  await Promise.all([...tests].map(([name, file]) => bundleTest(file, `${OUT}/${name}.js`)));
+  return [...tests.keys()];
 }

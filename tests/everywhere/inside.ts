@@ -33,13 +33,28 @@ function outcomeOf(test: Test): TestOutcome {
   return { state: 'skip', reason: note ?? 'says no reason' };
 }
 
+/** What is known of the tests of a file while they run. */
+interface Progress {
+  /** Those that are to run: when a set-up fails, the runner says of them that they are skipped. */
+  readonly wanted: Set<Test>;
+  /** Those that have run, which the runner's hooks have reported. */
+  readonly told: Set<Test>;
+}
+
+function addWanted(task: Task, wanted: Set<Test>): void {
+  if (task.type !== 'test') for (const child of task.tasks) addWanted(child, wanted);
+  else if (task.mode === 'run') wanted.add(task);
+}
+
 /** Reports tests that ran no hook of the runner's, and what failed outside of any test. */
-function reportRest(task: Task, told: Set<Test>): void {
+function reportRest(task: Task, { wanted, told }: Progress): void {
   if (task.type === 'test') {
-    if (!told.has(task)) report({ end: fullName(task), ...outcomeOf(task) });
+    if (told.has(task)) return;
+    const unreached = { state: 'fail', error: 'It was not run' } as const;
+    report({ end: fullName(task), ...(wanted.has(task) ? unreached : outcomeOf(task)) });
     return;
   }
-  for (const child of task.tasks) reportRest(child, told);
+  for (const child of task.tasks) reportRest(child, { wanted, told });
   // A suite fails with its tests; only errors of its own count once more.
   const errors = errorsOf(task);
   if (errors) report({ end: fullName(task), state: 'fail', error: errors });
@@ -76,7 +91,7 @@ function listen(): void {
  */
 export async function runFile(file: string, load: () => Promise<unknown>): Promise<void> {
   listen();
-  const told = new Set<Test>();
+  const progress: Progress = { wanted: new Set(), told: new Set() };
   const runner: VitestRunner = {
     config: {
       root: '/',
@@ -98,13 +113,16 @@ export async function runFile(file: string, load: () => Promise<unknown>): Promi
       strictTags: false,
     },
     importFile: load,
+    onCollected: (collected) => {
+      for (const one of collected) addWanted(one, progress.wanted);
+    },
     onBeforeRunTask: (test) => report({ start: fullName(test) }),
     onAfterRunTask: (test) => {
-      told.add(test);
+      progress.told.add(test);
       report({ end: fullName(test), ...outcomeOf(test) });
     },
   };
   const files = await startTests([file], runner);
-  for (const one of files) reportRest(one, told);
+  for (const one of files) reportRest(one, progress);
   report({ done: true });
 }

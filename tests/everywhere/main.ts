@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 // main - runs tests/stack and tests/link in every runtime and browser that is there, both engines, and prints a table
 //
-// usage: make test-everywhere [RUNTIMES=node,firefox] [FILES=close,tcp]
+// usage: make test-everywhere [RUNTIMES=node,firefox] [FILES=close,tcp] [CHOSEN=1]
+//
+// CHOSEN=1 runs the part that tests/everywhere/chosen.ts names. A name that fits nothing is a failure.
 //
 // Every file has a process or a page of its own; several of them run at a time, since most tests wait for a
 // timer. Hosts come one after another, so that few browsers are open at once. What is not installed is a row
 // that says so; with CI in the environment it is a failure, unless the host is optional.
 
+import { closingLine, statusOf } from '../../tools/test/outcome.mjs';
 import { openRelay } from '../helpers/relay.ts';
 import { bundleTests, NO_PAGES } from './bundle.ts';
+import { CHOSEN } from './chosen.ts';
 import { Listener } from './events.ts';
 import { HOSTS, type Host, type OpenHost, type Setting } from './hosts.ts';
-import { closingLine, failuresOf, type Row, tableOf, totalOf } from './table.ts';
+import { failuresOf, longestOf, type Row, tableOf, totalOf } from './table.ts';
 
 const PROGRAMS_AT_ONCE = 5;
 const PAGES_AT_ONCE = 4;
@@ -53,7 +57,7 @@ async function runJob({ row, setting, file }: Job, host: OpenHost): Promise<void
     row.results.set(file, listener.end(`Cannot run it: ${error}`));
   }
   clearTimeout(timer);
-  row.seconds += (performance.now() - began) / 1000;
+  row.seconds.set(file, (performance.now() - began) / 1000);
 }
 
 /** Files that take longest go first, so that none is left alone at the end. */
@@ -66,7 +70,7 @@ function rowsOf(host: Host, missing: string | undefined, version: string): Row[]
     engine,
     isolated: isolated === undefined ? '' : isolated ? 'yes' : 'no',
     results: new Map(),
-    seconds: 0,
+    seconds: new Map(),
     ...(missing === undefined ? {} : { missing }),
     isRequired: !!process.env['CI'] && !host.isOptional,
   }));
@@ -107,20 +111,37 @@ async function runHost(host: Host, files: readonly string[]): Promise<Row[]> {
   return rows;
 }
 
-const chosen = (names: string | undefined, name: string): boolean =>
-  !names || names.split(',').some((one) => name.toLowerCase().startsWith(one.toLowerCase()));
+/**
+ * Those whose names begin with one of some names, commas between.
+ *
+ * @throws If one of the names fits nothing.
+ */
+function choose<T>(all: readonly T[], names: string | undefined, nameOf: (one: T) => string): T[] {
+  const wanted = (names ?? '').toLowerCase().split(',').filter(Boolean);
+  const fits = (one: T, name: string): boolean => nameOf(one).toLowerCase().startsWith(name);
+  const stray = wanted.find((name) => !all.some((one) => fits(one, name)));
+  if (stray !== undefined) {
+    throw new Error(`Cannot find ${stray} among ${all.map(nameOf).join(', ')}`);
+  }
+  return all.filter((one) => wanted.length === 0 || wanted.some((name) => fits(one, name)));
+}
 
+const { RUNTIMES, FILES, CHOSEN: isPart } = process.env as Record<string, string | undefined>;
+const hosts = choose(HOSTS, RUNTIMES, ({ name }) => name);
+const files = choose(await bundleTests(), FILES, (name) => name).filter(
+  (name) => !isPart || name in CHOSEN,
+);
 const relay = await openRelay();
 process.env['RINGSTACK_RELAY'] = relay.url; // programs inherit it, pages are told
-const files = (await bundleTests()).filter((name) => chosen(process.env['FILES'], name));
 const rows: Row[] = [];
-for (const host of HOSTS.filter(({ name }) => chosen(process.env['RUNTIMES'], name))) {
+for (const host of hosts) {
   const began = performance.now();
   const done = await runHost(host, files);
   rows.push(...done);
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   const name = (done[0]?.runtime ?? host.name).padEnd(20);
   console.log(`  ${'RUN'.padEnd(7)} ${name} ${closingLine(totalOf(done))} (${seconds} s)`);
+  console.log(`  ${''.padEnd(28)} longest: ${longestOf(done)}`);
   const failures = failuresOf(done);
   if (failures) console.log(`\n${failures}\n`);
 }
@@ -128,4 +149,4 @@ relay.close();
 console.log(`\n${tableOf(rows)}\n`);
 const sums = totalOf(rows);
 console.log(closingLine(sums));
-process.exitCode = sums.failed === 0 && sums.passed > 0 ? 0 : 1;
+process.exitCode = statusOf(sums);

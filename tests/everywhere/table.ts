@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // table - what all runs came to: a table, the reasons of skips, the failures, the closing line
 
+import { sumOf as addUp } from '../../tools/test/outcome.mjs';
 import type { FileResult } from './events.ts';
 
 /** One row: a runtime, an engine, and in browsers with or without isolation. */
@@ -11,8 +12,8 @@ export interface Row {
   readonly isolated: string;
   /** By file. */
   readonly results: Map<string, FileResult>;
-  /** Seconds that its files took, added up. */
-  seconds: number;
+  /** Seconds that each file took. */
+  readonly seconds: Map<string, number>;
   /** Why nothing ran. */
   readonly missing?: string;
   /** Whether that is a failure. */
@@ -38,15 +39,16 @@ export function sumOf({ results, missing, isRequired }: Row): Sums {
 }
 
 /** Adds up all rows. */
-export function totalOf(rows: readonly Row[]): Sums {
-  return rows.map(sumOf).reduce(
-    (sum, row) => ({
-      passed: sum.passed + row.passed,
-      failed: sum.failed + row.failed,
-      skipped: sum.skipped + row.skipped,
-    }),
-    { passed: 0, failed: 0, skipped: 0 },
-  );
+export const totalOf = (rows: readonly Row[]): Sums => addUp(rows.map(sumOf));
+
+/** The files that took longest, and how many seconds in all rows together. */
+export function longestOf(rows: readonly Row[]): string {
+  const sums = new Map<string, number>();
+  for (const { seconds } of rows) {
+    for (const [file, time] of seconds) sums.set(file, (sums.get(file) ?? 0) + time);
+  }
+  const sorted = [...sums].sort(([, one], [, other]) => other - one).slice(0, 5);
+  return sorted.map(([file, time]) => `${file} ${time.toFixed(0)} s`).join(', ');
 }
 
 /** Reasons of a row's skips and how many tests each stands for, most first. */
@@ -70,7 +72,7 @@ function cellsOf(row: Row, letters: Map<string, string>): string[] {
     `${passed}`,
     `${failed}`,
     `${skipped}`,
-    row.seconds.toFixed(0),
+    [...row.seconds.values()].reduce((sum, one) => sum + one, 0).toFixed(0),
     skips.join(', '),
   ];
 }
@@ -111,7 +113,3 @@ export function failuresOf(rows: readonly Row[]): string {
   }
   return texts.join('\n\n');
 }
-
-/** The closing line, as tools/test.sh has it. */
-export const closingLine = ({ passed, failed, skipped }: Sums): string =>
-  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: MIT
-// everywhere.test - the table of make test-everywhere: lines read, rows added up, reasons grouped
+// everywhere.test - make test-everywhere: lines read, rows added up, failures counted, the part that CI runs
 
+import { spawnSync } from 'node:child_process';
+import { join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { ENTRIES } from '../../tools/entries.mjs';
+import { bundleTest, listTests } from '../everywhere/bundle.ts';
+import { CHOSEN } from '../everywhere/chosen.ts';
 import { type Event, type FileResult, Listener, MARK } from '../everywhere/events.ts';
 import {
-  closingLine,
   failuresOf,
+  longestOf,
   type Row,
   reasonsOf,
   tableOf,
   totalOf,
 } from '../everywhere/table.ts';
+import { plant, ROOT, read } from '../rules/files.ts';
 
 const line = (event: Event): string => MARK + JSON.stringify(event);
 
@@ -19,7 +25,10 @@ const rowOf = (more: Partial<Row> = {}, ...results: FileResult[]): Row => ({
   engine: 'inline',
   isolated: '',
   results: new Map(results.map((result, n) => [`file${n}`, result])),
-  seconds: 1.4,
+  seconds: new Map([
+    ['file0', 0.5],
+    ['file1', 0.9],
+  ]),
   ...more,
 });
 
@@ -60,7 +69,7 @@ describe('table', () => {
       rowOf({ missing: 'not installed', isRequired: true }),
       rowOf({ missing: 'not installed', isRequired: false }),
     ];
-    expect(totalOf(rows)).toEqual({ passed: 5, failed: 2, skipped: 3 });
+    expect(totalOf(rows)).toMatchObject({ passed: 5, failed: 2, skipped: 3 });
     expect(failuresOf(rows)).toContain('FAIL Node 1.2.3, inline: file1: bad\nError: no');
     expect(failuresOf(rows)).toContain('FAIL Node 1.2.3, inline: not installed');
   });
@@ -83,8 +92,72 @@ describe('table', () => {
     expect(table).toMatch(/^ {2}a: no threads$/m);
   });
 
-  test('closes as tools/test.sh does', () => {
-    expect(closingLine({ passed: 1, failed: 2, skipped: 0 })).toBe('1 passed, 2 failed');
-    expect(closingLine({ passed: 1, failed: 2, skipped: 3 })).toBe('1 passed, 2 failed, 3 skipped');
+  test('The files that took longest are named, all rows together.', () => {
+    expect(longestOf([rowOf(), rowOf()])).toBe('file1 2 s, file0 1 s');
+  });
+});
+
+describe('inside', () => {
+  /** Runs a file of tests as other runtimes do. */
+  async function runInside(body: string): Promise<FileResult> {
+    const imports = "import { afterAll, beforeAll, describe, test } from 'vitest';";
+    const root = plant({ 'planted.test.js': `${imports}\n${body}` });
+    const bundled = join(root, 'bundle.mjs');
+    await bundleTest(relative(ROOT, join(root, 'planted.test.js')), bundled);
+    const { stdout, status } = spawnSync(process.execPath, [bundled], { encoding: 'utf8' });
+    const listener = new Listener();
+    stdout.split('\n').forEach((text) => {
+      listener.take(text);
+    });
+    return listener.end(`status ${status}`);
+  }
+  const namesOf = ({ failed }: FileResult): string[] => failed.map(({ name }) => name);
+
+  test('A set-up that fails is a failure, and so are the tests it kept from running.', async () => {
+    const broken = await runInside(`
+      describe('broken', () => {
+        beforeAll(() => { throw new Error('no host'); });
+        test('a', () => {});
+        test.skip('b', () => {});
+        describe('inner', () => { test('c', () => {}); });
+      });
+      describe('whole', () => {
+        afterAll(() => { throw new Error('not gone'); });
+        test('d', () => {});
+      });`);
+    expect(namesOf(broken)).toEqual(['broken > a', 'broken > inner > c', 'broken', 'whole']);
+    expect(broken.failed[2]?.error).toContain('no host');
+    expect([broken.passed, [...broken.skipped.values()]]).toEqual([1, [1]]);
+  });
+
+  test('A file that cannot be loaded, one without tests, and one that fails outside of its tests are failures.', async () => {
+    expect(await runInside("throw new Error('cannot load');")).toMatchObject({
+      passed: 0,
+      failed: [{ error: expect.stringContaining('cannot load') }],
+    });
+    expect(await runInside('')).toMatchObject({ passed: 0, failed: [{}] });
+    const late = "test('a', async () => { Promise.reject(new Error('late')); await 0; });";
+    expect(await runInside(late)).toMatchObject({ failed: [{ name: 'outside of any test' }] });
+    const gone = await runInside("test('a', () => process.exit(0));");
+    expect(gone).toMatchObject({ failed: [{ name: 'a', error: 'status 0' }] });
+  });
+});
+
+describe('the part that CI runs', () => {
+  test('Every name is that of a file, and has a reason.', async () => {
+    const files = await listTests();
+    expect(Object.keys(CHOSEN).filter((name) => !files.has(name))).toEqual([]);
+    for (const reason of Object.values(CHOSEN)) expect(reason.length).toBeGreaterThan(10);
+  });
+
+  test('It imports every subpath of the package.', async () => {
+    const files = await listTests();
+    const sources = Object.keys(CHOSEN).map((name) => read(ROOT, files.get(name) ?? ''));
+    const specifiers = ENTRIES.map(({ specifier }) => specifier);
+    // The thread of a stack is loaded by its URL.
+    const wanted = specifiers.filter((name) => name !== 'ringstack/worker');
+    expect(wanted.filter((name) => !sources.some((text) => text.includes(`'${name}'`)))).toEqual(
+      [],
+    );
   });
 });

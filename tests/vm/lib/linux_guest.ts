@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bytes, outcome, readUpTo, send, text } from '../../helpers/net.ts';
 import { GUEST, type Guest } from './guest.ts';
 import { getHttp, serveHttp } from './http.ts';
-import { needs } from './need.ts';
+import { needs, skipIf } from './need.ts';
 import { digestOf } from './payload.ts';
 import { pingGuest } from './ping.ts';
 import { Scope } from './scope.ts';
@@ -21,6 +21,8 @@ const NETEMS = ['delay 25ms', 'loss 2%', 'delay 5ms reorder 25%', 'duplicate 5%'
 export interface LinuxGuestKind {
   /** Why it cannot be had; undefined: it can. */
   readonly why: string | undefined;
+  /** What it prints when it cannot boot on this machine through a fault of its own. */
+  readonly ownFault?: RegExp;
   readonly mtu: number;
   /** What reboots it at once. @default 'reboot -f' */
   readonly reboot?: string;
@@ -156,10 +158,23 @@ export function testLinuxGuest(
     let opened: LinuxLab;
     const lab = (): LinuxLab => opened;
 
+    /** How the guest failed by itself. */
+    let fault: string | undefined;
+
     beforeAll(async () => {
-      if (!kind.why) opened = await openLab(scope, kind);
+      if (kind.why) return;
+      try {
+        opened = await openLab(scope, kind);
+      } catch (error) {
+        const found = kind.ownFault?.exec((error as Error).message);
+        if (!found) throw error;
+        fault = `cannot boot on this processor: ${found[0]}`;
+      }
     }, 120_000);
-    beforeEach((context) => needs(kind.why, context));
+    beforeEach((context) => {
+      needs(kind.why, context);
+      skipIf(fault, context);
+    });
     afterAll(() => scope.close());
 
     testReach(lab, kind);

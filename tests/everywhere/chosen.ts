@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// chosen - the part of the tests that CI runs in runtimes other than the Node it has, and why each file is in it
+//
+// `make test` runs every file in Node with both engines, so other runtimes need only what depends on a runtime:
+// threads, waiting, streams, timers, how files and modules are loaded, sockets, devices. `make test-everywhere`
+// runs everything; `make test-everywhere CHOSEN=1` runs this part. tests/tools/everywhere.test.ts checks that
+// the part imports every subpath of the package.
+
+/** What a file of the part is in it for, by its name in the table of `make test-everywhere`. */
+export const CHOSEN: Readonly<Record<string, string>> = {
+  transfer: 'the wasm module is found, loaded and compiled; data both ways, timed by the runtime',
+  stack: 'every form of the options wasm and worker; a busy stack yields to the event loop',
+  streams: "the runtime's own streams: BYOB readers, chunks, backpressure, iteration",
+  byte_access: 'views of shared memory; locks of streams',
+  frame_access: 'the same for frames',
+  wires: "the runtime's pipeTo(): abort, errors, locks",
+  close: 'promises that settle, unhandled rejections, cancellation',
+  share: 'structured clones of memory, Atomics.waitAsync and the way without it',
+  worker: 'workers: start, death, end; messages beside shared memory',
+  idle: 'no timer runs in an idle stack, and a program with one ends',
+  link_direct: 'connect(): the direct form and the streams of the runtime',
+  link_pcap: 'ringstack/pcap; writable streams of others',
+  link_qemu: 'ringstack/qemu over sockets of node:net and node:dgram',
+  link_websocket: 'ringstack/websocket over the package ws',
+  link_relay: "ringstack/websocket over the runtime's own WebSocket",
+  link_v86: 'ringstack/v86: events of an emulator',
+  lossy: 'ringstack/fault; many timers at once',
+  tap: 'ringstack/tap: devices, a child process',
+};
