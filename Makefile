@@ -328,11 +328,8 @@ test-package:
 test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz
 	$(Q)$(RUN_TESTS) --projects package
 
-# npm names it after the version, which whoever uses it would have to know.
 build/package/ringstack.tgz: all FORCE
-	@mkdir -p $(@D); rm -f $(@D)/*.tgz
-	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) >/dev/null && \
-		mv $(@D)/ringstack-*.tgz $@
+	$(call run,PACK,$@)node tools/pack.mjs $@
 
 build/package/node_modules/.package-lock.json: tests/package/package.json \
 		tests/package/package-lock.json .npmrc
@@ -394,7 +391,7 @@ bench-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/native/fram
 
 bench-page: all
 	$(Q)echo 'Open bench/page/ below this address; bench-page NOT_ISOLATED=1 leaves the headers out.'
-	$(Q)node tools/page/serve.mjs . $(or $(PORT),8080) $(if $(NOT_ISOLATED),--not-isolated)
+	$(Q)node tools/page/serve.mjs . $(if $(NOT_ISOLATED),--not-isolated)
 
 # A and B: folders with a build, or commands; SIZE, MTU, READER, CHECKSUM and RUNS vary the transfer.
 export CHECKSUM CHUNK RUNS

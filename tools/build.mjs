@@ -51,6 +51,8 @@ const options = {
   banner: { js: '// SPDX-License-Identifier: MIT' },
   outbase: 'js',
   outdir: DIST,
+  // With the sources in them, 180 kB more in the package and none in a page: to ship js/ beside them would take 155,
+  // and be of no use where only dist/ is served.
   sourcemap: true,
   logLevel: 'warning',
 };
@@ -86,6 +88,17 @@ for (const [file, text] of declared) {
   mkdirSync(dirname(join(DIST, file)), { recursive: true });
   writeFileSync(join(DIST, file), text);
 }
+
+// TypeScript reads it only where `allowArbitraryExtensions` is set: elsewhere a declaration of '*.wasm', as bundlers
+// bring one, stands. A `types` condition in package.json would hide theirs.
+writeFileSync(
+  join(DIST, 'stack.d.wasm.ts'),
+  `// SPDX-License-Identifier: MIT
+/** Where the module of the stack is, as bundlers that take it as a file say: a value of \`createStack({ wasm })\`. */
+declare const url: string;
+export default url;
+`,
+);
 
 // ringstack/tap compiles it where it is used.
 copyFileSync(join('js', TAP_HELPER), join(DIST, TAP_HELPER));

@@ -63,12 +63,6 @@ packed=$(tar xOzf "$tarball" package/package.json |
     node -p 'const { name, version } = JSON.parse(require("fs").readFileSync(0)); name + " " + version')
 [ "$packed" = "ringstack $version" ] || die "the tarball is $packed, not ringstack $version"
 
-# npm shows README.md and resolves what is relative in it against the repository.
-links=$(grep -oE '\]\([^)#:]+\)' README.md | sort -u | tr '\n' ' ' || true)
-if [ -n "$links" ] && [ "$(node -p '"repository" in require("./package.json")')" = false ]; then
-    step "note: package.json names no repository, so these of README.md lead nowhere on npm: $links"
-fi
-
 mkdir -p build/release
 file=build/release/ringstack-$version${dry:+-untested}.tgz
 cp "$tarball" "$file"

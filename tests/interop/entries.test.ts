@@ -4,8 +4,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { ENTRIES } from '../../tools/entries.mjs';
 import { outcome } from '../helpers/net.ts';
-import { ROOT } from '../rules/files.ts';
+import { blocksOf } from '../rules/blocks.ts';
+import { ROOT, read } from '../rules/files.ts';
 
 const dist = <T>(path: string): Promise<T> => import(join(ROOT, 'dist', path));
 
@@ -65,4 +67,32 @@ test('no file but those of Node and of workers names a module of Node', () => {
     const text = readFileSync(join(ROOT, 'dist/link', name), 'utf8');
     expect([name, /\b(?:from|import|require)\s*\(?["']node:/.test(text)]).toEqual([name, false]);
   }
+});
+
+/** Subpaths by files of dist/: what package.json exports, and '' for what it does not. */
+const SUBPATHS: ReadonlyMap<string, string> = new Map([
+  ...ENTRIES.map(({ specifier, name }) => [`${name}.js`, specifier] as const),
+  ['stack.wasm', 'ringstack/stack.wasm'] as const,
+]);
+
+test('The table of docs/bundlers.md has every file of dist/, with its subpath.', () => {
+  const rows = read(ROOT, 'docs/bundlers.md').matchAll(
+    /^\| `([\w/.]+\.(?:js|wasm))` \| (?:`(ringstack[\w/.]*)`)? ?\|/gm,
+  );
+  const told = [...rows].map(([, file = '', subpath = '']) => `${file} ${subpath}`);
+  const files = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' });
+  const built = files.filter((name) => /\.(js|wasm)$/.test(name));
+  expect(told.sort()).toEqual(built.map((name) => `${name} ${SUBPATHS.get(name) ?? ''}`).sort());
+  expect(read(ROOT, 'dist/index.js')).toContain('from "./errors.js"');
+});
+
+test('The import map of docs/bundlers.md has every subpath.', () => {
+  const blocks = blocksOf('docs/bundlers.md', read(ROOT, 'docs/bundlers.md'));
+  const page = blocks.find(({ language }) => language === 'html')?.source ?? '';
+  const [, map = ''] = /<script type="importmap">([^<]*)</.exec(page) ?? [];
+  const expected = [...SUBPATHS].map(([file, subpath]) => [
+    subpath,
+    `./node_modules/ringstack/dist/${file}`,
+  ]);
+  expect(JSON.parse(map).imports).toEqual(Object.fromEntries(expected));
 });

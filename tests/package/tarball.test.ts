@@ -2,25 +2,62 @@
 // tarball.test - what is in the package, and what its linters say of it
 
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ENTRIES } from '../../tools/entries.mjs';
+import { fits, listDocuments } from '../rules/files.ts';
+import { checkLinks } from '../rules/links.ts';
 import { ownPackage, Project, ROOT, TARBALL } from './project.ts';
 
 const run = promisify(execFile);
-const CONTENTS = join(ROOT, 'tests/package/contents.txt');
+/** What the package may hold: '*' stands for any part of a path. */
+const CONTENTS = [
+  'package.json',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+  'LICENSE.lwip',
+  'docs/*.md',
+  'examples/README.md',
+  'examples/*.mjs',
+  'dist/stack.wasm',
+  'dist/stack.d.wasm.ts',
+  'dist/*.js',
+  'dist/*.js.map',
+  'dist/*.d.ts',
+  'dist/link/adapter/linux_tap/helper.c',
+];
 
-/** Lines of `tar tv` without owner and time: mode and path. */
-async function list(): Promise<string[]> {
+/** Paths in the tarball by their modes. */
+async function list(): Promise<Map<string, string>> {
   const { stdout } = await run('tar', ['tvzf', TARBALL]);
   const lines = stdout.trimEnd().split('\n');
-  return lines.map((line) => `${line.slice(0, 10)} ${line.replace(/.* package\//, '')}`).sort();
+  return new Map(lines.map((line) => [line.replace(/.* package\//, ''), line.slice(0, 10)]));
 }
 
-test('holds the files of contents.txt and no others', async () => {
-  const expected = (await readFile(CONTENTS, 'utf8')).trimEnd().split('\n');
-  expect(await list()).toEqual(expected.filter((line) => !line.startsWith('#')));
+test('It holds what CONTENTS says, all of it, and nothing that may be run or written by others.', async () => {
+  const files = await list();
+  const paths = [...files.keys()];
+  expect(paths.filter((path) => !CONTENTS.some((pattern) => fits(path, pattern)))).toEqual([]);
+  expect(CONTENTS.filter((pattern) => !paths.some((path) => fits(path, pattern)))).toEqual([]);
+  expect(new Set(files.values())).toEqual(new Set(['-rw-r--r--']));
+});
+
+test('dist/ mirrors js/: every file is made of the source of its name, and every subpath is there.', async () => {
+  const paths = [...(await list()).keys()];
+  const made = paths.filter((path) => /^dist\/.*\.(js|d\.ts)$/.test(path));
+  const sourceOf = (path: string): string =>
+    path.replace(/^dist/, 'js').replace(/\.(js|d\.ts)$/, '.ts');
+  expect(made.filter((path) => !existsSync(join(ROOT, sourceOf(path))))).toEqual([]);
+  const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  const targets = Object.values<string | object>(exports).flatMap((to) =>
+    typeof to === 'string' ? [to] : Object.values<string>(to as Record<string, string>),
+  );
+  expect(targets.filter((to) => !paths.includes(to.slice(2)))).toEqual([]);
+  for (const path of made) if (path.endsWith('.js')) expect(paths).toContain(`${path}.map`);
 });
 
 test('publint has nothing to say', async () => {
@@ -31,15 +68,10 @@ test('publint has nothing to say', async () => {
 });
 
 test('are the types wrong? No', async () => {
-  // The wasm is a file whose type depends on the bundler: declarations of ours would hide theirs.
-  const asset = ['--exclude-entrypoints', './stack.wasm'];
   const args = [TARBALL, '--profile', 'esm-only', '--format', 'ascii', '--no-color', '--no-emoji'];
-  const { stdout } = await run(join(ownPackage('.bin'), 'attw'), [...args, ...asset], {
-    cwd: ROOT,
-  });
-  expect(stdout).toMatch(/"ringstack"\n\nnode16 \(from ESM\): OK/);
-  for (const name of ['link', 'fault', 'pcap', 'qemu', 'tap', 'v86', 'websocket', 'worker']) {
-    expect(stdout).toMatch(new RegExp(`"ringstack/${name}"\\n\\nnode16 \\(from ESM\\): OK`));
+  const { stdout } = await run(join(ownPackage('.bin'), 'attw'), args, { cwd: ROOT });
+  for (const name of [...ENTRIES.map(({ specifier }) => specifier), 'ringstack/stack.wasm']) {
+    expect(stdout).toMatch(new RegExp(`"${name}"\\n\\nnode16 \\(from ESM\\): OK`));
   }
 });
 
@@ -65,11 +97,26 @@ describe('installed', () => {
     expect(await read('LICENSE.lwip')).toMatch(/Swedish Institute of Computer Science/);
   });
 
-  test('says nothing of the machine it was built on', async () => {
-    for (const path of ['dist/index.js', 'dist/workers/engine.js', 'dist/stack.wasm']) {
+  test('The README of the page has no link that needs the repository; links of the guides lead to files of the package.', async () => {
+    const root = join(project.folder, 'node_modules/ringstack');
+    const readme = await read('README.md');
+    expect(readme.match(/\]\((?!https?:|#)[^)]*\)/g)).toBeNull();
+    const documents = { files: ['README.md', 'CHANGELOG.md'], dirs: ['docs', 'examples'] };
+    expect(checkLinks(root, listDocuments(root, documents))).toEqual([]);
+    for (const [, path = ''] of readme.matchAll(/\(`((?:docs|examples)\/[\w./-]+)`\)/g)) {
+      expect([path, existsSync(join(root, path))]).toEqual([path, true]);
+    }
+  });
+
+  test('It says nothing of the machine it was built on, and every source map has its sources.', async () => {
+    const made = (await list()).keys();
+    for (const path of [...made].filter((one) => /^dist\/.*\.(js|map|wasm)$/.test(one))) {
       const text = await read(path);
-      expect(text).not.toContain(ROOT);
-      expect(text).not.toMatch(/\/home\/|\/root\//);
+      expect([path, text.includes(ROOT)]).toEqual([path, false]);
+      expect([path, /\/home\/|\/root\//.exec(text)?.[0]]).toEqual([path, undefined]);
+      if (!path.endsWith('.map')) continue;
+      const { sources, sourcesContent } = JSON.parse(text);
+      expect(sourcesContent).toHaveLength(sources.length);
     }
   });
 });

@@ -28,9 +28,9 @@ afterAll(() => project.remove());
 /** TypeScript's own library, parsed once for all. */
 const library = new Map<string, ts.SourceFile | undefined>();
 
-/** What the compiler says of consumer.ts with the options of a tsconfig.json. */
-function check(compilerOptions: object): string[] {
-  const config = { compilerOptions, files: ['consumer.ts'] };
+/** What the compiler says of files with the options of a tsconfig.json. */
+function check(compilerOptions: object, files: readonly string[] = ['consumer.ts']): string[] {
+  const config = { compilerOptions, files };
   const { options, fileNames, errors } = ts.parseJsonConfigFileContent(
     config,
     ts.sys,
@@ -66,4 +66,15 @@ test.for([
   ['bundler, the oldest library', { ...BUNDLER, lib: ['ES2018', 'DOM'], types: [] }],
 ] as const)('%s', ([, options]) => {
   expect(check({ ...STRICT, ...options })).toEqual([]);
+});
+
+const PAGE = { ...STRICT, ...BUNDLER, lib: ['ES2022', 'DOM'], types: [] };
+
+test('With allowArbitraryExtensions the module is a file, and what is imported its URL.', () => {
+  expect(check({ ...PAGE, allowArbitraryExtensions: true }, ['wasm_url.ts'])).toEqual([]);
+});
+
+test('Without it, what a bundler declares of modules stands.', () => {
+  expect(check(PAGE, ['bundler.d.ts', 'wasm_init.ts'])).toEqual([]);
+  expect(check(PAGE, ['wasm_url.ts']).join('\n')).toContain('--allowArbitraryExtensions');
 });

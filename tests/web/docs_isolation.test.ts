@@ -4,12 +4,15 @@
 //
 // A page tells how it went on its console, which the tests wait for.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { findBrowser, launch } from '../../tools/page/browsers.mjs';
 import { ISOLATION, serve } from '../../tools/page/serve.mjs';
+import { freePort } from '../helpers/ports.ts';
 import { blocksOf } from '../rules/blocks.ts';
 import { ROOT, read } from '../rules/files.ts';
 
@@ -56,6 +59,19 @@ async function host(folder: string, headers: Headers): Promise<string> {
   onTestFinished(() => server.close());
   return server.url;
 }
+
+test('The server of Node listens where it says, and sends the headers.', async () => {
+  const port = await freePort('tcp');
+  const source = blockWith('ts', 'createServer').replaceAll('8080', `${port}`);
+  const program = spawn(process.execPath, ['--input-type=module', '-e', source]);
+  onTestFinished(() => void program.kill());
+  const [line] = await once(program.stdout.setEncoding('utf8'), 'data');
+  const response = await fetch(`${line}`.trim());
+  expect(await response.text()).toBe('You asked for /\n');
+  for (const [name, value] of Object.entries(ISOLATION)) {
+    expect(response.headers.get(name)).toBe(value);
+  }
+});
 
 describe.each(['chromium', 'firefox'])('%s', (name) => {
   let browser: Awaited<ReturnType<typeof launch>>;

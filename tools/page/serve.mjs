@@ -4,7 +4,7 @@
 // usage: node tools/page/serve.mjs FOLDER [PORT] [--not-isolated]
 //
 // Cross-origin isolation is what gives a page SharedArrayBuffer: two response headers, sent or left out.
-// Listens on loopback only unless HOST says otherwise.
+// Listens on loopback only unless HOST says otherwise. PORT comes before the argument; without either it is 8080.
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -96,12 +96,30 @@ export async function serve(options) {
   };
 }
 
+/**
+ * Serves for a person, until Ctrl-C: says where, or what to do if the port is taken.
+ *
+ * @param options - Those of serve(); PORT and HOST of the environment come first.
+ * @param {string} shows - What is there, behind the address.
+ */
+export async function serveForPerson(options, shows) {
+  const port = Number(process.env.PORT || options.port || 8080);
+  const host = process.env.HOST || '127.0.0.1';
+  try {
+    const { url } = await serve({ ...options, port, host });
+    console.log(`${url} ${shows}; Ctrl-C ends it`);
+  } catch (error) {
+    if (error.code !== 'EADDRINUSE') throw error;
+    console.error(
+      `Port ${port} of ${host} is in use: end what listens there, or say PORT=${port + 1}`,
+    );
+    process.exitCode = 1;
+  }
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [folder = '.', port = '8080'] = process.argv
-    .slice(2)
-    .filter((arg) => !arg.startsWith('--'));
+  const [folder = '.', port] = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
   const isolated = !process.argv.includes('--not-isolated');
-  const host = process.env.HOST ?? '127.0.0.1';
-  const { url } = await serve({ mounts: { '/': folder }, isolated, port: Number(port), host });
-  console.log(`${url} serves ${folder}${isolated ? '' : ', not isolated'}; Ctrl-C ends it`);
+  const shows = `serves ${folder}${isolated ? '' : ', not isolated'}`;
+  await serveForPerson({ mounts: { '/': folder }, isolated, port }, shows);
 }

@@ -16,7 +16,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build as bundle } from 'esbuild';
 import { launch } from './browsers.mjs';
-import { serve } from './serve.mjs';
+import { serve, serveForPerson } from './serve.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SCREENSHOT = `${ROOT}docs/try-it.png`;
@@ -123,12 +123,7 @@ export async function runPageTool(self, { folder, build, shows, takePicture }) {
   if (self !== pathToFileURL(program).href) return;
   const goals = {
     build: () => console.log(`${folder} holds the page`),
-    serve: async () => {
-      const port = Number(process.env.PORT || 8080);
-      const host = process.env.HOST || '127.0.0.1';
-      const { url } = await serve({ mounts: { '/': folder }, port, host });
-      console.log(`${url} ${shows}; Ctrl-C ends it`);
-    },
+    serve: () => serveForPerson({ mounts: { '/': folder } }, shows),
     screenshot: takePicture,
   };
   const goal = goals[wanted];
