@@ -22,18 +22,21 @@ import * as abi from './abi.ts';
  * | `EMFILE` | too many sockets (`maxSockets`) or interfaces |
  * | `EMSGSIZE` | a frame that can never fit into the ring |
  * | `ENOBUFS` | the stack's own memory is used up |
+ * | `ENODATA` | the name has no record of that type |
  * | `ENODEV` | the interface was removed, or is of another stack |
  * | `ENOENT` | no such file, program or namespace |
  * | `ENOMEM` | the arena is full |
+ * | `ENOTFOUND` | there is no such name |
  * | `ENOTSUP` | the runtime, or the page as it was served, cannot do it |
  * | `EPERM` | it takes rights that this process has not |
  * | `EPIPE` | written after our side was closed |
- * | `EPROTO` | files or threads of different versions of the package meet |
+ * | `EPROTO` | what came is malformed, or files or threads of different versions of the package meet |
+ * | `EREFUSED` | the name server does not answer this question |
+ * | `ESERVFAIL` | the name server failed |
  * | `ESHUTDOWN` | the stack was closed |
  * | `ETIMEDOUT` | no answer in time |
  *
- * Nothing fails with `EAFNOSUPPORT`, `EALREADY`, `EISCONN`, `ENETDOWN`, `ENETUNREACH`, `ENOTCONN` or
- * `ENOTFOUND` so far.
+ * Nothing fails with `EAFNOSUPPORT`, `EALREADY`, `EISCONN`, `ENETDOWN`, `ENETUNREACH` or `ENOTCONN` so far.
  */
 export type NetErrorCode =
   | 'EACCES'
@@ -55,6 +58,7 @@ export type NetErrorCode =
   | 'ENETDOWN'
   | 'ENETUNREACH'
   | 'ENOBUFS'
+  | 'ENODATA'
   | 'ENODEV'
   | 'ENOENT'
   | 'ENOMEM'
@@ -64,6 +68,8 @@ export type NetErrorCode =
   | 'EPERM'
   | 'EPIPE'
   | 'EPROTO'
+  | 'EREFUSED'
+  | 'ESERVFAIL'
   | 'ESHUTDOWN'
   | 'ETIMEDOUT';
 
@@ -88,6 +94,7 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   ENETDOWN: 'network is down',
   ENETUNREACH: 'network is unreachable',
   ENOBUFS: 'no buffer space available',
+  ENODATA: 'no such record',
   ENODEV: 'no such interface',
   ENOENT: 'not found',
   ENOMEM: 'out of memory',
@@ -97,6 +104,8 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   EPERM: 'operation not permitted',
   EPIPE: 'sending side already closed',
   EPROTO: 'protocol error',
+  EREFUSED: 'refused by the name server',
+  ESERVFAIL: 'failed by the name server',
   ESHUTDOWN: 'stack closed',
   ETIMEDOUT: 'timed out',
 };
