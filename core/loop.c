@@ -378,13 +378,13 @@ static void publish(void)
 {
     struct stack_stats *to = &ctl->stats;
 
-    to->tcp_rexmit = lwip_stats.mib2.tcpretranssegs;
-    to->tcp_rx_segments = lwip_stats.tcp.recv;
-    to->tcp_tx_segments = lwip_stats.tcp.xmit;
-    to->checksum_errors = lwip_stats.tcp.chkerr + lwip_stats.ip.chkerr + lwip_stats.icmp.chkerr;
-    to->input_drops = lwip_stats.ip.drop + lwip_stats.ip6.drop + lwip_stats.tcp.drop +
-                      lwip_stats.icmp.drop + lwip_stats.icmp6.drop + lwip_stats.etharp.drop +
-                      lwip_stats.link.drop;
+    to->tcp_rexmit = STATS_READ(mib2.tcpretranssegs);
+    to->tcp_rx_segments = STATS_READ(tcp.recv);
+    to->tcp_tx_segments = STATS_READ(tcp.xmit);
+    to->checksum_errors = STATS_READ(tcp.chkerr) + STATS_READ(ip.chkerr) + STATS_READ(icmp.chkerr);
+    to->input_drops = STATS_READ(ip.drop) + STATS_READ(ip6.drop) + STATS_READ(tcp.drop) +
+                      STATS_READ(icmp.drop) + STATS_READ(icmp6.drop) + STATS_READ(etharp.drop) +
+                      STATS_READ(link.drop);
     to->heap_bytes = heap_used();
 }
 

@@ -24,6 +24,30 @@ uint32_t random_u32(void);
 #define LWIP_COLD __attribute__((noinline, minsize))
 #endif
 
+#ifndef RINGSTACK_NATIVE
+/* patches/: stats-inc. The module keeps the counters that core/ publishes; native builds keep all of them,
+   for their tests. */
+#define STATS_IS(x, y) (offsetof(struct stats_, x) == offsetof(struct stats_, y))
+#define STATS_DROP(x)                                                                              \
+    (STATS_IS(x, link.drop) || STATS_IS(x, etharp.drop) || STATS_IS(x, ip.drop) ||                 \
+     STATS_IS(x, ip6.drop) || STATS_IS(x, icmp.drop) || STATS_IS(x, icmp6.drop) ||                 \
+     STATS_IS(x, tcp.drop) || STATS_IS(x, ip.chkerr) || STATS_IS(x, icmp.chkerr) ||                \
+     STATS_IS(x, tcp.chkerr))
+#define STATS_KEPT(x)                                                                              \
+    (STATS_DROP(x) || STATS_IS(x, tcp.recv) || STATS_IS(x, tcp.xmit) ||                            \
+     STATS_IS(x, mib2.tcpretranssegs))
+#define STATS_INC(x)                                                                               \
+    do {                                                                                           \
+        if (STATS_KEPT(x)) {                                                                       \
+            lwip_stats.x++;                                                                        \
+        }                                                                                          \
+    } while (0)
+/* Does not compile for a counter that is not kept. */
+#define STATS_READ(x) __builtin_choose_expr(STATS_KEPT(x), lwip_stats.x, (void)0)
+#else
+#define STATS_READ(x) lwip_stats.x
+#endif
+
 #ifdef RINGSTACK_NATIVE
 #include <stdio.h>
 #include <stdlib.h>

@@ -108,7 +108,7 @@ static void conn_listen(void)
  * @mss: its MSS
  * @wnd: its window
  */
-static void conn_open(u16_t mss, u16_t wnd)
+static inline void conn_open(u16_t mss, u16_t wnd)
 {
     u8_t opt[8] = { LWIP_TCP_OPT_MSS, 4, 0, 0, LWIP_TCP_OPT_SACK_PERM, 2, 1, 1 };
     struct rig_seg sent;
