@@ -166,12 +166,18 @@ WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port main
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 # Loops over all bytes of a packet, and the rounds of a cipher.
 $(eval $(call own_flags,core/util/chksum core/util/random,-funroll-loops))
+# On the path of every packet: byte order by instructions in place, not by a call (lwip/arch/cc.h).
+$(eval $(call own_flags,$(addprefix lwip/src/,core/tcp_in core/tcp_out core/inet_chksum core/ipv4/ip4 \
+	core/ipv6/ip6 netif/ethernet),-DSWAP_IN_PLACE))
 
 $(eval $(call flags_file,$(WASM)/own,$(OWN_FLAGS)))
 $(WASM_OBJ): build/$(WASM)/own/flags
 
-build/$(WASM)/stack.wasm: $(WASM_OBJ) tools/wasm_imports.mjs
-	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_NAMES) $(WASM_OBJ) -o $@
+# wasm-opt would put the functions that swap bytes into each of their callers again.
+WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8
+$(eval $(call flags_file,$(WASM)/link,$(WASM_LINK)))
+build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs
+	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_LINK) $(WASM_NAMES) $(WASM_OBJ) -o $@
 	$(Q)node tools/wasm_imports.mjs $@
 
 # dist/ has one module: that of the last build, with or without PROFILE.

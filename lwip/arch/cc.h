@@ -19,6 +19,29 @@ uint16_t chksum(const void *data, int len);
 uint32_t random_u32(void);
 #define LWIP_RAND() random_u32()
 
+#ifdef SWAP_IN_PLACE
+/* Byte order, in files on the path of every packet (Makefile); the others call lwIP's functions.
+   WebAssembly has no instruction for it. Without the empty asm clang recognizes a swap of bytes and
+   makes more instructions of it. */
+static inline uint16_t swap16(uint16_t x)
+{
+    uint32_t bits = x;
+
+    __asm__("" : "+r"(bits));
+    return (uint16_t)(bits << 8 | bits >> 8);
+}
+
+static inline uint32_t swap32(uint32_t x)
+{
+    uint32_t left = (x << 8 | x >> 24) & 0x00ff00ffu;
+
+    __asm__("" : "+r"(left));
+    return left | ((x >> 8 | x << 24) & 0xff00ff00u);
+}
+#define lwip_htons(x) swap16(x)
+#define lwip_htonl(x) swap32(x)
+#endif
+
 /* Loss recovery and options (lwip/patches): small rather than fast. */
 #ifdef __clang__
 #define LWIP_COLD __attribute__((noinline, minsize))
