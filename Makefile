@@ -175,9 +175,15 @@ $(WASM_OBJ): build/$(WASM)/own/flags
 
 # wasm-opt would put the functions that swap bytes into each of their callers again.
 WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8
-$(eval $(call flags_file,$(WASM)/link,$(WASM_LINK)))
+# Files with large tables come last: addresses in the first 1024 bytes of data are folded into loads and stores, and
+# the tables would push small variables out of these.
+WASM_LAST := $(patsubst %,build/$(WASM)/%.o,core/channel lwip/src/core/tcp core/lwext/tcp_park core/lwext/tcp_table \
+	core/mem/heap core/main lwip/src/core/stats core/sock/sock core/iface/iface lwip/src/core/ipv4/etharp \
+	lwip/src/core/ipv6/nd6)
+WASM_IN_ORDER := $(filter-out $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
+$(eval $(call flags_file,$(WASM)/link,$(WASM_LINK) $(WASM_IN_ORDER)))
 build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs
-	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_LINK) $(WASM_NAMES) $(WASM_OBJ) -o $@
+	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_LINK) $(WASM_NAMES) $(WASM_IN_ORDER) -o $@
 	$(Q)node tools/wasm_imports.mjs $@
 
 # dist/ has one module: that of the last build, with or without PROFILE.
