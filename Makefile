@@ -157,12 +157,13 @@ $(1:%=build/$(WASM)/%.o): EXTRA := $(2)
 OWN_FLAGS += $(2): $(1)
 endef
 
-# Rarely run, a tenth of the module at -O3: neighbours, control messages, fragments, set-up.
-WASM_SMALL := $(addprefix lwip/src/core/,netif ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 \
+# Rarely run, or once a batch: a fifth of the module at -O3.
+# lwIP: connections that open and close, neighbours, control messages, fragments.
+WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 \
 	ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
-# Set-up, control and loops over lists.
-WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port main channel sock/tcp sock/tcp_open \
-	$(addprefix lwext/,tcp_park tcp_table timers))
+# Ours: set-up, commands, a turn, change of buffers, loops over lists.
+WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel \
+	$(addprefix sock/,tcp tcp_open tcp_rings) $(addprefix lwext/,tcp_park tcp_table timers))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 # Loops over all bytes of a packet, and the rounds of a cipher.
 $(eval $(call own_flags,core/util/chksum core/util/random,-funroll-loops))
