@@ -62,6 +62,16 @@ u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
 }
 
 /**
+ * port_tcp_new_port() - A port to connect from (LWIP_HOOK_TCP_NEW_PORT)
+ *
+ * Return: 0: lwIP gets none, since core/sock/tcp_open.c binds before it connects
+ */
+u16_t port_tcp_new_port(void)
+{
+    return 0;
+}
+
+/**
  * port_to_lwip() - Convert an address of the ABI
  * @from: address
  * @to: set to it; a link-local address has no zone yet

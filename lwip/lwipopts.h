@@ -48,6 +48,10 @@
 #define LWIP_HOOK_TCP_FREED port_tcp_freed
 #define LWIP_HOOK_TCP_OUTPUT_LATER port_tcp_output_later
 #define LWIP_HOOK_TCP_SEGMENT_MAX port_tcp_segment_max
+/* patches/: tcp-new-port. */
+#define LWIP_HOOK_TCP_NEW_PORT port_tcp_new_port
+/* patches/: route-only. */
+#define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
 #define LWIP_HOOK_ND6_GET_GW port_nd6_gateway
@@ -113,8 +117,6 @@
 #define TCP_OVERSIZE 0
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_KEEPALIVE 1
-/* A server's port can be bound again while old connections are in TIME_WAIT. */
-#define SO_REUSE 1
 /* The socket slot; its destructor tells when lwIP lets go of the rings. */
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1
 /* The clock of delayed ACKs (one interval) and of retransmission (two): the default 250 ms

@@ -223,7 +223,8 @@ static uint32_t next_port(const ip_addr_t *remote, u16_t remote_port)
  * @remote: address it will be connected to, with its zone; NULL: it will listen
  * @remote_port: port that goes with it
  *
- * In the place of tcp_bind(), which walks all connections for every port it is asked about. What
+ * In the place of tcp_bind(), which walks all connections for every port it is asked about, and of lwIP's
+ * SO_REUSE: a listener may bind while connections it accepted, or some in TIME_WAIT, have its port. What
  * connects from any port may share that with connections to other remote ends, so that there can be
  * more of those than ports.
  *

@@ -26,6 +26,49 @@ START_TEST(port_counts_in_place_of_lwip)
 }
 END_TEST
 
+/* --- 0030-tcp-new-port ----------------------------------------------------------------------------- */
+
+START_TEST(connection_is_from_the_port_that_the_port_chooses)
+{
+    rig_port = 1000;
+    conn_connect(NULL);
+    ck_assert_uint_eq(conn.pcb->local_port, 1001);
+    ck_assert_uint_eq(rig_port, 1001);
+}
+END_TEST
+
+/* --- 0031-route-only -------------------------------------------------------------------------------- */
+
+START_TEST(destination_without_a_route_is_not_searched_for)
+{
+    static const char *const peers[] = { "10.0.0.2", "fd00::2" };
+    struct tcp_pcb *pcb = tcp_new();
+    ip_addr_t peer;
+
+    ck_assert_ptr_nonnull(pcb);
+    ck_assert_int_eq(ipaddr_aton(peers[_i], &peer), 1);
+    rig_no_route = 1;
+    ck_assert_int_eq(tcp_connect(pcb, &peer, CONN_PEER_PORT, NULL), ERR_RTE);
+    rig_no_route = 0;
+    ck_assert_int_eq(tcp_connect(pcb, &peer, CONN_PEER_PORT, NULL), ERR_OK);
+    tcp_abort(pcb);
+}
+END_TEST
+
+START_TEST(default_interface_is_no_route)
+{
+    struct tcp_pcb *pcb = tcp_new();
+    ip_addr_t peer;
+
+    ck_assert_ptr_nonnull(pcb);
+    ck_assert_int_eq(ipaddr_aton(_i ? "fd99::2" : "10.99.0.2", &peer), 1);
+    netif_set_default(&rig_tun);
+    ck_assert_int_eq(tcp_connect(pcb, &peer, CONN_PEER_PORT, NULL), ERR_RTE);
+    netif_set_default(NULL);
+    tcp_abort(pcb);
+}
+END_TEST
+
 /* --- The suite ------------------------------------------------------------------------------- */
 
 /**
@@ -40,5 +83,10 @@ int main(void)
 
     tcase = add_case(suite, "0029");
     tcase_add_test(tcase, port_counts_in_place_of_lwip);
+    tcase = add_case(suite, "0030");
+    tcase_add_test(tcase, connection_is_from_the_port_that_the_port_chooses);
+    tcase = add_case(suite, "0031");
+    tcase_add_loop_test(tcase, destination_without_a_route_is_not_searched_for, 0, 2);
+    tcase_add_loop_test(tcase, default_interface_is_no_route, 0, 2);
     return run_cases(suite);
 }

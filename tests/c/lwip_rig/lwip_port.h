@@ -24,6 +24,7 @@ struct tcp_pcb *port_tcp_find(const ip_addr_t *local_ip, u16_t local_port,
 void port_tcp_opened(struct tcp_pcb *pcb);
 void port_tcp_freed(struct tcp_pcb *pcb);
 int port_tcp_output_later(struct tcp_pcb *pcb);
+u16_t port_tcp_new_port(void);
 u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);

@@ -22,6 +22,8 @@ static u32_t rig_now;               /* the clock */
 static struct tcp_pcb *rig_opened;  /* the connection that was opened last */
 static int rig_output_later;        /* what port_tcp_output_later() says */
 static u16_t rig_segment_max;       /* what port_tcp_segment_max() says; 0: the MSS */
+static u16_t rig_port = 49152;      /* what port_tcp_new_port() said last */
+static int rig_no_route;            /* there is no route to anywhere but on the link */
 
 /**
  * heap_malloc() - lwIP's heap (lwip/arch/cc.h), which a test can run dry
@@ -221,30 +223,52 @@ u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
 }
 
 /**
- * port_ip4_route() - leaves routing to lwIP
- * @src: unused
- * @dest: unused
+ * port_tcp_new_port() - a port to connect from
  *
- * Return: NULL
+ * Return: always another one
+ */
+u16_t port_tcp_new_port(void)
+{
+    return ++rig_port;
+}
+
+/**
+ * port_ip4_route() - the interface whose subnet an address is in
+ * @src: unused
+ * @dest: destination
+ *
+ * Return: interface, or NULL: none, or the test wants none
  */
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest)
 {
+    struct netif *netif;
+
     LWIP_UNUSED_ARG(src);
-    LWIP_UNUSED_ARG(dest);
+    NETIF_FOREACH(netif)
+    {
+        if (!rig_no_route && ip4_addr_net_eq(dest, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
+            return netif;
+    }
     return NULL;
 }
 
 /**
- * port_ip6_route() - leaves routing to lwIP
+ * port_ip6_route() - the interface whose /64 an address is in
  * @src: unused
- * @dest: unused
+ * @dest: destination without a zone
  *
- * Return: NULL
+ * Return: interface, or NULL: none, or the test wants none
  */
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 {
+    struct netif *netif;
+
     LWIP_UNUSED_ARG(src);
-    LWIP_UNUSED_ARG(dest);
+    NETIF_FOREACH(netif)
+    {
+        if (!rig_no_route && ip6_addr_net_eq(dest, netif_ip6_addr(netif, 0)))
+            return netif;
+    }
     return NULL;
 }
 
