@@ -6,6 +6,7 @@
  */
 #include "lwip_port.h"
 
+#include "lwip/stats.h"
 #include "lwip/sys.h"
 
 #include "util/random.h"
@@ -60,6 +61,17 @@ u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
     port_from_lwip(remote_ip, remote_port, &ends[1]);
     return (u32_t)(uint64_t)(now_ms * 250.0) + (u32_t)random_hash(ends, sizeof(ends));
 }
+
+#ifndef RINGSTACK_NATIVE
+/**
+ * port_count() - Count what was dropped (lwip/arch/cc.h)
+ * @counter: its offset in lwIP's counters, which are all uint32_t (LWIP_STATS_LARGE)
+ */
+void port_count(size_t counter)
+{
+    ++*(uint32_t *)((char *)&lwip_stats + counter);
+}
+#endif
 
 /**
  * port_tcp_new_port() - A port to connect from (LWIP_HOOK_TCP_NEW_PORT)
