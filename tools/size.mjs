@@ -5,7 +5,8 @@
 //
 // Prints each subpath of package.json's `exports` raw, with gzip and with brotli; JavaScript is minified
 // first, as users do it. A budget is for one of these numbers and must not be reached; `with` names
-// subpaths whose bytes count as well. Exits with 1 where one is reached, and where a subpath has none.
+// subpaths whose bytes count as well, and `why` says what the bytes are for. Exits with 1 where a budget
+// is reached, and where a subpath has none or does not say why.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -56,8 +57,8 @@ function subpaths(root) {
  * Measures a package and holds it against a budget.
  *
  * @param root - Folder of its package.json.
- * @param budget - By subpath: `raw`, `gzip` or `brotli`, and `with`.
- * @returns `rows` to print, and what is wrong, in words.
+ * @param budget - By subpath: `raw`, `gzip` or `brotli`, `with`, and `why`.
+ * @returns `rows` to print, those with a budget say so in `limit`, and what is wrong, in words.
  */
 export async function checkSizes(root, budget) {
   const parts = new Map();
@@ -69,14 +70,17 @@ export async function checkSizes(root, budget) {
     .filter((name) => !parts.has(name))
     .map((name) => `${name} has a budget and is not exported`);
   for (const [name, part] of parts) {
-    const { with: others = [], ...limits } = budget[name] ?? {};
+    const { with: others = [], why, ...limits } = budget[name] ?? {};
     const kinds = Object.keys(limits).filter((kind) => KINDS.includes(kind));
     if (kinds.length === 0) wrong.push(`${name} has no budget in tools/size.json`);
+    else if (!why) wrong.push(`${name} does not say why in tools/size.json`);
     const total = { name: [name, ...others].join(' + ') };
     for (const kind of KINDS) {
       total[kind] = others.reduce((sum, other) => sum + parts.get(other)[kind], part[kind]);
     }
-    if (others.length > 0) rows.push(total);
+    const row = others.length > 0 ? total : part;
+    if (row === total) rows.push(total);
+    row.limit = kinds.map((kind) => `< ${limits[kind]} ${kind}: ${why}`).join(', ');
     for (const kind of kinds) {
       if (total[kind] < limits[kind]) continue;
       wrong.push(`${total.name}: ${total[kind]} bytes ${kind}, not under ${limits[kind]}`);
@@ -91,7 +95,10 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const columns = (name, ...cells) =>
     name.padEnd(20) + cells.map((cell) => `${cell}`.padStart(10)).join('');
   console.log(columns('', ...KINDS));
-  for (const row of rows) console.log(columns(row.name, ...KINDS.map((kind) => row[kind])));
+  for (const row of rows) {
+    const { name, limit = '' } = row;
+    console.log(`${columns(name, ...KINDS.map((kind) => row[kind]))}  ${limit}`.trimEnd());
+  }
   for (const line of wrong) console.error(`size: ${line}`);
   process.exitCode = wrong.length > 0 ? 1 : 0;
 }

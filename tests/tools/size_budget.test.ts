@@ -17,8 +17,13 @@ const PACKAGE = {
   'data.bin': 'x'.repeat(1000),
 };
 
+const WHY = 'because';
+
 test('within budget: every subpath is a row, sums are rows too', async () => {
-  const budget = { '.': { raw: 1100, with: ['./data'] }, './data': { raw: 1001 } };
+  const budget = {
+    '.': { raw: 1100, with: ['./data'], why: WHY },
+    './data': { raw: 1001, why: WHY },
+  };
   const { rows, wrong } = await checkSizes(plant(PACKAGE), budget);
   expect(wrong).toEqual([]);
   expect(rows.map(({ name }) => name)).toEqual(['.', './data', '. + ./data']);
@@ -27,19 +32,20 @@ test('within budget: every subpath is a row, sums are rows too', async () => {
   expect(index?.raw).toBeLessThan(40);
   expect(both?.raw).toBe((index?.raw ?? 0) + 1000);
   expect(data?.brotli).toBeLessThan(100);
+  const limits = rows.map(({ limit }) => limit);
+  expect(limits).toEqual([undefined, '< 1001 raw: because', '< 1100 raw: because']);
 });
 
+const FITS = { '.': { raw: 1000, why: WHY }, './data': { raw: 2000, why: WHY } };
+
 test.for([
-  ['a limit that is reached', { '.': { raw: 1000 }, './data': { raw: 1000 } }, /^\.\/data: 1000 /],
-  ['a sum', { '.': { raw: 1000, with: ['./data'] }, './data': { raw: 2000 } }, /^\. \+ \.\/data: /],
-  ['no line', { '.': { raw: 1000 } }, /^\.\/data has no budget/],
-  ['a line without a limit', { '.': { raw: 1000 }, './data': {} }, /^\.\/data has no budget/],
-  [
-    'a line for nothing',
-    { '.': { raw: 1000 }, './data': { raw: 2000 }, './old': { raw: 1 } },
-    /^\.\/old has a budget and is not/,
-  ],
-] as const)('fails: %s', async ([, budget, message]) => {
-  const { wrong } = await checkSizes(plant(PACKAGE), budget);
+  ['a limit that is reached', { './data': { raw: 1000, why: WHY } }, /^\.\/data: 1000 /],
+  ['a sum', { '.': { raw: 1000, with: ['./data'], why: WHY } }, /^\. \+ \.\/data: /],
+  ['no line', { './data': undefined }, /^\.\/data has no budget/],
+  ['a line without a limit', { './data': { why: WHY } }, /^\.\/data has no budget/],
+  ['a line without a reason', { './data': { raw: 2000 } }, /^\.\/data does not say why/],
+  ['a line for nothing', { './old': { raw: 1, why: WHY } }, /^\.\/old has a budget and is not/],
+] as const)('fails: %s', async ([, lines, message]) => {
+  const { wrong } = await checkSizes(plant(PACKAGE), { ...FITS, ...lines });
   expect(wrong).toEqual([expect.stringMatching(message)]);
 });
