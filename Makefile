@@ -29,10 +29,12 @@ LWIPDIR := $(LWIP)/src
 
 # --- Sources -------------------------------------------------------------------------------------
 
+# Algorithms that lwIP's hooks call (lwip/patches/); where lwIP is tested alone, these are with it.
+LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_rto)
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) ring lwip_port \
 	$(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \
-	$(addprefix sock/,sock tcp tcp_data tcp_open tcp_rings) loop main)
+	$(addprefix sock/,sock tcp tcp_data tcp_open tcp_rings) loop main) $(LWIP_EXT)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
@@ -230,14 +232,15 @@ build/$(1)/$(2): build/$(1)/tests/c/$(2).o $(3)
 	$$(call run,LD $(1),$(2))$(CC) $(4) $$^ $$(CHECK_LIBS) -o $$@
 endef
 ASAN_LWIP := $(call objects,asan,$(LWIP_SRC))
+ASAN_EXT := $(call objects,asan,$(LWIP_EXT))
 ASAN_ALL := $(call objects,asan,$(CORE_SRC)) $(ASAN_LWIP)
 TSAN_ALL := $(call objects,tsan,$(CORE_SRC) $(LWIP_SRC))
 $(foreach test,$(CORE_TESTS),$(eval $(call native_test,asan,$(test),$(ASAN_ALL),$(ASAN_FLAGS))))
 $(foreach test,$(TSAN_TESTS),$(eval $(call native_test,tsan,$(test),$(TSAN_ALL),$(TSAN_FLAGS))))
-$(foreach test,$(RIG_TESTS),$(eval $(call native_test,rig,$(test),$(ASAN_LWIP),$(ASAN_FLAGS))))
+$(foreach test,$(RIG_TESTS),$(eval $(call native_test,rig,$(test),$(ASAN_LWIP) $(ASAN_EXT),$(ASAN_FLAGS))))
 
 LWIP_UNIT_OBJ := $(call objects,unit,$(wildcard tests/c/lwip_unit/*.c) core/util/chksum.c) \
-	$(call objects,unit,$(LWIP_UNIT_SRC) $(LWIP_SRC))
+	$(call objects,unit,$(LWIP_UNIT_SRC) $(LWIP_SRC) $(LWIP_EXT))
 build/unit/lwip_unit: $(LWIP_UNIT_OBJ)
 	$(call run,LD unit,lwip_unit)$(CC) $(ASAN_FLAGS) $^ $(CHECK_LIBS) -o $@
 

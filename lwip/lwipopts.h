@@ -48,6 +48,10 @@
 #define LWIP_HOOK_TCP_FREED port_tcp_freed
 #define LWIP_HOOK_TCP_OUTPUT_LATER port_tcp_output_later
 #define LWIP_HOOK_TCP_SEGMENT_MAX port_tcp_segment_max
+/* patches/: tcp-rto (core/lwext/tcp_rto.c). */
+#define LWIP_HOOK_TCP_RTO port_tcp_rto
+#define LWIP_HOOK_TCP_RTT port_tcp_rtt
+#define LWIP_HOOK_TCP_TIMED_OUT port_tcp_timed_out
 /* patches/: tcp-new-port. */
 #define LWIP_HOOK_TCP_NEW_PORT port_tcp_new_port
 /* patches/: route-only. */
@@ -122,9 +126,10 @@
 /* The clock of delayed ACKs (one interval) and of retransmission (two): the default 250 ms
    makes an RTO of at least 1.5 s. */
 #define TCP_TMR_INTERVAL 10
-/* RFC 6298, 2.1 and Linux's minimum (patches/: rto-min). */
+/* In ms: RFC 6298, 2.1 and 2.5, and Linux's minimum (core/lwext/tcp_rto.c). */
 #define LWIP_TCP_RTO_TIME 1000
 #define LWIP_TCP_RTO_MIN 200
+#define LWIP_TCP_RTO_MAX 60000
 /* lwIP does not back off for SYNs: one a second, for 12 s. */
 #define TCP_SYNMAXRTX 12
 /* A virtual link has no packets that wander for minutes. lwIP counts TIME_WAIT and LAST_ACK with one

@@ -15,17 +15,34 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 
+# compile TREE WHAT...: with the flags of all
+compile() {
+    tree=$1
+    shift
+    # shellcheck disable=SC2086 # a list of flags
+    ${CC:-cc} -std=gnu11 -O1 -g -w -DRINGSTACK_NATIVE -DIPV6_FRAG_COPYHEADER=1 ${CFLAGS:-} \
+        -I"$root/tests/c/lwip_rig" -I"$root/core" -I"$root/lwip" -I"$tree/src/include" "$@"
+}
+
+# extensions TREE: core/ that lwIP's hooks call; without the patch that has the hooks, one may not compile,
+# and nothing calls it
+extensions() {
+    rm -f "$tmp"/*.o
+    for source in tcp_rto; do
+        compile "$1" -c "$root/core/lwext/$source.c" -o "$tmp/$source.o" 2>/dev/null || true
+    done
+}
+
 # build TREE PROGRAM
 build() {
-    # shellcheck disable=SC2046,SC2086 # lists of flags
-    ${CC:-cc} -std=gnu11 -O1 -g -w -DRINGSTACK_NATIVE -DIPV6_FRAG_COPYHEADER=1 ${CFLAGS:-} \
-        -I"$root/tests/c/lwip_rig" -I"$root/lwip" -I"$1/src/include" -o "$tmp/$2" \
-        "$root/tests/c/$2.c" "$1"/src/core/*.c "$1"/src/core/ipv4/*.c "$1"/src/core/ipv6/*.c \
-        "$1"/src/netif/ethernet.c $(pkg-config --cflags --libs check)
+    # shellcheck disable=SC2046 # a list of flags
+    compile "$1" -o "$tmp/$2" "$root/tests/c/$2.c" "$tmp"/*.o "$1"/src/core/*.c "$1"/src/core/ipv4/*.c \
+        "$1"/src/core/ipv6/*.c "$1"/src/netif/ethernet.c $(pkg-config --cflags --libs check)
 }
 
 # failed_cases TREE: names of the test cases that fail
 failed_cases() {
+    extensions "$1"
     for source in "$root"/tests/c/test_lwip_patches*.c; do
         program=$(basename "$source" .c)
         build "$1" "$program"
