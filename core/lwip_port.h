@@ -10,6 +10,7 @@
 
 struct tcp_pcb;
 struct tcp_hdr;
+struct tcp_seg;
 struct pbuf;
 struct netif;
 
@@ -27,6 +28,8 @@ void port_tcp_freed(struct tcp_pcb *pcb);
 int port_tcp_output_later(struct tcp_pcb *pcb);
 u16_t port_tcp_new_port(void);
 u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif);
+struct tcp_seg *port_tcp_cut(struct tcp_pcb *pcb, u32_t window, u16_t most);
+err_t port_tcp_rest(struct pbuf *to, const struct pbuf *from, u16_t offset);
 s16_t port_tcp_rto(const struct tcp_pcb *pcb);
 void port_tcp_rtt(struct tcp_pcb *pcb);
 void port_tcp_timed_out(struct tcp_pcb *pcb);

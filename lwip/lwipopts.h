@@ -47,7 +47,10 @@
 #define LWIP_HOOK_TCP_OPENED port_tcp_opened
 #define LWIP_HOOK_TCP_FREED port_tcp_freed
 #define LWIP_HOOK_TCP_OUTPUT_LATER port_tcp_output_later
+/* patches/: tcp-large-segments (core/lwext/tcp_tso.c). */
 #define LWIP_HOOK_TCP_SEGMENT_MAX port_tcp_segment_max
+#define LWIP_HOOK_TCP_CUT port_tcp_cut
+#define LWIP_HOOK_TCP_REST port_tcp_rest
 /* patches/: tcp-rto (core/lwext/tcp_rto.c). */
 #define LWIP_HOOK_TCP_RTO port_tcp_rto
 #define LWIP_HOOK_TCP_RTT port_tcp_rtt

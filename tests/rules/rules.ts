@@ -81,6 +81,7 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   'iface/route': ['abi', 'lwip_port', 'iface/iface'],
   'lwext/tcp_park': ['abi'],
   'lwext/tcp_rto': ['lwip_port'],
+  'lwext/tcp_tso': ['lwip_port'],
   'lwext/tcp_table': ['mem/*', 'util/*', 'lwip_port', 'lwext/tcp_park'],
   'lwext/timers': ['abi', 'iface/ringif', 'lwext/tcp_park'],
   'sock/sock': ['abi', 'mem/*', 'ring', 'channel'],

@@ -14,6 +14,7 @@
 
 struct tcp_pcb;
 struct tcp_hdr;
+struct tcp_seg;
 
 u32_t port_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
                    u16_t remote_port);
@@ -26,6 +27,8 @@ void port_tcp_freed(struct tcp_pcb *pcb);
 int port_tcp_output_later(struct tcp_pcb *pcb);
 u16_t port_tcp_new_port(void);
 u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif);
+struct tcp_seg *port_tcp_cut(struct tcp_pcb *pcb, u32_t window, u16_t most);
+err_t port_tcp_rest(struct pbuf *to, const struct pbuf *from, u16_t offset);
 s16_t port_tcp_rto(const struct tcp_pcb *pcb);
 void port_tcp_rtt(struct tcp_pcb *pcb);
 void port_tcp_timed_out(struct tcp_pcb *pcb);
