@@ -30,7 +30,7 @@ LWIPDIR := $(LWIP)/src
 # --- Sources -------------------------------------------------------------------------------------
 
 # Algorithms that lwIP's hooks call (lwip/patches/); where lwIP is tested alone, these are with it.
-LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_rto tcp_tso)
+LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_recovery tcp_rto tcp_tso)
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) ring lwip_port \
 	$(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \

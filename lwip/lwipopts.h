@@ -55,6 +55,13 @@
 #define LWIP_HOOK_TCP_RTO port_tcp_rto
 #define LWIP_HOOK_TCP_RTT port_tcp_rtt
 #define LWIP_HOOK_TCP_TIMED_OUT port_tcp_timed_out
+/* patches/: tcp-recovery (core/lwext/tcp_recovery.c). */
+#define LWIP_HOOK_TCP_DUPACK port_tcp_dupack
+#define LWIP_HOOK_TCP_ACKED port_tcp_acked
+#define LWIP_HOOK_TCP_SACK port_tcp_sack
+#define LWIP_HOOK_TCP_TIME port_tcp_time
+#define LWIP_HOOK_TCP_LOST port_tcp_lost
+#define LWIP_HOOK_TCP_REXMIT_ALL port_tcp_rexmit_all
 /* patches/: tcp-new-port. */
 #define LWIP_HOOK_TCP_NEW_PORT port_tcp_new_port
 /* patches/: route-only. */

@@ -28,7 +28,7 @@ compile() {
 # and nothing calls it
 extensions() {
     rm -f "$tmp"/*.o
-    for source in tcp_rto tcp_tso; do
+    for source in tcp_recovery tcp_rto tcp_tso; do
         compile "$1" -c "$root/core/lwext/$source.c" -o "$tmp/$source.o" 2>/dev/null || true
     done
 }

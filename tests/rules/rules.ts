@@ -80,6 +80,7 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   'iface/iface': ['abi', 'mem/*', 'lwip_port', 'iface/ringif'],
   'iface/route': ['abi', 'lwip_port', 'iface/iface'],
   'lwext/tcp_park': ['abi'],
+  'lwext/tcp_recovery': ['lwip_port'],
   'lwext/tcp_rto': ['lwip_port'],
   'lwext/tcp_tso': ['lwip_port'],
   'lwext/tcp_table': ['mem/*', 'util/*', 'lwip_port', 'lwext/tcp_park'],
