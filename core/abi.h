@@ -2,7 +2,7 @@
 /* abi.h - everything C shares with JavaScript: layouts, commands, events, codes
  *
  * core/abi_gen.c prints js/abi.ts from this file; a test regenerates and compares. Fixed-width
- * integers only. Places in the arena are u32 offsets from its start; 0 is "none" (the first
+ * integers only. Positions in the arena are u32 offsets from its start; 0 is "none" (the first
  * bytes of an arena are never handed out). In wasm an offset is an address.
  *
  * Who writes a field is said at the field: C (the thread that turns the stack), JS (the thread
@@ -46,14 +46,14 @@ struct arena_ctl {
 
 /* --- Doorbell --------------------------------------------------------------------------------- */
 
-/* One sleeper waits on a bell; anyone may ring it. */
-struct bell {
+/* One sleeper waits on a doorbell; anyone may ring it. */
+struct doorbell {
     _Atomic uint32_t seq;      /* rings so far; the word the sleeper waits on */
     _Atomic uint32_t sleeping; /* written by the sleeper: how it wants to be woken, BELL_* */
 };
-#define BELL_AWAKE 0u /* not at all */
-#define BELL_WAIT 1u  /* it waits on seq: Atomics.wait() or waitAsync() */
-#define BELL_POST 2u  /* by a posted message, where there is no waitAsync() */
+#define DOORBELL_AWAKE 0u /* not at all */
+#define DOORBELL_WAIT 1u  /* it waits on seq: Atomics.wait() or waitAsync() */
+#define DOORBELL_POST 2u  /* by a posted message, where there is no waitAsync() */
 
 /* --- Rings (theory of operation: core/ring.h) ---------------------------------------------------- */
 
@@ -62,27 +62,26 @@ struct bell {
 /* Header of a byte ring or a frame ring. */
 struct ring {
     /* producer's line */
-    _Atomic uint32_t tail;      /* position after the last byte submitted */
-    _Atomic uint32_t room_mark; /* producer asks: ring room_bell when head passes this */
-    _Atomic uint32_t gen;       /* buffer the producer writes: buf[gen & 1] */
-    uint32_t switch_pos;        /* position from which on buf[gen & 1] holds the bytes */
-    uint32_t want;              /* room the producer waits for, bytes (0: none) */
-    uint32_t refused;           /* frames that did not fit when they came (counter) */
+    _Atomic uint32_t tail;           /* position after the last byte submitted */
+    _Atomic uint32_t room_threshold; /* producer asks: ring room_doorbell when head passes this */
+    _Atomic uint32_t gen;            /* buffer the producer writes: buf[gen & 1] */
+    uint32_t switch_pos;             /* position from which on buf[gen & 1] holds the bytes */
+    uint32_t want;                   /* room the producer waits for, bytes (0: none) */
+    uint32_t refused;                /* frames that did not fit when they came (counter) */
     uint32_t pad0[10];
     /* consumer's line */
-    _Atomic uint32_t head;      /* position of the first byte not released */
-    _Atomic uint32_t data_mark; /* consumer asks: ring data_bell when tail passes this */
-    _Atomic uint32_t cons_gen;  /* the consumer has left all buffers before this one */
-    uint32_t bad;               /* bad records dropped (counter) */
-    _Atomic uint32_t takes; /* consumer takes frames up to this size, whatever the MTU (0: not) */
+    _Atomic uint32_t head;           /* position of the first byte not released */
+    _Atomic uint32_t data_threshold; /* consumer asks: ring data_doorbell when tail passes this */
+    _Atomic uint32_t cons_gen;       /* the consumer has left all buffers before this one */
+    uint32_t bad;                    /* bad records dropped (counter) */
+    _Atomic uint32_t gso_max_size;   /* consumer: largest frame it accepts above the MTU, 0: none */
     uint32_t pad1[11];
     /* set up before use; buf[] and offered are written by the allocating side (C) alone */
-    uint32_t buf[2];          /* offsets of the storage */
-    uint32_t size[2];         /* their sizes: powers of two, or 0 */
-    _Atomic uint32_t offered; /* generation that buf[]/size[] hold; the producer adopts it */
-    _Atomic uint32_t
-        data_bell; /* offset of the bell of who consumes, changed when a wire is plugged */
-    _Atomic uint32_t room_bell; /* offset of the producer's bell */
+    uint32_t buf[2];                /* offsets of the storage */
+    uint32_t size[2];               /* their sizes: powers of two, or 0 */
+    _Atomic uint32_t offered;       /* generation that buf[]/size[] hold; the producer adopts it */
+    _Atomic uint32_t data_doorbell; /* offset of the consumer's doorbell; changes with a wire */
+    _Atomic uint32_t room_doorbell; /* offset of the producer's doorbell */
     uint32_t pad2[9];
 };
 
@@ -123,7 +122,7 @@ enum sock_kind { SOCK_FREE, SOCK_LISTENER, SOCK_STREAM };
 #define SOCK_SENT 32u     /* our FIN is acknowledged: every byte written has arrived */
 
 /* The part of a socket that JS sees. JS reads it while it holds the handle, up to CMD_RELEASE. */
-struct sock {
+struct abi_sock {
     struct ring tx; /* producer JS, consumer C: bytes stay until acknowledged */
     struct ring rx; /* producer C, consumer JS */
     uint32_t handle;
@@ -144,11 +143,11 @@ enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP };
 #define ETHERNET_HEADER 14u
 
 /* Bits of cmd_iface.flags. */
-#define IFACE_NO_CHECKSUM 1u   /* neither compute nor verify IP and TCP checksums */
-#define IFACE_NO_LARGE_SEND 2u /* no frame above the MTU, whatever the other end of a wire takes */
+#define IFACE_NO_CHECKSUM 1u /* neither compute nor verify IP and TCP checksums */
+#define IFACE_NO_GSO 2u      /* send no frame above the MTU, whatever the consumer of tx accepts */
 
 /* The part of an interface that JS sees. */
-struct iface {
+struct abi_iface {
     struct ring tx; /* producer C; consumer JS or, on a wire, the other stack */
     struct ring rx; /* producer JS; consumer C */
     uint32_t handle;
@@ -166,55 +165,55 @@ struct iface {
     uint32_t rx_copied;   /* C: frames copied because lwIP may keep them (fragments, a full ring) */
     uint32_t tx_blocked;  /* C: frames that had to wait for room in tx */
     uint32_t tx_lost;     /* C: frames lost because neither tx nor memory had room */
-    uint32_t port;        /* C: offset of the port of the thread it was handed to, 0: the app */
+    uint32_t channel;     /* C: offset of the channel of the thread it was handed to, 0: the app */
     struct abi_addr link_local; /* C: the IPv6 link-local address, FAMILY_NONE if there is none */
 };
 
-/* --- Ports -------------------------------------------------------------------------------------------- */
+/* --- Channels -------------------------------------------------------------------------------------------- */
 
 /* What C and one thread that holds public objects have in common besides these: commands, events, a
- * bell. The app has the one in stack_ctl; an object that is handed to another thread gets its own
+ * doorbell. The app has the one in stack_ctl; an object that is handed to another thread gets its own
  * (core/channel.c). */
-struct port {
-    struct ring commands;   /* producer: the thread; consumer: C */
-    struct ring events;     /* producer: C; consumer: the thread */
-    struct bell bell;       /* of the thread */
-    _Atomic uint32_t state; /* PORT_*; what may follow what: core/channel.c */
-    _Atomic uint32_t next;  /* thread: index of the port behind it in ctl.rung, 0: the last */
-    uint32_t index;         /* C: what ctl.rung calls it */
-    uint32_t engine_bell;   /* C: offset of the bell of the engine */
-    uint32_t rung_list;     /* C: offset of ctl.rung */
-    uint32_t key;           /* C: tells a port from what stood in its place before */
-    uint32_t next_port;     /* C: offset of another port, 0: the last (for who finds C dead) */
+struct abi_channel {
+    struct ring commands;     /* producer: the thread; consumer: C */
+    struct ring events;       /* producer: C; consumer: the thread */
+    struct doorbell doorbell; /* of the thread */
+    _Atomic uint32_t state;   /* CHANNEL_*; what may follow what: core/channel.c */
+    _Atomic uint32_t next; /* thread: index of the channel behind it in ctl.pending, 0: the last */
+    uint32_t index;        /* C: what ctl.pending calls it */
+    uint32_t engine_doorbell; /* C: offset of the doorbell of the engine */
+    uint32_t pending_list;    /* C: offset of ctl.pending */
+    uint32_t key;             /* C: tells a channel from what stood in its place before */
+    uint32_t next_channel;    /* C: offset of another channel, 0: the last (for who finds C dead) */
     uint32_t pad[7];
 };
-#define PORT_OFFERED 1u  /* no thread has attached it yet */
-#define PORT_ATTACHED 2u /* a thread uses it */
-#define PORT_RECALLED 3u /* C asks the thread to let go: the object is going */
-#define PORT_RELEASED 4u /* the thread uses neither port nor object any more */
-#define PORT_RUNG 8u     /* a bit beside: set by the thread, cleared by C: it stands in ctl.rung */
+#define CHANNEL_OFFERED 1u  /* no thread has attached it yet */
+#define CHANNEL_ATTACHED 2u /* a thread uses it */
+#define CHANNEL_RECALLED 3u /* C asks the thread to let go: the object is going */
+#define CHANNEL_RELEASED 4u /* the thread uses neither channel nor object any more */
+#define CHANNEL_PENDING 8u  /* or-ed in: it is in ctl.pending; the thread sets it, C clears it */
 
-/* --- Commands: records of port.commands, JS to C --------------------------------------------------------- */
+/* --- Commands: records of channel.commands, JS to C --------------------------------------------------------- */
 
 enum command {
     CMD_IFACE_ADD = 1, /* cmd_iface; answered by EVENT_RESULT */
     CMD_IFACE_REMOVE,  /* cmd; answered */
-    CMD_IFACE_WIRE,  /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
-    CMD_LISTEN,      /* cmd_socket; answered */
-    CMD_CONNECT,     /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
-    CMD_ACCEPTED,    /* cmd: JS has taken the connection: it no longer counts for the backlog */
-    CMD_KICK,        /* cmd: tx has bytes or wants room, or rx has room past its mark */
-    CMD_SHUTDOWN,    /* cmd: FIN after the last byte of tx */
-    CMD_DISCARD,     /* cmd: what still comes is thrown away */
-    CMD_CLOSE,       /* cmd: a listener stops; connections JS was not told of are reset */
-    CMD_ABORT,       /* cmd: RST */
-    CMD_RELEASE,     /* cmd: JS forgets the handle; C frees what it may */
-    CMD_NODELAY,     /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
-    CMD_KEEPALIVE,   /* cmd, value: idle time before the first probe, ms; 0: off */
-    CMD_SHARE_SOCK,  /* cmd: gives a connection a port of its own; answered: its key and place */
+    CMD_IFACE_WIRE, /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
+    CMD_LISTEN,     /* cmd_socket; answered */
+    CMD_CONNECT,    /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
+    CMD_ACCEPTED,   /* cmd: JS has taken the connection: it no longer counts for the backlog */
+    CMD_KICK,       /* cmd: tx has bytes or wants room, or rx has room past its threshold */
+    CMD_SHUTDOWN,   /* cmd: FIN after the last byte of tx */
+    CMD_DISCARD,    /* cmd: what still comes is thrown away */
+    CMD_CLOSE,      /* cmd: a listener stops; connections JS was not told of are reset */
+    CMD_ABORT,      /* cmd: RST */
+    CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
+    CMD_NODELAY,    /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
+    CMD_KEEPALIVE,  /* cmd, value: idle time before the first probe, ms; 0: off */
+    CMD_SHARE_SOCK, /* cmd: gives a connection a channel of its own; answered: its key and offset */
     CMD_SHARE_IFACE, /* cmd: the same for a tun or tap interface */
     CMD_RECALL, /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
-                        once, iface.port and ctl.ports tell when the threads have let go */
+                        once, iface.channel and ctl.channels tell when the threads have let go */
     CMD_SYNC,   /* cmd: answered when all before it is carried out */
 };
 
@@ -250,19 +249,19 @@ struct cmd_socket {
     uint32_t pad;
 };
 
-/* --- Events: records of port.events, C to JS ---------------------------------------------------------------- */
+/* --- Events: records of channel.events, C to JS ---------------------------------------------------------------- */
 
 enum event_kind {
-    EVENT_RESULT = 1, /* handle: of what was made; place: its struct; error */
+    EVENT_RESULT = 1, /* handle: of what was made; offset: of its struct; error */
     EVENT_SOCK,       /* bits: SOCK_*; error with SOCK_CLOSED */
-    EVENT_ACCEPT,     /* id: listener's handle; handle, place: the connection's */
+    EVENT_ACCEPT,     /* id: listener's handle; handle, offset: the connection's */
 };
 
 struct event {
     uint32_t kind;
     uint32_t id;
     uint32_t handle;
-    uint32_t place;
+    uint32_t offset;
     uint32_t bits;
     int32_t error;
 };
@@ -287,18 +286,19 @@ struct stack_stats {
 struct stack_ctl {
     uint32_t magic;
     uint32_t version;
-    uint32_t size;          /* sizeof(struct stack_ctl), for the handshake */
-    uint32_t owner;         /* arena owner number */
-    struct bell bell;       /* of the engine */
-    uint32_t next_timer;    /* C: ms until the next timer, TIMER_NONE: nothing to time */
-    uint32_t more;          /* C: work was left for another turn */
-    _Atomic uint32_t rung;  /* threads push, C takes all: index of the last port with commands */
-    uint32_t ports;         /* C: ports besides the app's */
-    uint32_t first_port;    /* C: offset of the first of them */
+    uint32_t size;            /* sizeof(struct stack_ctl), for the handshake */
+    uint32_t owner;           /* arena owner number */
+    struct doorbell doorbell; /* of the engine */
+    uint32_t next_timer;      /* C: ms until the next timer, TIMER_NONE: nothing to time */
+    uint32_t more;            /* C: work was left for another turn */
+    _Atomic uint32_t
+        pending;            /* index of the last channel with commands: threads push, C takes all */
+    uint32_t channels;      /* C: channels besides the app's */
+    uint32_t first_channel; /* C: offset of the first of them */
     _Atomic uint32_t stop;  /* JS: a worker that turns the stack is to end */
-    _Atomic uint32_t posts; /* C: the bell of somebody was rung who wants a posted message */
+    _Atomic uint32_t posts; /* C: a sleeper must be woken by postMessage */
     uint32_t pad[3];
-    struct port app;
+    struct abi_channel app;
     struct stack_stats stats;
 };
 #define TIMER_NONE 0xffffffffu
@@ -343,10 +343,11 @@ ABI_ASSERT(offsetof(struct ring, head) - offsetof(struct ring, tail) >= ABI_LINE
 ABI_ASSERT(offsetof(struct ring, buf) - offsetof(struct ring, head) >= ABI_LINE);
 ABI_ASSERT(sizeof(struct frame) == FRAME_HEADER && FRAME_HEADER % FRAME_ALIGN == 0);
 ABI_ASSERT(sizeof(struct abi_addr) == 24);
-ABI_ASSERT(offsetof(struct sock, rx) % ABI_LINE == 0);
-ABI_ASSERT(offsetof(struct iface, rx) % ABI_LINE == 0);
-ABI_ASSERT(offsetof(struct iface, tx_bytes) % 8 == 0 && offsetof(struct iface, rx_bytes) % 8 == 0);
-ABI_ASSERT(sizeof(struct port) % ABI_LINE == 0);
+ABI_ASSERT(offsetof(struct abi_sock, rx) % ABI_LINE == 0);
+ABI_ASSERT(offsetof(struct abi_iface, rx) % ABI_LINE == 0);
+ABI_ASSERT(offsetof(struct abi_iface, tx_bytes) % 8 == 0 &&
+           offsetof(struct abi_iface, rx_bytes) % 8 == 0);
+ABI_ASSERT(sizeof(struct abi_channel) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, app) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, stats) % 8 == 0);
 ABI_ASSERT(offsetof(struct stack_stats, bytes_copied) % 8 == 0);

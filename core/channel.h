@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* channel.h - control planes: C's side of every port (theory of operation: core/channel.c) */
-#ifndef RINGSTACK_PLANE_H
-#define RINGSTACK_PLANE_H
+/* channel.h - the command and event rings of each thread (theory of operation: core/channel.c) */
+#ifndef RINGSTACK_CHANNEL_H
+#define RINGSTACK_CHANNEL_H
 
 #include "abi.h"
 #include "ring.h"
 
-struct socket;
+struct sock;
 
-/* C's side of a port. */
-struct plane {
-    struct port *pub;
+/* A channel, with C's private part. */
+struct channel {
+    struct abi_channel *pub;
     struct consumer commands;
     struct producer events;
-    uint32_t sock;               /* handle of the connection that was handed over, or 0 */
-    uint32_t iface;              /* handle of the interface that was, or 0 */
-    struct plane *next_telling;  /* list of planes with something to tell */
-    struct socket *events_first; /* sockets with events to tell (core/sock/sock.c) */
-    struct socket *events_last;
+    uint32_t sock;                /* handle of the connection that was handed over, or 0 */
+    uint32_t iface;               /* handle of the interface that was, or 0 */
+    struct channel *next_telling; /* list of channels with events to write */
+    struct sock *events_first;    /* sockets with events to tell (core/sock/sock.c) */
+    struct sock *events_last;
     uint8_t telling; /* stands in the list */
 };
 
-int plane_setup(struct stack_ctl *ctl);
-void plane_close(void);
-struct plane *plane_app(void);
-struct plane *plane_open(void);
-void plane_free(struct plane *p);
-struct plane *plane_next(const struct plane *after);
-struct plane *plane_take_rung(int *released);
-int plane_has_room(struct plane *p);
-void plane_tell(struct plane *p);
-void plane_answer(struct plane *p, uint32_t id, int error, uint32_t handle, uint32_t place);
-int plane_flush(int (*tell)(struct plane *p));
-int plane_recall(struct plane *p);
+int channel_setup(struct stack_ctl *ctl);
+void channel_close(void);
+struct channel *channel_app(void);
+struct channel *channel_open(void);
+void channel_free(struct channel *p);
+struct channel *channel_next(const struct channel *after);
+struct channel *channel_take_pending(int *released);
+int channel_has_room(struct channel *p);
+void channel_tell(struct channel *p);
+void channel_answer(struct channel *p, uint32_t id, int error, uint32_t handle, uint32_t offset);
+int channel_flush(int (*tell)(struct channel *p));
+int channel_recall(struct channel *p);
 
-#endif /* RINGSTACK_PLANE_H */
+#endif /* RINGSTACK_CHANNEL_H */

@@ -3,17 +3,17 @@
  *
  * Theory of operation
  *
- * Whoever owns the thread calls loop_turn() when the engine's bell rang, when the last turn left
+ * Whoever owns the thread calls loop_turn() when the engine's doorbell rang, when the last turn left
  * work, or when ctl.next_timer has passed. A turn does a bounded amount of work: up to
  * COMMANDS_A_TURN commands and FRAMES_A_TURN frames of each interface, then reports whether there
  * is more. Two stacks on one thread thereby take turns while their data is still in the cache.
  *
  * Before it reports that nothing is left, it arms every ring it empties and looks once more, so
- * that the caller may sleep on the bell without losing a wake-up.
+ * that the caller may sleep on the doorbell without losing a wake-up.
  *
  * Commands are taken only while the event ring has room for their answers: an answer is never
  * lost, and JS that does not read its events stops being served, not us from working. Objects that
- * were handed to other threads have ports of their own (core/channel.c).
+ * were handed to other threads have channels of their own (core/channel.c).
  */
 #include "loop.h"
 
@@ -39,7 +39,7 @@ static struct stack_ctl *ctl;
 static double trimmed;
 
 /**
- * loop_setup() - Set up the control plane
+ * loop_setup() - Set up the control channel
  * @stack: zeroed control block with its owner filled in
  *
  * Return: 0 or ABI_ENOMEM
@@ -48,7 +48,7 @@ int loop_setup(struct stack_ctl *stack)
 {
     ctl = stack;
     ctl->next_timer = TIMER_NONE;
-    return plane_setup(stack);
+    return channel_setup(stack);
 }
 
 /**
@@ -57,7 +57,7 @@ int loop_setup(struct stack_ctl *stack)
  */
 static void close_sockets(uint32_t kind)
 {
-    struct socket *s, *next;
+    struct sock *s, *next;
 
     for (s = sock_next(NULL); s; s = next) {
         next = sock_next(s);
@@ -74,21 +74,21 @@ static void close_sockets(uint32_t kind)
 }
 
 /**
- * end_port() - Take the object of a port back and free the port
- * @p: plane, not the app's; its thread uses neither port nor object any more, or there is none
+ * end_channel() - Take the object of a channel back and free the channel
+ * @p: channel, not the app's; its thread uses neither channel nor object any more, or there is none
  */
-static void end_port(struct plane *p)
+static void end_channel(struct channel *p)
 {
-    struct socket *s = sock_get(p->sock);
+    struct sock *s = sock_get(p->sock);
 
     if (s) {
         /* It was not released before: nobody has it, and nobody will. */
-        sock_move(s, plane_app());
+        sock_move(s, channel_app());
         tcp_sock_abort(s, ABI_ECONNABORTED);
         tcp_sock_release(s);
     }
     iface_share(p->iface, 0);
-    plane_free(p);
+    channel_free(p);
 }
 
 /**
@@ -97,10 +97,10 @@ static void end_port(struct plane *p)
 void loop_close(void)
 {
     struct ringif *ifc;
-    struct plane *p;
+    struct channel *p;
 
-    while ((p = plane_next(NULL))) {
-        end_port(p);
+    while ((p = channel_next(NULL))) {
+        end_channel(p);
     }
     /* A listener that closes frees connections; they go first. */
     close_sockets(SOCK_STREAM);
@@ -112,23 +112,23 @@ void loop_close(void)
     timers_close();
     tcp_rings_trim();
     sock_close();
-    plane_close();
+    channel_close();
     heap_trim();
 }
 
 /**
  * iface_command() - Carry out a command about an interface
- * @p: plane of who sent it
+ * @p: channel of who sent it
  * @cmd: command, whole
  */
-static void iface_command(struct plane *p, const struct cmd_iface *cmd)
+static void iface_command(struct channel *p, const struct cmd_iface *cmd)
 {
-    uint32_t handle = cmd->cmd.handle, place = 0;
+    uint32_t handle = cmd->cmd.handle, offset = 0;
     int err;
 
     switch (cmd->cmd.op) {
     case CMD_IFACE_ADD:
-        err = iface_add(cmd, &handle, &place);
+        err = iface_add(cmd, &handle, &offset);
         break;
     case CMD_IFACE_REMOVE:
         err = tcp_sock_interface_remove(handle);
@@ -137,41 +137,41 @@ static void iface_command(struct plane *p, const struct cmd_iface *cmd)
         err = iface_wire(handle, cmd->cmd.value);
         break;
     }
-    plane_answer(p, cmd->cmd.id, err, handle, place);
+    channel_answer(p, cmd->cmd.id, err, handle, offset);
 }
 
 /**
  * open_command() - Listen or connect
- * @p: plane of who sent it
+ * @p: channel of who sent it
  * @cmd: command
  */
-static void open_command(struct plane *p, const struct cmd_socket *cmd)
+static void open_command(struct channel *p, const struct cmd_socket *cmd)
 {
-    struct socket *s = NULL;
+    struct sock *s = NULL;
     int err = cmd->cmd.op == CMD_LISTEN ? tcp_sock_listen(cmd, &s) : tcp_sock_connect(cmd, &s);
 
-    plane_answer(p, cmd->cmd.id, err, s ? s->pub.handle : 0, s ? place_of(&s->pub) : 0);
+    channel_answer(p, cmd->cmd.id, err, s ? s->pub.handle : 0, s ? offset_of(&s->pub) : 0);
 }
 
 /**
- * share_command() - Give an object a port of its own
- * @from: plane of who has it
+ * share_command() - Give an object a channel of its own
+ * @from: channel of who has it
  * @cmd: CMD_SHARE_*
  */
-static void share_command(struct plane *from, const struct cmd *cmd)
+static void share_command(struct channel *from, const struct cmd *cmd)
 {
-    struct plane *p = plane_open();
+    struct channel *p = channel_open();
     int err = 0;
 
     if (!p) {
-        plane_answer(from, cmd->id, ABI_ENOMEM, 0, 0);
+        channel_answer(from, cmd->id, ABI_ENOMEM, 0, 0);
         return;
     }
     if (cmd->op == CMD_SHARE_IFACE) {
-        err = iface_share(cmd->handle, place_of(p->pub));
+        err = iface_share(cmd->handle, offset_of(p->pub));
         p->iface = cmd->handle;
     } else {
-        struct socket *s = sock_get(cmd->handle);
+        struct sock *s = sock_get(cmd->handle);
 
         if (s && s->pub.kind == SOCK_STREAM) {
             sock_move(s, p);
@@ -181,12 +181,12 @@ static void share_command(struct plane *from, const struct cmd *cmd)
         p->sock = cmd->handle;
     }
     if (err) {
-        plane_free(p);
-        plane_answer(from, cmd->id, err, 0, 0);
+        channel_free(p);
+        channel_answer(from, cmd->id, err, 0, 0);
         return;
     }
     from->sock = from->iface = 0;
-    plane_answer(from, cmd->id, 0, p->pub->key, place_of(p->pub));
+    channel_answer(from, cmd->id, 0, p->pub->key, offset_of(p->pub));
 }
 
 /**
@@ -195,22 +195,22 @@ static void share_command(struct plane *from, const struct cmd *cmd)
  */
 static void recall_command(const struct cmd *cmd)
 {
-    struct plane *p, *next;
+    struct channel *p, *next;
 
-    for (p = plane_next(NULL); p; p = next) {
-        next = plane_next(p);
-        if ((!cmd->handle || p->iface == cmd->handle) && plane_recall(p)) {
-            end_port(p);
+    for (p = channel_next(NULL); p; p = next) {
+        next = channel_next(p);
+        if ((!cmd->handle || p->iface == cmd->handle) && channel_recall(p)) {
+            end_channel(p);
         }
     }
 }
 
 /**
- * plane_command() - Carry out a command about ports
- * @p: plane of who sent it
+ * channel_command() - Carry out a command about channels
+ * @p: channel of who sent it
  * @cmd: command
  */
-static void plane_command(struct plane *p, const struct cmd *cmd)
+static void channel_command(struct channel *p, const struct cmd *cmd)
 {
     switch (cmd->op) {
     case CMD_SHARE_SOCK:
@@ -223,28 +223,28 @@ static void plane_command(struct plane *p, const struct cmd *cmd)
     default:
         break;
     }
-    plane_answer(p, cmd->id, 0, 0, 0);
+    channel_answer(p, cmd->id, 0, 0, 0);
 }
 
 /**
  * socket_command() - Carry out a command about a socket there is
- * @p: plane of who sent it
+ * @p: channel of who sent it
  * @cmd: command
  */
-static void socket_command(struct plane *p, const struct cmd *cmd)
+static void socket_command(struct channel *p, const struct cmd *cmd)
 {
-    struct socket *s = sock_get(cmd->handle);
+    struct sock *s = sock_get(cmd->handle);
 
     if (cmd->op < CMD_ACCEPTED || cmd->op > CMD_KEEPALIVE) {
         p->pub->commands.bad++;
         return;
     }
-    if (!s || s->plane != p) {
+    if (!s || s->channel != p) {
         return;
     }
-    if (cmd->op == CMD_RELEASE && p != plane_app()) {
-        /* It may outlive the port. */
-        sock_move(s, plane_app());
+    if (cmd->op == CMD_RELEASE && p != channel_app()) {
+        /* It may outlive the channel. */
+        sock_move(s, channel_app());
     }
     switch (cmd->op) {
     case CMD_ACCEPTED:
@@ -278,14 +278,14 @@ static void socket_command(struct plane *p, const struct cmd *cmd)
 
 /**
  * allowed() - Whether a thread may send a command
- * @p: its plane: the app may do anything, others only with their object
+ * @p: its channel: the app may do anything, others only with their object
  * @cmd: command
  *
  * Return: 1 if so
  */
-static int allowed(const struct plane *p, const struct cmd *cmd)
+static int allowed(const struct channel *p, const struct cmd *cmd)
 {
-    if (p == plane_app()) {
+    if (p == channel_app()) {
         return 1;
     }
     if (cmd->op == CMD_IFACE_WIRE || cmd->op == CMD_SHARE_IFACE) {
@@ -297,10 +297,10 @@ static int allowed(const struct plane *p, const struct cmd *cmd)
 
 /**
  * run_command() - Carry out one command
- * @p: plane of who sent it
+ * @p: channel of who sent it
  * @record: its bytes, copied: JS may write the ring at any time
  */
-static void run_command(struct plane *p, const struct span *record)
+static void run_command(struct channel *p, const struct span *record)
 {
     union {
         struct cmd cmd;
@@ -318,13 +318,13 @@ static void run_command(struct plane *p, const struct span *record)
     }
     if (record->length != need || !allowed(p, &c.cmd)) {
         p->pub->commands.bad++;
-        plane_answer(p, c.cmd.id, ABI_EINVAL, 0, 0);
+        channel_answer(p, c.cmd.id, ABI_EINVAL, 0, 0);
     } else if (c.cmd.op == CMD_LISTEN || c.cmd.op == CMD_CONNECT) {
         open_command(p, &c.socket);
     } else if (c.cmd.op >= CMD_IFACE_ADD && c.cmd.op <= CMD_IFACE_WIRE) {
         iface_command(p, &c.iface);
     } else if (c.cmd.op >= CMD_SHARE_SOCK && c.cmd.op <= CMD_SYNC) {
-        plane_command(p, &c.cmd);
+        channel_command(p, &c.cmd);
     } else {
         socket_command(p, &c.cmd);
     }
@@ -332,18 +332,18 @@ static void run_command(struct plane *p, const struct span *record)
 
 /**
  * run_commands() - Carry out what a thread has submitted
- * @p: its plane
+ * @p: its channel
  * @deaf: it reads no answers any more: they may be lost
  *
  * Return: 1 if commands are left for which there was no budget
  */
-static int run_commands(struct plane *p, int deaf)
+static int run_commands(struct channel *p, int deaf)
 {
     uint32_t left = COMMANDS_A_TURN;
     struct span record;
     int more = 1;
 
-    while (more && left-- && (deaf || plane_has_room(p))) {
+    while (more && left-- && (deaf || channel_has_room(p))) {
         if (frame_peek(&p->commands, p->pub->commands.size[0], &record) != 0) {
             more = 0;
         } else {
@@ -352,21 +352,21 @@ static int run_commands(struct plane *p, int deaf)
         }
     }
     consumer_notify(&p->commands);
-    return more && plane_has_room(p);
+    return more && channel_has_room(p);
 }
 
 /**
- * run_ports() - Carry out what other threads than the app's have submitted
+ * run_channels() - Carry out what other threads than the app's have submitted
  */
-static void run_ports(void)
+static void run_channels(void)
 {
-    struct plane *p;
+    struct channel *p;
     int released;
 
-    while ((p = plane_take_rung(&released))) {
+    while ((p = channel_take_pending(&released))) {
         run_commands(p, released);
         if (released) {
-            end_port(p);
+            end_channel(p);
         }
     }
 }
@@ -394,7 +394,7 @@ static void publish(void)
  *
  * Return: TURN_MORE: there is more to do at once; TURN_SOON: a last small segment waits, should the
  * app have no more for it in the next instant; TURN_IDLE: the caller may sleep for ctl.next_timer
- * ms or until the bell rings
+ * ms or until the doorbell rings
  */
 int loop_turn(double now)
 {
@@ -404,8 +404,8 @@ int loop_turn(double now)
     timers_begin(now);
     ctl->stats.turns++;
     sock_begin();
-    more = run_commands(plane_app(), 0);
-    run_ports();
+    more = run_commands(channel_app(), 0);
+    run_channels();
     tcp_sock_run();
     if (iface_retry()) {
         tcp_sock_retry();
@@ -419,11 +419,11 @@ int loop_turn(double now)
     tcp_sock_run();
     iface_flush();
     publish();
-    more |= plane_flush(sock_events_flush);
+    more |= channel_flush(sock_events_flush);
     if (!more) {
-        struct plane *app = plane_app();
+        struct channel *app = channel_app();
 
-        more = !iface_arm() || (plane_has_room(app) && !consumer_arm(&app->commands));
+        more = !iface_arm() || (channel_has_room(app) && !consumer_arm(&app->commands));
     }
     if (!more && sock_later_urgent()) {
         more = TURN_SOON;

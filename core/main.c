@@ -112,7 +112,7 @@ uint32_t rs_stack_init(uint32_t config, double now)
     tcp_data_setup(&control.stats);
     ringif_setup(&control.stats);
     iface_setup(&control);
-    return place_of(&control);
+    return offset_of(&control);
 }
 
 /**

@@ -17,10 +17,10 @@ void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start)
     ring->size[0] = size;
     ring->switch_pos = start;
     /* Nobody else sees the header yet: plain order will do for all of these. */
-    atomic_store_explicit(&ring->tail, start, memory_order_relaxed);          /* before B */
-    atomic_store_explicit(&ring->head, start, memory_order_relaxed);          /* before D */
-    atomic_store_explicit(&ring->data_mark, start, memory_order_relaxed);     /* before E */
-    atomic_store_explicit(&ring->room_mark, start - 1, memory_order_relaxed); /* before E */
+    atomic_store_explicit(&ring->tail, start, memory_order_relaxed);               /* before B */
+    atomic_store_explicit(&ring->head, start, memory_order_relaxed);               /* before D */
+    atomic_store_explicit(&ring->data_threshold, start, memory_order_relaxed);     /* before E */
+    atomic_store_explicit(&ring->room_threshold, start - 1, memory_order_relaxed); /* before E */
 }
 
 /**
@@ -34,7 +34,7 @@ void producer_init(struct producer *p, struct ring *ring)
     p->tail = atomic_load_explicit(&ring->tail, memory_order_relaxed); /* our own B */
     p->head = atomic_load_explicit(&ring->head, memory_order_seq_cst); /* A, pairs D */
     p->gen = atomic_load_explicit(&ring->gen, memory_order_relaxed);   /* our own I */
-    p->told = p->tail;
+    p->notified = p->tail;
 }
 
 /**
@@ -48,7 +48,7 @@ void consumer_init(struct consumer *c, struct ring *ring)
     c->head = atomic_load_explicit(&ring->head, memory_order_relaxed);    /* our own D */
     c->gen = atomic_load_explicit(&ring->cons_gen, memory_order_relaxed); /* our own K */
     c->tail = c->head;
-    c->told = c->head;
+    c->notified = c->head;
     consumer_refresh(c);
 }
 
@@ -81,31 +81,31 @@ void ring_offer(struct ring *ring, uint32_t buf, uint32_t size)
 }
 
 /**
- * bell_setup() - Tell where to leave word that somebody is to be woken by a message
+ * doorbell_setup() - Tell where to leave word that somebody is to be woken by a message
  * @word: ctl.posts; JS looks at it after every turn, since C cannot post
  */
-void bell_setup(_Atomic uint32_t *word)
+void doorbell_setup(_Atomic uint32_t *word)
 {
     posts = word;
 }
 
 /**
- * bell_ring() - Count a ring of the bell and wake its sleeper
- * @bell: offset of a struct bell, 0 for none
+ * doorbell_ring() - Count a ring of the doorbell and wake its sleeper
+ * @doorbell: offset of a struct doorbell, 0 for none
  */
-void bell_ring(uint32_t bell)
+void doorbell_ring(uint32_t doorbell)
 {
-    struct bell *b;
+    struct doorbell *b;
     uint32_t sleeping;
 
-    if (!bell) {
+    if (!doorbell) {
         return;
     }
-    b = at(bell);
+    b = at(doorbell);
     atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst); /* M, before N */
     sleeping =
         atomic_load_explicit(&b->sleeping, memory_order_seq_cst); /* N, pairs the sleeper's */
-    if (sleeping == BELL_POST && posts) {
+    if (sleeping == DOORBELL_POST && posts) {
         atomic_store_explicit(posts, 1, memory_order_relaxed); /* no order: our own JS reads it */
     } else if (sleeping) {
 #ifdef __wasm__

@@ -18,19 +18,19 @@
  * written yet. (D) pairs with (A): without it the producer could overwrite bytes that are still
  * being read.
  *
- * Sleep. A side that finds nothing to do writes a mark, looks again, and sleeps:
+ * Sleep. A side that finds nothing to do writes a threshold, looks again, and sleeps:
  *
  *     the side that sleeps                    the side that works
  *
- *     STORE mark              (E)             STORE tail or head      (B, D)
- *     LOAD tail or head       (C, A)          LOAD mark               (F)
- *     sleep if unchanged                      ring the bell if its position passed the mark
+ *     STORE threshold         (E)             STORE tail or head      (B, D)
+ *     LOAD tail or head       (C, A)          LOAD threshold          (F)
+ *     sleep if unchanged                      notify if its position passed the threshold
  *
- * (E) pairs with (F). All four are sequentially consistent: in their total order either the mark
- * comes first and the worker sees it, or the position comes first and the sleeper sees that. The
- * mark is a position ("ring when you pass this"), written by one side only and never cleared: a
- * mark in the past is a mark that is not set. Only the submit or release that passes the mark
- * rings, so the other side is woken once per edge.
+ * (E) pairs with (F). All four are sequentially consistent: in their total order either the
+ * threshold comes first and the worker sees it, or the position comes first and the sleeper sees
+ * that. The threshold is a position ("notify me when you pass this"; virtio calls it the event
+ * index). One side writes it and nobody clears it: a threshold in the past is not set. Only the
+ * submit or release that passes the threshold notifies, so the other side is woken once per edge.
  *
  * A byte ring can change its storage while both sides work: the allocating side writes the new
  * buffer into the slot that is not in use and
@@ -46,7 +46,7 @@
  *
  *     STORE cons_gen          (K)             LOAD cons_gen           (L)   the old buffer is free
  *
- * A bell is rung by (M) counting in seq, then (N) looking whether somebody sleeps on it; its sleeper
+ * A doorbell is rung by (M) counting in seq, then (N) looking whether somebody sleeps on it; its sleeper
  * says so first (N) and then looks at seq (M), again in one total order.
  *
  * Both sides work on state of their own (struct producer, struct consumer), which nobody else
@@ -67,7 +67,7 @@ struct producer {
     uint32_t head;     /* the consumer's, as last seen */
     uint32_t gen;      /* our buffer is ring->buf[gen & 1] */
     uint32_t reserved; /* bytes that may be submitted */
-    uint32_t told;     /* tail when the bell was last considered */
+    uint32_t notified; /* tail when the doorbell was last considered */
     uint32_t skip;     /* frames: bytes to skip before the reserved record */
     uint32_t open;     /* frames: a record is reserved, of 0 bytes or more */
 };
@@ -75,11 +75,11 @@ struct producer {
 /* Consumer's side of a ring. */
 struct consumer {
     struct ring *ring;
-    uint32_t head;   /* our position */
-    uint32_t tail;   /* the producer's, as last seen */
-    uint32_t gen;    /* buffer our position is in */
-    uint32_t peeked; /* frames: size of the record that release() passes */
-    uint32_t told;   /* head when the bell was last considered */
+    uint32_t head;     /* our position */
+    uint32_t tail;     /* the producer's, as last seen */
+    uint32_t gen;      /* buffer our position is in */
+    uint32_t peeked;   /* frames: size of the record that release() passes */
+    uint32_t notified; /* head when the doorbell was last considered */
 };
 
 /* Contiguous bytes in a ring. */
@@ -93,8 +93,8 @@ void producer_init(struct producer *p, struct ring *ring);
 void consumer_init(struct consumer *c, struct ring *ring);
 void ring_offer(struct ring *ring, uint32_t buf, uint32_t size);
 int ring_settled(const struct ring *ring);
-void bell_setup(_Atomic uint32_t *word);
-void bell_ring(uint32_t bell);
+void doorbell_setup(_Atomic uint32_t *word);
+void doorbell_ring(uint32_t doorbell);
 
 uint32_t byte_reserve(struct producer *p, uint32_t want, struct span *out);
 int byte_submit(struct producer *p, uint32_t length);
@@ -109,16 +109,16 @@ int frame_peek(struct consumer *c, uint32_t max, struct span *out);
 void frame_release(struct consumer *c);
 
 /**
- * ring_passed() - Whether a position went past a mark
- * @mark: the mark
+ * ring_passed() - Whether a position went past a threshold
+ * @threshold: the threshold
  * @from: position before
  * @to: position now
  *
- * Return: 1 if mark is one of from .. to-1, counted round the wrap
+ * Return: 1 if threshold is one of from .. to-1, counted round the wrap
  */
-static inline int ring_passed(uint32_t mark, uint32_t from, uint32_t to)
+static inline int ring_passed(uint32_t threshold, uint32_t from, uint32_t to)
 {
-    return (uint32_t)(to - mark - 1u) < (uint32_t)(to - from);
+    return (uint32_t)(to - threshold - 1u) < (uint32_t)(to - from);
 }
 
 /**
@@ -192,53 +192,55 @@ static inline void consumer_publish(struct consumer *c, uint32_t length)
 }
 
 /**
- * producer_notify() - Ring the consumer's bell if tail passed its mark; once per batch
+ * producer_notify() - Ring the consumer's doorbell if tail passed its threshold; once per batch
  * @p: producer
  *
- * Return: 1 if the bell was rung
+ * Return: 1 if the doorbell was rung
  */
 static inline int producer_notify(struct producer *p)
 {
-    uint32_t mark, from = p->told;
+    uint32_t threshold, from = p->notified;
 
     if (from == p->tail) {
         return 0;
     }
-    p->told = p->tail;
-    mark = atomic_load_explicit(&p->ring->data_mark, memory_order_seq_cst); /* F, pairs E */
-    if (!ring_passed(mark, from, p->tail)) {
+    p->notified = p->tail;
+    threshold =
+        atomic_load_explicit(&p->ring->data_threshold, memory_order_seq_cst); /* F, pairs E */
+    if (!ring_passed(threshold, from, p->tail)) {
         return 0;
     }
-    bell_ring(atomic_load_explicit(&p->ring->data_bell,
-                                   memory_order_relaxed)); /* no order: either bell will do */
+    doorbell_ring(atomic_load_explicit(
+        &p->ring->data_doorbell, memory_order_relaxed)); /* no order: either doorbell will do */
     return 1;
 }
 
 /**
- * consumer_notify() - Ring the producer's bell if head passed its mark; once per batch
+ * consumer_notify() - Ring the producer's doorbell if head passed its threshold; once per batch
  * @c: consumer
  *
- * Return: 1 if the bell was rung
+ * Return: 1 if the doorbell was rung
  */
 static inline int consumer_notify(struct consumer *c)
 {
-    uint32_t mark, from = c->told;
+    uint32_t threshold, from = c->notified;
 
     if (from == c->head) {
         return 0;
     }
-    c->told = c->head;
-    mark = atomic_load_explicit(&c->ring->room_mark, memory_order_seq_cst); /* F, pairs E */
-    if (!ring_passed(mark, from, c->head)) {
+    c->notified = c->head;
+    threshold =
+        atomic_load_explicit(&c->ring->room_threshold, memory_order_seq_cst); /* F, pairs E */
+    if (!ring_passed(threshold, from, c->head)) {
         return 0;
     }
-    bell_ring(atomic_load_explicit(&c->ring->room_bell,
-                                   memory_order_relaxed)); /* no order: either bell will do */
+    doorbell_ring(atomic_load_explicit(
+        &c->ring->room_doorbell, memory_order_relaxed)); /* no order: either doorbell will do */
     return 1;
 }
 
 /**
- * consumer_arm() - Ask for the bell when more comes, and look again
+ * consumer_arm() - Ask for the doorbell when more comes, and look again
  * @c: consumer that has seen everything
  *
  * Return: 1 if there is still nothing: the caller may sleep
@@ -247,25 +249,26 @@ static inline int consumer_arm(struct consumer *c)
 {
     uint32_t seen = c->tail;
 
-    atomic_store_explicit(&c->ring->data_mark, seen, memory_order_seq_cst); /* E, pairs F */
+    atomic_store_explicit(&c->ring->data_threshold, seen, memory_order_seq_cst); /* E, pairs F */
     consumer_refresh(c);
     return c->tail == seen;
 }
 
 /**
- * producer_arm() - Ask for the bell when head passes a position, and look again
+ * producer_arm() - Ask for the doorbell when head passes a position, and look again
  * @p: producer that lacks room
- * @mark: position; p->head asks for the next release
+ * @threshold: position; p->head asks for the next release
  *
  * Return: 1 if head has not passed it: the caller may sleep
  */
-static inline int producer_arm(struct producer *p, uint32_t mark)
+static inline int producer_arm(struct producer *p, uint32_t threshold)
 {
     uint32_t seen = p->head;
 
-    atomic_store_explicit(&p->ring->room_mark, mark, memory_order_seq_cst); /* E, pairs F */
+    atomic_store_explicit(&p->ring->room_threshold, threshold,
+                          memory_order_seq_cst); /* E, pairs F */
     producer_refresh(p);
-    return !ring_passed(mark, seen, p->head);
+    return !ring_passed(threshold, seen, p->head);
 }
 
 /**

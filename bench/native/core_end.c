@@ -27,8 +27,8 @@ static struct stack_ctl *ctl;
 static struct producer commands, tx;
 static struct consumer events, rx;
 static struct event answer;
-static struct iface *tap;
-static struct sock *sock;
+static struct abi_iface *tap;
+static struct abi_sock *sock;
 static const uint8_t *pool;
 static uint64_t sent, got;
 static uint32_t next_id, owes_accepted;
@@ -50,7 +50,7 @@ static void take_events(void)
             answer = event;
         }
         if (event.kind == EVENT_ACCEPT) {
-            sock = at(event.place);
+            sock = at(event.offset);
             owes_accepted = 1;
         }
     }
@@ -128,7 +128,7 @@ static struct abi_addr address(uint8_t host, uint16_t port, uint8_t prefix)
 static int start(const struct end_setup *setup)
 {
     struct cmd_iface cmd = { .cmd.op = CMD_IFACE_ADD, .kind = IFACE_TAP };
-    uint32_t place;
+    uint32_t offset;
     int err;
 
     arena_base = setup->base;
@@ -139,11 +139,11 @@ static int start(const struct end_setup *setup)
     config.owner = rs_arena_new_owner();
     config.max_sockets = 100;
     memset(config.seed, setup->host, sizeof(config.seed));
-    place = rs_stack_init(place_of(&config), clock_ms);
-    if (place == 0) {
+    offset = rs_stack_init(offset_of(&config), clock_ms);
+    if (offset == 0) {
         return ABI_ENOMEM;
     }
-    ctl = at(place);
+    ctl = at(offset);
     producer_init(&commands, &ctl->app.commands);
     consumer_init(&events, &ctl->app.events);
     cmd.mtu = setup->mtu;
@@ -153,7 +153,7 @@ static int start(const struct end_setup *setup)
     cmd.addrs[cmd.addr_count++] = address(setup->host, 0, 24);
     err = call(&cmd, sizeof(cmd));
     if (err == 0) {
-        tap = at(answer.place);
+        tap = at(answer.offset);
         tap->listening = 1;
     }
     return err;
@@ -161,7 +161,7 @@ static int start(const struct end_setup *setup)
 
 static uint32_t frames(void)
 {
-    return place_of(&tap->tx);
+    return offset_of(&tap->tx);
 }
 
 static int wire(uint32_t from)
@@ -198,7 +198,7 @@ static int start_connecting(uint8_t host)
     cmd.remote = address(host, 80, 0);
     err = call(&cmd, sizeof(cmd));
     if (err == 0) {
-        sock = at(answer.place);
+        sock = at(answer.offset);
     }
     return err;
 }

@@ -8,8 +8,8 @@
  *
  * A wire makes an interface take its frames from the tx ring of another one, whose JS consumer has
  * stopped: what stood in its own rx before comes first, and what stands in the other ring when the
- * wire is pulled still arrives. The ring's data_bell is the engine of whoever consumes, so it
- * changes hands with the wire. So does what its consumer takes (core/iface/ringif.c, large send): that word
+ * wire is pulled still arrives. The ring's data_doorbell is the engine of whoever consumes, so it
+ * changes hands with the wire. So does gso_max_size (segmentation offload, core/iface/ringif.c): it
  * is cleared before the last frames are taken, and JavaScript clears it when it takes a ring over.
  */
 #include "iface/iface.h"
@@ -23,17 +23,17 @@
 static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
 static struct ringif *first;                 /* list of all, for what is done to each every turn */
 static uint16_t generations[IFACE_MAX + 1];
-static uint32_t arena_owner, engine_bell, app_bell;
+static uint32_t arena_owner, engine_doorbell, app_doorbell;
 
 /**
- * iface_setup() - Tell where memory and bells are
+ * iface_setup() - Tell where memory and doorbells are
  * @ctl: control block of the stack
  */
 void iface_setup(struct stack_ctl *ctl)
 {
     arena_owner = ctl->owner;
-    engine_bell = place_of(&ctl->bell);
-    app_bell = place_of(&ctl->app.bell);
+    engine_doorbell = offset_of(&ctl->doorbell);
+    app_doorbell = offset_of(&ctl->app.doorbell);
 }
 
 /**
@@ -176,7 +176,7 @@ static void destroy(struct ringif *ifc)
 static struct ringif *create(const struct cmd_iface *cmd)
 {
     struct ringif *ifc = heap_calloc(1, sizeof(*ifc));
-    struct iface *pub = heap_calloc(1, sizeof(*pub));
+    struct abi_iface *pub = heap_calloc(1, sizeof(*pub));
     uint32_t tx = arena_alloc(cmd->ring_size, arena_owner);
     uint32_t rx = cmd->kind == IFACE_LOOPBACK ? 0 : arena_alloc(cmd->ring_size, arena_owner);
 
@@ -188,18 +188,19 @@ static struct ringif *create(const struct cmd_iface *cmd)
         return NULL;
     }
     ifc->pub = pub;
-    ifc->large = cmd->flags & IFACE_NO_LARGE_SEND ? 0 : LWIP_MIN(RINGIF_LARGE, cmd->ring_size / 4);
+    ifc->gso_max_size =
+        cmd->flags & IFACE_NO_GSO ? 0 : LWIP_MIN(RINGIF_GSO_MAX, cmd->ring_size / 4);
     pub->kind = cmd->kind;
     pub->mtu = cmd->mtu;
     pub->frame_max = cmd->mtu + (cmd->kind == IFACE_TAP ? ETHERNET_HEADER : 0);
     pub->listening = cmd->kind == IFACE_LOOPBACK;
     ring_init(&pub->tx, tx, cmd->ring_size, 0);
     ring_init(&pub->rx, rx, rx ? cmd->ring_size : 0, 0);
-    pub->tx.takes = cmd->kind == IFACE_LOOPBACK ? RINGIF_LARGE : 0;
-    pub->tx.room_bell = engine_bell;
-    pub->tx.data_bell = cmd->kind == IFACE_LOOPBACK ? engine_bell : app_bell;
-    pub->rx.data_bell = engine_bell;
-    pub->rx.room_bell = app_bell;
+    pub->tx.gso_max_size = cmd->kind == IFACE_LOOPBACK ? RINGIF_GSO_MAX : 0;
+    pub->tx.room_doorbell = engine_doorbell;
+    pub->tx.data_doorbell = cmd->kind == IFACE_LOOPBACK ? engine_doorbell : app_doorbell;
+    pub->rx.data_doorbell = engine_doorbell;
+    pub->rx.room_doorbell = app_doorbell;
     producer_init(&ifc->tx, &pub->tx);
     consumer_init(&ifc->rx, cmd->kind == IFACE_LOOPBACK ? &pub->tx : &pub->rx);
     return ifc;
@@ -224,11 +225,11 @@ static struct ringif **last_link(void)
  * iface_add() - Create an interface and bring it up
  * @cmd: what the user wants
  * @handle: set to its handle
- * @place: set to the offset of its struct iface
+ * @offset: set to the offset of its struct abi_iface
  *
  * Return: 0, ABI_EINVAL, ABI_ENOMEM, ABI_EMFILE
  */
-int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place)
+int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *offset)
 {
     struct ringif *ifc;
     uint32_t index = 1;
@@ -264,7 +265,7 @@ int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place)
     ifaces[index] = ifc;
     *last_link() = ifc;
     *handle = ifc->pub->handle;
-    *place = place_of(ifc->pub);
+    *offset = offset_of(ifc->pub);
     return 0;
 }
 
@@ -296,17 +297,17 @@ int iface_remove(uint32_t handle)
 
 /**
  * is_ring() - Whether a frame ring can stand at an offset
- * @place: offset, as JS gave it
+ * @offset: offset, as JS gave it
  *
  * Return: 1 if so
  */
-static int is_ring(uint32_t place)
+static int is_ring(uint32_t offset)
 {
     const struct arena_ctl *arena = at(ARENA_CTL);
-    const struct ring *ring = at(place);
+    const struct ring *ring = at(offset);
     uint32_t size;
 
-    if (place % 8 || place > arena->size - sizeof(*ring)) {
+    if (offset % 8 || offset > arena->size - sizeof(*ring)) {
         return 0;
     }
     size = ring->size[0];
@@ -332,12 +333,12 @@ int iface_wire(uint32_t handle, uint32_t ring)
         return ABI_EINVAL;
     }
     if (ifc->wired) {
-        atomic_store_explicit(&ifc->rx.ring->takes, 0, memory_order_relaxed); /* a hint */
+        atomic_store_explicit(&ifc->rx.ring->gso_max_size, 0, memory_order_relaxed); /* a hint */
         /* What was sent before it is pulled still arrives. */
         ringif_input(ifc, ~0u);
         consumer_notify(&ifc->rx);
-        atomic_store_explicit(&ifc->rx.ring->data_bell, ifc->own_bell,
-                              memory_order_relaxed); /* no order: either bell will do */
+        atomic_store_explicit(&ifc->rx.ring->data_doorbell, ifc->own_doorbell,
+                              memory_order_relaxed); /* no order: either doorbell will do */
         consumer_init(&ifc->rx, &ifc->pub->rx);
         ifc->wired = 0;
     }
@@ -345,11 +346,11 @@ int iface_wire(uint32_t handle, uint32_t ring)
         /* What came before the wire was plugged comes first. */
         ringif_input(ifc, ~0u);
         consumer_init(&ifc->rx, at(ring));
-        ifc->own_bell =
-            atomic_load_explicit(&ifc->rx.ring->data_bell, memory_order_relaxed); /* as above */
-        atomic_store_explicit(&ifc->rx.ring->data_bell, engine_bell,
+        ifc->own_doorbell =
+            atomic_load_explicit(&ifc->rx.ring->data_doorbell, memory_order_relaxed); /* as above */
+        atomic_store_explicit(&ifc->rx.ring->data_doorbell, engine_doorbell,
                               memory_order_relaxed); /* as above; consumer_arm() looks again */
-        atomic_store_explicit(&ifc->rx.ring->takes, ifc->large ? RINGIF_LARGE : 0,
+        atomic_store_explicit(&ifc->rx.ring->gso_max_size, ifc->gso_max_size ? RINGIF_GSO_MAX : 0,
                               memory_order_relaxed); /* a hint */
         ifc->wired = 1;
     }
@@ -359,14 +360,15 @@ int iface_wire(uint32_t handle, uint32_t ring)
 /**
  * iface_share() - Hand an interface to another thread, or back to the app
  * @handle: interface; nobody consumes its tx and nobody produces into its rx at this moment
- * @port: offset of the thread's port, 0: the app
+ * @channel: offset of the thread's channel, 0: the app
  *
  * Return: 0, ABI_ENODEV, ABI_EINVAL: a loopback interface has no other end
  */
-int iface_share(uint32_t handle, uint32_t port)
+int iface_share(uint32_t handle, uint32_t channel)
 {
     struct ringif *ifc = iface_get(handle);
-    uint32_t bell = port ? place_of(&((struct port *)at(port))->bell) : app_bell;
+    uint32_t doorbell =
+        channel ? offset_of(&((struct abi_channel *)at(channel))->doorbell) : app_doorbell;
 
     if (!ifc) {
         return ABI_ENODEV;
@@ -375,10 +377,10 @@ int iface_share(uint32_t handle, uint32_t port)
         return ABI_EINVAL;
     }
     ifc->pub->listening = 0;
-    ifc->pub->port = port;
-    /* No order: a mark that was set before is not the new thread's, which looks again anyway. */
-    atomic_store_explicit(&ifc->pub->tx.data_bell, bell, memory_order_relaxed);
-    atomic_store_explicit(&ifc->pub->rx.room_bell, bell, memory_order_relaxed);
+    ifc->pub->channel = channel;
+    /* No order: a threshold set before is not the new thread's, which looks again anyway. */
+    atomic_store_explicit(&ifc->pub->tx.data_doorbell, doorbell, memory_order_relaxed);
+    atomic_store_explicit(&ifc->pub->rx.room_doorbell, doorbell, memory_order_relaxed);
     return 0;
 }
 
@@ -416,7 +418,7 @@ int iface_retry(void)
 }
 
 /**
- * iface_flush() - Ring the bells that this batch owes
+ * iface_flush() - Ring the doorbells that this batch owes
  */
 void iface_flush(void)
 {
@@ -428,7 +430,7 @@ void iface_flush(void)
 }
 
 /**
- * iface_arm() - Ask for the bell of every ring we wait for
+ * iface_arm() - Ask for the doorbell of every ring we wait for
  *
  * Return: 1 if there is nothing to do meanwhile: the engine may sleep
  */

@@ -9,10 +9,10 @@
 #define IFACE_MAX 254u
 
 void iface_setup(struct stack_ctl *ctl);
-int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *place);
+int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *offset);
 int iface_remove(uint32_t handle);
 int iface_wire(uint32_t handle, uint32_t ring);
-int iface_share(uint32_t handle, uint32_t port);
+int iface_share(uint32_t handle, uint32_t channel);
 int iface_poll(uint32_t budget);
 int iface_retry(void);
 void iface_flush(void);

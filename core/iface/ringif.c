@@ -14,10 +14,11 @@
  * (ACKs, resets, ARP, which lwIP does not keep) may use the last RINGIF_RESERVE bytes of a ring that
  * large ones may not touch.
  *
- * Large send: whoever empties our tx ring may say there that it takes frames above the MTU (`takes`).
- * Another stack does, while it is wired to us; TCP then hands us segments of many MSS, which nobody
- * has to take apart, and the MSS stays what both sides agreed on. What is too large by the time it
- * comes, because the wire was pulled, is refused and counted, and TCP cuts it when it sends again.
+ * Segmentation offload: the consumer of tx announces the largest frame it accepts (gso_max_size).
+ * Another stack accepts frames above the MTU while it is wired to us. TCP then hands us segments of
+ * many MSS, nobody has to split them, and the MSS stays what both sides agreed on. A frame that is
+ * too large when it comes, because the wire was pulled, is dropped and counted; TCP splits it when it
+ * sends again.
  *
  * Receive: low_level_input() wraps the frame where it lies in a custom pbuf. lwIP frees it before
  * the input call returns, with the exceptions made harmless: IP fragments are copied before they
@@ -25,7 +26,7 @@
  * address resolution copy always (PBUF_NEEDS_COPY). Should a frame be held all the same, the
  * interface takes no more until it is given back: the ring is released in order.
  *
- * Bells are considered once a batch (ringif_flush), not once a frame.
+ * Doorbells are considered once a batch (ringif_flush), not once a frame.
  */
 #include "iface/ringif.h"
 
@@ -62,16 +63,17 @@ uint32_t ringif_packets(void)
 }
 
 /**
- * ringif_large() - Largest frame that the other end takes now, whatever the MTU
+ * ringif_gso_max_size() - Largest frame that the other end takes now, whatever the MTU
  * @ifc: interface
  *
  * Return: bytes, link header included; 0: none above the MTU
  */
-uint32_t ringif_large(const struct ringif *ifc)
+uint32_t ringif_gso_max_size(const struct ringif *ifc)
 {
-    uint32_t takes = atomic_load_explicit(&ifc->pub->tx.takes, memory_order_relaxed); /* a hint */
+    uint32_t most =
+        atomic_load_explicit(&ifc->pub->tx.gso_max_size, memory_order_relaxed); /* a hint */
 
-    return LWIP_MIN(takes, ifc->large);
+    return LWIP_MIN(most, ifc->gso_max_size);
 }
 
 /**
@@ -104,14 +106,14 @@ static int crowded(struct ringif *ifc, uint32_t length)
 static err_t low_level_output(struct netif *netif, struct pbuf *p)
 {
     struct ringif *ifc = netif->state;
-    struct iface *pub = ifc->pub;
+    struct abi_iface *pub = ifc->pub;
     uint8_t *to;
 
     if (!*(volatile uint32_t *)&pub->listening) {
         pub->dropped++;
         return ERR_OK;
     }
-    if (p->tot_len > LWIP_MAX(ringif_large(ifc), pub->frame_max)) {
+    if (p->tot_len > LWIP_MAX(ringif_gso_max_size(ifc), pub->frame_max)) {
         pub->tx_lost++;
         return ERR_OK;
     }
@@ -255,7 +257,7 @@ static int keeps(const struct ringif *ifc, const struct span *frame)
 }
 
 /**
- * fits() - Whether a frame is as large as one may be: what is above the MTU is large send
+ * fits() - Whether a frame is as large as one may be: a larger one is a TCP segment to be split (segmentation offload)
  * @ifc: interface
  * @frame: the frame, whole header
  *
@@ -323,7 +325,7 @@ uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
 {
     uint32_t least = ifc->pub->kind == IFACE_TAP ? ETHERNET_HEADER : 1u, done = 0;
     uint32_t most =
-        ifc->large && ifc->rx.ring != &ifc->pub->rx ? RINGIF_LARGE : ifc->pub->frame_max;
+        ifc->gso_max_size && ifc->rx.ring != &ifc->pub->rx ? RINGIF_GSO_MAX : ifc->pub->frame_max;
     struct span frame;
 
     while (done < budget && !ifc->slot_used && frame_peek(&ifc->rx, most, &frame) == 0) {
@@ -390,7 +392,7 @@ int ringif_retry(struct ringif *ifc)
 }
 
 /**
- * ringif_flush() - Ring the bells that this batch owes
+ * ringif_flush() - Ring the doorbells that this batch owes
  * @ifc: interface
  */
 void ringif_flush(struct ringif *ifc)
@@ -400,7 +402,7 @@ void ringif_flush(struct ringif *ifc)
 }
 
 /**
- * ringif_arm() - Ask for the bell: when frames come, and when room returns if we are blocked
+ * ringif_arm() - Ask for the doorbell: when frames come, and when room returns if we are blocked
  * @ifc: interface
  *
  * Return: 1 if there is nothing to do meanwhile

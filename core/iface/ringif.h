@@ -12,20 +12,20 @@
 /* The last bytes of a tx ring, for small packets only. */
 #define RINGIF_RESERVE 8192u
 /* Largest frame of a wire between stacks: pbufs count in 16 bits. */
-#define RINGIF_LARGE 0xffffu
+#define RINGIF_GSO_MAX 0xffffu
 
 struct ringif {
     struct ringif *next; /* list of all (core/iface/iface.c) */
-    struct iface *pub;
+    struct abi_iface *pub;
     struct netif netif;
     struct producer tx;
     struct consumer rx;
     struct pbuf_custom slot; /* wraps the frame that lwIP is looking at */
     uint32_t slot_used;      /* lwIP still holds it */
-    uint32_t large;    /* largest frame it may send to who takes it, 0: no more than the MTU */
-    uint32_t wired;    /* rx is another interface's tx */
-    uint32_t own_bell; /* data_bell of the ring we are wired to, before we took it */
-    uint32_t blocked;  /* lwIP was told ERR_MEM: tcp_output again when room returns */
+    uint32_t gso_max_size; /* largest frame it may send to who takes it, 0: no more than the MTU */
+    uint32_t wired;        /* rx is another interface's tx */
+    uint32_t own_doorbell; /* data_doorbell of the ring we are wired to, before we took it */
+    uint32_t blocked;      /* lwIP was told ERR_MEM: tcp_output again when room returns */
     uint32_t addr_count;
     uint32_t gateway_count;
     struct abi_addr addrs[IFACE_ADDRS];
@@ -36,7 +36,7 @@ struct ringif {
 void ringif_setup(struct stack_stats *to);
 err_t ringif_init(struct netif *netif);
 uint32_t ringif_input(struct ringif *ifc, uint32_t budget);
-uint32_t ringif_large(const struct ringif *ifc);
+uint32_t ringif_gso_max_size(const struct ringif *ifc);
 int ringif_retry(struct ringif *ifc);
 void ringif_flush(struct ringif *ifc);
 int ringif_arm(struct ringif *ifc);

@@ -276,7 +276,7 @@ static uint32_t wait_until(double when, double now)
  * timers_next() - How long the engine may sleep
  * @now: ms
  *
- * Return: ms, TIMER_NONE: until a bell rings
+ * Return: ms, TIMER_NONE: until a doorbell rings
  */
 uint32_t timers_next(double now)
 {

@@ -25,12 +25,12 @@ static inline void *at(uint32_t offset)
 }
 
 /**
- * place_of() - Offset of an address in the arena
+ * offset_of() - Offset of an address in the arena
  * @p: pointer into the arena
  *
  * Return: u32 offset
  */
-static inline uint32_t place_of(const void *p)
+static inline uint32_t offset_of(const void *p)
 {
     return (uint32_t)((const char *)p - ARENA_BASE);
 }

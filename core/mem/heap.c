@@ -221,14 +221,14 @@ void heap_free(void *mem)
     if (!mem) {
         return;
     }
-    slab = at(place_of(mem) & ~(SLAB - 1));
+    slab = at(offset_of(mem) & ~(SLAB - 1));
     if (slab->magic != SLAB_MAGIC) {
         return;
     }
     if (slab->class == CLASS_LARGE) {
-        heap_bytes -= arena_block_size(place_of(slab));
+        heap_bytes -= arena_block_size(offset_of(slab));
         slab->magic = 0;
-        arena_free(place_of(slab));
+        arena_free(offset_of(slab));
         return;
     }
     *(void **)mem = slab->free;
@@ -240,7 +240,7 @@ void heap_free(void *mem)
     } else if (slab->used == 0 && (slab->next || slab->prev)) {
         unlist(slab);
         slab->magic = 0;
-        arena_free(place_of(slab));
+        arena_free(offset_of(slab));
     }
 }
 
@@ -269,7 +269,7 @@ void heap_trim(void)
             if (slab->used == 0) {
                 unlist(slab);
                 slab->magic = 0;
-                arena_free(place_of(slab));
+                arena_free(offset_of(slab));
             }
         }
     }

@@ -20,7 +20,7 @@
  *
  * Events are not queued one by one: a socket has a set of bits to tell and stands in a list until
  * the event ring had room for them, so a full event ring loses nothing and the list is bounded by
- * the number of sockets. Socket rings have no bells: whoever moved a position past the other
+ * the number of sockets. Socket rings have no doorbells: whoever moved a position past the other
  * side's mark says so with an event or a CMD_KICK.
  *
  * Storage: a ring begins with one small block, laid in place before its first byte, and moves to
@@ -35,7 +35,7 @@
 #define CHUNKS 256u
 
 struct slot {
-    struct socket *socket;
+    struct sock *socket;
     uint16_t generation;
     uint16_t next_free;
 };
@@ -44,7 +44,7 @@ static struct stack_ctl *ctl;
 static struct slot *chunks[CHUNKS];
 static uint32_t slots, slots_max; /* slots in the chunks; slot 0 is never used */
 static uint32_t first_free;
-static struct socket *work_first, *work_last, *later_first;
+static struct sock *work_first, *work_last, *later_first;
 static int later_urgent;
 
 /**
@@ -99,9 +99,9 @@ static int grow(void)
  *
  * Return: zeroed socket with a handle, or NULL: no slot or no memory (sock_shortage() tells which)
  */
-struct socket *sock_new(uint32_t kind)
+struct sock *sock_new(uint32_t kind)
 {
-    struct socket *s;
+    struct sock *s;
     struct slot *slot;
     uint32_t index;
 
@@ -119,7 +119,7 @@ struct socket *sock_new(uint32_t kind)
     slot->generation++;
     s->pub.handle = (uint32_t)slot->generation << 16 | index;
     s->pub.kind = kind;
-    s->plane = plane_app();
+    s->channel = channel_app();
     ctl->stats.sockets++;
     return s;
 }
@@ -140,10 +140,10 @@ int sock_shortage(void)
  *
  * Return: socket, or NULL: never was, is gone, or JS has released it
  */
-struct socket *sock_get(uint32_t handle)
+struct sock *sock_get(uint32_t handle)
 {
     uint32_t index = handle & 0xffff;
-    struct socket *s;
+    struct sock *s;
 
     if (index >= slots) {
         return NULL;
@@ -158,7 +158,7 @@ struct socket *sock_get(uint32_t handle)
  *
  * Return: socket, or NULL: that was the last
  */
-struct socket *sock_next(const struct socket *after)
+struct sock *sock_next(const struct sock *after)
 {
     uint32_t index = after ? (after->pub.handle & 0xffff) + 1 : 1;
 
@@ -189,7 +189,7 @@ static void free_storage(struct ring *ring, uint32_t which)
  * sock_free() - Free a socket that neither JS nor lwIP knows any more
  * @s: socket
  */
-void sock_free(struct socket *s)
+void sock_free(struct sock *s)
 {
     uint32_t index = s->pub.handle & 0xffff;
 
@@ -213,12 +213,12 @@ void sock_free(struct socket *s)
 
 /**
  * sock_close() - Free the table; every socket is freed already, but some may stand in lists, of events
- * in that of the app only: no object is on another plane any more
+ * in that of the app only: no object is on another channel any more
  */
 void sock_close(void)
 {
-    struct plane *app = plane_app();
-    struct socket *s, *next;
+    struct channel *app = channel_app();
+    struct sock *s, *next;
 
     sock_begin();
     sock_take_work();
@@ -240,9 +240,9 @@ void sock_close(void)
  * @s: socket
  * @bits: SOCK_* to tell
  */
-void sock_event(struct socket *s, uint32_t bits)
+void sock_event(struct sock *s, uint32_t bits)
 {
-    struct plane *p = s->plane;
+    struct channel *p = s->channel;
 
     s->events |= bits;
     if (s->event_listed || s->released) {
@@ -256,29 +256,29 @@ void sock_event(struct socket *s, uint32_t bits)
         p->events_first = s;
     }
     p->events_last = s;
-    plane_tell(p);
+    channel_tell(p);
 }
 
 /**
  * sock_move() - Hand a socket to another thread
  * @s: socket that its thread knows of
- * @to: that thread's plane; it is told all that has happened so far
+ * @to: that thread's channel; it is told all that has happened so far
  */
-void sock_move(struct socket *s, struct plane *to)
+void sock_move(struct sock *s, struct channel *to)
 {
-    struct socket **link = &s->plane->events_first, *last = NULL;
+    struct sock **link = &s->channel->events_first, *last = NULL;
 
     if (s->event_listed) {
         for (; *link != s; link = &last->next_event) {
             last = *link;
         }
         *link = s->next_event;
-        if (s->plane->events_last == s) {
-            s->plane->events_last = last;
+        if (s->channel->events_last == s) {
+            s->channel->events_last = last;
         }
         s->event_listed = 0;
     }
-    s->plane = to;
+    s->channel = to;
     sock_event(s, SOCK_READABLE | SOCK_WRITABLE |
                       atomic_load_explicit(&s->pub.flags, memory_order_relaxed)); /* our own */
 }
@@ -309,14 +309,14 @@ static int tell(struct producer *events, const struct event *event)
  *
  * Return: 0 or ABI_EAGAIN
  */
-static int tell_socket(struct producer *events, struct socket *s)
+static int tell_socket(struct producer *events, struct sock *s)
 {
     struct event event = { .handle = s->pub.handle };
 
     if (s->announce) {
         event.kind = EVENT_ACCEPT;
         event.id = s->listener ? s->listener->pub.handle : 0;
-        event.place = place_of(&s->pub);
+        event.offset = offset_of(&s->pub);
         if (tell(events, &event) != 0) {
             return ABI_EAGAIN;
         }
@@ -336,14 +336,14 @@ static int tell_socket(struct producer *events, struct socket *s)
 
 /**
  * sock_events_flush() - Tell a thread as much of its sockets as its event ring has room for
- * @p: its plane
+ * @p: its channel
  *
  * Return: 1 if all was told, 0 if the rest waits for room
  */
-int sock_events_flush(struct plane *p)
+int sock_events_flush(struct channel *p)
 {
     while (p->events_first) {
-        struct socket *s = p->events_first;
+        struct sock *s = p->events_first;
 
         if (!s->dead && !s->released && tell_socket(&p->events, s) != 0) {
             return 0;
@@ -364,7 +364,7 @@ int sock_events_flush(struct plane *p)
  * sock_work() - Look after a socket at the end of the batch
  * @s: socket
  */
-void sock_work(struct socket *s)
+void sock_work(struct sock *s)
 {
     if (s->work_listed) {
         return;
@@ -384,7 +384,7 @@ void sock_work(struct socket *s)
  * @s: socket
  * @urgent: the next turn is to come at once, else in due time
  */
-void sock_later(struct socket *s, int urgent)
+void sock_later(struct sock *s, int urgent)
 {
     later_urgent |= urgent;
     if (!s->later_listed) {
@@ -419,7 +419,7 @@ int sock_later_any(void)
  */
 void sock_begin(void)
 {
-    struct socket *s = later_first, *next;
+    struct sock *s = later_first, *next;
 
     later_first = NULL;
     later_urgent = 0;
@@ -439,10 +439,10 @@ void sock_begin(void)
  *
  * Return: socket, no longer listed, or NULL
  */
-struct socket *sock_take_work(void)
+struct sock *sock_take_work(void)
 {
     while (work_first) {
-        struct socket *s = work_first;
+        struct sock *s = work_first;
 
         work_first = s->next_work;
         if (!work_first) {

@@ -10,15 +10,15 @@
 struct tcp_pcb;
 
 /* A socket: the part JS sees first, then ours. */
-struct socket {
-    struct sock pub;
+struct sock {
+    struct abi_sock pub;
     struct tcp_pcb *pcb;     /* NULL once lwIP is done with it, or for a listener's lpcb, closed */
-    struct plane *plane;     /* whose thread has it */
-    struct socket *listener; /* accepted and not yet taken by JS: who waits */
-    struct socket *next_event; /* list of sockets with events to tell */
-    struct socket *next_work;  /* list of sockets to look after at the end of the batch */
-    struct socket *next_later; /* list of sockets to look after in the next turn */
-    struct socket *next_trim;  /* list of sockets whose rings may be too large */
+    struct channel *channel; /* whose thread has it */
+    struct sock *listener;   /* accepted and not yet taken by JS: who waits */
+    struct sock *next_event; /* list of sockets with events to tell */
+    struct sock *next_work;  /* list of sockets to look after at the end of the batch */
+    struct sock *next_later; /* list of sockets to look after in the next turn */
+    struct sock *next_trim;  /* list of sockets whose rings may be too large */
     struct consumer tx;
     struct producer rx;
     uint32_t queued;    /* position in tx up to which lwIP has the bytes */
@@ -52,19 +52,19 @@ struct socket {
 
 void sock_setup(struct stack_ctl *ctl, uint32_t max_sockets);
 void sock_close(void);
-struct socket *sock_new(uint32_t kind);
-struct socket *sock_get(uint32_t handle);
-void sock_free(struct socket *s);
-void sock_event(struct socket *s, uint32_t bits);
-void sock_work(struct socket *s);
-void sock_later(struct socket *s, int urgent);
+struct sock *sock_new(uint32_t kind);
+struct sock *sock_get(uint32_t handle);
+void sock_free(struct sock *s);
+void sock_event(struct sock *s, uint32_t bits);
+void sock_work(struct sock *s);
+void sock_later(struct sock *s, int urgent);
 void sock_begin(void);
-struct socket *sock_take_work(void);
-struct socket *sock_next(const struct socket *after);
+struct sock *sock_take_work(void);
+struct sock *sock_next(const struct sock *after);
 int sock_later_urgent(void);
 int sock_later_any(void);
-int sock_events_flush(struct plane *p);
-void sock_move(struct socket *s, struct plane *to);
+int sock_events_flush(struct channel *p);
+void sock_move(struct sock *s, struct channel *to);
 int sock_shortage(void);
 int sock_storage(struct ring *ring, uint32_t size);
 int sock_settle(struct ring *ring);

@@ -41,7 +41,7 @@ static int abort_reason;
  * @s: connection
  * @error: code, 0: both sides closed
  */
-static void finish(struct socket *s, int error)
+static void finish(struct sock *s, int error)
 {
     s->pcb = NULL;
     tcp_rings_over(s);
@@ -60,7 +60,7 @@ static void finish(struct socket *s, int error)
  * detach() - Let lwIP finish the pcb without us
  * @s: connection
  */
-static void detach(struct socket *s)
+static void detach(struct sock *s)
 {
     struct tcp_pcb *pcb = s->pcb;
 
@@ -77,11 +77,11 @@ static void detach(struct socket *s)
  * tcp_sock_sent_all() - Our FIN is acknowledged
  * @s: connection
  */
-void tcp_sock_sent_all(struct socket *s)
+void tcp_sock_sent_all(struct sock *s)
 {
-    uint32_t told = atomic_load_explicit(&s->pub.flags, memory_order_relaxed); /* our own */
+    uint32_t flags = atomic_load_explicit(&s->pub.flags, memory_order_relaxed); /* our own */
 
-    if (!(told & SOCK_SENT)) {
+    if (!(flags & SOCK_SENT)) {
         atomic_fetch_or_explicit(&s->pub.flags, SOCK_SENT, memory_order_release); /* after head */
         sock_event(s, SOCK_SENT);
     }
@@ -103,7 +103,7 @@ void tcp_sock_sent_all(struct socket *s)
  *
  * Return: 1 if no host answered for the address on the link
  */
-static int unreachable(const struct socket *s)
+static int unreachable(const struct sock *s)
 {
     struct eth_addr *mac;
     const ip4_addr_t *found;
@@ -133,7 +133,7 @@ static int unreachable(const struct socket *s)
  *
  * Return: 1 if so
  */
-static int nothing_lost(const struct socket *s)
+static int nothing_lost(const struct sock *s)
 {
     uint32_t flags = atomic_load_explicit(&s->pub.flags, memory_order_relaxed); /* our own */
 
@@ -147,7 +147,7 @@ static int nothing_lost(const struct socket *s)
  */
 static void on_error(void *arg, err_t err)
 {
-    struct socket *s = arg;
+    struct sock *s = arg;
     int connecting, error;
 
     if (!s) {
@@ -186,7 +186,7 @@ static void on_error(void *arg, err_t err)
  */
 static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
-    struct socket *s = arg;
+    struct sock *s = arg;
 
     (void)err;
     if (p) {
@@ -227,7 +227,7 @@ static void on_destroyed(u8_t id, void *data)
 {
     (void)id;
     if (data) {
-        ((struct socket *)data)->pcb = NULL;
+        ((struct sock *)data)->pcb = NULL;
     }
 }
 
@@ -238,7 +238,7 @@ static const struct tcp_ext_arg_callbacks ext_callbacks = { .destroy = on_destro
  * @s: socket
  * @pcb: pcb
  */
-void tcp_sock_attach(struct socket *s, struct tcp_pcb *pcb)
+void tcp_sock_attach(struct sock *s, struct tcp_pcb *pcb)
 {
     s->pcb = pcb;
     tcp_arg(pcb, s);
@@ -253,9 +253,9 @@ void tcp_sock_attach(struct socket *s, struct tcp_pcb *pcb)
  * drop_waiting() - Reset the connections JS was never told of, forget the others and the half-open
  * @listener: listener that closes
  */
-static void drop_waiting(struct socket *listener)
+static void drop_waiting(struct sock *listener)
 {
-    struct socket *s, *next;
+    struct sock *s, *next;
     struct tcp_pcb *pcb;
 
     for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
@@ -282,7 +282,7 @@ static void drop_waiting(struct socket *listener)
  * @s: listener
  * @error: what JS is told
  */
-static void close_listener(struct socket *s, int error)
+static void close_listener(struct sock *s, int error)
 {
     if (s->pcb) {
         tcp_arg(s->pcb, NULL);
@@ -296,7 +296,7 @@ static void close_listener(struct socket *s, int error)
  * tcp_sock_shutdown() - CMD_SHUTDOWN: FIN after the last byte of tx
  * @s: connection
  */
-void tcp_sock_shutdown(struct socket *s)
+void tcp_sock_shutdown(struct sock *s)
 {
     if (s->pub.kind == SOCK_STREAM) {
         s->shutdown = 1;
@@ -308,7 +308,7 @@ void tcp_sock_shutdown(struct socket *s)
  * tcp_sock_discard() - CMD_DISCARD: what still comes is thrown away
  * @s: connection; one that is not open yet is aborted
  */
-void tcp_sock_discard(struct socket *s)
+void tcp_sock_discard(struct sock *s)
 {
     int open = atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_OPEN; /* our own */
 
@@ -330,7 +330,7 @@ void tcp_sock_discard(struct socket *s)
  * tcp_sock_close() - CMD_CLOSE: stop listening
  * @s: listener
  */
-void tcp_sock_close(struct socket *s)
+void tcp_sock_close(struct sock *s)
 {
     if (s->pub.kind == SOCK_LISTENER) {
         close_listener(s, 0);
@@ -342,7 +342,7 @@ void tcp_sock_close(struct socket *s)
  * @s: connection
  * @error: what JS is told
  */
-void tcp_sock_abort(struct socket *s, int error)
+void tcp_sock_abort(struct sock *s, int error)
 {
     if (s->pub.kind == SOCK_LISTENER) {
         close_listener(s, error);
@@ -357,7 +357,7 @@ void tcp_sock_abort(struct socket *s, int error)
  * tcp_sock_release() - CMD_RELEASE: JS forgets the handle
  * @s: connection or listener
  */
-void tcp_sock_release(struct socket *s)
+void tcp_sock_release(struct sock *s)
 {
     tcp_sock_accepted(s); /* or not: it waits no longer */
     tcp_sock_close(s);
@@ -375,10 +375,10 @@ void tcp_sock_release(struct socket *s)
 }
 
 /**
- * tcp_sock_kick() - CMD_KICK: tx has bytes or wants room, or rx has room past its mark
+ * tcp_sock_kick() - CMD_KICK: tx has bytes or wants room, or rx has room past its threshold
  * @s: connection
  */
-void tcp_sock_kick(struct socket *s)
+void tcp_sock_kick(struct sock *s)
 {
     if (s->pcb && s->pub.kind == SOCK_STREAM) {
         tcp_data_window(s);
@@ -393,7 +393,7 @@ void tcp_sock_kick(struct socket *s)
  * @s: connection
  * @on: 0: Nagle's algorithm (RFC 896), else small segments go at once
  */
-void tcp_sock_nodelay(struct socket *s, uint32_t on)
+void tcp_sock_nodelay(struct sock *s, uint32_t on)
 {
     s->nodelay = on;
     if (!s->pcb || s->pub.kind != SOCK_STREAM) {
@@ -411,7 +411,7 @@ void tcp_sock_nodelay(struct socket *s, uint32_t on)
  * @s: connection
  * @idle: ms before the first probe, 0: no probes
  */
-void tcp_sock_keepalive(struct socket *s, uint32_t idle)
+void tcp_sock_keepalive(struct sock *s, uint32_t idle)
 {
     idle = LWIP_MIN(idle, KEEPALIVE_MOST);
     s->keepalive = idle;
@@ -438,7 +438,7 @@ void tcp_sock_keepalive(struct socket *s, uint32_t idle)
 int tcp_sock_interface_remove(uint32_t handle)
 {
     const struct ringif *ifc = iface_get(handle);
-    struct socket *s = NULL;
+    struct sock *s = NULL;
     uint32_t i;
     int err;
 
@@ -480,7 +480,7 @@ void tcp_sock_abort_orphans(void)
  */
 void tcp_sock_run(void)
 {
-    struct socket *s;
+    struct sock *s;
 
     while ((s = sock_take_work())) {
         tcp_data_output(s);

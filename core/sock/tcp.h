@@ -5,17 +5,17 @@
 
 #include "sock/sock.h"
 
-int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out);
-int tcp_sock_connect(const struct cmd_socket *cmd, struct socket **out);
-void tcp_sock_kick(struct socket *s);
-void tcp_sock_accepted(struct socket *s);
-void tcp_sock_shutdown(struct socket *s);
-void tcp_sock_discard(struct socket *s);
-void tcp_sock_close(struct socket *s);
-void tcp_sock_abort(struct socket *s, int error);
-void tcp_sock_release(struct socket *s);
-void tcp_sock_nodelay(struct socket *s, uint32_t on);
-void tcp_sock_keepalive(struct socket *s, uint32_t idle);
+int tcp_sock_listen(const struct cmd_socket *cmd, struct sock **out);
+int tcp_sock_connect(const struct cmd_socket *cmd, struct sock **out);
+void tcp_sock_kick(struct sock *s);
+void tcp_sock_accepted(struct sock *s);
+void tcp_sock_shutdown(struct sock *s);
+void tcp_sock_discard(struct sock *s);
+void tcp_sock_close(struct sock *s);
+void tcp_sock_abort(struct sock *s, int error);
+void tcp_sock_release(struct sock *s);
+void tcp_sock_nodelay(struct sock *s, uint32_t on);
+void tcp_sock_keepalive(struct sock *s, uint32_t idle);
 int tcp_sock_interface_remove(uint32_t handle);
 void tcp_data_setup(struct stack_stats *to);
 void tcp_rings_trim(void);

@@ -48,7 +48,7 @@ void tcp_data_setup(struct stack_stats *to)
     stats = to;
 }
 
-static uint32_t window_step(const struct socket *s)
+static uint32_t window_step(const struct sock *s)
 {
     return s->rx_max / 4;
 }
@@ -59,7 +59,7 @@ static uint32_t window_step(const struct socket *s)
  *
  * Return: 1 if they are not yet
  */
-static int arm_window(struct socket *s)
+static int arm_window(struct sock *s)
 {
     return producer_arm(&s->rx, s->recved + window_step(s) - 1);
 }
@@ -71,7 +71,7 @@ static int arm_window(struct socket *s)
  * Return: 1 if so: nothing comes any more, and a peer that has forgotten the connection would
  * answer a window update with a reset
  */
-static int at_eof(const struct socket *s)
+static int at_eof(const struct sock *s)
 {
     return (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_EOF) != 0; /* own */
 }
@@ -80,7 +80,7 @@ static int at_eof(const struct socket *s)
  * tcp_data_open() - Set window and rings when the handshake is done
  * @s: connection with a pcb; the tx ring has its first block
  */
-void tcp_data_open(struct socket *s)
+void tcp_data_open(struct sock *s)
 {
     if (!(s->pcb->flags & TF_WND_SCALE)) {
         /* No more can be announced, so no more would ever be used. */
@@ -110,7 +110,7 @@ void tcp_data_open(struct socket *s)
  * Does what tcp_recved() does, but for the bounds: that takes a u16, and it announces nothing until
  * a whole segment (or half of TCP_WND) has become free, which a small buffer never sees.
  */
-static void open_window(struct socket *s, struct tcp_pcb *pcb, uint32_t length)
+static void open_window(struct sock *s, struct tcp_pcb *pcb, uint32_t length)
 {
     s->recved += length;
     pcb->rcv_wnd += length;
@@ -123,7 +123,7 @@ static void open_window(struct socket *s, struct tcp_pcb *pcb, uint32_t length)
  * @s: connection with a pcb
  * @length: bytes, worth a segment
  */
-static void give_back(struct socket *s, uint32_t length)
+static void give_back(struct sock *s, uint32_t length)
 {
     struct tcp_pcb *pcb = s->pcb;
 
@@ -137,7 +137,7 @@ static void give_back(struct socket *s, uint32_t length)
  * tcp_data_give_back() - Open the window by all that is in rx: JS does not read it any more
  * @s: connection with a pcb
  */
-void tcp_data_give_back(struct socket *s)
+void tcp_data_give_back(struct sock *s)
 {
     if (!at_eof(s)) {
         give_back(s, s->rx.tail - s->recved);
@@ -148,7 +148,7 @@ void tcp_data_give_back(struct socket *s)
  * tcp_data_window() - Open the window by what JS has read, if it is worth a segment
  * @s: connection
  */
-void tcp_data_window(struct socket *s)
+void tcp_data_window(struct sock *s)
 {
     if (!s->pcb || s->discard || at_eof(s)) {
         return;
@@ -178,7 +178,7 @@ void tcp_data_window(struct socket *s)
 err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
                         u8_t *opt2, struct pbuf *p)
 {
-    struct socket *s;
+    struct sock *s;
     int32_t more;
 
     (void)optlen;
@@ -229,7 +229,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
  */
 int port_tcp_output_later(struct tcp_pcb *pcb)
 {
-    struct socket *s = NULL;
+    struct sock *s = NULL;
 
     /* Whoever opens or closes is not kept waiting, and needs no second batch. */
     if (pcb->state == state_before && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT) {
@@ -257,16 +257,16 @@ int port_tcp_output_later(struct tcp_pcb *pcb)
 u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
 {
     /* In the states before, it is the listener. */
-    struct socket *s = pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
-    uint32_t most = pcb->mss, headers, large;
+    struct sock *s = pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
+    uint32_t most = pcb->mss, headers, gso;
 
     if (!netif) {
         return (u16_t)(s && s->segment ? s->segment : most);
     }
     headers = ETHERNET_HEADER + TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
-    large = ringif_large(netif->state);
-    if (large > headers + most) {
-        most = (large - headers) / most * most;
+    gso = ringif_gso_max_size(netif->state);
+    if (gso > headers + most) {
+        most = (gso - headers) / most * most;
     }
     if (s) {
         s->segment = most;
@@ -281,10 +281,10 @@ u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
  *
  * Return: ERR_OK, or ERR_ABRT: no memory for what came with the handshake, connection aborted
  */
-err_t tcp_data_received(struct socket *s, struct pbuf *p)
+err_t tcp_data_received(struct sock *s, struct pbuf *p)
 {
     struct pbuf *q;
-    uint32_t mark, before;
+    uint32_t threshold, before;
 
     if (s->discard) {
         give_back(s, p->tot_len);
@@ -315,8 +315,9 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
         }
     }
     pbuf_free(p);
-    mark = atomic_load_explicit(&s->pub.rx.data_mark, memory_order_seq_cst); /* F, pairs E */
-    if (ring_passed(mark, before, s->rx.tail)) {
+    threshold =
+        atomic_load_explicit(&s->pub.rx.data_threshold, memory_order_seq_cst); /* F, pairs E */
+    if (ring_passed(threshold, before, s->rx.tail)) {
         sock_event(s, SOCK_READABLE);
     }
     return ERR_OK;
@@ -326,7 +327,7 @@ err_t tcp_data_received(struct socket *s, struct pbuf *p)
  * note_fin() - See whether our FIN is acknowledged
  * @s: connection with a FIN queued
  */
-static void note_fin(struct socket *s)
+static void note_fin(struct sock *s)
 {
     enum tcp_state state = s->pcb->state;
 
@@ -342,7 +343,7 @@ static void note_fin(struct socket *s)
  *
  * Return: position
  */
-static uint32_t queueable(struct socket *s, uint32_t mss)
+static uint32_t queueable(struct sock *s, uint32_t mss)
 {
     uint32_t tail = s->queued + (byte_held(&s->tx) - (s->queued - s->tx.head));
     uint32_t rest = (tail - s->queued) % mss;
@@ -362,7 +363,7 @@ static uint32_t queueable(struct socket *s, uint32_t mss)
  * tcp_data_output() - Give lwIP what stands in tx, the FIN after it, and send
  * @s: open connection
  */
-void tcp_data_output(struct socket *s)
+void tcp_data_output(struct sock *s)
 {
     uint32_t mss, most, end;
     struct span from;
@@ -425,14 +426,15 @@ void tcp_data_output(struct socket *s)
  * @s: connection
  * @length: sequence numbers acknowledged, a FIN among them
  */
-void tcp_data_acked(struct socket *s, uint32_t length)
+void tcp_data_acked(struct sock *s, uint32_t length)
 {
-    uint32_t before = s->tx.head, mark;
+    uint32_t before = s->tx.head, threshold;
 
     length = LWIP_MIN(length, s->queued - s->tx.head);
     byte_release(&s->tx, length);
-    mark = atomic_load_explicit(&s->pub.tx.room_mark, memory_order_seq_cst); /* F, pairs E */
-    if (ring_passed(mark, before, s->tx.head)) {
+    threshold =
+        atomic_load_explicit(&s->pub.tx.room_threshold, memory_order_seq_cst); /* F, pairs E */
+    if (ring_passed(threshold, before, s->tx.head)) {
         sock_event(s, SOCK_WRITABLE);
     }
     sock_work(s);

@@ -33,7 +33,7 @@
  *
  * Return: 0 or ABI_ENOMEM
  */
-static int prepare(struct socket *s, uint32_t rx_max, uint32_t tx_max)
+static int prepare(struct sock *s, uint32_t rx_max, uint32_t tx_max)
 {
     s->rx_max = LWIP_MAX(RING_FIRST, LWIP_MIN(rx_max, TCP_WND));
     s->tx_max = LWIP_MAX(RING_FIRST, LWIP_MIN(tx_max, TCP_SND_BUF));
@@ -51,7 +51,7 @@ static int prepare(struct socket *s, uint32_t rx_max, uint32_t tx_max)
  * opened() - The handshake is done
  * @s: connection
  */
-static void opened(struct socket *s)
+static void opened(struct sock *s)
 {
     port_from_lwip(&s->pcb->local_ip, s->pcb->local_port, &s->pub.local);
     port_from_lwip(&s->pcb->remote_ip, s->pcb->remote_port, &s->pub.remote);
@@ -71,7 +71,7 @@ static void opened(struct socket *s)
  */
 static err_t on_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    struct socket *s = arg;
+    struct sock *s = arg;
 
     (void)pcb;
     (void)err;
@@ -89,7 +89,7 @@ static void on_half_open_gone(u8_t id, void *data)
 {
     (void)id;
     if (data) {
-        ((struct socket *)data)->half_open--;
+        ((struct sock *)data)->half_open--;
     }
 }
 
@@ -105,7 +105,7 @@ static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = on_
  */
 static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *pcb)
 {
-    struct socket *listener = tcp_ext_arg_get((struct tcp_pcb *)lpcb, id);
+    struct sock *listener = tcp_ext_arg_get((struct tcp_pcb *)lpcb, id);
 
     if (listener->half_open + listener->waiting >= listener->backlog) {
         return ERR_MEM;
@@ -128,7 +128,7 @@ static const struct tcp_ext_arg_callbacks listener_callbacks = { .passive_open =
  */
 static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    struct socket *listener = arg, *s;
+    struct sock *listener = arg, *s;
 
     if (!pcb || err != ERR_OK || !listener) {
         return ERR_VAL;
@@ -159,7 +159,7 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
  * tcp_sock_accepted() - JS has taken a connection
  * @s: connection
  */
-void tcp_sock_accepted(struct socket *s)
+void tcp_sock_accepted(struct sock *s)
 {
     if (s->listener) {
         s->listener->waiting--;
@@ -272,7 +272,7 @@ static int is_any(const struct abi_addr *address)
  *
  * Return: 0 or a negative code
  */
-static int open_listener(struct socket *s, const struct cmd_socket *cmd)
+static int open_listener(struct sock *s, const struct cmd_socket *cmd)
 {
     int dual = cmd->local.family != FAMILY_IPV4 && is_any(&cmd->local), err;
     ip_addr_t ip = *IP_ANY_TYPE;
@@ -320,9 +320,9 @@ static int open_listener(struct socket *s, const struct cmd_socket *cmd)
  *
  * Return: 0 or a negative code
  */
-int tcp_sock_listen(const struct cmd_socket *cmd, struct socket **out)
+int tcp_sock_listen(const struct cmd_socket *cmd, struct sock **out)
 {
-    struct socket *s = sock_new(SOCK_LISTENER);
+    struct sock *s = sock_new(SOCK_LISTENER);
     int err;
 
     if (!s) {
@@ -412,7 +412,7 @@ static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_
  *
  * Return: 0 or a negative code
  */
-static int start_connect(struct socket *s, const struct cmd_socket *cmd)
+static int start_connect(struct sock *s, const struct cmd_socket *cmd)
 {
     ip_addr_t remote, local;
     struct tcp_pcb *pcb;
@@ -451,9 +451,9 @@ static int start_connect(struct socket *s, const struct cmd_socket *cmd)
  *
  * Return: 0 or a negative code
  */
-int tcp_sock_connect(const struct cmd_socket *cmd, struct socket **out)
+int tcp_sock_connect(const struct cmd_socket *cmd, struct sock **out)
 {
-    struct socket *s = sock_new(SOCK_STREAM);
+    struct sock *s = sock_new(SOCK_STREAM);
     int err;
 
     if (!s) {

@@ -31,7 +31,7 @@
 #define LISTED 1
 #define LISTED_OVER 2 /* only to be freed */
 
-static struct socket *trim_first;
+static struct sock *trim_first;
 static uint32_t moving; /* connections that are listed and not over */
 
 static uint32_t power_of_two(uint32_t size)
@@ -43,7 +43,7 @@ static uint32_t power_of_two(uint32_t size)
  * tcp_rings_moved() - Have tcp_rings_trim() look at a connection
  * @s: connection on which something moves
  */
-void tcp_rings_moved(struct socket *s)
+void tcp_rings_moved(struct sock *s)
 {
     if (!s->trim_listed) {
         s->trim_listed = LISTED;
@@ -57,7 +57,7 @@ void tcp_rings_moved(struct socket *s)
  * tcp_rings_over() - Leave memory to a connection no longer
  * @s: connection whose pcb is gone
  */
-void tcp_rings_over(struct socket *s)
+void tcp_rings_over(struct sock *s)
 {
     if (s->trim_listed == LISTED) {
         s->trim_listed = LISTED_OVER;
@@ -95,7 +95,7 @@ int tcp_rings_can_accept(uint32_t payload)
  *
  * Return: 1 if it can
  */
-int tcp_rings_ensure(struct socket *s, uint32_t more)
+int tcp_rings_ensure(struct sock *s, uint32_t more)
 {
     struct ring *ring = &s->pub.rx;
     uint32_t size =
@@ -121,7 +121,7 @@ int tcp_rings_ensure(struct socket *s, uint32_t more)
  * tcp_rings_grow_tx() - Give tx a larger buffer if JS waits for room and may have more
  * @s: open connection
  */
-void tcp_rings_grow_tx(struct socket *s)
+void tcp_rings_grow_tx(struct sock *s)
 {
     struct ring *ring = &s->pub.tx;
     uint32_t want = __atomic_load_n(&ring->want, __ATOMIC_RELAXED); /* no order: a hint */
@@ -172,7 +172,7 @@ static int shrink(struct ring *ring, uint32_t held)
  *
  * Return: 1 if it is to be looked at again in a second
  */
-static int trim(struct socket *s)
+static int trim(struct sock *s)
 {
     struct span none;
     int settled;
@@ -206,7 +206,7 @@ static int trim(struct socket *s)
  */
 void tcp_rings_trim(void)
 {
-    struct socket *s = trim_first, *next;
+    struct sock *s = trim_first, *next;
 
     moving = 0;
     for (trim_first = NULL; s; s = next) {

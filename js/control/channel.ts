@@ -15,6 +15,9 @@
 // Every promise settles: shutdown() rejects all calls and tells every socket.
 
 import {
+  CHANNEL_COMMANDS,
+  CHANNEL_DOORBELL,
+  CHANNEL_EVENTS,
   CMD_ABORT,
   CMD_HANDLE,
   CMD_ID,
@@ -30,13 +33,10 @@ import {
   EVENT_HANDLE,
   EVENT_ID,
   EVENT_KIND,
-  EVENT_PLACE,
+  EVENT_OFFSET,
   EVENT_RESULT,
   EVENT_SIZE,
   EVENT_SOCK,
-  PORT_BELL,
-  PORT_COMMANDS,
-  PORT_EVENTS,
 } from '../abi.ts';
 import { atCaller, NetError, netErrorFromCode } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
@@ -94,9 +94,9 @@ export class Channel {
     this.arena = arena;
     this.pause = isRemote ? pauseIfOverdue : () => undefined;
     this.wake = wake;
-    this.doorbell = offset + PORT_BELL;
-    this.#commands = new FrameProducer(arena, offset + PORT_COMMANDS);
-    this.#events = new FrameConsumer(arena, offset + PORT_EVENTS, EVENT_SIZE);
+    this.doorbell = offset + CHANNEL_DOORBELL;
+    this.#commands = new FrameProducer(arena, offset + CHANNEL_COMMANDS);
+    this.#events = new FrameConsumer(arena, offset + CHANNEL_EVENTS, EVENT_SIZE);
   }
 
   /** Offset of this thread's doorbell. */
@@ -212,7 +212,7 @@ export class Channel {
         const kind = i32[at + (EVENT_KIND >> 2)] ?? 0;
         const id = i32[at + (EVENT_ID >> 2)] ?? 0;
         const handle = i32[at + (EVENT_HANDLE >> 2)] ?? 0;
-        const offset = (i32[at + (EVENT_PLACE >> 2)] ?? 0) >>> 0;
+        const offset = (i32[at + (EVENT_OFFSET >> 2)] ?? 0) >>> 0;
         const bits = i32[at + (EVENT_BITS >> 2)] ?? 0;
         const error = i32[at + (EVENT_ERROR >> 2)] ?? 0;
         this.#events.release();

@@ -12,20 +12,20 @@
 
 import {
   ABI_VERSION,
-  PORT_ATTACHED,
-  PORT_BELL,
-  PORT_ENGINE_BELL,
-  PORT_INDEX,
-  PORT_KEY,
-  PORT_NEXT,
-  PORT_NEXT_PORT,
-  PORT_OFFERED,
-  PORT_RECALLED,
-  PORT_RELEASED,
-  PORT_RUNG,
-  PORT_RUNG_LIST,
-  PORT_STATE,
-  STACK_FIRST_PORT,
+  CHANNEL_ATTACHED,
+  CHANNEL_DOORBELL,
+  CHANNEL_ENGINE_DOORBELL,
+  CHANNEL_INDEX,
+  CHANNEL_KEY,
+  CHANNEL_NEXT,
+  CHANNEL_NEXT_CHANNEL,
+  CHANNEL_OFFERED,
+  CHANNEL_PENDING,
+  CHANNEL_PENDING_LIST,
+  CHANNEL_RECALLED,
+  CHANNEL_RELEASED,
+  CHANNEL_STATE,
+  STACK_FIRST_CHANNEL,
 } from '../abi.ts';
 import { NetError } from '../errors.ts';
 import { SharedMemory } from '../memory/shared_memory.ts';
@@ -101,20 +101,21 @@ export class AttachedChannel {
     this.#offset = handle.channel;
     const { i32, view } = this.#memory;
     const word = (field: number): number => view.getUint32(handle.channel + field, true);
-    this.#state = (handle.channel + PORT_STATE) >>> 2;
+    this.#state = (handle.channel + CHANNEL_STATE) >>> 2;
     if (
-      word(PORT_KEY) !== handle.key >>> 0 ||
-      Atomics.compareExchange(i32, this.#state, PORT_OFFERED, PORT_ATTACHED) !== PORT_OFFERED
+      word(CHANNEL_KEY) !== handle.key >>> 0 ||
+      Atomics.compareExchange(i32, this.#state, CHANNEL_OFFERED, CHANNEL_ATTACHED) !==
+        CHANNEL_OFFERED
     ) {
       throw new NetError('EBADF', 'Cannot attach', {
         reason: 'it was attached already, or is gone',
       });
     }
-    this.#engineDoorbell = word(PORT_ENGINE_BELL);
-    this.#pendingList = word(PORT_RUNG_LIST) >>> 2;
-    this.#index = word(PORT_INDEX);
+    this.#engineDoorbell = word(CHANNEL_ENGINE_DOORBELL);
+    this.#pendingList = word(CHANNEL_PENDING_LIST) >>> 2;
+    this.#index = word(CHANNEL_INDEX);
     this.channel = new Channel(this.#memory, handle.channel, this.#wake, true);
-    this.#sleeper = new Sleeper(this.#memory, handle.channel + PORT_BELL, this.#onRing);
+    this.#sleeper = new Sleeper(this.#memory, handle.channel + CHANNEL_DOORBELL, this.#onRing);
     this.#sleeper.arm();
   }
 
@@ -125,13 +126,13 @@ export class AttachedChannel {
 
   /** Marks the channel as one that has commands, unless it is marked already. */
   readonly #wake = (): void => {
-    if (Atomics.or(this.#memory.i32, this.#state, PORT_RUNG) & PORT_RUNG) return;
+    if (Atomics.or(this.#memory.i32, this.#state, CHANNEL_PENDING) & CHANNEL_PENDING) return;
     this.#push();
   };
 
   #push(): void {
     const { i32 } = this.#memory;
-    const next = (this.#offset + PORT_NEXT) >>> 2;
+    const next = (this.#offset + CHANNEL_NEXT) >>> 2;
     let first: number;
     do {
       first = Atomics.load(i32, this.#pendingList);
@@ -141,9 +142,9 @@ export class AttachedChannel {
   }
 
   readonly #onRing = (): void => {
-    const state = Atomics.load(this.#memory.i32, this.#state) & ~PORT_RUNG;
+    const state = Atomics.load(this.#memory.i32, this.#state) & ~CHANNEL_PENDING;
     this.channel.drain();
-    if (state === PORT_RECALLED) {
+    if (state === CHANNEL_RECALLED) {
       const error = new NetError('ESHUTDOWN', 'Cannot use what was shared', {
         reason: 'its stack or interface is gone',
       });
@@ -159,7 +160,8 @@ export class AttachedChannel {
     const { i32 } = this.#memory;
     this.#sleeper.close();
     // In one step: as soon as C sees the state, it may free the channel.
-    if (!(Atomics.exchange(i32, this.#state, PORT_RELEASED | PORT_RUNG) & PORT_RUNG)) this.#push();
+    if (!(Atomics.exchange(i32, this.#state, CHANNEL_RELEASED | CHANNEL_PENDING) & CHANNEL_PENDING))
+      this.#push();
   }
 }
 
@@ -175,25 +177,30 @@ export class AttachedChannel {
 export async function recallFromDead(memory: SharedMemory, ctl: number): Promise<boolean> {
   const { i32, view } = memory;
   const isHeld = (channel: number): boolean => {
-    const at = (channel + PORT_STATE) >>> 2;
+    const at = (channel + CHANNEL_STATE) >>> 2;
     const state = Atomics.load(i32, at);
-    if (state === PORT_OFFERED) {
-      return Atomics.compareExchange(i32, at, PORT_OFFERED, PORT_RECALLED) !== PORT_OFFERED;
+    if (state === CHANNEL_OFFERED) {
+      return (
+        Atomics.compareExchange(i32, at, CHANNEL_OFFERED, CHANNEL_RECALLED) !== CHANNEL_OFFERED
+      );
     }
-    if ((state & ~PORT_RUNG) === PORT_ATTACHED) {
-      if (Atomics.compareExchange(i32, at, state, PORT_RECALLED | (state & PORT_RUNG)) === state) {
-        notify(memory, channel + PORT_BELL);
+    if ((state & ~CHANNEL_PENDING) === CHANNEL_ATTACHED) {
+      if (
+        Atomics.compareExchange(i32, at, state, CHANNEL_RECALLED | (state & CHANNEL_PENDING)) ===
+        state
+      ) {
+        notify(memory, channel + CHANNEL_DOORBELL);
       }
       return true;
     }
-    return (state & ~PORT_RUNG) === PORT_RECALLED;
+    return (state & ~CHANNEL_PENDING) === CHANNEL_RECALLED;
   };
   const next = (from: number): number => view.getUint32(from, true);
   let held: number[] = [];
   for (
-    let channel = next(ctl + STACK_FIRST_PORT);
+    let channel = next(ctl + STACK_FIRST_CHANNEL);
     channel;
-    channel = next(channel + PORT_NEXT_PORT)
+    channel = next(channel + CHANNEL_NEXT_CHANNEL)
   ) {
     if (isHeld(channel)) held.push(channel);
   }

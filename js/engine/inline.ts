@@ -11,8 +11,8 @@
 // As soon as other threads use the arena, an idle engine also waits for its doorbell (js/sched/doorbell.ts).
 
 import {
-  BELL_SEQ,
-  STACK_BELL,
+  DOORBELL_SEQ,
+  STACK_DOORBELL,
   STACK_NEXT_TIMER,
   STACK_POSTS,
   TIMER_NONE,
@@ -58,12 +58,12 @@ export class InlineEngine implements Engine {
     this.ctl = ctl;
     this.#arena = arena;
     this.#exports = exports;
-    this.#doorbell = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
+    this.#doorbell = (ctl + STACK_DOORBELL + DOORBELL_SEQ) >>> 2;
     this.#nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
     this.#posts = (ctl + STACK_POSTS) >>> 2;
     engines.add(this);
     this.#unshare = arena.whenShared(() => {
-      this.#sleeper = new Sleeper(arena, ctl + STACK_BELL, this.wake);
+      this.#sleeper = new Sleeper(arena, ctl + STACK_DOORBELL, this.wake);
       this.wake();
     });
   }

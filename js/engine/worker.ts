@@ -12,7 +12,7 @@
 // for a death; close() ends a thread that does not end by itself. The memory of a dead thread may be
 // freed: no code runs in it any more.
 
-import { PORT_BELL, STACK_APP, STACK_BELL, STACK_STOP } from '../abi.ts';
+import { CHANNEL_DOORBELL, STACK_APP, STACK_DOORBELL, STACK_STOP } from '../abi.ts';
 import { NetError } from '../errors.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { Region } from '../memory/instance.ts';
@@ -105,7 +105,7 @@ export class WorkerEngine implements Engine {
     this.#arena = arena;
     this.#thread = thread;
     this.#ended = ended;
-    this.#sleeper = new Sleeper(arena, ctl + STACK_APP + PORT_BELL, () => {
+    this.#sleeper = new Sleeper(arena, ctl + STACK_APP + CHANNEL_DOORBELL, () => {
       this.#onTurn?.();
       this.#sleeper.arm();
     });
@@ -136,7 +136,7 @@ export class WorkerEngine implements Engine {
   }
 
   readonly wake = (): void => {
-    if (!this.#closed) notify(this.#arena, this.ctl + STACK_BELL);
+    if (!this.#closed) notify(this.#arena, this.ctl + STACK_DOORBELL);
   };
 
   /** The thread died. */
@@ -165,7 +165,7 @@ export class WorkerEngine implements Engine {
     this.#closed = true;
     this.#sleeper.close();
     Atomics.store(this.#arena.i32, (this.ctl + STACK_STOP) >>> 2, 1);
-    notify(this.#arena, this.ctl + STACK_BELL);
+    notify(this.#arena, this.ctl + STACK_DOORBELL);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, PATIENCE);

@@ -10,10 +10,10 @@
 import {
   RING_BAD,
   RING_CONS_GEN,
-  RING_DATA_MARK,
+  RING_DATA_THRESHOLD,
   RING_GEN,
   RING_HEAD,
-  RING_ROOM_MARK,
+  RING_ROOM_THRESHOLD,
   RING_SIZE,
   RING_TAIL,
 } from '../abi.ts';
@@ -62,7 +62,7 @@ export class Producer {
     const from = this.#notified;
     if (from === this.tail) return false;
     this.#notified = this.tail;
-    const threshold = Atomics.load(this.i32, this.word + (RING_DATA_MARK >> 2)); // F, pairs E
+    const threshold = Atomics.load(this.i32, this.word + (RING_DATA_THRESHOLD >> 2)); // F, pairs E
     return crossed(threshold, from, this.tail);
   }
 
@@ -70,7 +70,7 @@ export class Producer {
   arm(room: number): boolean {
     const seen = this.head;
     const threshold = (seen + room - 1) | 0;
-    Atomics.store(this.i32, this.word + (RING_ROOM_MARK >> 2), threshold); // E, pairs F
+    Atomics.store(this.i32, this.word + (RING_ROOM_THRESHOLD >> 2), threshold); // E, pairs F
     this.refresh();
     return !crossed(threshold, seen, this.head);
   }
@@ -137,14 +137,14 @@ export class Consumer {
     const from = this.#notified;
     if (from === this.head) return false;
     this.#notified = this.head;
-    const threshold = Atomics.load(this.i32, this.word + (RING_ROOM_MARK >> 2)); // F, pairs E
+    const threshold = Atomics.load(this.i32, this.word + (RING_ROOM_THRESHOLD >> 2)); // F, pairs E
     return crossed(threshold, from, this.head);
   }
 
   /** Asks to be notified when more is submitted; false: more already was. */
   arm(): boolean {
     const seen = this.tail;
-    Atomics.store(this.i32, this.word + (RING_DATA_MARK >> 2), seen); // E, pairs F
+    Atomics.store(this.i32, this.word + (RING_DATA_THRESHOLD >> 2), seen); // E, pairs F
     this.refresh();
     return this.tail === seen;
   }

@@ -10,9 +10,9 @@ import {
   FRAME_HEADER,
   FRAME_SKIP,
   RING_BUF,
+  RING_GSO_MAX_SIZE,
   RING_SIZE,
   RING_TAIL,
-  RING_TAKES,
 } from '../abi.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { checkCount } from '../util/check.ts';
@@ -116,7 +116,7 @@ export class FrameConsumer extends Consumer {
     this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
     this.#max = max;
-    Atomics.store(this.i32, this.word + (RING_TAKES >> 2), 0); // no order: a hint
+    Atomics.store(this.i32, this.word + (RING_GSO_MAX_SIZE >> 2), 0); // no order: a hint
   }
 
   /** Length of the record at a position, or -1: it cannot be one; FRAME_SKIP has its own size. */

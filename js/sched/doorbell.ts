@@ -13,7 +13,13 @@
 // sleeper that receives it looks at its own doorbell. notify() posts it when the sleeper asks for that. C
 // cannot post: it sets ctl.posts, and the thread of the engine posts after the turn.
 
-import { BELL_AWAKE, BELL_POST, BELL_SEQ, BELL_SLEEPING, BELL_WAIT } from '../abi.ts';
+import {
+  DOORBELL_AWAKE,
+  DOORBELL_POST,
+  DOORBELL_SEQ,
+  DOORBELL_SLEEPING,
+  DOORBELL_WAIT,
+} from '../abi.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { schedule } from './scheduler.ts';
 
@@ -105,10 +111,10 @@ export function post(id: string): void {
  */
 export function notify(memory: SharedMemory, doorbell: number): void {
   const { i32 } = memory;
-  Atomics.add(i32, (doorbell + BELL_SEQ) >>> 2, 1); // M, before N
-  const sleeping = Atomics.load(i32, (doorbell + BELL_SLEEPING) >>> 2); // N, pairs the sleeper's
-  if (sleeping === BELL_WAIT) Atomics.notify(i32, (doorbell + BELL_SEQ) >>> 2);
-  else if (sleeping === BELL_POST) post(memory.id);
+  Atomics.add(i32, (doorbell + DOORBELL_SEQ) >>> 2, 1); // M, before N
+  const sleeping = Atomics.load(i32, (doorbell + DOORBELL_SLEEPING) >>> 2); // N, pairs the sleeper's
+  if (sleeping === DOORBELL_WAIT) Atomics.notify(i32, (doorbell + DOORBELL_SEQ) >>> 2);
+  else if (sleeping === DOORBELL_POST) post(memory.id);
 }
 
 /** Waits for a doorbell of this thread without blocking it. */
@@ -127,13 +133,13 @@ export class Sleeper {
   /** onRing runs once for each arm(), after the doorbell was rung; it must arm() again to be called again. */
   constructor(memory: SharedMemory, doorbell: number, onRing: () => void) {
     this.#memory = memory;
-    this.#seq = (doorbell + BELL_SEQ) >>> 2;
-    this.#sleeping = (doorbell + BELL_SLEEPING) >>> 2;
+    this.#seq = (doorbell + DOORBELL_SEQ) >>> 2;
+    this.#sleeping = (doorbell + DOORBELL_SLEEPING) >>> 2;
     this.#onRing = onRing;
-    this.#mode = (Atomics as WaitAsync).waitAsync ? BELL_WAIT : BELL_POST;
+    this.#mode = (Atomics as WaitAsync).waitAsync ? DOORBELL_WAIT : DOORBELL_POST;
     // A notification from before counts.
     this.#seen = (Atomics.load(memory.i32, this.#seq) - 1) | 0;
-    if (this.#mode === BELL_POST) listen(memory.id, this.#onMessage);
+    if (this.#mode === DOORBELL_POST) listen(memory.id, this.#onMessage);
   }
 
   /** Counts all notifications so far as seen; called before looking at what they were for. */
@@ -147,7 +153,7 @@ export class Sleeper {
     this.#armed = true;
     const { i32 } = this.#memory;
     Atomics.store(i32, this.#sleeping, this.#mode); // N, before the count is compared
-    if (this.#mode === BELL_POST) {
+    if (this.#mode === DOORBELL_POST) {
       this.#onMessage();
       return;
     }
@@ -165,7 +171,7 @@ export class Sleeper {
   readonly #wake = (): void => {
     if (!this.#armed || this.#closed) return;
     this.#armed = false;
-    Atomics.store(this.#memory.i32, this.#sleeping, BELL_AWAKE); // N: until it is armed again
+    Atomics.store(this.#memory.i32, this.#sleeping, DOORBELL_AWAKE); // N: until it is armed again
     this.markSeen();
     this.#onRing();
   };
@@ -175,8 +181,8 @@ export class Sleeper {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#alive);
-    Atomics.store(this.#memory.i32, this.#sleeping, BELL_AWAKE); // N: never again
-    if (this.#mode === BELL_POST) unlisten(this.#memory.id, this.#onMessage);
+    Atomics.store(this.#memory.i32, this.#sleeping, DOORBELL_AWAKE); // N: never again
+    if (this.#mode === DOORBELL_POST) unlisten(this.#memory.id, this.#onMessage);
     // Ends the wait that is in progress, or its promise would never be freed.
     else Atomics.notify(this.#memory.i32, this.#seq);
   }

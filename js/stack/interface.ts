@@ -15,10 +15,10 @@
 import {
   CMD_IFACE_REMOVE,
   CMD_SHARE_IFACE,
+  IFACE_CHANNEL,
   IFACE_DROPPED,
   IFACE_FRAME_MAX,
   IFACE_LISTENING,
-  IFACE_PORT,
   IFACE_RX,
   IFACE_RX_BYTES,
   IFACE_RX_INVALID,
@@ -105,7 +105,7 @@ export class BaseInterface implements NetworkInterface {
 
   /** It is not shared with another thread. */
   get isHere(): boolean {
-    return Atomics.load(this.channel.arena.i32, (this.offset + IFACE_PORT) >>> 2) === 0;
+    return Atomics.load(this.channel.arena.i32, (this.offset + IFACE_CHANNEL) >>> 2) === 0;
   }
 
   /** Why it is gone, or undefined. */

@@ -18,7 +18,7 @@ import {
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
   IFACE_NO_CHECKSUM,
-  IFACE_NO_LARGE_SEND,
+  IFACE_NO_GSO,
   IFACE_TAP,
   IFACE_TUN,
 } from '../abi.ts';
@@ -90,7 +90,7 @@ function interfaceCommand(
   const ring = ringSize(options.ringSize ?? Math.max(RING, 8 * mtu), mtu);
   const flags =
     (options.checksum === false ? IFACE_NO_CHECKSUM : 0) |
-    (options.largeSend === false ? IFACE_NO_LARGE_SEND : 0);
+    (options.largeSend === false ? IFACE_NO_GSO : 0);
   const command = newCommand(CMD_IFACE_ADD, 0, CMD_IFACE_SIZE);
   command.setUint32(CMD_IFACE_KIND, KINDS[type], true);
   command.setUint32(CMD_IFACE_MTU, mtu, true);

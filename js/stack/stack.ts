@@ -3,7 +3,7 @@
 
 import {
   STACK_APP,
-  STACK_PORTS,
+  STACK_CHANNELS,
   STACK_STATS,
   STATS_BYTES_COPIED,
   STATS_CHECKSUM_ERRORS,
@@ -222,7 +222,7 @@ class Stack implements NetworkStack {
 
   /** Recalls what other threads have; false: one of them does not release it. */
   async #recall(): Promise<boolean> {
-    const attached = (this.#engine.ctl + STACK_PORTS) >>> 2;
+    const attached = (this.#engine.ctl + STACK_CHANNELS) >>> 2;
     const { i32 } = this.#arena;
     if (this.#channel.closed) return recallFromDead(this.#arena, this.#engine.ctl);
     const isDone = (): boolean => Atomics.load(i32, attached) === 0;

@@ -16,7 +16,7 @@
 // overridden here. A reader made by its constructor and a transfer to another thread are not: they are
 // seen when they read, and after each turn.
 
-import { CMD_IFACE_WIRE, RING_DATA_BELL } from '../abi.ts';
+import { CMD_IFACE_WIRE, RING_DATA_DOORBELL } from '../abi.ts';
 import type { Channel } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
 import type { FrameConsumer, FrameProducer } from '../ring.ts';
@@ -52,7 +52,7 @@ async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
       // has that engine's doorbell.
       const { arena, doorbell } = from.channel;
       if (!from.channel.closed) {
-        Atomics.store(arena.i32, (from.txRing + RING_DATA_BELL) >>> 2, doorbell);
+        Atomics.store(arena.i32, (from.txRing + RING_DATA_DOORBELL) >>> 2, doorbell);
       }
     });
 }

@@ -15,9 +15,9 @@
 // It is built into one self-contained file (tools/build.mjs), so that it can be served from anywhere.
 
 import {
-  BELL_SEQ,
-  BELL_SLEEPING,
-  STACK_BELL,
+  DOORBELL_SEQ,
+  DOORBELL_SLEEPING,
+  STACK_DOORBELL,
   STACK_NEXT_TIMER,
   STACK_POSTS,
   STACK_STATS,
@@ -58,8 +58,8 @@ function spin(i32: Int32Array, word: number, seen: number): boolean {
 /** Runs turns of the stack until it is told to end. */
 function run(start: EngineStart, exports: Exports, ctl: number): void {
   const i32 = new Int32Array(start.memory.buffer);
-  const seq = (ctl + STACK_BELL + BELL_SEQ) >>> 2;
-  const sleeping = (ctl + STACK_BELL + BELL_SLEEPING) >>> 2;
+  const seq = (ctl + STACK_DOORBELL + DOORBELL_SEQ) >>> 2;
+  const sleeping = (ctl + STACK_DOORBELL + DOORBELL_SLEEPING) >>> 2;
   const nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
   const stop = (ctl + STACK_STOP) >>> 2;
   const posts = (ctl + STACK_POSTS) >>> 2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ring_rig.h - a ring with guarded storage and two bells, for the tests of core/ring.c
+/* ring_rig.h - a ring with guarded storage and two doorbells, for the tests of core/ring.c
  *
  * Under AddressSanitizer everything in the arena but the storage in use is poisoned: a ring that
  * reads or writes beside it, or in a buffer it has left, is caught.
@@ -19,7 +19,7 @@
 static struct ring ring;
 static struct producer p;
 static struct consumer c;
-static struct bell data_bell, room_bell;
+static struct doorbell data_doorbell, room_doorbell;
 static uint32_t next_store;
 
 /**
@@ -50,11 +50,11 @@ static inline void start_ring(uint32_t size)
     }
     next_store = 0;
     memset(&ring, 0, sizeof(ring));
-    memset(&data_bell, 0, sizeof(data_bell));
-    memset(&room_bell, 0, sizeof(room_bell));
+    memset(&data_doorbell, 0, sizeof(data_doorbell));
+    memset(&room_doorbell, 0, sizeof(room_doorbell));
     ring_init(&ring, size ? new_store(size) : 0, size, NEAR_WRAP);
-    atomic_store(&ring.data_bell, place_of(&data_bell));
-    atomic_store(&ring.room_bell, place_of(&room_bell));
+    atomic_store(&ring.data_doorbell, offset_of(&data_doorbell));
+    atomic_store(&ring.room_doorbell, offset_of(&room_doorbell));
     producer_init(&p, &ring);
     consumer_init(&c, &ring);
 }

@@ -30,7 +30,7 @@ void rs_stack_close(void);
 
 /* A socket as the app sees it. */
 struct app {
-    struct sock *pub;
+    struct abi_sock *pub;
     uint32_t handle;
     struct producer tx;
     struct consumer rx;
@@ -80,7 +80,7 @@ static inline void rig_start(uint32_t size, uint32_t max_sockets)
         rig_config.seed[i] = (uint32_t)mix64(test_seed + i);
     }
     rig_now = 1000.25;
-    i = rs_stack_init(place_of(&rig_config), rig_now);
+    i = rs_stack_init(offset_of(&rig_config), rig_now);
     ck_assert_uint_ne(i, 0);
     ctl = at(i);
     ck_assert_uint_eq(ctl->magic, ABI_MAGIC);
@@ -110,15 +110,15 @@ static inline struct app *app_of(uint32_t handle)
  * app_bind() - Take the app's side of a socket
  * @a: to fill in; registered for events
  * @handle: its handle
- * @place: offset of its struct sock
+ * @offset: offset of its struct abi_sock
  */
-static inline void app_bind(struct app *a, uint32_t handle, uint32_t place)
+static inline void app_bind(struct app *a, uint32_t handle, uint32_t offset)
 {
     uint32_t i = 0;
 
     memset(a, 0, sizeof(*a));
     a->handle = handle;
-    a->pub = at(place);
+    a->pub = at(offset);
     must(a->pub->handle == handle);
     a->read_end = NO_LIMIT;
     a->listener = a->pub->kind == SOCK_LISTENER;
@@ -144,7 +144,7 @@ static inline void take_event(const struct event *event)
         rig_answer = *event;
         if (rig_opening && event->error == 0) {
             /* At once: the events that follow may be about it. */
-            app_bind(rig_opening, event->handle, event->place);
+            app_bind(rig_opening, event->handle, event->offset);
         }
         rig_opening = NULL;
     } else if (event->kind == EVENT_ACCEPT) {
@@ -364,7 +364,7 @@ static inline void rig_settle(void)
 
     do {
         must(turns++ < 2000000);
-        rings = atomic_load(&ctl->bell.seq);
+        rings = atomic_load(&ctl->doorbell.seq);
         more = rig_turn();
         for (i = 0; i < APPS; i++) {
             if (apps[i] && !apps[i]->listener) {
@@ -372,8 +372,8 @@ static inline void rig_settle(void)
                 app_write(apps[i]);
             }
         }
-        /* A bell rung by the apps asks for a turn as it would wake a sleeping engine. */
-        more = more || atomic_load(&ctl->bell.seq) != rings;
+        /* A doorbell rung by the apps asks for a turn as it would wake a sleeping engine. */
+        more = more || atomic_load(&ctl->doorbell.seq) != rings;
     } while (more);
 }
 
@@ -505,13 +505,13 @@ static inline struct cmd_iface iface_command(uint32_t kind, uint32_t mtu, const 
  *
  * Return: what JS sees of it
  */
-static inline struct iface *rig_iface(struct cmd_iface cmd)
+static inline struct abi_iface *rig_iface(struct cmd_iface cmd)
 {
     ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
-    return at(rig_answer.place);
+    return at(rig_answer.offset);
 }
 
-static inline struct iface *rig_loopback(void)
+static inline struct abi_iface *rig_loopback(void)
 {
     return rig_iface(iface_command(IFACE_LOOPBACK, 65520, "127.0.0.1/8", "::1/128"));
 }
@@ -563,7 +563,7 @@ static inline int rig_accept(struct app *a)
         return 0;
     }
     memmove(rig_accepts, rig_accepts + 1, --rig_accept_count * sizeof(event));
-    app_bind(a, event.handle, event.place);
+    app_bind(a, event.handle, event.offset);
     flags = atomic_load(&a->pub->flags);
     must(flags & SOCK_OPEN);
     a->bits = flags;

@@ -20,7 +20,7 @@ uint16_t chksum(const void *data, int len);
 #define TCP_ACK_FLAG 16u
 
 static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 1 }, peer_mac[6] = { 2, 0, 0, 0, 0, 2 };
-static struct iface *tap;
+static struct abi_iface *tap;
 static struct producer tap_rx;
 static struct consumer tap_tx;
 static uint32_t tap_link; /* bytes of the link header: 14, or 0 on a tun */

@@ -48,8 +48,8 @@ START_TEST(objects_of_whole_lines_begin_on_a_line)
     };
     void *a = heap_malloc(sizes[_i]), *b = heap_malloc(sizes[_i]);
 
-    ck_assert_uint_eq(place_of(a) % ABI_LINE, 0);
-    ck_assert_uint_eq(place_of(b) % ABI_LINE, 0);
+    ck_assert_uint_eq(offset_of(a) % ABI_LINE, 0);
+    ck_assert_uint_eq(offset_of(b) % ABI_LINE, 0);
     heap_free(a);
     heap_free(b);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ring.c - byte rings, marks and bells on one thread: every verb, every edge */
+/* test_ring.c - byte rings, marks and doorbells on one thread: every verb, every edge */
 #include "ring_rig.h"
 
 #define SIZE 4096u
@@ -308,7 +308,7 @@ START_TEST(offer_that_the_producer_has_not_taken_is_not_settled)
 }
 END_TEST
 
-/* --- Marks and bells ----------------------------------------------------------------------------- */
+/* --- Marks and doorbells ----------------------------------------------------------------------------- */
 
 START_TEST(only_the_edge_rings_the_data_bell)
 {
@@ -319,14 +319,14 @@ START_TEST(only_the_edge_rings_the_data_bell)
     ck_assert_int_eq(producer_notify(&p), 0);
     put(10, 10);
     ck_assert_int_eq(producer_notify(&p), 0);
-    ck_assert_uint_eq(atomic_load(&data_bell.seq), 1);
+    ck_assert_uint_eq(atomic_load(&data_doorbell.seq), 1);
     get(0, 15);
     /* Bytes are left, so the mark is what has been seen of them. */
     ck_assert_int_eq(consumer_arm(&c), 1);
     put(20, 1);
     ck_assert_int_eq(producer_notify(&p), 1);
-    ck_assert_uint_eq(atomic_load(&data_bell.seq), 2);
-    ck_assert_uint_eq(atomic_load(&room_bell.seq), 0);
+    ck_assert_uint_eq(atomic_load(&data_doorbell.seq), 2);
+    ck_assert_uint_eq(atomic_load(&room_doorbell.seq), 0);
 }
 END_TEST
 
@@ -356,8 +356,8 @@ START_TEST(only_the_edge_rings_the_room_bell)
     ck_assert_int_eq(consumer_notify(&c), 0);
     get(SIZE / 2 + 1, SIZE);
     ck_assert_int_eq(consumer_notify(&c), 0);
-    ck_assert_uint_eq(atomic_load(&room_bell.seq), 1);
-    ck_assert_uint_eq(atomic_load(&data_bell.seq), 0);
+    ck_assert_uint_eq(atomic_load(&room_doorbell.seq), 1);
+    ck_assert_uint_eq(atomic_load(&data_doorbell.seq), 0);
 }
 END_TEST
 
@@ -395,7 +395,7 @@ START_TEST(batch_is_told_once)
     put_frame(1, 2);
     put_frame(2, 3);
     ck_assert_int_eq(producer_notify(&p), 1);
-    ck_assert_uint_eq(atomic_load(&data_bell.seq), 1);
+    ck_assert_uint_eq(atomic_load(&data_doorbell.seq), 1);
 }
 END_TEST
 
@@ -421,10 +421,10 @@ END_TEST
 START_TEST(bell_without_a_place_is_no_bell)
 {
     start_ring(SIZE);
-    atomic_store(&ring.data_bell, 0);
+    atomic_store(&ring.data_doorbell, 0);
     put(0, 1);
     ck_assert_int_eq(producer_notify(&p), 1);
-    bell_ring(0);
+    doorbell_ring(0);
 }
 END_TEST
 

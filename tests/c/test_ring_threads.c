@@ -2,7 +2,7 @@
 /* test_ring_threads.c - both sides of a ring on two threads, asleep whenever there is nothing to do
  *
  * Each side computes the stream from the seed, so the expected bytes never travel through the
- * ring. A side that finds nothing to do arms its mark and sleeps on its bell for as long as it
+ * ring. A side that finds nothing to do arms its mark and sleeps on its doorbell for as long as it
  * takes; if nobody wakes it in PATIENCE seconds a wake-up was lost and the test fails. Runs under
  * ThreadSanitizer too, which checks the letters of core/ring.h.
  */
@@ -53,43 +53,43 @@ static void fail_with(const char *why)
 }
 
 /**
- * sleep_on() - Sleep until a bell is rung
- * @bell: bell
+ * sleep_on() - Sleep until a doorbell is rung
+ * @doorbell: doorbell
  * @seen: its count before the mark was armed
  */
-static void sleep_on(struct bell *bell, uint32_t seen)
+static void sleep_on(struct doorbell *doorbell, uint32_t seen)
 {
     struct timespec patience = { .tv_sec = PATIENCE };
 
-    atomic_store(&bell->sleeping, 1); /* N, before M */
-    if (atomic_load(&bell->seq) == seen) {
+    atomic_store(&doorbell->sleeping, 1); /* N, before M */
+    if (atomic_load(&doorbell->seq) == seen) {
         atomic_fetch_add(&sleeps, 1);
-        if (syscall(SYS_futex, &bell->seq, FUTEX_WAIT, seen, &patience, NULL, 0) != 0 &&
+        if (syscall(SYS_futex, &doorbell->seq, FUTEX_WAIT, seen, &patience, NULL, 0) != 0 &&
             errno == ETIMEDOUT) {
             fail_with("a wake-up was lost");
         }
     }
-    atomic_store(&bell->sleeping, 0);
+    atomic_store(&doorbell->sleeping, 0);
 }
 
-static void wake(struct bell *bell)
+static void wake(struct doorbell *doorbell)
 {
-    if (atomic_load(&bell->sleeping)) { /* N, after M in bell_ring() */
-        syscall(SYS_futex, &bell->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    if (atomic_load(&doorbell->sleeping)) { /* N, after M in doorbell_ring() */
+        syscall(SYS_futex, &doorbell->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     }
 }
 
 static void tell_consumer(void)
 {
     if (producer_notify(&p)) {
-        wake(&data_bell);
+        wake(&data_doorbell);
     }
 }
 
 static void tell_producer(void)
 {
     if (consumer_notify(&c)) {
-        wake(&room_bell);
+        wake(&room_doorbell);
     }
 }
 
@@ -117,11 +117,11 @@ static void change_buffer(uint64_t *rng)
  */
 static void wait_for_room(uint32_t mark)
 {
-    uint32_t seen = atomic_load(&room_bell.seq);
+    uint32_t seen = atomic_load(&room_doorbell.seq);
 
     tell_consumer();
     if (producer_arm(&p, mark)) {
-        sleep_on(&room_bell, seen);
+        sleep_on(&room_doorbell, seen);
     }
 }
 
@@ -130,11 +130,11 @@ static void wait_for_room(uint32_t mark)
  */
 static void wait_for_data(void)
 {
-    uint32_t seen = atomic_load(&data_bell.seq);
+    uint32_t seen = atomic_load(&data_doorbell.seq);
 
     tell_producer();
     if (consumer_arm(&c)) {
-        sleep_on(&data_bell, seen);
+        sleep_on(&data_doorbell, seen);
     }
 }
 

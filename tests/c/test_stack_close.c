@@ -436,7 +436,7 @@ START_TEST(removed_interface_ends_what_used_its_addresses)
 {
     struct cmd cmd = { .op = CMD_IFACE_REMOVE };
     struct app other;
-    struct iface *tun;
+    struct abi_iface *tun;
 
     pair();
     tun = rig_iface(iface_command(IFACE_TUN, 1500, "10.0.0.1/24", "fd00::1/64"));

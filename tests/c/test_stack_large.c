@@ -30,7 +30,7 @@ static void teardown(void)
 
 static void set_takes(uint32_t most)
 {
-    atomic_store(&tap->tx.takes, most);
+    atomic_store(&tap->tx.gso_max_size, most);
 }
 
 /**
@@ -137,7 +137,7 @@ END_TEST
 
 START_TEST(large_frames_can_be_switched_off)
 {
-    open_to_peer(_i ? IFACE_TUN : IFACE_TAP, 1u << 18, IFACE_NO_LARGE_SEND);
+    open_to_peer(_i ? IFACE_TUN : IFACE_TAP, 1u << 18, IFACE_NO_GSO);
     set_takes(TAKES);
     receive(300000);
     ck_assert_uint_eq(largest, tap_link + 40 + MSS);
@@ -162,13 +162,13 @@ START_TEST(wire_says_what_it_takes_until_it_is_pulled)
     static uint8_t packet[40 + 60 * MSS];
     uint8_t *to;
 
-    open_to_peer(IFACE_TUN, 1u << 18, _i ? IFACE_NO_LARGE_SEND : 0);
+    open_to_peer(IFACE_TUN, 1u << 18, _i ? IFACE_NO_GSO : 0);
     memset(wire, 0, sizeof(*wire));
     ring_init(wire, storage + 4096, 1u << 17, NEAR_WRAP);
     cmd.handle = tap->handle;
     cmd.value = storage;
     ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
-    ck_assert_uint_eq(atomic_load(&wire->takes), _i ? 0 : TAKES);
+    ck_assert_uint_eq(atomic_load(&wire->gso_max_size), _i ? 0 : TAKES);
     producer_init(&tap_rx, wire);
     tap_drop_all();
     seeded_fill(client.rx_seed, 0, packet + 40, 60 * MSS);
@@ -185,7 +185,7 @@ START_TEST(wire_says_what_it_takes_until_it_is_pulled)
     ck_assert_uint_eq(wire->bad, _i);
     cmd.value = 0;
     ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
-    ck_assert_uint_eq(atomic_load(&wire->takes), 0);
+    ck_assert_uint_eq(atomic_load(&wire->gso_max_size), 0);
     arena_free(storage);
 }
 END_TEST
@@ -200,9 +200,9 @@ START_TEST(loopback_of_a_small_mtu)
     struct cmd_iface cmd = iface_command(IFACE_LOOPBACK, 1500, "127.0.0.1/8", "::1/128");
     const char *where = _i & 1 ? "::1" : "127.0.0.1";
     struct cmd_socket listen = socket_command(CMD_LISTEN, where, 80);
-    struct iface *loopback;
+    struct abi_iface *loopback;
 
-    cmd.flags = _i & 2 ? IFACE_NO_LARGE_SEND : 0;
+    cmd.flags = _i & 2 ? IFACE_NO_GSO : 0;
     loopback = rig_iface(cmd);
     listen.rx_max = _i & 4 ? 5000 : listen.rx_max;
     rig_pair(&server, &client, &listener, listen, socket_command(CMD_CONNECT, where, 80));

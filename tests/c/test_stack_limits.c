@@ -13,7 +13,7 @@ START_TEST(sockets_are_bounded_by_the_option)
     rs_stack_close();
     must(arena_free_owner(rig_config.owner) == 0);
     rig_config.max_sockets = 257 + (uint32_t)_i;
-    ctl = at(rs_stack_init(place_of(&rig_config), rig_now));
+    ctl = at(rs_stack_init(offset_of(&rig_config), rig_now));
     producer_init(&rig_commands, &ctl->app.commands);
     consumer_init(&rig_events, &ctl->app.events);
     rig_loopback();
@@ -102,14 +102,14 @@ START_TEST(room_for_answers_wakes_the_engine)
     }
     ck_assert_uint_lt(i, 100);
     /* The engine sleeps. The app takes the answers and rings only if it was asked to. */
-    rings = atomic_load(&ctl->bell.seq);
+    rings = atomic_load(&ctl->doorbell.seq);
     while (frame_peek(&rig_events, sizeof(struct event), &record) == 0) {
         answers++;
         frame_release(&rig_events);
     }
     consumer_notify(&rig_events);
     ck_assert_uint_gt(answers, 2000);
-    ck_assert_uint_eq(atomic_load(&ctl->bell.seq), rings + 1);
+    ck_assert_uint_eq(atomic_load(&ctl->doorbell.seq), rings + 1);
     while (rs_stack_turn(rig_now)) {
     }
     while (frame_peek(&rig_events, sizeof(struct event), &record) == 0) {

@@ -352,15 +352,15 @@ START_TEST(full_transmit_ring_goes_on_when_room_returns)
     peer_accept(&peer);
     client.write_end = 3000000;
     rig_settle();
-    /* The consumer takes frames one by one; the engine is turned only if its bell rings. */
+    /* The consumer takes frames one by one; the engine is turned only if its doorbell rings. */
     while (peer.got < client.write_end && quiet < 3) {
         drained = 0;
-        rings = atomic_load(&ctl->bell.seq);
-        while (atomic_load(&ctl->bell.seq) == rings && (length = tap_take(frame))) {
+        rings = atomic_load(&ctl->doorbell.seq);
+        while (atomic_load(&ctl->doorbell.seq) == rings && (length = tap_take(frame))) {
             take_segment(&peer, frame, length);
             drained++;
         }
-        if (atomic_load(&ctl->bell.seq) != rings) {
+        if (atomic_load(&ctl->doorbell.seq) != rings) {
             rig_settle();
         } else {
             /* Everything is taken and nobody rang: only an acknowledgement may be wanted. */
@@ -396,15 +396,15 @@ START_TEST(refused_frames_go_out_without_a_timer)
     }
     rig_settle();
     ck_assert_uint_gt(tap->tx_blocked, 0);
-    /* The consumer takes one frame at a time; the engine is turned only if its bell rings. */
-    rings = atomic_load(&ctl->bell.seq);
+    /* The consumer takes one frame at a time; the engine is turned only if its doorbell rings. */
+    rings = atomic_load(&ctl->doorbell.seq);
     while ((length = tap_take(frame))) {
         for (i = 0; i < 8; i++) {
             take_segment(&peers[i], frame, length);
         }
-        if (atomic_load(&ctl->bell.seq) != rings) {
+        if (atomic_load(&ctl->doorbell.seq) != rings) {
             rig_settle();
-            rings = atomic_load(&ctl->bell.seq);
+            rings = atomic_load(&ctl->doorbell.seq);
         }
     }
     for (i = 0; i < 8; i++) {
@@ -458,11 +458,11 @@ START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
     static struct ring other __attribute__((aligned(64)));
     struct cmd cmd = { .op = CMD_IFACE_WIRE };
     struct producer own = { 0 };
-    struct bell bell = { 0 };
+    struct doorbell doorbell = { 0 };
     uint32_t storage = arena_alloc(65536, ARENA_OWNER_SHARED), i;
     struct ring *wire = at(storage);
 
-    (void)bell;
+    (void)doorbell;
     (void)other;
     tap_start(IFACE_TUN, 1500, 1u << 16);
     connect_to_peer();
@@ -470,7 +470,7 @@ START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
     own = tap_rx;
     memset(wire, 0, sizeof(*wire));
     ring_init(wire, storage + 4096, 32768, NEAR_WRAP);
-    atomic_store(&wire->data_bell, place_of(&ctl->app.bell));
+    atomic_store(&wire->data_doorbell, offset_of(&ctl->app.doorbell));
     cmd.handle = tap->handle;
     for (i = 0; i < 4; i++) {
         uint64_t expected;
@@ -482,7 +482,7 @@ START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
         own = tap_rx;
         cmd.value = storage;
         ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
-        ck_assert_uint_eq(atomic_load(&wire->data_bell), place_of(&ctl->bell));
+        ck_assert_uint_eq(atomic_load(&wire->data_doorbell), offset_of(&ctl->doorbell));
         producer_init(&tap_rx, wire);
         rig_settle();
         expected = client.read;
@@ -508,7 +508,7 @@ START_TEST(wire_takes_frames_of_another_ring_and_gives_them_back)
         ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
         rig_settle();
         ck_assert_uint_eq(client.read, expected + 200);
-        ck_assert_uint_eq(atomic_load(&wire->data_bell), place_of(&ctl->app.bell));
+        ck_assert_uint_eq(atomic_load(&wire->data_doorbell), offset_of(&ctl->app.doorbell));
     }
     arena_free(storage);
 }

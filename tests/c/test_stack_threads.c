@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_stack_threads.c - the engine on a thread of its own, the app on another, asleep when idle
  *
- * As the worker engine has it: the engine turns the stack and sleeps on its bell until its next
- * timer, the app sleeps on its own bell until there are events. Each end of each stream is checked
+ * As the worker engine has it: the engine turns the stack and sleeps on its doorbell until its next
+ * timer, the app sleeps on its own doorbell until there are events. Each end of each stream is checked
  * against its seed. The app's sleep has no timer: if it lasts PATIENCE seconds, a wake-up or an
  * event was lost. ThreadSanitizer checks everything the two threads share.
  */
@@ -37,7 +37,7 @@ static const char *_Atomic failure;
 static _Atomic int engine_stop;
 static _Atomic uint32_t engine_sleeps, app_sleeps;
 static struct app listener, ends[2 * CONNECTIONS];
-static uint32_t app_seen; /* count of the app's bell when its events were last read */
+static uint32_t app_seen; /* count of the app's doorbell when its events were last read */
 static uint32_t engine_told;
 
 static void fail_with(const char *why)
@@ -55,32 +55,32 @@ static double now_ms(void)
     return (double)ts.tv_sec * 1000 + (double)ts.tv_nsec / 1e6;
 }
 
-static void wake(struct bell *bell)
+static void wake(struct doorbell *doorbell)
 {
-    if (atomic_load(&bell->sleeping)) { /* N, after M in bell_ring() */
-        syscall(SYS_futex, &bell->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    if (atomic_load(&doorbell->sleeping)) { /* N, after M in doorbell_ring() */
+        syscall(SYS_futex, &doorbell->seq, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     }
 }
 
 /**
- * sleep_on() - Sleep until a bell is rung
- * @bell: bell
+ * sleep_on() - Sleep until a doorbell is rung
+ * @doorbell: doorbell
  * @seen: its count before it was found that there is nothing to do
  * @ms: at the most
  *
  * Return: 0 if that was too long
  */
-static int sleep_on(struct bell *bell, uint32_t seen, uint32_t ms)
+static int sleep_on(struct doorbell *doorbell, uint32_t seen, uint32_t ms)
 {
     struct timespec most = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
     int in_time = 1;
 
-    atomic_store(&bell->sleeping, 1); /* N, before M */
-    if (atomic_load(&bell->seq) == seen) {
-        in_time = syscall(SYS_futex, &bell->seq, FUTEX_WAIT, seen, &most, NULL, 0) == 0 ||
+    atomic_store(&doorbell->sleeping, 1); /* N, before M */
+    if (atomic_load(&doorbell->seq) == seen) {
+        in_time = syscall(SYS_futex, &doorbell->seq, FUTEX_WAIT, seen, &most, NULL, 0) == 0 ||
                   errno != ETIMEDOUT;
     }
-    atomic_store(&bell->sleeping, 0);
+    atomic_store(&doorbell->sleeping, 0);
     return in_time;
 }
 
@@ -92,37 +92,37 @@ static int sleep_on(struct bell *bell, uint32_t seen, uint32_t ms)
  */
 static void *run_engine(void *unused)
 {
-    uint32_t told = atomic_load(&ctl->app.bell.seq);
+    uint32_t told = atomic_load(&ctl->app.doorbell.seq);
 
     while (!atomic_load(&engine_stop)) {
-        uint32_t seen = atomic_load(&ctl->bell.seq), timer;
+        uint32_t seen = atomic_load(&ctl->doorbell.seq), timer;
         int more = rs_stack_turn(now_ms());
 
-        if (atomic_load(&ctl->app.bell.seq) != told) {
-            told = atomic_load(&ctl->app.bell.seq);
-            wake(&ctl->app.bell);
+        if (atomic_load(&ctl->app.doorbell.seq) != told) {
+            told = atomic_load(&ctl->app.doorbell.seq);
+            wake(&ctl->app.doorbell);
         }
         timer = ctl->next_timer < 1000 ? ctl->next_timer : 1000;
         if (more == TURN_SOON) {
             sched_yield();
         } else if (!more && timer) {
             atomic_fetch_add(&engine_sleeps, 1);
-            sleep_on(&ctl->bell, seen, timer);
+            sleep_on(&ctl->doorbell, seen, timer);
         }
     }
     return unused;
 }
 
 /**
- * tell_engine() - Wake the engine if what the app did rang its bell
+ * tell_engine() - Wake the engine if what the app did rang its doorbell
  */
 static void tell_engine(void)
 {
     producer_notify(&rig_commands);
     consumer_notify(&rig_events);
-    if (atomic_load(&ctl->bell.seq) != engine_told) {
-        engine_told = atomic_load(&ctl->bell.seq);
-        wake(&ctl->bell);
+    if (atomic_load(&ctl->doorbell.seq) != engine_told) {
+        engine_told = atomic_load(&ctl->doorbell.seq);
+        wake(&ctl->doorbell);
     }
 }
 
@@ -140,7 +140,7 @@ static void wait_for_events(void)
     uint32_t position = rig_events.head;
 
     tell_engine();
-    app_seen = atomic_load(&ctl->app.bell.seq);
+    app_seen = atomic_load(&ctl->app.doorbell.seq);
     rig_drain();
     tell_engine();
     if (rig_events.head != position) {
@@ -151,7 +151,7 @@ static void wait_for_events(void)
         return;
     }
     atomic_fetch_add(&app_sleeps, 1);
-    if (!sleep_on(&ctl->app.bell, app_seen, PATIENCE * 1000)) {
+    if (!sleep_on(&ctl->app.doorbell, app_seen, PATIENCE * 1000)) {
         fail_with("an event or a wake-up was lost");
     }
 }
@@ -261,7 +261,7 @@ START_TEST(streams_between_an_app_and_an_engine_on_two_threads)
         rig_piece = plan->piece;
         rig_after_piece = tell_engine;
     }
-    engine_told = atomic_load(&ctl->bell.seq);
+    engine_told = atomic_load(&ctl->doorbell.seq);
     ck_assert_int_eq(pthread_create(&engine, NULL, run_engine, NULL), 0);
     if (open_socket(&listener, cmd) != 0) {
         fail_with("listen was refused");
@@ -272,7 +272,7 @@ START_TEST(streams_between_an_app_and_an_engine_on_two_threads)
     app_release(&listener);
     tell_engine();
     atomic_store(&engine_stop, 1);
-    bell_ring(place_of(&ctl->bell));
+    doorbell_ring(offset_of(&ctl->doorbell));
     tell_engine();
     pthread_join(engine, NULL);
     ck_assert_msg(!atomic_load(&failure), "%s", atomic_load(&failure));

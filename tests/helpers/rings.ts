@@ -2,19 +2,19 @@
 // rings - a ring laid out as core/ring.c does it, with guarded storage; its words; bells
 
 import {
-  BELL_SEQ,
-  BELL_SLEEPING,
+  DOORBELL_SEQ,
+  DOORBELL_SLEEPING,
   RING_BAD,
   RING_BUF,
   RING_CONS_GEN,
-  RING_DATA_BELL,
-  RING_DATA_MARK,
+  RING_DATA_DOORBELL,
+  RING_DATA_THRESHOLD,
   RING_GEN,
   RING_HEAD,
   RING_LAYOUT_SIZE,
   RING_OFFERED,
-  RING_ROOM_BELL,
-  RING_ROOM_MARK,
+  RING_ROOM_DOORBELL,
+  RING_ROOM_THRESHOLD,
   RING_SIZE,
   RING_SWITCH_POS,
   RING_TAIL,
@@ -32,12 +32,12 @@ const GUARD_BYTE = 0xa5;
 /** Every word of a header, by name. */
 const FIELDS = {
   tail: RING_TAIL,
-  room_mark: RING_ROOM_MARK,
+  room_mark: RING_ROOM_THRESHOLD,
   gen: RING_GEN,
   switch_pos: RING_SWITCH_POS,
   want: RING_WANT,
   head: RING_HEAD,
-  data_mark: RING_DATA_MARK,
+  data_mark: RING_DATA_THRESHOLD,
   cons_gen: RING_CONS_GEN,
   bad: RING_BAD,
   buf0: RING_BUF,
@@ -45,8 +45,8 @@ const FIELDS = {
   size0: RING_SIZE,
   size1: RING_SIZE + 4,
   offered: RING_OFFERED,
-  data_bell: RING_DATA_BELL,
-  room_bell: RING_ROOM_BELL,
+  data_bell: RING_DATA_DOORBELL,
+  room_bell: RING_ROOM_DOORBELL,
 } as const;
 
 export type Field = keyof typeof FIELDS;
@@ -162,9 +162,9 @@ export class TestRing {
 
 /** What bell_ring() does: counts a ring of the bell and wakes its sleeper. */
 export function ringBell(i32: Int32Array, bell: number): void {
-  const seq = (bell + BELL_SEQ) >>> 2;
+  const seq = (bell + DOORBELL_SEQ) >>> 2;
   Atomics.add(i32, seq, 1);
-  if (Atomics.load(i32, (bell + BELL_SLEEPING) >>> 2) !== 0) Atomics.notify(i32, seq);
+  if (Atomics.load(i32, (bell + DOORBELL_SLEEPING) >>> 2) !== 0) Atomics.notify(i32, seq);
 }
 
 /**
@@ -179,12 +179,12 @@ export function sleepOn(
   mayWait: () => boolean,
   timeout: number,
 ): 'awake' | 'rung' | 'timed-out' {
-  const seq = (bell + BELL_SEQ) >>> 2;
+  const seq = (bell + DOORBELL_SEQ) >>> 2;
   const before = Atomics.load(i32, seq);
   if (!mayWait()) return 'awake';
-  Atomics.store(i32, (bell + BELL_SLEEPING) >>> 2, 1);
+  Atomics.store(i32, (bell + DOORBELL_SLEEPING) >>> 2, 1);
   const outcome = Atomics.wait(i32, seq, before, timeout);
-  Atomics.store(i32, (bell + BELL_SLEEPING) >>> 2, 0);
+  Atomics.store(i32, (bell + DOORBELL_SLEEPING) >>> 2, 0);
   if (outcome === 'timed-out') return outcome;
   return outcome === 'ok' ? 'rung' : 'awake';
 }

@@ -86,7 +86,7 @@ uint32_t shim_byte_reserve(uint32_t side, uint32_t want)
     struct span out;
 
     byte_reserve(&producers[side], want, &out);
-    offset = place_of(out.data);
+    offset = offset_of(out.data);
     return out.length;
 }
 
@@ -105,7 +105,7 @@ uint32_t shim_byte_peek(uint32_t side)
     struct span out;
 
     byte_peek(&consumers[side], consumers[side].head, &out);
-    offset = place_of(out.data);
+    offset = offset_of(out.data);
     return out.length;
 }
 
@@ -121,7 +121,7 @@ int shim_frame_reserve(uint32_t side, uint32_t length)
     uint8_t *payload = 0;
     int err = frame_reserve(&producers[side], length, &payload);
 
-    offset = place_of(payload);
+    offset = offset_of(payload);
     return err;
 }
 
@@ -147,7 +147,7 @@ int shim_frame_peek(uint32_t side, uint32_t max)
     struct span out = { 0, 0 };
     int err = frame_peek(&consumers[side], max, &out);
 
-    offset = place_of(out.data);
+    offset = offset_of(out.data);
     return err ? err : (int)out.length;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_ports.c - objects on ports of their own (core/channel.c), as another thread sees them */
+/* test_stack_channels.c - objects on channels of their own (core/channel.c), as another thread sees them */
 #include "stack_rig.h"
 
-/* The other thread's end of a port. */
+/* The other thread's end of a channel. */
 struct thread {
-    struct port *port;
+    struct abi_channel *channel;
     struct producer commands;
     struct consumer events;
 };
@@ -45,26 +45,26 @@ static int recall(uint32_t handle)
     return rig_call(&cmd, sizeof(cmd));
 }
 
-/* attach() - take the port that the last answer tells of */
+/* attach() - take the channel that the last answer tells of */
 static struct thread attach(void)
 {
-    struct thread t = { .port = at(rig_answer.place) };
-    uint32_t offered = PORT_OFFERED;
+    struct thread t = { .channel = at(rig_answer.offset) };
+    uint32_t offered = CHANNEL_OFFERED;
 
-    ck_assert_uint_eq(t.port->key, rig_answer.handle);
-    ck_assert(atomic_compare_exchange_strong(&t.port->state, &offered, PORT_ATTACHED));
-    producer_init(&t.commands, &t.port->commands);
-    consumer_init(&t.events, &t.port->events);
+    ck_assert_uint_eq(t.channel->key, rig_answer.handle);
+    ck_assert(atomic_compare_exchange_strong(&t.channel->state, &offered, CHANNEL_ATTACHED));
+    producer_init(&t.commands, &t.channel->commands);
+    consumer_init(&t.events, &t.channel->events);
     return t;
 }
 
 static void push(struct thread *t)
 {
-    uint32_t first = atomic_load(&ctl->rung);
+    uint32_t first = atomic_load(&ctl->pending);
 
     do {
-        atomic_store(&t->port->next, first);
-    } while (!atomic_compare_exchange_weak(&ctl->rung, &first, t->port->index));
+        atomic_store(&t->channel->next, first);
+    } while (!atomic_compare_exchange_weak(&ctl->pending, &first, t->channel->index));
 }
 
 static void tell(struct thread *t, uint32_t op, uint32_t handle)
@@ -75,19 +75,20 @@ static void tell(struct thread *t, uint32_t op, uint32_t handle)
     ck_assert_int_eq(frame_reserve(&t->commands, sizeof(cmd), &to), 0);
     memcpy(to, &cmd, sizeof(cmd));
     frame_submit(&t->commands, sizeof(cmd));
-    if (!(atomic_fetch_or(&t->port->state, PORT_RUNG) & PORT_RUNG)) {
+    if (!(atomic_fetch_or(&t->channel->state, CHANNEL_PENDING) & CHANNEL_PENDING)) {
         push(t);
     }
 }
 
 static void let_go(struct thread *t)
 {
-    if (!(atomic_exchange(&t->port->state, PORT_RELEASED | PORT_RUNG) & PORT_RUNG)) {
+    if (!(atomic_exchange(&t->channel->state, CHANNEL_RELEASED | CHANNEL_PENDING) &
+          CHANNEL_PENDING)) {
         push(t);
     }
 }
 
-/* heard() - the next event of a port; its kind is 0 if there is none */
+/* heard() - the next event of a channel; its kind is 0 if there is none */
 static struct event heard(struct thread *t)
 {
     struct event event = { 0 };
@@ -121,8 +122,8 @@ START_TEST(connection_is_the_other_threads)
     rig_settle();
     ck_assert(app_closed(&client));
     ck_assert_int_eq(client.error, ABI_ECONNRESET);
-    ck_assert_uint_eq(ctl->ports, 0);
-    ck_assert_uint_eq(ctl->first_port, 0);
+    ck_assert_uint_eq(ctl->channels, 0);
+    ck_assert_uint_eq(ctl->first_channel, 0);
 }
 END_TEST
 
@@ -140,7 +141,7 @@ START_TEST(thread_may_only_do_what_its_object_needs)
     }
     tell(&t, CMD_ABORT, client.handle);
     rig_settle();
-    ck_assert_uint_eq(t.port->commands.bad, 5);
+    ck_assert_uint_eq(t.channel->commands.bad, 5);
     ck_assert(!app_closed(&client));
     heard(&t);
     for (i = 0; i < 5; i++) {
@@ -159,7 +160,7 @@ START_TEST(what_is_let_go_unreleased_is_reset)
     let_go(&t);
     rig_settle();
     ck_assert_int_eq(client.error, ABI_ECONNRESET);
-    ck_assert_uint_eq(ctl->ports, 0);
+    ck_assert_uint_eq(ctl->channels, 0);
 }
 END_TEST
 
@@ -171,42 +172,42 @@ START_TEST(recall_frees_what_nobody_attached_and_asks_others)
     ck_assert_int_eq(share(CMD_SHARE_SOCK, client.handle), 0);
     t = attach();
     ck_assert_int_eq(share(CMD_SHARE_SOCK, server.handle), 0);
-    ck_assert_uint_eq(ctl->ports, 2);
-    atomic_store(&t.port->bell.sleeping, BELL_POST);
+    ck_assert_uint_eq(ctl->channels, 2);
+    atomic_store(&t.channel->doorbell.sleeping, DOORBELL_POST);
     ck_assert_int_eq(recall(0), 0);
-    ck_assert_uint_eq(ctl->ports, 1);
-    ck_assert_uint_eq(atomic_load(&t.port->state), PORT_RECALLED);
+    ck_assert_uint_eq(ctl->channels, 1);
+    ck_assert_uint_eq(atomic_load(&t.channel->state), CHANNEL_RECALLED);
     ck_assert_uint_eq(atomic_load(&ctl->posts), 1);
     ck_assert_int_eq(recall(0), 0); /* again: nothing new */
-    ck_assert_uint_eq(ctl->ports, 1);
+    ck_assert_uint_eq(ctl->channels, 1);
     let_go(&t);
     rig_settle();
-    ck_assert_uint_eq(ctl->ports, 0);
+    ck_assert_uint_eq(ctl->channels, 0);
 }
 END_TEST
 
 START_TEST(interface_goes_there_and_back)
 {
-    struct iface *tap = rig_iface(iface_command(IFACE_TAP, 1500, "10.0.0.1/24", NULL));
-    uint32_t app_bell = place_of(&ctl->app.bell), handle = tap->handle;
+    struct abi_iface *tap = rig_iface(iface_command(IFACE_TAP, 1500, "10.0.0.1/24", NULL));
+    uint32_t app_doorbell = offset_of(&ctl->app.doorbell), handle = tap->handle;
     struct thread t;
 
     ck_assert_int_eq(share(CMD_SHARE_IFACE, handle), 0);
     t = attach();
-    ck_assert_uint_eq(tap->port, rig_answer.place);
-    ck_assert_uint_eq(atomic_load(&tap->tx.data_bell), place_of(&t.port->bell));
-    ck_assert_uint_eq(atomic_load(&tap->rx.room_bell), place_of(&t.port->bell));
+    ck_assert_uint_eq(tap->channel, rig_answer.offset);
+    ck_assert_uint_eq(atomic_load(&tap->tx.data_doorbell), offset_of(&t.channel->doorbell));
+    ck_assert_uint_eq(atomic_load(&tap->rx.room_doorbell), offset_of(&t.channel->doorbell));
     tap->listening = 1;
     ck_assert_int_eq(recall(handle + (1u << 16)), 0); /* another one's */
-    ck_assert_uint_eq(atomic_load(&t.port->state), PORT_ATTACHED);
+    ck_assert_uint_eq(atomic_load(&t.channel->state), CHANNEL_ATTACHED);
     ck_assert_int_eq(recall(handle), 0);
-    ck_assert_uint_eq(atomic_load(&t.port->state), PORT_RECALLED);
+    ck_assert_uint_eq(atomic_load(&t.channel->state), CHANNEL_RECALLED);
     let_go(&t);
     rig_settle();
-    ck_assert_uint_eq(tap->port, 0);
+    ck_assert_uint_eq(tap->channel, 0);
     ck_assert_uint_eq(tap->listening, 0);
-    ck_assert_uint_eq(atomic_load(&tap->tx.data_bell), app_bell);
-    ck_assert_uint_eq(atomic_load(&tap->rx.room_bell), app_bell);
+    ck_assert_uint_eq(atomic_load(&tap->tx.data_doorbell), app_doorbell);
+    ck_assert_uint_eq(atomic_load(&tap->rx.room_doorbell), app_doorbell);
 }
 END_TEST
 
@@ -217,7 +218,7 @@ START_TEST(what_cannot_be_shared)
     ck_assert_int_eq(share(CMD_SHARE_IFACE, 99), ABI_ENODEV);
     ck_assert_int_eq(share(CMD_SHARE_SOCK, 99), ABI_EBADF);
     ck_assert_int_eq(share(CMD_SHARE_SOCK, listener.handle), ABI_EBADF);
-    ck_assert_uint_eq(ctl->ports, 0);
+    ck_assert_uint_eq(ctl->channels, 0);
 }
 END_TEST
 
@@ -228,25 +229,25 @@ START_TEST(garbage_in_the_list_ends_it)
     uint32_t i;
 
     for (i = 0; i < 5; i++) {
-        atomic_store(&ctl->rung, garbage[i]);
+        atomic_store(&ctl->pending, garbage[i]);
         rig_turn();
-        ck_assert_uint_eq(atomic_load(&ctl->rung), 0);
+        ck_assert_uint_eq(atomic_load(&ctl->pending), 0);
     }
     pair();
     ck_assert_int_eq(share(CMD_SHARE_SOCK, server.handle), 0);
     t = attach();
     for (i = 1; i < 5; i++) {
         tell(&t, CMD_SYNC, 0);
-        atomic_store(&t.port->next, garbage[i]);
+        atomic_store(&t.channel->next, garbage[i]);
         rig_settle();
     }
     heard(&t);
     for (i = 1; i < 5; i++) {
         ck_assert_uint_eq(heard(&t).kind, EVENT_RESULT);
     }
-    /* A list that goes round: it is cut where the bit says that the port was taken. */
+    /* A list that goes round: it is cut where the bit says that the channel was taken. */
     tell(&t, CMD_SYNC, 0);
-    atomic_store(&t.port->next, t.port->index);
+    atomic_store(&t.channel->next, t.channel->index);
     rig_settle();
 }
 END_TEST
@@ -266,13 +267,13 @@ START_TEST(ports_give_everything_back)
             ck_assert_int_eq(share(CMD_SHARE_SOCK, ends[i].handle), 0);
             threads[i] = attach();
         }
-        ck_assert_uint_eq(ctl->ports, 100);
+        ck_assert_uint_eq(ctl->channels, 100);
         for (i = 0; i < 100; i++) {
             tell(&threads[i], CMD_ABORT, ends[i].handle);
             let_go(&threads[i]);
         }
         rig_settle();
-        ck_assert_uint_eq(ctl->ports, 0);
+        ck_assert_uint_eq(ctl->channels, 0);
         for (i = 0; i < 100; i++) {
             app_forget(&ends[i]);
             app_release(&ends[100 + i]);
@@ -285,8 +286,8 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("stack_ports");
-    TCase *tc = tcase_create("ports");
+    Suite *suite = suite_create("stack_channels");
+    TCase *tc = tcase_create("channels");
 
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, connection_is_the_other_threads);
