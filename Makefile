@@ -34,7 +34,8 @@ LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_recovery tcp_rto tcp_tso)
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) ring lwip_port \
 	$(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \
-	$(addprefix sock/,sock tcp tcp_data tcp_open tcp_rings) loop main) $(LWIP_EXT)
+	$(addprefix sock/,ring_storage sock sock_event sock_work tcp_rings tcp_data tcp tcp_bind tcp_open tcp_listen \
+	protocol) command loop main) $(LWIP_EXT)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP, and those that first install what is missing, do without.
@@ -164,8 +165,9 @@ endef
 WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 \
 	ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
-WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel \
-	$(addprefix sock/,tcp tcp_open tcp_rings) $(addprefix lwext/,tcp_park tcp_table timers))
+WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command \
+	$(addprefix sock/,ring_storage sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
+	$(addprefix lwext/,tcp_park tcp_table timers))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 # The others inline less than -O3 does by itself (225), and are no slower.
 WASM_FAST := $(filter-out $(WASM_SMALL),$(WASM_OBJ:build/$(WASM)/%.o=%))

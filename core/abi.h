@@ -111,7 +111,8 @@ struct abi_addr {
 
 /* --- Sockets ----------------------------------------------------------------------------------------- */
 
-enum sock_kind { SOCK_FREE, SOCK_LISTENER, SOCK_STREAM };
+/* Kinds of sockets; each is a row of core/sock/protocol.c. */
+enum sock_kind { SOCK_TCP_LISTENER, SOCK_TCP, SOCK_KINDS };
 
 /* Bits of sock.flags and of an EVENT_SOCK, all written by C. */
 #define SOCK_OPEN 1u      /* the handshake is done: addresses are valid, rings may be used */
@@ -199,8 +200,7 @@ enum command {
     CMD_IFACE_ADD = 1, /* cmd_iface; answered by EVENT_RESULT */
     CMD_IFACE_REMOVE,  /* cmd; answered */
     CMD_IFACE_WIRE, /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
-    CMD_LISTEN,     /* cmd_socket; answered */
-    CMD_CONNECT,    /* cmd_socket; answered at once, the outcome comes as EVENT_SOCK */
+    CMD_OPEN,       /* cmd_socket; answered at once, what comes of it is an EVENT_SOCK */
     CMD_ACCEPTED,   /* cmd: JS has taken the connection: it no longer counts for the backlog */
     CMD_KICK,       /* cmd: tx has bytes or wants room, or rx has room past its threshold */
     CMD_SHUTDOWN,   /* cmd: FIN after the last byte of tx */
@@ -208,8 +208,7 @@ enum command {
     CMD_CLOSE,      /* cmd: a listener stops; connections JS was not told of are reset */
     CMD_ABORT,      /* cmd: RST */
     CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
-    CMD_NODELAY,    /* cmd, value: 1 sends small segments at once (default), 0 is Nagle's way */
-    CMD_KEEPALIVE,  /* cmd, value: idle time before the first probe, ms; 0: off */
+    CMD_SET_OPTION, /* cmd_option */
     CMD_SHARE_SOCK, /* cmd: gives a connection a channel of its own; answered: its key and offset */
     CMD_SHARE_IFACE, /* cmd: the same for a tun or tap interface */
     CMD_RECALL, /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
@@ -219,7 +218,7 @@ enum command {
 
 struct cmd {
     uint32_t op;
-    uint32_t id; /* echoed in the answer */
+    uint32_t id; /* echoed in the answer, an EVENT_RESULT; 0: no answer is wanted */
     uint32_t handle;
     uint32_t value;
 };
@@ -243,10 +242,21 @@ struct cmd_socket {
     struct abi_addr remote;
     uint32_t rx_max;    /* receive buffer: bound of the rx ring and of the window, bytes */
     uint32_t tx_max;    /* send buffer: bound of the tx ring, bytes */
-    uint32_t backlog;   /* CMD_LISTEN: connections not yet accepted */
+    uint32_t backlog;   /* SOCK_TCP_LISTENER: connections not yet accepted */
     uint32_t nodelay;   /* 0 or 1 */
     uint32_t keepalive; /* ms, 0: off */
+    uint32_t kind;      /* SOCK_* */
+};
+
+/* cmd.value: the value. */
+struct cmd_option {
+    struct cmd cmd;
+    uint32_t option; /* OPTION_* */
     uint32_t pad;
+};
+enum sock_option {
+    OPTION_NODELAY,   /* 1 sends small segments at once (default), 0 is Nagle's algorithm */
+    OPTION_KEEPALIVE, /* idle time before the first probe, ms; 0: off */
 };
 
 /* --- Events: records of channel.events, C to JS ---------------------------------------------------------------- */

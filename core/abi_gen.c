@@ -60,6 +60,8 @@ static void rings(void)
 static void sockets(void)
 {
     head("Sockets");
+    VALUE(SOCK_TCP_LISTENER);
+    VALUE(SOCK_TCP);
     VALUE(SOCK_OPEN);
     VALUE(SOCK_EOF);
     VALUE(SOCK_CLOSED);
@@ -129,8 +131,7 @@ static void commands(void)
     VALUE(CMD_IFACE_ADD);
     VALUE(CMD_IFACE_REMOVE);
     VALUE(CMD_IFACE_WIRE);
-    VALUE(CMD_LISTEN);
-    VALUE(CMD_CONNECT);
+    VALUE(CMD_OPEN);
     VALUE(CMD_ACCEPTED);
     VALUE(CMD_KICK);
     VALUE(CMD_SHUTDOWN);
@@ -138,8 +139,7 @@ static void commands(void)
     VALUE(CMD_CLOSE);
     VALUE(CMD_ABORT);
     VALUE(CMD_RELEASE);
-    VALUE(CMD_NODELAY);
-    VALUE(CMD_KEEPALIVE);
+    VALUE(CMD_SET_OPTION);
     VALUE(CMD_SHARE_SOCK);
     VALUE(CMD_SHARE_IFACE);
     VALUE(CMD_RECALL);
@@ -159,6 +159,7 @@ static void commands(void)
     OFFSET("CMD_IFACE_ADDRS", cmd_iface, addrs);
     OFFSET("CMD_IFACE_GATEWAYS", cmd_iface, gateways);
     SIZE("CMD_IFACE_SIZE", cmd_iface);
+    OFFSET("CMD_SOCKET_KIND", cmd_socket, kind);
     OFFSET("CMD_SOCKET_LOCAL", cmd_socket, local);
     OFFSET("CMD_SOCKET_REMOTE", cmd_socket, remote);
     OFFSET("CMD_SOCKET_RX_MAX", cmd_socket, rx_max);
@@ -167,6 +168,10 @@ static void commands(void)
     OFFSET("CMD_SOCKET_NODELAY", cmd_socket, nodelay);
     OFFSET("CMD_SOCKET_KEEPALIVE", cmd_socket, keepalive);
     SIZE("CMD_SOCKET_SIZE", cmd_socket);
+    OFFSET("CMD_OPTION_OPTION", cmd_option, option);
+    SIZE("CMD_OPTION_SIZE", cmd_option);
+    VALUE(OPTION_NODELAY);
+    VALUE(OPTION_KEEPALIVE);
 }
 
 static void events(void)

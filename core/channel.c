@@ -43,30 +43,31 @@ static struct stack_ctl *ctl;
 static struct channel app;
 static struct channel **channels; /* by index - 1; grows by doubling */
 static uint32_t channels_size, channels_used;
-static struct channel *telling_first;
+static struct list telling = LIST_INIT(telling); /* channels with events to write */
 static uint32_t
     pending_next; /* index of the next of the channels that were taken off ctl.pending */
 
 /**
  * set_up() - Set up the rings and doorbells of a channel
- * @p: its channel
+ * @c: its channel
  * @pub: zeroed channel
  * @commands: storage of the command ring
  * @events: storage of the event ring
  * @size: of each, bytes
  */
-static void set_up(struct channel *p, struct abi_channel *pub, uint32_t commands, uint32_t events,
+static void set_up(struct channel *c, struct abi_channel *pub, uint32_t commands, uint32_t events,
                    uint32_t size)
 {
-    p->pub = pub;
+    c->pub = pub;
     pub->engine_doorbell = offset_of(&ctl->doorbell);
     pub->pending_list = offset_of(&ctl->pending);
     ring_init(&pub->commands, commands, size, 0);
     ring_init(&pub->events, events, size, 0);
     pub->commands.data_doorbell = pub->events.room_doorbell = pub->engine_doorbell;
     pub->commands.room_doorbell = pub->events.data_doorbell = offset_of(&pub->doorbell);
-    consumer_init(&p->commands, &pub->commands);
-    producer_init(&p->events, &pub->events);
+    consumer_init(&c->commands, &pub->commands);
+    producer_init(&c->events, &pub->events);
+    list_init(&c->sockets);
 }
 
 /**
@@ -96,15 +97,15 @@ int channel_setup(struct stack_ctl *stack)
  */
 void channel_close(void)
 {
-    struct channel *p;
+    struct channel *c;
 
-    while ((p = channel_next(NULL))) {
-        channel_free(p);
+    while ((c = channel_next(NULL))) {
+        channel_free(c);
     }
     heap_free(channels);
     channels = NULL;
     channels_size = 0;
-    telling_first = NULL;
+    list_remove(&app.telling);
     arena_free(ctl->app.commands.buf[0]);
     arena_free(ctl->app.events.buf[0]);
 }
@@ -160,54 +161,48 @@ struct channel *channel_open(void)
 {
     uint32_t index = take_index();
     uint32_t offset = index ? arena_alloc(ARENA_PAGE, ctl->owner) : 0;
-    struct channel *p = offset ? heap_calloc(1, sizeof(*p)) : NULL;
+    struct channel *c = offset ? heap_calloc(1, sizeof(*c)) : NULL;
     uint32_t storage = offset + (uint32_t)sizeof(struct abi_channel);
 
-    if (!p) {
+    if (!c) {
         arena_free(offset);
         return NULL;
     }
     __builtin_memset(at(offset), 0, sizeof(struct abi_channel));
-    set_up(p, at(offset), storage, storage + CHANNEL_RING, CHANNEL_RING);
-    p->pub->index = index;
-    p->pub->key = random_u32();
-    p->pub->next_channel = ctl->first_channel;
+    set_up(c, at(offset), storage, storage + CHANNEL_RING, CHANNEL_RING);
+    c->pub->index = index;
+    c->pub->key = random_u32();
+    c->pub->next_channel = ctl->first_channel;
     ctl->first_channel = offset;
     ctl->channels++;
-    atomic_store_explicit(&p->pub->state, CHANNEL_OFFERED,
+    atomic_store_explicit(&c->pub->state, CHANNEL_OFFERED,
                           memory_order_release); /* after all that */
-    channels[index - 1] = p;
+    channels[index - 1] = c;
     channels_used++;
-    return p;
+    return c;
 }
 
 /**
  * channel_free() - Free a channel that no thread uses (any more)
- * @p: its channel, not the app's; no socket and no interface is on it
+ * @c: its channel, not the app's; no socket and no interface is on it
  */
-void channel_free(struct channel *p)
+void channel_free(struct channel *c)
 {
-    struct channel **telling = &telling_first;
     uint32_t *link = &ctl->first_channel;
     struct abi_channel *channel;
 
-    while (*telling && *telling != p) {
-        telling = &(*telling)->next_telling;
-    }
-    if (*telling) {
-        *telling = p->next_telling;
-    }
-    while ((channel = at(*link)) != p->pub) {
+    list_remove(&c->telling);
+    while ((channel = at(*link)) != c->pub) {
         link = &channel->next_channel;
     }
-    *link = p->pub->next_channel;
+    *link = c->pub->next_channel;
     /* A thread that has kept the handle finds another key, should it still look. */
-    p->pub->key = 0;
-    channels[p->pub->index - 1] = NULL;
+    c->pub->key = 0;
+    channels[c->pub->index - 1] = NULL;
     channels_used--;
     ctl->channels--;
-    arena_free(offset_of(p->pub));
-    heap_free(p);
+    arena_free(offset_of(c->pub));
+    heap_free(c);
     /* The app may wait for that. */
     doorbell_ring(offset_of(&ctl->app.doorbell));
 }
@@ -240,7 +235,7 @@ struct channel *channel_next(const struct channel *after)
 struct channel *channel_take_pending(int *released)
 {
     uint32_t index = pending_next, state;
-    struct channel *p;
+    struct channel *c;
 
     if (!index) {
         index = atomic_load_explicit(&ctl->pending, memory_order_relaxed); /* exchanged below */
@@ -253,92 +248,84 @@ struct channel *channel_take_pending(int *released)
     if (index == 0 || index > channels_size || !channels[index - 1]) {
         return NULL;
     }
-    p = channels[index - 1];
-    pending_next = atomic_load_explicit(&p->pub->next, memory_order_relaxed); /* before the push */
-    state = atomic_fetch_and(&p->pub->state, ~CHANNEL_PENDING); /* before the commands */
+    c = channels[index - 1];
+    pending_next = atomic_load_explicit(&c->pub->next, memory_order_relaxed); /* before the push */
+    state = atomic_fetch_and(&c->pub->state, ~CHANNEL_PENDING); /* before the commands */
     if (!(state & CHANNEL_PENDING)) {
         /* Nobody pushed it: a list that goes round would never end. */
         pending_next = 0;
         return NULL;
     }
     *released = (state & ~CHANNEL_PENDING) == CHANNEL_RELEASED;
-    return p;
+    return c;
 }
 
 /**
  * channel_has_room() - Whether the event ring takes an answer, with room to spare for a wrap
- * @p: channel
+ * @c: channel
  *
  * Return: 1 if so
  */
-int channel_has_room(struct channel *p)
+int channel_has_room(struct channel *c)
 {
-    uint32_t most = p->pub->events.size[0] - 2 * (uint32_t)ANSWER;
+    uint32_t most = c->pub->events.size[0] - 2 * (uint32_t)ANSWER;
 
-    if (p->events.tail - p->events.head > most) {
-        producer_refresh(&p->events);
+    if (c->events.tail - c->events.head > most) {
+        producer_refresh(&c->events);
     }
-    return p->events.tail - p->events.head <= most;
+    return c->events.tail - c->events.head <= most;
 }
 
 /**
- * channel_tell() - Note that there is something to tell
- * @p: channel
+ * channel_write() - Write one event
+ * @c: channel
+ * @event: the event
+ *
+ * Return: 0, ABI_EAGAIN: no room now
  */
-void channel_tell(struct channel *p)
+int channel_write(struct channel *c, const struct event *event)
 {
-    if (!p->telling) {
-        p->telling = 1;
-        p->next_telling = telling_first;
-        telling_first = p;
-    }
-}
-
-/**
- * channel_answer() - Tell a thread how a command ended; there is room (channel_has_room())
- * @p: its channel
- * @id: of the command
- * @error: 0 or a negative code
- * @handle: of what was made
- * @offset: its struct
- */
-void channel_answer(struct channel *p, uint32_t id, int error, uint32_t handle, uint32_t offset)
-{
-    struct event event = {
-        .kind = EVENT_RESULT, .id = id, .handle = handle, .offset = offset, .error = error
-    };
     uint8_t *to;
+    int err = frame_reserve(&c->events, sizeof(*event), &to);
 
-    if (frame_reserve(&p->events, sizeof(event), &to) == 0) {
-        __builtin_memcpy(to, &event, sizeof(event));
-        frame_submit(&p->events, sizeof(event));
+    if (err == 0) {
+        __builtin_memcpy(to, event, sizeof(*event));
+        frame_submit(&c->events, sizeof(*event));
     }
-    channel_tell(p);
+    return err;
 }
 
 /**
- * channel_flush() - Tell all threads what there is to tell
- * @tell: writes the events of the sockets of a channel; returns 1 if all were written
+ * channel_tell() - Note that a channel has events, written or to be written
+ * @c: channel
+ */
+void channel_tell(struct channel *c)
+{
+    list_add(&telling, &c->telling);
+}
+
+/**
+ * channel_flush() - Write and notify all events there are
+ * @write_events: writes the events of the sockets of a channel; returns 1 if all were written
  *
  * Return: 1 if room for the rest has come meanwhile: another turn is due
  */
-int channel_flush(int (*tell)(struct channel *p))
+int channel_flush(int (*write_events)(struct channel *c))
 {
-    struct channel **link = &telling_first, *p;
+    struct list *member, *next;
     int more = 0;
 
-    while ((p = *link)) {
-        int all = tell(p);
+    for (member = telling.next; member != &telling; member = next) {
+        struct channel *c = LIST_ENTRY(member, struct channel, telling);
+        int all = write_events(c);
 
-        if (!all || !channel_has_room(p)) {
-            more |= !producer_arm(&p->events, p->events.head);
+        next = member->next;
+        if (!all || !channel_has_room(c)) {
+            more |= !producer_arm(&c->events, c->events.head);
         }
-        producer_notify(&p->events);
+        producer_notify(&c->events);
         if (all) {
-            *link = p->next_telling;
-            p->telling = 0;
-        } else {
-            link = &p->next_telling;
+            list_remove(member);
         }
     }
     return more;
@@ -346,21 +333,21 @@ int channel_flush(int (*tell)(struct channel *p))
 
 /**
  * channel_recall() - Ask for a channel back
- * @p: channel, not the app's
+ * @c: channel, not the app's
  *
  * Return: 1 if no thread has attached it: it may be freed now; 0: its thread was told
  */
-int channel_recall(struct channel *p)
+int channel_recall(struct channel *c)
 {
     uint32_t state = CHANNEL_OFFERED;
 
-    if (atomic_compare_exchange_strong(&p->pub->state, &state, CHANNEL_RECALLED)) {
+    if (atomic_compare_exchange_strong(&c->pub->state, &state, CHANNEL_RECALLED)) {
         return 1;
     }
     while ((state & ~CHANNEL_PENDING) == CHANNEL_ATTACHED) {
-        if (atomic_compare_exchange_strong(&p->pub->state, &state,
+        if (atomic_compare_exchange_strong(&c->pub->state, &state,
                                            CHANNEL_RECALLED | (state & CHANNEL_PENDING))) {
-            doorbell_ring(offset_of(&p->pub->doorbell));
+            doorbell_ring(offset_of(&c->pub->doorbell));
             break;
         }
     }

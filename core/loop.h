@@ -5,8 +5,7 @@
 
 #include "abi.h"
 
-int loop_setup(struct stack_ctl *ctl);
+void loop_setup(struct stack_ctl *ctl);
 int loop_turn(double now);
-void loop_close(void);
 
 #endif /* RINGSTACK_LOOP_H */

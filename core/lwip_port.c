@@ -126,6 +126,20 @@ void port_from_lwip(const ip_addr_t *from, u16_t port, struct abi_addr *to)
 }
 
 /**
+ * port_is_any() - Whether an address of the ABI is the unspecified one
+ * @address: address
+ *
+ * Return: 1 if so, or if it has no family
+ */
+int port_is_any(const struct abi_addr *address)
+{
+    static const uint8_t zero[16];
+
+    return address->family == FAMILY_NONE ||
+           __builtin_memcmp(address->bytes, zero, sizeof(zero)) == 0;
+}
+
+/**
  * port_error() - The code of the ABI for an error of a call into lwIP
  * @err: lwIP's error
  *

@@ -45,6 +45,7 @@ const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
 int port_to_lwip(const struct abi_addr *from, ip_addr_t *to);
 void port_from_lwip(const ip_addr_t *from, u16_t port, struct abi_addr *to);
+int port_is_any(const struct abi_addr *address);
 int port_error(err_t err);
 
 #endif /* RINGSTACK_LWIP_PORT_H */

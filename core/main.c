@@ -7,12 +7,14 @@
 #include "lwip/init.h"
 #include "lwip/netif.h"
 
+#include "channel.h"
+#include "command.h"
 #include "iface/iface.h"
 #include "iface/ringif.h"
 #include "loop.h"
 #include "lwext/timers.h"
 #include "mem/heap.h"
-#include "sock/tcp.h"
+#include "sock/protocol.h"
 #include "util/random.h"
 
 #ifdef __wasm__
@@ -103,15 +105,15 @@ uint32_t rs_stack_init(uint32_t config, double now)
     control.owner = c->owner;
     random_init(c->seed);
     heap_init(c->owner);
-    if (loop_setup(&control) != 0) {
+    if (channel_setup(&control) != 0) {
         return 0;
     }
     lwip_init();
     timers_start(now);
-    sock_setup(&control, c->max_sockets);
-    tcp_data_setup(&control.stats);
+    protocol_setup(&control, c->max_sockets);
     ringif_setup(&control.stats);
     iface_setup(&control);
+    loop_setup(&control);
     return offset_of(&control);
 }
 
@@ -119,7 +121,7 @@ uint32_t rs_stack_init(uint32_t config, double now)
  * rs_stack_turn() - loop_turn() for JS
  * @now: ms
  *
- * Return: 1 if there is more to do at once
+ * Return: TURN_*
  */
 int rs_stack_turn(double now)
 {
@@ -131,5 +133,8 @@ int rs_stack_turn(double now)
  */
 void rs_stack_close(void)
 {
-    loop_close();
+    command_end();
+    timers_close();
+    channel_close();
+    heap_trim();
 }

@@ -171,10 +171,11 @@ static int wire(uint32_t from)
     return call(&cmd, sizeof(cmd));
 }
 
-static struct cmd_socket socket_command(uint32_t op)
+static struct cmd_socket socket_command(uint32_t kind)
 {
-    struct cmd_socket cmd = { .cmd.op = op, .rx_max = RING_SIZE, .tx_max = RING_SIZE };
+    struct cmd_socket cmd = { .cmd.op = CMD_OPEN, .rx_max = RING_SIZE, .tx_max = RING_SIZE };
 
+    cmd.kind = kind;
     cmd.backlog = 8;
     cmd.nodelay = 1;
     return cmd;
@@ -182,7 +183,7 @@ static struct cmd_socket socket_command(uint32_t op)
 
 static int start_listening(void)
 {
-    struct cmd_socket cmd = socket_command(CMD_LISTEN);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER);
 
     cmd.local = address(0, 80, 0);
     memset(cmd.local.bytes, 0, sizeof(cmd.local.bytes));
@@ -192,7 +193,7 @@ static int start_listening(void)
 
 static int start_connecting(uint8_t host)
 {
-    struct cmd_socket cmd = socket_command(CMD_CONNECT);
+    struct cmd_socket cmd = socket_command(SOCK_TCP);
     int err;
 
     cmd.remote = address(host, 80, 0);

@@ -22,10 +22,13 @@
 #include "lwip/etharp.h"
 #include "lwip/priv/tcp_priv.h"
 
-#include "iface/iface.h"
+#include "iface/ringif.h"
 #include "lwext/tcp_park.h"
 #include "lwip_port.h"
-#include "sock/tcp_internal.h"
+#include "sock/sock_event.h"
+#include "sock/sock_work.h"
+#include "sock/tcp_data.h"
+#include "sock/tcp_rings.h"
 
 /* As Node: a probe a second, ten of them. */
 #define KEEPALIVE_INTERVAL 1000u
@@ -38,31 +41,23 @@ static int abort_reason;
 
 /**
  * finish() - The connection is over; lwIP no longer has the pcb
- * @s: connection
+ * @t: connection
  * @error: code, 0: both sides closed
  */
-static void finish(struct sock *s, int error)
+static void finish(struct tcp_sock *t, int error)
 {
-    s->pcb = NULL;
-    tcp_rings_over(s);
-    if (!s->pub.error) {
-        s->pub.error = error;
-    }
-    if (s->released) {
-        sock_free(s);
-        return;
-    }
-    atomic_fetch_or_explicit(&s->pub.flags, SOCK_CLOSED, memory_order_release); /* after error */
-    sock_event(s, SOCK_CLOSED);
+    t->pcb = NULL;
+    tcp_sock_rings_over(t);
+    sock_event_finish(&t->sock, error);
 }
 
 /**
  * detach() - Let lwIP finish the pcb without us
- * @s: connection
+ * @t: connection
  */
-static void detach(struct sock *s)
+static void detach(struct tcp_sock *t)
 {
-    struct tcp_pcb *pcb = s->pcb;
+    struct tcp_pcb *pcb = t->pcb;
 
     tcp_output(pcb); /* what this batch owes */
     tcp_arg(pcb, NULL);
@@ -70,40 +65,41 @@ static void detach(struct sock *s)
     tcp_recv(pcb, NULL);
     tcp_sent(pcb, NULL);
     tcp_err(pcb, NULL);
-    s->pcb = NULL;
+    t->pcb = NULL;
 }
 
 /**
- * tcp_sock_sent_all() - Our FIN is acknowledged
- * @s: connection
+ * sent_all() - Our FIN is acknowledged
+ * @t: connection
  */
-void tcp_sock_sent_all(struct sock *s)
+static void sent_all(struct tcp_sock *t)
 {
-    uint32_t flags = atomic_load_explicit(&s->pub.flags, memory_order_relaxed); /* our own */
+    uint32_t flags = atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed); /* our own */
 
     if (!(flags & SOCK_SENT)) {
-        atomic_fetch_or_explicit(&s->pub.flags, SOCK_SENT, memory_order_release); /* after head */
-        sock_event(s, SOCK_SENT);
+        atomic_fetch_or_explicit(&t->sock.pub.flags, SOCK_SENT,
+                                 memory_order_release); /* after head */
+        sock_event(&t->sock, SOCK_SENT);
     }
-    if (s->pcb->state == TIME_WAIT) {
-        detach(s);
-        finish(s, 0);
-    } else if (s->discard) {
-        tcp_shutdown(s->pcb, 1, 0);
-        if (s->released) {
-            detach(s);
-            finish(s, 0);
+    if (t->pcb->state == TIME_WAIT) {
+        detach(t);
+        finish(t, 0);
+    } else if (t->discard) {
+        tcp_shutdown(t->pcb, 1, 0);
+        if (t->sock.released) {
+            detach(t);
+            finish(t, 0);
         }
     }
 }
 
 /**
  * unreachable() - Whether the next hop of a connection that timed out was never resolved
- * @s: connection
+ * @t: connection
  *
  * Return: 1 if no host answered for the address on the link
  */
-static int unreachable(const struct sock *s)
+static int unreachable(const struct tcp_sock *t)
 {
     struct eth_addr *mac;
     const ip4_addr_t *found;
@@ -112,7 +108,8 @@ static int unreachable(const struct sock *s)
     struct netif *netif;
     const ip4_addr_t *hop;
 
-    if (s->pub.remote.family != FAMILY_IPV4 || port_to_lwip(&s->pub.remote, &remote) != 0) {
+    if (t->sock.pub.remote.family != FAMILY_IPV4 ||
+        port_to_lwip(&t->sock.pub.remote, &remote) != 0) {
         return 0;
     }
     netif = ip4_route(ip_2_ip4(&remote));
@@ -129,15 +126,15 @@ static int unreachable(const struct sock *s)
 /**
  * nothing_lost() - Whether a reset comes when both sides have ended and all bytes have arrived: the
  * peer did not wait for our FIN
- * @s: connection
+ * @t: connection
  *
  * Return: 1 if so
  */
-static int nothing_lost(const struct sock *s)
+static int nothing_lost(const struct tcp_sock *t)
 {
-    uint32_t flags = atomic_load_explicit(&s->pub.flags, memory_order_relaxed); /* our own */
+    uint32_t flags = atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed); /* our own */
 
-    return (flags & SOCK_EOF) && s->fin_queued && s->tx.head == s->queued;
+    return (flags & SOCK_EOF) && t->fin_queued && t->sock.tx.head == t->queued;
 }
 
 /**
@@ -147,22 +144,24 @@ static int nothing_lost(const struct sock *s)
  */
 static void on_error(void *arg, err_t err)
 {
-    struct sock *s = arg;
+    struct tcp_sock *t = arg;
     int connecting, error;
 
-    if (!s) {
+    if (!t) {
         return;
     }
-    connecting = !(atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_OPEN); /* own */
-    if (err == ERR_CLSD || (err == ERR_RST && nothing_lost(s))) {
-        s->pcb = NULL;
-        sock_event(s, SOCK_SENT);
-        finish(s, 0);
+    connecting =
+        !(atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_OPEN); /* own */
+    if (err == ERR_CLSD || (err == ERR_RST && nothing_lost(t))) {
+        t->pcb = NULL;
+        sock_event(&t->sock, SOCK_SENT);
+        finish(t, 0);
         return;
     }
-    if (s->discard && (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_SENT)) {
+    if (t->discard &&
+        (atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_SENT)) {
         /* All we sent has arrived and we want nothing more: however it ended, it was closed. */
-        finish(s, 0);
+        finish(t, 0);
         return;
     }
     if (err == ERR_RST) {
@@ -170,9 +169,9 @@ static void on_error(void *arg, err_t err)
     } else if (abort_reason) {
         error = abort_reason;
     } else {
-        error = connecting && unreachable(s) ? ABI_EHOSTUNREACH : ABI_ETIMEDOUT;
+        error = connecting && unreachable(t) ? ABI_EHOSTUNREACH : ABI_ETIMEDOUT;
     }
-    finish(s, error);
+    finish(t, error);
 }
 
 /**
@@ -186,16 +185,17 @@ static void on_error(void *arg, err_t err)
  */
 static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 {
-    struct sock *s = arg;
+    struct tcp_sock *t = arg;
 
     (void)err;
     if (p) {
-        return tcp_data_received(s, p);
+        return tcp_sock_data_received(t, p);
     }
-    atomic_fetch_or_explicit(&s->pub.flags, SOCK_EOF, memory_order_release); /* after the bytes */
-    sock_event(s, SOCK_EOF);
+    atomic_fetch_or_explicit(&t->sock.pub.flags, SOCK_EOF,
+                             memory_order_release); /* after the bytes */
+    sock_event(&t->sock, SOCK_EOF);
     if (pcb->state == TIME_WAIT) {
-        tcp_sock_sent_all(s);
+        sent_all(t);
     }
     return ERR_OK;
 }
@@ -211,7 +211,7 @@ static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 {
     (void)pcb;
-    tcp_data_acked(arg, length);
+    tcp_sock_data_acked(arg, length);
     return ERR_OK;
 }
 
@@ -227,7 +227,7 @@ static void on_destroyed(u8_t id, void *data)
 {
     (void)id;
     if (data) {
-        ((struct sock *)data)->pcb = NULL;
+        ((struct tcp_sock *)data)->pcb = NULL;
     }
 }
 
@@ -235,60 +235,48 @@ static const struct tcp_ext_arg_callbacks ext_callbacks = { .destroy = on_destro
 
 /**
  * tcp_sock_attach() - Tie a socket and a pcb together
- * @s: socket
+ * @t: socket
  * @pcb: pcb
  */
-void tcp_sock_attach(struct sock *s, struct tcp_pcb *pcb)
+void tcp_sock_attach(struct tcp_sock *t, struct tcp_pcb *pcb)
 {
-    s->pcb = pcb;
-    tcp_arg(pcb, s);
+    t->pcb = pcb;
+    tcp_arg(pcb, t);
     tcp_ext_arg_set_callbacks(pcb, 0, &ext_callbacks);
-    tcp_ext_arg_set(pcb, 0, s);
+    tcp_ext_arg_set(pcb, 0, t);
     tcp_recv(pcb, on_received);
     tcp_sent(pcb, on_sent);
     tcp_err(pcb, on_error);
 }
 
 /**
- * drop_waiting() - Reset the connections JS was never told of, forget the others and the half-open
- * @listener: listener that closes
+ * tcp_sock_opened() - The handshake is done
+ * @t: connection, attached
  */
-static void drop_waiting(struct sock *listener)
+void tcp_sock_opened(struct tcp_sock *t)
 {
-    struct sock *s, *next;
-    struct tcp_pcb *pcb;
+    struct abi_sock *pub = &t->sock.pub;
 
-    for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
-        if (tcp_ext_arg_get(pcb, 0) == listener) {
-            tcp_ext_arg_set(pcb, 0, NULL);
-        }
-    }
-    for (s = sock_next(NULL); s; s = next) {
-        next = sock_next(s);
-        if (s->listener != listener) {
-            continue;
-        }
-        s->listener = NULL;
-        if (s->announce) {
-            s->announce = 0;
-            s->released = 1;
-            tcp_sock_abort(s, ABI_ECONNABORTED);
-        }
-    }
+    port_from_lwip(&t->pcb->local_ip, t->pcb->local_port, &pub->local);
+    port_from_lwip(&t->pcb->remote_ip, t->pcb->remote_port, &pub->remote);
+    tcp_sock_set_option(&t->sock, OPTION_NODELAY, t->nodelay);
+    tcp_sock_set_option(&t->sock, OPTION_KEEPALIVE, t->keepalive);
+    tcp_sock_data_open(t);
+    atomic_fetch_or_explicit(&pub->flags, SOCK_OPEN, memory_order_release); /* after addresses */
+    sock_event(&t->sock, SOCK_OPEN);
 }
 
 /**
- * close_listener() - Stop listening
- * @s: listener
- * @error: what JS is told
+ * tcp_sock_accepted() - CMD_ACCEPTED: JS has taken a connection
+ * @s: connection
  */
-static void close_listener(struct sock *s, int error)
+void tcp_sock_accepted(struct sock *s)
 {
-    if (s->pcb) {
-        tcp_arg(s->pcb, NULL);
-        tcp_close(s->pcb);
-        drop_waiting(s);
-        finish(s, error);
+    struct tcp_sock *t = tcp_sock_of(s);
+
+    if (t->listener) {
+        t->listener->waiting--;
+        t->listener = NULL;
     }
 }
 
@@ -298,10 +286,8 @@ static void close_listener(struct sock *s, int error)
  */
 void tcp_sock_shutdown(struct sock *s)
 {
-    if (s->pub.kind == SOCK_STREAM) {
-        s->shutdown = 1;
-        sock_work(s);
-    }
+    tcp_sock_of(s)->shutdown = 1;
+    sock_work(s);
 }
 
 /**
@@ -310,30 +296,20 @@ void tcp_sock_shutdown(struct sock *s)
  */
 void tcp_sock_discard(struct sock *s)
 {
+    struct tcp_sock *t = tcp_sock_of(s);
     int open = atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_OPEN; /* our own */
 
-    if (!s->pcb || s->discard || s->pub.kind == SOCK_LISTENER) {
+    if (!t->pcb || t->discard) {
         return;
     }
     if (!open) {
         tcp_sock_abort(s, ABI_ECONNABORTED);
         return;
     }
-    s->discard = 1;
-    tcp_data_give_back(s); /* unparks it: the time in FIN_WAIT_2 may be limited from now on */
-    if (s->fin_queued && s->pcb->state == FIN_WAIT_2) {
-        tcp_shutdown(s->pcb, 1, 0);
-    }
-}
-
-/**
- * tcp_sock_close() - CMD_CLOSE: stop listening
- * @s: listener
- */
-void tcp_sock_close(struct sock *s)
-{
-    if (s->pub.kind == SOCK_LISTENER) {
-        close_listener(s, 0);
+    t->discard = 1;
+    tcp_sock_data_give_back(t); /* unparks it: the time in FIN_WAIT_2 may be limited from now on */
+    if (t->fin_queued && t->pcb->state == FIN_WAIT_2) {
+        tcp_shutdown(t->pcb, 1, 0);
     }
 }
 
@@ -344,33 +320,34 @@ void tcp_sock_close(struct sock *s)
  */
 void tcp_sock_abort(struct sock *s, int error)
 {
-    if (s->pub.kind == SOCK_LISTENER) {
-        close_listener(s, error);
-    } else if (s->pcb) {
+    struct tcp_sock *t = tcp_sock_of(s);
+
+    if (t->pcb) {
         abort_reason = error;
-        tcp_abort(s->pcb);
+        tcp_abort(t->pcb);
         abort_reason = 0;
     }
 }
 
 /**
  * tcp_sock_release() - CMD_RELEASE: JS forgets the handle
- * @s: connection or listener
+ * @s: connection
  */
 void tcp_sock_release(struct sock *s)
 {
+    struct tcp_sock *t = tcp_sock_of(s);
+
     tcp_sock_accepted(s); /* or not: it waits no longer */
-    tcp_sock_close(s);
     tcp_sock_discard(s);
     s->released = 1;
-    if (s->pcb) {
-        tcp_sock_shutdown(s);
-    }
-    if (!s->pcb) {
+    if (!t->pcb) {
         sock_free(s);
-    } else if (s->fin_queued && s->pcb->state == FIN_WAIT_2) {
-        detach(s);
-        finish(s, 0);
+        return;
+    }
+    tcp_sock_shutdown(s);
+    if (t->fin_queued && t->pcb->state == FIN_WAIT_2) {
+        detach(t);
+        finish(t, 0);
     }
 }
 
@@ -380,110 +357,74 @@ void tcp_sock_release(struct sock *s)
  */
 void tcp_sock_kick(struct sock *s)
 {
-    if (s->pcb && s->pub.kind == SOCK_STREAM) {
-        tcp_data_window(s);
-        if (s->pcb) {
-            sock_work(s);
-        }
+    struct tcp_sock *t = tcp_sock_of(s);
+
+    if (t->pcb) {
+        tcp_sock_data_window(t);
+        sock_work(s);
     }
 }
 
 /**
- * tcp_sock_nodelay() - CMD_NODELAY
- * @s: connection
- * @on: 0: Nagle's algorithm (RFC 896), else small segments go at once
- */
-void tcp_sock_nodelay(struct sock *s, uint32_t on)
-{
-    s->nodelay = on;
-    if (!s->pcb || s->pub.kind != SOCK_STREAM) {
-        return;
-    }
-    if (on) {
-        tcp_nagle_disable(s->pcb);
-    } else {
-        tcp_nagle_enable(s->pcb);
-    }
-}
-
-/**
- * tcp_sock_keepalive() - CMD_KEEPALIVE
- * @s: connection
+ * set_keepalive() - Send probes when nothing comes, or stop
+ * @pcb: pcb of the connection
  * @idle: ms before the first probe, 0: no probes
  */
-void tcp_sock_keepalive(struct sock *s, uint32_t idle)
+static void set_keepalive(struct tcp_pcb *pcb, uint32_t idle)
 {
-    idle = LWIP_MIN(idle, KEEPALIVE_MOST);
-    s->keepalive = idle;
-    if (!s->pcb || s->pub.kind != SOCK_STREAM) {
-        return;
-    }
-    tcp_unpark(s->pcb);
+    tcp_unpark(pcb);
     if (idle) {
-        s->pcb->keep_idle = idle;
-        s->pcb->keep_intvl = KEEPALIVE_INTERVAL;
-        s->pcb->keep_cnt = KEEPALIVE_PROBES;
-        ip_set_option(s->pcb, SOF_KEEPALIVE);
+        pcb->keep_idle = idle;
+        pcb->keep_intvl = KEEPALIVE_INTERVAL;
+        pcb->keep_cnt = KEEPALIVE_PROBES;
+        ip_set_option(pcb, SOF_KEEPALIVE);
     } else {
-        ip_reset_option(s->pcb, SOF_KEEPALIVE);
+        ip_reset_option(pcb, SOF_KEEPALIVE);
     }
 }
 
 /**
- * tcp_sock_interface_remove() - Remove an interface and end what used its addresses
- * @handle: interface
+ * tcp_sock_set_option() - CMD_SET_OPTION
+ * @s: connection
+ * @option: OPTION_NODELAY or OPTION_KEEPALIVE
+ * @value: its value (core/abi.h)
  *
- * Return: 0 or ABI_ENODEV
+ * Return: 0 or ABI_EINVAL
  */
-int tcp_sock_interface_remove(uint32_t handle)
+int tcp_sock_set_option(struct sock *s, uint32_t option, uint32_t value)
 {
-    const struct ringif *ifc = iface_get(handle);
-    struct sock *s = NULL;
-    uint32_t i;
-    int err;
+    struct tcp_sock *t = tcp_sock_of(s);
 
-    if (!ifc) {
-        return ABI_ENODEV;
-    }
-    while ((s = sock_next(s))) {
-        for (i = 0; i < ifc->addr_count && s->pub.kind == SOCK_LISTENER; i++) {
-            if (s->pub.local.family == ifc->addrs[i].family &&
-                __builtin_memcmp(s->pub.local.bytes, ifc->addrs[i].bytes, 16) == 0) {
-                close_listener(s, ABI_ENODEV);
-                break;
-            }
+    switch (option) {
+    case OPTION_NODELAY:
+        t->nodelay = value;
+        if (t->pcb && value) {
+            tcp_nagle_disable(t->pcb);
+        } else if (t->pcb) {
+            tcp_nagle_enable(t->pcb);
         }
-    }
-    abort_reason = ABI_ENODEV;
-    tcp_unpark_all();
-    err = iface_remove(handle);
-    abort_reason = 0;
-    return err;
-}
-
-/**
- * tcp_sock_abort_orphans() - Reset what lwIP still finishes by itself, TIME_WAIT included
- */
-void tcp_sock_abort_orphans(void)
-{
-    tcp_unpark_all();
-    while (tcp_active_pcbs) {
-        tcp_abort(tcp_active_pcbs);
-    }
-    while (tcp_tw_pcbs) {
-        tcp_abort(tcp_tw_pcbs);
+        return 0;
+    case OPTION_KEEPALIVE:
+        t->keepalive = LWIP_MIN(value, KEEPALIVE_MOST);
+        if (t->pcb) {
+            set_keepalive(t->pcb, t->keepalive);
+        }
+        return 0;
+    default:
+        return ABI_EINVAL;
     }
 }
 
 /**
- * tcp_sock_run() - Look after the sockets that asked for it during the batch
+ * tcp_sock_run() - The end of a batch that touched a connection
+ * @s: connection
  */
-void tcp_sock_run(void)
+void tcp_sock_run(struct sock *s)
 {
-    struct sock *s;
+    struct tcp_sock *t = tcp_sock_of(s);
 
-    while ((s = sock_take_work())) {
-        tcp_data_output(s);
+    if (t->pcb && tcp_sock_data_output(t)) {
+        sent_all(t);
     }
 }
 
@@ -499,5 +440,37 @@ void tcp_sock_retry(void)
         if (pcb->unsent || (pcb->flags & (TF_ACK_NOW | TF_ACK_DELAY))) {
             tcp_output(pcb);
         }
+    }
+}
+
+/**
+ * tcp_sock_interface_gone() - Reset the connections that use an interface's addresses
+ * @ifc: interface
+ */
+void tcp_sock_interface_gone(const struct ringif *ifc)
+{
+    const struct netif *netif = &ifc->netif;
+    uint32_t i;
+
+    abort_reason = ABI_ENODEV;
+    tcp_unpark_all();
+    tcp_netif_ip_addr_changed(netif_ip_addr4(netif), NULL);
+    for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        tcp_netif_ip_addr_changed(netif_ip_addr6(netif, i), NULL);
+    }
+    abort_reason = 0;
+}
+
+/**
+ * tcp_sock_end() - Reset what lwIP still finishes by itself, TIME_WAIT included
+ */
+void tcp_sock_end(void)
+{
+    tcp_unpark_all();
+    while (tcp_active_pcbs) {
+        tcp_abort(tcp_active_pcbs);
+    }
+    while (tcp_tw_pcbs) {
+        tcp_abort(tcp_tw_pcbs);
     }
 }

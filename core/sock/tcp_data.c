@@ -24,13 +24,16 @@
  * the case that no segment comes to be answered, JS is asked for a CMD_KICK when its reads pass the
  * point from which on an update is worth a segment of its own: a quarter of rx_max.
  */
+#include "sock/tcp_data.h"
+
 #include "lwip/priv/tcp_priv.h"
 
-#include "iface/iface.h"
+#include "iface/ringif.h"
 #include "lwext/tcp_park.h"
 #include "lwip_port.h"
-#include "sock/tcp.h"
-#include "sock/tcp_internal.h"
+#include "sock/sock_event.h"
+#include "sock/sock_work.h"
+#include "sock/tcp_rings.h"
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
@@ -40,79 +43,80 @@ static struct stack_stats *stats;
 static enum tcp_state state_before;
 
 /**
- * tcp_data_setup() - Tell where to count
+ * tcp_sock_data_setup() - Tell where to count
  * @to: the stack's counters
  */
-void tcp_data_setup(struct stack_stats *to)
+void tcp_sock_data_setup(struct stack_stats *to)
 {
     stats = to;
 }
 
-static uint32_t window_step(const struct sock *s)
+static uint32_t window_step(const struct tcp_sock *t)
 {
-    return s->rx_max / 4;
+    return t->rx_max / 4;
 }
 
 /**
  * arm_window() - Ask JS for a kick when its reads are worth a window update
- * @s: open connection
+ * @t: open connection
  *
  * Return: 1 if they are not yet
  */
-static int arm_window(struct sock *s)
+static int arm_window(struct tcp_sock *t)
 {
-    return producer_arm(&s->rx, s->recved + window_step(s) - 1);
+    return producer_arm(&t->sock.rx, t->recved + window_step(t) - 1);
 }
 
 /**
  * at_eof() - Whether the peer has ended its side
- * @s: connection
+ * @t: connection
  *
  * Return: 1 if so: nothing comes any more, and a peer that has forgotten the connection would
  * answer a window update with a reset
  */
-static int at_eof(const struct sock *s)
+static int at_eof(const struct tcp_sock *t)
 {
-    return (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_EOF) != 0; /* own */
+    return (atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_EOF) !=
+           0; /* own */
 }
 
 /**
- * tcp_data_open() - Set window and rings when the handshake is done
- * @s: connection with a pcb; the tx ring has its first block
+ * tcp_sock_data_open() - Set window and rings when the handshake is done
+ * @t: connection with a pcb; the tx ring has its first block
  */
-void tcp_data_open(struct sock *s)
+void tcp_sock_data_open(struct tcp_sock *t)
 {
-    if (!(s->pcb->flags & TF_WND_SCALE)) {
+    if (!(t->pcb->flags & TF_WND_SCALE)) {
         /* No more can be announced, so no more would ever be used. */
-        s->rx_max = LWIP_MIN(s->rx_max, 0xffff);
+        t->rx_max = LWIP_MIN(t->rx_max, 0xffff);
     }
-    s->pcb->rcv_wnd = s->rx_max;
-    s->pcb->rcv_ann_wnd = s->rx_max;
+    t->pcb->rcv_wnd = t->rx_max;
+    t->pcb->rcv_ann_wnd = t->rx_max;
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
-    s->pcb->rcv_ann_right_edge = s->pcb->rcv_nxt + LWIP_MIN(s->rx_max, 0xffff);
+    t->pcb->rcv_ann_right_edge = t->pcb->rcv_nxt + LWIP_MIN(t->rx_max, 0xffff);
     /* That of the peer is known from its first segment on: a segment cut to the 64 KiB of a SYN may
        be more than it ever opens, and would wait for the persist timer. (One above the MSS would be
        cut to what the window takes.) */
-    if (s->pcb->mss > RING_FIRST) {
-        s->pcb->snd_wnd_max = LWIP_MIN(s->pcb->snd_wnd_max, 2 * RING_FIRST);
+    if (t->pcb->mss > RING_FIRST) {
+        t->pcb->snd_wnd_max = LWIP_MIN(t->pcb->snd_wnd_max, 2 * RING_FIRST);
     }
-    arm_window(s);
-    consumer_arm(&s->tx);
-    tcp_rings_moved(s);
+    arm_window(t);
+    consumer_arm(&t->sock.tx);
+    tcp_sock_rings_moved(t);
 }
 
 /**
  * open_window() - Open the window by bytes that left rx; the next ACK tells
- * @s: connection
+ * @t: connection
  * @pcb: its pcb
  * @length: bytes
  *
  * Does what tcp_recved() does, but for the bounds: that takes a u16, and it announces nothing until
  * a whole segment (or half of TCP_WND) has become free, which a small buffer never sees.
  */
-static void open_window(struct sock *s, struct tcp_pcb *pcb, uint32_t length)
+static void open_window(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t length)
 {
-    s->recved += length;
+    t->recved += length;
     pcb->rcv_wnd += length;
     pcb->rcv_ann_wnd = pcb->rcv_wnd;
     pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
@@ -120,48 +124,48 @@ static void open_window(struct sock *s, struct tcp_pcb *pcb, uint32_t length)
 
 /**
  * give_back() - Open the window by bytes that left rx, and say so
- * @s: connection with a pcb
+ * @t: connection with a pcb
  * @length: bytes, worth a segment
  */
-static void give_back(struct sock *s, uint32_t length)
+static void give_back(struct tcp_sock *t, uint32_t length)
 {
-    struct tcp_pcb *pcb = s->pcb;
+    struct tcp_pcb *pcb = t->pcb;
 
     tcp_unpark(pcb);
-    open_window(s, pcb, length);
+    open_window(t, pcb, length);
     tcp_ack_now(pcb);
     tcp_output(pcb);
 }
 
 /**
- * tcp_data_give_back() - Open the window by all that is in rx: JS does not read it any more
- * @s: connection with a pcb
+ * tcp_sock_data_give_back() - Open the window by all that is in rx: JS does not read it any more
+ * @t: connection with a pcb
  */
-void tcp_data_give_back(struct sock *s)
+void tcp_sock_data_give_back(struct tcp_sock *t)
 {
-    if (!at_eof(s)) {
-        give_back(s, s->rx.tail - s->recved);
+    if (!at_eof(t)) {
+        give_back(t, t->sock.rx.tail - t->recved);
     }
 }
 
 /**
- * tcp_data_window() - Open the window by what JS has read, if it is worth a segment
- * @s: connection
+ * tcp_sock_data_window() - Open the window by what JS has read, if it is worth a segment
+ * @t: connection
  */
-void tcp_data_window(struct sock *s)
+void tcp_sock_data_window(struct tcp_sock *t)
 {
-    if (!s->pcb || s->discard || at_eof(s)) {
+    if (!t->pcb || t->discard || at_eof(t)) {
         return;
     }
     do {
         uint32_t freed;
 
-        producer_refresh(&s->rx);
-        freed = s->rx.head - s->recved;
-        if (freed >= window_step(s)) {
-            give_back(s, freed);
+        producer_refresh(&t->sock.rx);
+        freed = t->sock.rx.head - t->recved;
+        if (freed >= window_step(t)) {
+            give_back(t, freed);
         }
-    } while (!arm_window(s));
+    } while (!arm_window(t));
 }
 
 /**
@@ -178,7 +182,7 @@ void tcp_data_window(struct sock *s)
 err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, u16_t opt1len,
                         u8_t *opt2, struct pbuf *p)
 {
-    struct sock *s;
+    struct tcp_sock *t;
     int32_t more;
 
     (void)optlen;
@@ -189,7 +193,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         /* More than one segment's worth: no reason to wait for a second one. */
         tcp_set_flags(pcb, TF_ACK_DELAY);
     }
-    if (pcb->state == SYN_RCVD && p->tot_len > 0 && !tcp_rings_can_accept(p->tot_len)) {
+    if (pcb->state == SYN_RCVD && p->tot_len > 0 && !tcp_sock_rings_can_accept(p->tot_len)) {
         /* Accepted now, the connection would have no place for this. A bare ACK would not come again:
            that it cannot be accepted is told by a reset. */
         stats->no_memory_drops++;
@@ -198,22 +202,22 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
-    s = tcp_ext_arg_get(pcb, 0);
-    if (s && s->fin_queued) {
+    t = tcp_ext_arg_get(pcb, 0);
+    if (t && t->fin_queued) {
         /* lwIP calls nobody when a FIN that had a segment of its own is acknowledged. */
-        sock_work(s);
+        sock_work(&t->sock);
     }
-    if (!s || s->discard || p->tot_len == 0) {
+    if (!t || t->discard || p->tot_len == 0) {
         return ERR_OK;
     }
-    tcp_rings_moved(s);
+    tcp_sock_rings_moved(t);
     /* A window that only ever moved by window_step() would be that much smaller to a peer far away. */
-    producer_refresh(&s->rx);
-    open_window(s, pcb, s->rx.head - s->recved);
+    producer_refresh(&t->sock.rx);
+    open_window(t, pcb, t->sock.rx.head - t->recved);
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
-    if (more > 0 && !tcp_rings_ensure(s, (uint32_t)more)) {
+    if (more > 0 && !tcp_sock_rings_ensure(t, (uint32_t)more)) {
         stats->no_memory_drops++;
         return ERR_MEM;
     }
@@ -229,19 +233,19 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
  */
 int port_tcp_output_later(struct tcp_pcb *pcb)
 {
-    struct sock *s = NULL;
+    struct tcp_sock *t = NULL;
 
     /* Whoever opens or closes is not kept waiting, and needs no second batch. */
     if (pcb->state == state_before && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT) {
-        s = tcp_ext_arg_get(pcb, 0);
+        t = tcp_ext_arg_get(pcb, 0);
     }
-    if (!s) {
+    if (!t) {
         return 0;
     }
-    sock_work(s);
-    if (s->rx.tail - s->answered >= window_step(s)) {
+    sock_work(&t->sock);
+    if (t->sock.rx.tail - t->answered >= window_step(t)) {
         /* On a thread of its own the peer goes on meanwhile. */
-        s->answered = s->rx.tail;
+        t->answered = t->sock.rx.tail;
         return 0;
     }
     return 1;
@@ -257,185 +261,185 @@ int port_tcp_output_later(struct tcp_pcb *pcb)
 u16_t port_tcp_segment_max(struct tcp_pcb *pcb, struct netif *netif)
 {
     /* In the states before, it is the listener. */
-    struct sock *s = pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
+    struct tcp_sock *t = pcb->state >= ESTABLISHED ? tcp_ext_arg_get(pcb, 0) : NULL;
     uint32_t most = pcb->mss, headers, gso;
 
     if (!netif) {
-        return (u16_t)(s && s->segment ? s->segment : most);
+        return (u16_t)(t && t->segment ? t->segment : most);
     }
     headers = ETHERNET_HEADER + TCP_HLEN + (IP_IS_V6(&pcb->remote_ip) ? IP6_HLEN : IP_HLEN);
     gso = ringif_gso_max_size(netif->state);
     if (gso > headers + most) {
         most = (gso - headers) / most * most;
     }
-    if (s) {
-        s->segment = most;
+    if (t) {
+        t->segment = most;
     }
     return (u16_t)most;
 }
 
 /**
- * tcp_data_received() - Put payload into rx
- * @s: connection
+ * tcp_sock_data_received() - Put payload into rx
+ * @t: connection
  * @p: payload, possibly a chain; freed
  *
  * Return: ERR_OK, or ERR_ABRT: no memory for what came with the handshake, connection aborted
  */
-err_t tcp_data_received(struct sock *s, struct pbuf *p)
+err_t tcp_sock_data_received(struct tcp_sock *t, struct pbuf *p)
 {
     struct pbuf *q;
     uint32_t threshold, before;
 
-    if (s->discard) {
-        give_back(s, p->tot_len);
+    if (t->discard) {
+        give_back(t, p->tot_len);
         pbuf_free(p);
         return ERR_OK;
     }
     /* Passes at once but for what ends a handshake: another thread may have taken that memory. */
-    if (!tcp_rings_ensure(s, p->tot_len)) {
+    if (!tcp_sock_rings_ensure(t, p->tot_len)) {
         pbuf_free(p);
-        s->pub.error = ABI_ENOBUFS;
-        tcp_abort(s->pcb);
+        t->sock.pub.error = ABI_ENOBUFS;
+        tcp_abort(t->pcb);
         return ERR_ABRT;
     }
     stats->bytes_copied += p->tot_len;
-    before = s->rx.tail;
+    before = t->sock.rx.tail;
     for (q = p; q; q = q->next) {
         uint32_t done = 0;
 
         while (done < q->len) {
             struct span to;
 
-            if (byte_reserve(&s->rx, q->len - done, &to) == 0) {
+            if (byte_reserve(&t->sock.rx, q->len - done, &to) == 0) {
                 break;
             }
             __builtin_memcpy(to.data, (char *)q->payload + done, to.length);
-            byte_submit(&s->rx, to.length);
+            byte_submit(&t->sock.rx, to.length);
             done += to.length;
         }
     }
     pbuf_free(p);
     threshold =
-        atomic_load_explicit(&s->pub.rx.data_threshold, memory_order_seq_cst); /* F, pairs E */
-    if (ring_passed(threshold, before, s->rx.tail)) {
-        sock_event(s, SOCK_READABLE);
+        atomic_load_explicit(&t->sock.pub.rx.data_threshold, memory_order_seq_cst); /* F, pairs E */
+    if (ring_passed(threshold, before, t->sock.rx.tail)) {
+        sock_event(&t->sock, SOCK_READABLE);
     }
     return ERR_OK;
 }
 
 /**
- * note_fin() - See whether our FIN is acknowledged
- * @s: connection with a FIN queued
+ * fin_is_acked() - Whether our FIN is acknowledged
+ * @t: connection with a FIN queued
+ *
+ * Return: 1 if so
  */
-static void note_fin(struct sock *s)
+static int fin_is_acked(const struct tcp_sock *t)
 {
-    enum tcp_state state = s->pcb->state;
+    enum tcp_state state = t->pcb->state;
 
-    if (s->tx.head == s->queued && state != FIN_WAIT_1 && state != CLOSING && state != LAST_ACK) {
-        tcp_sock_sent_all(s);
-    }
+    return t->sock.tx.head == t->queued && state != FIN_WAIT_1 && state != CLOSING &&
+           state != LAST_ACK;
 }
 
 /**
  * queueable() - How far into tx lwIP is to be given the bytes now
- * @s: open connection
+ * @t: open connection
  * @mss: size of a full segment
  *
  * Return: position
  */
-static uint32_t queueable(struct sock *s, uint32_t mss)
+static uint32_t queueable(struct tcp_sock *t, uint32_t mss)
 {
-    uint32_t tail = s->queued + (byte_held(&s->tx) - (s->queued - s->tx.head));
-    uint32_t rest = (tail - s->queued) % mss;
+    uint32_t tail = t->queued + (byte_held(&t->sock.tx) - (t->queued - t->sock.tx.head));
+    uint32_t rest = (tail - t->queued) % mss;
 
     /* Whoever writes more than a segment is likely to write more at once: wait for it a turn. */
-    if (tail - s->queued < mss || rest == 0 || s->shutdown || (s->held && s->held_tail == tail)) {
-        s->held = 0;
+    if (tail - t->queued < mss || rest == 0 || t->shutdown || (t->held && t->held_tail == tail)) {
+        t->held = 0;
         return tail;
     }
-    s->held = 1;
-    s->held_tail = tail;
-    sock_later(s, 1);
+    t->held = 1;
+    t->held_tail = tail;
+    sock_work_later(&t->sock, 1);
     return tail - rest;
 }
 
 /**
- * tcp_data_output() - Give lwIP what stands in tx, the FIN after it, and send
- * @s: open connection
+ * tcp_sock_data_output() - Give lwIP what is in tx, the FIN after it, and send
+ * @t: open connection with a pcb
+ *
+ * Return: 1 if our FIN is acknowledged
  */
-void tcp_data_output(struct sock *s)
+int tcp_sock_data_output(struct tcp_sock *t)
 {
     uint32_t mss, most, end;
     struct span from;
     err_t err = ERR_OK;
 
-    if (!s->pcb) {
-        return;
+    tcp_unpark(t->pcb);
+    t->answered = t->sock.rx.tail;
+    if (t->fin_queued) {
+        tcp_output(t->pcb);
+        return t->pcb && fin_is_acked(t);
     }
-    tcp_unpark(s->pcb);
-    s->answered = s->rx.tail;
-    if (s->fin_queued) {
-        tcp_output(s->pcb);
-        note_fin(s);
-        return;
-    }
-    tcp_rings_moved(s);
-    tcp_rings_grow_tx(s);
-    mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(s->pcb), LWIP_MIN(LWIP_MOST, s->pcb->snd_wnd_max / 2)));
+    tcp_sock_rings_moved(t);
+    tcp_sock_rings_grow_tx(t);
+    mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(t->pcb), LWIP_MIN(LWIP_MOST, t->pcb->snd_wnd_max / 2)));
     most = LWIP_MOST / mss * mss;
-    end = queueable(s, mss);
-    if (end - s->queued > mss) {
-        struct netif *netif = ip_route(&s->pcb->local_ip, &s->pcb->remote_ip);
+    end = queueable(t, mss);
+    if (end - t->queued > mss) {
+        struct netif *netif = ip_route(&t->pcb->local_ip, &t->pcb->remote_ip);
 
         if (netif) {
-            port_tcp_segment_max(s->pcb, netif); /* for tcp_write(), which does not know where to */
+            port_tcp_segment_max(t->pcb, netif); /* for tcp_write(), which does not know where to */
         }
     }
-    while (err == ERR_OK && s->queued != end && byte_peek(&s->tx, s->queued, &from)) {
-        uint32_t length = LWIP_MIN(LWIP_MIN(from.length, end - s->queued), most);
+    while (err == ERR_OK && t->queued != end && byte_peek(&t->sock.tx, t->queued, &from)) {
+        uint32_t length = LWIP_MIN(LWIP_MIN(from.length, end - t->queued), most);
 
-        length = LWIP_MIN(length, tcp_sndbuf(s->pcb));
+        length = LWIP_MIN(length, tcp_sndbuf(t->pcb));
         if (length == 0) {
             break;
         }
-        err = tcp_write(s->pcb, from.data, (u16_t)length,
-                        s->queued + length == end ? 0 : TCP_WRITE_FLAG_MORE);
+        err = tcp_write(t->pcb, from.data, (u16_t)length,
+                        t->queued + length == end ? 0 : TCP_WRITE_FLAG_MORE);
         if (err == ERR_OK) {
-            s->queued += length;
+            t->queued += length;
         }
     }
     if (err != ERR_OK) {
         /* Out of memory for segments: acknowledgements bring some back, or others close. */
-        sock_later(s, 0);
-    } else if (!consumer_arm(&s->tx)) {
-        sock_work(s);
-    } else if (s->shutdown && s->queued == s->tx.tail) {
-        s->fin_queued = tcp_shutdown(s->pcb, 0, 1) == ERR_OK;
-        if (s->fin_queued) {
+        sock_work_later(&t->sock, 0);
+    } else if (!consumer_arm(&t->sock.tx)) {
+        sock_work(&t->sock);
+    } else if (t->shutdown && t->queued == t->sock.tx.tail) {
+        t->fin_queued = tcp_shutdown(t->pcb, 0, 1) == ERR_OK;
+        if (t->fin_queued) {
             /* lwIP counts LAST_ACK from the last segment received, which may be hours ago. */
-            s->pcb->tmr = tcp_ticks;
+            t->pcb->tmr = tcp_ticks;
         }
     }
-    if (s->pcb) {
-        tcp_output(s->pcb);
+    if (t->pcb) {
+        tcp_output(t->pcb);
     }
+    return 0;
 }
 
 /**
- * tcp_data_acked() - Release what the peer has acknowledged
- * @s: connection
+ * tcp_sock_data_acked() - Release what the peer has acknowledged
+ * @t: connection
  * @length: sequence numbers acknowledged, a FIN among them
  */
-void tcp_data_acked(struct sock *s, uint32_t length)
+void tcp_sock_data_acked(struct tcp_sock *t, uint32_t length)
 {
-    uint32_t before = s->tx.head, threshold;
+    uint32_t before = t->sock.tx.head, threshold;
 
-    length = LWIP_MIN(length, s->queued - s->tx.head);
-    byte_release(&s->tx, length);
+    length = LWIP_MIN(length, t->queued - t->sock.tx.head);
+    byte_release(&t->sock.tx, length);
     threshold =
-        atomic_load_explicit(&s->pub.tx.room_threshold, memory_order_seq_cst); /* F, pairs E */
-    if (ring_passed(threshold, before, s->tx.head)) {
-        sock_event(s, SOCK_WRITABLE);
+        atomic_load_explicit(&t->sock.pub.tx.room_threshold, memory_order_seq_cst); /* F, pairs E */
+    if (ring_passed(threshold, before, t->sock.tx.head)) {
+        sock_event(&t->sock, SOCK_WRITABLE);
     }
-    sock_work(s);
+    sock_work(&t->sock);
 }

@@ -5,7 +5,7 @@
  *
  * rx gets its first block with the first segment and moves to rx_max when that is too small; tx has
  * a small one from the start and gets a larger one when JS found no room, up to tx_max. The old
- * block is given back when both sides have left it (sock_settle()).
+ * block is given back when both sides have left it (ring_storage_settle()).
  *
  * Beyond what it needs, a ring grows by no more than would be there for every other connection on
  * which something moves (share()): few have what they may have, a thousand have less and still no one
@@ -14,25 +14,24 @@
  *
  * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
  * small ones, so that idle connections cost the same whatever they have carried. Only those that
- * moved something since they were last found small and quiet are looked at (trim_first).
+ * moved something since they were last found small and quiet are looked at.
  */
+#include "sock/tcp_rings.h"
+
 #include "lwip/priv/tcp_priv.h"
 
 #include "mem/arena.h"
-#include "sock/tcp.h"
-#include "sock/tcp_internal.h"
+#include "sock/ring_storage.h"
+#include "sock/sock_event.h"
 
 /* Slabs and rings of a connection that is accepted, but for the payload that came with it. */
 #define ACCEPT_ROOM 49152u
 /* Seconds without a byte after which large rings are taken back. */
 #define QUIET 5u
 
-/* Where trim_listed stands: */
-#define LISTED 1
-#define LISTED_OVER 2 /* only to be freed */
-
-static struct sock *trim_first;
-static uint32_t moving; /* connections that are listed and not over */
+/* Connections on which something moved since their rings were last found small and quiet. */
+static struct list moving_list = LIST_INIT(moving_list);
+static uint32_t moving; /* how many */
 
 static uint32_t power_of_two(uint32_t size)
 {
@@ -40,29 +39,43 @@ static uint32_t power_of_two(uint32_t size)
 }
 
 /**
- * tcp_rings_moved() - Have tcp_rings_trim() look at a connection
- * @s: connection on which something moves
+ * tcp_sock_rings_open() - Rings of a new connection
+ * @t: new connection
+ * @rx_max: bound of the rx ring
+ * @tx_max: bound of the tx ring
+ *
+ * Return: 0 or ABI_ENOMEM
  */
-void tcp_rings_moved(struct sock *s)
+int tcp_sock_rings_open(struct tcp_sock *t, uint32_t rx_max, uint32_t tx_max)
 {
-    if (!s->trim_listed) {
-        s->trim_listed = LISTED;
-        s->next_trim = trim_first;
-        trim_first = s;
-        moving++;
+    t->rx_max = LWIP_MAX(RING_FIRST, LWIP_MIN(rx_max, TCP_WND));
+    t->tx_max = LWIP_MAX(RING_FIRST, LWIP_MIN(tx_max, TCP_SND_BUF));
+    ring_init(&t->sock.pub.tx, 0, 0, 0);
+    ring_init(&t->sock.pub.rx, 0, 0, 0);
+    if (ring_storage_add(&t->sock.pub.tx, RING_FIRST) != 0) {
+        return ABI_ENOMEM;
     }
+    consumer_init(&t->sock.tx, &t->sock.pub.tx);
+    producer_init(&t->sock.rx, &t->sock.pub.rx);
+    return 0;
 }
 
 /**
- * tcp_rings_over() - Leave memory to a connection no longer
- * @s: connection whose pcb is gone
+ * tcp_sock_rings_moved() - Have tcp_sock_rings_trim() look at a connection
+ * @t: connection on which something moves
  */
-void tcp_rings_over(struct sock *s)
+void tcp_sock_rings_moved(struct tcp_sock *t)
 {
-    if (s->trim_listed == LISTED) {
-        s->trim_listed = LISTED_OVER;
-        moving--;
-    }
+    moving += (uint32_t)list_add(&moving_list, &t->trim);
+}
+
+/**
+ * tcp_sock_rings_over() - Leave memory to a connection no longer
+ * @t: connection whose pcb is gone
+ */
+void tcp_sock_rings_over(struct tcp_sock *t)
+{
+    moving -= (uint32_t)list_remove(&t->trim);
 }
 
 /**
@@ -78,71 +91,71 @@ static uint32_t share(uint32_t most)
 }
 
 /**
- * tcp_rings_can_accept() - Whether there is memory for one more connection
+ * tcp_sock_rings_can_accept() - Whether there is memory for one more connection
  * @payload: bytes that come with the end of its handshake
  *
  * Return: 1 if so
  */
-int tcp_rings_can_accept(uint32_t payload)
+int tcp_sock_rings_can_accept(uint32_t payload)
 {
     return arena_largest() >= ACCEPT_ROOM + payload;
 }
 
 /**
- * tcp_rings_ensure() - Make sure rx can hold more bytes after its tail
- * @s: connection
+ * tcp_sock_rings_ensure() - Make sure rx can hold more bytes after its tail
+ * @t: connection
  * @more: bytes
  *
  * Return: 1 if it can
  */
-int tcp_rings_ensure(struct sock *s, uint32_t more)
+int tcp_sock_rings_ensure(struct tcp_sock *t, uint32_t more)
 {
-    struct ring *ring = &s->pub.rx;
+    struct ring *ring = &t->sock.pub.rx;
     uint32_t size =
         ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* our own G */
-    uint32_t need = s->rx.tail - s->rx.head + more;
+    uint32_t need = t->sock.rx.tail - t->sock.rx.head + more;
 
     if (need <= size) {
         return 1;
     }
-    producer_refresh(&s->rx);
-    need = s->rx.tail - s->rx.head + more;
+    producer_refresh(&t->sock.rx);
+    need = t->sock.rx.tail - t->sock.rx.head + more;
     if (need <= size) {
         return 1;
     }
     if (size == 0) {
-        return sock_storage(ring, power_of_two(need)) == 0;
+        return ring_storage_add(ring, power_of_two(need)) == 0;
     }
-    return sock_settle(ring) &&
-           sock_storage(ring, power_of_two(LWIP_MAX(need, share(s->rx_max)))) == 0;
+    return ring_storage_settle(ring) &&
+           ring_storage_add(ring, power_of_two(LWIP_MAX(need, share(t->rx_max)))) == 0;
 }
 
 /**
- * tcp_rings_grow_tx() - Give tx a larger buffer if JS waits for room and may have more
- * @s: open connection
+ * tcp_sock_rings_grow_tx() - Give tx a larger buffer if JS waits for room and may have more
+ * @t: open connection
  */
-void tcp_rings_grow_tx(struct sock *s)
+void tcp_sock_rings_grow_tx(struct tcp_sock *t)
 {
-    struct ring *ring = &s->pub.tx;
+    struct ring *ring = &t->sock.pub.tx;
     uint32_t want = __atomic_load_n(&ring->want, __ATOMIC_RELAXED); /* no order: a hint */
     uint32_t size, held, most;
 
-    if (!sock_settle(ring) || want == 0) {
+    if (!ring_storage_settle(ring) || want == 0) {
         return;
     }
     size = ring->size[atomic_load_explicit(&ring->offered, memory_order_relaxed) & 1]; /* own G */
-    held = byte_held(&s->tx);
-    if (size >= s->tx_max || (held < size && want <= size / 2)) {
+    held = byte_held(&t->sock.tx);
+    if (size >= t->tx_max || (held < size && want <= size / 2)) {
         return;
     }
-    most = share(s->tx_max);
+    most = share(t->tx_max);
     if (size >= most) {
         return;
     }
     want = LWIP_MIN(want, most);
     size = power_of_two(LWIP_MIN(most, LWIP_MAX(4 * size, want + held)));
-    if (sock_storage(ring, size) == 0) {
-        sock_event(s, SOCK_WRITABLE);
+    if (ring_storage_add(ring, size) == 0) {
+        sock_event(&t->sock, SOCK_WRITABLE);
     }
 }
 
@@ -157,65 +170,62 @@ static int shrink(struct ring *ring, uint32_t held)
 {
     uint32_t offered;
 
-    if (held != 0 || !sock_settle(ring)) {
+    if (held != 0 || !ring_storage_settle(ring)) {
         return 0;
     }
     offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
-    return ring_size(ring, offered) > RING_FIRST && sock_storage(ring, RING_FIRST) == 0;
+    return ring_size(ring, offered) > RING_FIRST && ring_storage_add(ring, RING_FIRST) == 0;
 }
 
 /**
  * trim() - Take large rings back from a connection that has gone quiet
- * @s: connection
+ * @t: connection
  *
  * What is taken back is free when JS has followed to the small one; the event makes it look.
  *
  * Return: 1 if it is to be looked at again in a second
  */
-static int trim(struct sock *s)
+static int trim(struct tcp_sock *t)
 {
     struct span none;
     int settled;
 
     /* Follow to the buffer JS writes now, and give back what both have left since the last call. */
-    byte_peek(&s->tx, s->queued, &none);
-    settled = sock_settle(&s->pub.tx) & sock_settle(&s->pub.rx);
-    if (s->rx_seen != s->rx.tail || s->tx_seen != s->tx.tail) {
-        s->rx_seen = s->rx.tail;
-        s->tx_seen = s->tx.tail;
-        s->quiet = 0;
+    byte_peek(&t->sock.tx, t->queued, &none);
+    settled = ring_storage_settle(&t->sock.pub.tx) & ring_storage_settle(&t->sock.pub.rx);
+    if (t->rx_seen != t->sock.rx.tail || t->tx_seen != t->sock.tx.tail) {
+        t->rx_seen = t->sock.rx.tail;
+        t->tx_seen = t->sock.tx.tail;
+        t->quiet = 0;
         return 1;
     }
-    if (++s->quiet != QUIET) {
-        return s->quiet < QUIET || !settled;
+    if (++t->quiet != QUIET) {
+        return t->quiet < QUIET || !settled;
     }
-    producer_refresh(&s->rx);
+    producer_refresh(&t->sock.rx);
     /* What came out of order was promised room behind the hole. */
-    if (!s->pcb->ooseq && shrink(&s->pub.rx, s->rx.tail - s->rx.head)) {
-        byte_reserve(&s->rx, 0, &none); /* adopts it */
-        sock_event(s, SOCK_READABLE);
+    if (!t->pcb->ooseq && shrink(&t->sock.pub.rx, t->sock.rx.tail - t->sock.rx.head)) {
+        byte_reserve(&t->sock.rx, 0, &none); /* adopts it */
+        sock_event(&t->sock, SOCK_READABLE);
     }
-    if (shrink(&s->pub.tx, byte_held(&s->tx))) {
-        sock_event(s, SOCK_WRITABLE);
+    if (shrink(&t->sock.pub.tx, byte_held(&t->sock.tx))) {
+        sock_event(&t->sock, SOCK_WRITABLE);
     }
     return 1;
 }
 
 /**
- * tcp_rings_trim() - Take large rings back from connections that have gone quiet; once a second
+ * tcp_sock_rings_trim() - Take large rings back from connections that have gone quiet; once a second
  */
-void tcp_rings_trim(void)
+void tcp_sock_rings_trim(void)
 {
-    struct sock *s = trim_first, *next;
+    uint32_t left = moving;
 
-    moving = 0;
-    for (trim_first = NULL; s; s = next) {
-        next = s->next_trim;
-        s->trim_listed = 0;
-        if (s->dead) {
-            sock_free(s);
-        } else if (s->pcb && trim(s)) {
-            tcp_rings_moved(s);
+    for (moving = 0; left; left--) {
+        struct tcp_sock *t = LIST_ENTRY(list_take(&moving_list), struct tcp_sock, trim);
+
+        if (trim(t)) {
+            tcp_sock_rings_moved(t);
         }
     }
 }

@@ -124,6 +124,14 @@ export class Channel {
     this.wake();
   }
 
+  /** Sends a command that has no answer and is more than send() writes. */
+  post(command: Command): void {
+    if (this.#closed) return;
+    this.#waiting.push(command);
+    this.#submitWaiting();
+    this.wake();
+  }
+
   /**
    * Sends a command and waits for its answer. `made` maps what was made to the result at once, before
    * any event about it is dispatched.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // tcp_connect - opens connections; twin: core/sock/tcp_open.c
 
-import { CMD_CONNECT, CMD_SOCKET_LOCAL, CMD_SOCKET_REMOTE } from '../abi.ts';
+import { CMD_SOCKET_LOCAL, CMD_SOCKET_REMOTE, SOCK_TCP } from '../abi.ts';
 import type { TcpConnection, TcpConnectOptions } from '../api/tcp.ts';
 import type { Channel } from '../control/channel.ts';
 import { writeAddress } from '../control/commands.ts';
@@ -36,7 +36,7 @@ function connectCommand(options: TcpConnectOptions, defaults: BufferDefaults, zo
   checkConnect(options);
   const { host, port, localAddress, localPort = 0 } = options;
   const address = parseHost(host, 'Cannot connect to');
-  const command = socketCommand(CMD_CONNECT, options, defaults);
+  const command = socketCommand(SOCK_TCP, options, defaults);
   const zone = address.zone === undefined ? 0 : zoneOf(address.zone);
   writeAddress(command, CMD_SOCKET_REMOTE, address, port, 0, zone);
   if (localAddress !== undefined || localPort !== 0) {

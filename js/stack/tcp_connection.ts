@@ -14,12 +14,15 @@ import {
   ADDR_SIZE,
   CMD_ABORT,
   CMD_DISCARD,
-  CMD_KEEPALIVE,
   CMD_KICK,
-  CMD_NODELAY,
+  CMD_OPTION_OPTION,
+  CMD_OPTION_SIZE,
   CMD_RELEASE,
+  CMD_SET_OPTION,
   CMD_SHARE_SOCK,
   CMD_SHUTDOWN,
+  OPTION_KEEPALIVE,
+  OPTION_NODELAY,
   SOCK_CLOSED,
   SOCK_EOF,
   SOCK_LOCAL,
@@ -34,7 +37,7 @@ import {
 import type { TcpConnection } from '../api/tcp.ts';
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
 import type { Channel, Made, SocketEvents } from '../control/channel.ts';
-import { readAddress } from '../control/commands.ts';
+import { newCommand, readAddress } from '../control/commands.ts';
 import { AttachedChannel, type ChannelHandle, offerChannel } from '../control/handover.ts';
 import { atCaller, NetError, netErrorFromCode } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
@@ -171,7 +174,7 @@ export class Connection implements TcpConnection, SocketEvents {
 
   set noDelay(on: boolean) {
     this.#noDelay = on;
-    if (!this.#released) this.#channel.send(CMD_NODELAY, this.handle, on ? 1 : 0);
+    this.#setOption(OPTION_NODELAY, on ? 1 : 0);
   }
 
   get keepAlive(): number {
@@ -180,7 +183,14 @@ export class Connection implements TcpConnection, SocketEvents {
 
   set keepAlive(value: number | boolean) {
     this.#keepAlive = keepAliveMs(value);
-    if (!this.#released) this.#channel.send(CMD_KEEPALIVE, this.handle, this.#keepAlive);
+    this.#setOption(OPTION_KEEPALIVE, this.#keepAlive);
+  }
+
+  #setOption(option: number, value: number): void {
+    if (this.#released) return;
+    const command = newCommand(CMD_SET_OPTION, this.handle, CMD_OPTION_SIZE, value);
+    command.setUint32(CMD_OPTION_OPTION, option, true);
+    this.#channel.post(command);
   }
 
   onEvent(bits: number, error: number): void {

@@ -8,12 +8,12 @@ import {
   CMD_ABORT,
   CMD_ACCEPTED,
   CMD_CLOSE,
-  CMD_LISTEN,
   CMD_RELEASE,
   CMD_SOCKET_BACKLOG,
   CMD_SOCKET_LOCAL,
   SOCK_CLOSED,
   SOCK_LOCAL,
+  SOCK_TCP_LISTENER,
 } from '../abi.ts';
 import type { TcpConnection, TcpListener, TcpListenOptions } from '../api/tcp.ts';
 import type { Channel, Made, SocketEvents } from '../control/channel.ts';
@@ -132,7 +132,7 @@ export async function listenTcp(
   checkListen(options);
   const { host = '::', port, backlog = BACKLOG } = options;
   const address = parseHost(host, 'Cannot listen on');
-  const command = socketCommand(CMD_LISTEN, options, defaults);
+  const command = socketCommand(SOCK_TCP_LISTENER, options, defaults);
   command.setUint32(CMD_SOCKET_BACKLOG, backlog, true);
   writeAddress(command, CMD_SOCKET_LOCAL, address, port);
   const action = `Cannot listen on ${formatEndpoint(address, port)}`;

@@ -2,7 +2,9 @@
 // tcp_options - the options of connections and listeners, checked, as a command to C
 
 import {
+  CMD_OPEN,
   CMD_SOCKET_KEEPALIVE,
+  CMD_SOCKET_KIND,
   CMD_SOCKET_NODELAY,
   CMD_SOCKET_RX_MAX,
   CMD_SOCKET_SIZE,
@@ -99,14 +101,19 @@ function bufferSize(size: number, least: number): number {
 /**
  * Makes the command of a connection or a listener, with the options that both have.
  *
- * @param op - CMD_CONNECT or CMD_LISTEN.
+ * @param kind - SOCK_TCP or SOCK_TCP_LISTENER.
  * @param options - Checked.
  * @param defaults - Buffer sizes where options has none.
  * @returns The command, without addresses.
  * @throws Never.
  */
-export function socketCommand(op: number, options: TcpOptions, defaults: BufferDefaults): Command {
-  const command = newCommand(op, 0, CMD_SOCKET_SIZE);
+export function socketCommand(
+  kind: number,
+  options: TcpOptions,
+  defaults: BufferDefaults,
+): Command {
+  const command = newCommand(CMD_OPEN, 0, CMD_SOCKET_SIZE);
+  command.setUint32(CMD_SOCKET_KIND, kind, true);
   const rx = options.receiveBuffer ?? defaults.receiveBuffer ?? BUFFER;
   const tx = options.sendBuffer ?? defaults.sendBuffer ?? BUFFER;
   command.setUint32(CMD_SOCKET_RX_MAX, bufferSize(rx, RECEIVE_LEAST), true);

@@ -33,8 +33,8 @@ static inline void teardown(void)
  */
 static inline void pair(uint32_t max)
 {
-    struct cmd_socket listen = socket_command(CMD_LISTEN, "127.0.0.1", 80);
-    struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+    struct cmd_socket listen = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80);
+    struct cmd_socket connect = socket_command(SOCK_TCP, "127.0.0.1", 80);
 
     listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = max;
     rig_pair(&server, &client, &listener, listen, connect);

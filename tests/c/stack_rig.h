@@ -10,13 +10,11 @@
 #ifndef RINGSTACK_STACK_RIG_H
 #define RINGSTACK_STACK_RIG_H
 
+#include "command_rig.h"
 #include "testkit.h"
 
 #include "mem/heap.h"
 #include "ring.h"
-
-/* Its header would bring another SOCK_STREAM; 2 and 10 are Linux's AF_INET and AF_INET6. */
-int inet_pton(int family, const char *restrict text, void *restrict to);
 
 int rs_arena_init(uint32_t first, uint32_t size);
 uint32_t rs_arena_new_owner(void);
@@ -121,7 +119,7 @@ static inline void app_bind(struct app *a, uint32_t handle, uint32_t offset)
     a->pub = at(offset);
     must(a->pub->handle == handle);
     a->read_end = NO_LIMIT;
-    a->listener = a->pub->kind == SOCK_LISTENER;
+    a->listener = a->pub->kind == SOCK_TCP_LISTENER;
     if (!a->listener) {
         producer_init(&a->tx, &a->pub->tx);
         consumer_init(&a->rx, &a->pub->rx);
@@ -233,6 +231,21 @@ static inline void rig_cmd(uint32_t op, uint32_t handle, uint32_t value)
 {
     struct cmd cmd = { .op = op, .handle = handle, .value = value };
 
+    rig_send(&cmd, sizeof(cmd));
+}
+
+/**
+ * rig_option() - Set an option of a socket
+ * @option: OPTION_*
+ * @handle: whose
+ * @value: value
+ */
+static inline void rig_option(uint32_t option, uint32_t handle, uint32_t value)
+{
+    struct cmd_option cmd = { .cmd.op = CMD_SET_OPTION, .option = option };
+
+    cmd.cmd.handle = handle;
+    cmd.cmd.value = value;
     rig_send(&cmd, sizeof(cmd));
 }
 
@@ -451,55 +464,6 @@ static inline int rig_call(void *command, uint32_t length)
 /* --- Interfaces and sockets ------------------------------------------------------------------------ */
 
 /**
- * address() - An address of the ABI from text such as "127.0.0.1/8" or "::1"
- * @text: address, with a prefix where one is meant
- * @port: port
- *
- * Return: the address
- */
-static inline struct abi_addr address(const char *text, uint16_t port)
-{
-    struct abi_addr to = { .port = port };
-    char bare[64];
-    const char *slash = strchr(text, '/');
-    size_t length = slash ? (size_t)(slash - text) : strlen(text);
-
-    must(length < sizeof(bare));
-    memcpy(bare, text, length);
-    bare[length] = 0;
-    to.family = strchr(bare, ':') ? FAMILY_IPV6 : FAMILY_IPV4;
-    must(inet_pton(to.family == FAMILY_IPV6 ? 10 : 2, bare, to.bytes) == 1);
-    to.prefix = slash ? (uint8_t)atoi(slash + 1) : 0;
-    return to;
-}
-
-/**
- * iface_command() - A command for an interface with one or two addresses
- * @kind: IFACE_*
- * @mtu: MTU
- * @first: address with prefix, or NULL
- * @second: the same
- *
- * Return: the command
- */
-static inline struct cmd_iface iface_command(uint32_t kind, uint32_t mtu, const char *first,
-                                             const char *second)
-{
-    struct cmd_iface cmd = { .cmd.op = CMD_IFACE_ADD, .kind = kind, .mtu = mtu };
-    static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
-
-    cmd.ring_size = 1u << 20;
-    memcpy(cmd.mac, mac, sizeof(mac));
-    if (first) {
-        cmd.addrs[cmd.addr_count++] = address(first, 0);
-    }
-    if (second) {
-        cmd.addrs[cmd.addr_count++] = address(second, 0);
-    }
-    return cmd;
-}
-
-/**
  * rig_iface() - Add an interface
  * @cmd: command
  *
@@ -514,25 +478,6 @@ static inline struct abi_iface *rig_iface(struct cmd_iface cmd)
 static inline struct abi_iface *rig_loopback(void)
 {
     return rig_iface(iface_command(IFACE_LOOPBACK, 65520, "127.0.0.1/8", "::1/128"));
-}
-
-/**
- * socket_command() - A command that listens or connects, with large buffers
- * @op: CMD_LISTEN or CMD_CONNECT
- * @where: local address to listen on, or remote one to connect to
- * @port: its port
- *
- * Return: the command
- */
-static inline struct cmd_socket socket_command(uint32_t op, const char *where, uint16_t port)
-{
-    struct cmd_socket cmd = { .cmd.op = op };
-
-    *(op == CMD_LISTEN ? &cmd.local : &cmd.remote) = address(where, port);
-    cmd.rx_max = cmd.tx_max = 1u << 20;
-    cmd.backlog = 128;
-    cmd.nodelay = 1;
-    return cmd;
 }
 
 /**

@@ -11,8 +11,8 @@ static struct app server, client, listener;
  */
 static void pair_over(const char *where, uint32_t max)
 {
-    struct cmd_socket listen = socket_command(CMD_LISTEN, where, 80);
-    struct cmd_socket connect = socket_command(CMD_CONNECT, where, 80);
+    struct cmd_socket listen = socket_command(SOCK_TCP_LISTENER, where, 80);
+    struct cmd_socket connect = socket_command(SOCK_TCP, where, 80);
 
     listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = max;
     rig_pair(&server, &client, &listener, listen, connect);
@@ -80,8 +80,8 @@ static const struct flow flows[] = {
 START_TEST(bytes_arrive_both_ways_as_they_were_sent)
 {
     const struct flow *flow = &flows[_i];
-    struct cmd_socket listen = socket_command(CMD_LISTEN, flow->where, 80);
-    struct cmd_socket connect = socket_command(CMD_CONNECT, flow->where, 80);
+    struct cmd_socket listen = socket_command(SOCK_TCP_LISTENER, flow->where, 80);
+    struct cmd_socket connect = socket_command(SOCK_TCP, flow->where, 80);
     double start;
 
     listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = flow->max;
@@ -207,14 +207,14 @@ static struct app many[2 * CONNECTIONS];
 
 START_TEST(many_connections_at_once_all_finish)
 {
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "0.0.0.0", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "0.0.0.0", 80);
     uint32_t i, n;
 
     cmd.backlog = 1000;
     cmd.rx_max = cmd.tx_max = 65536;
     ck_assert_int_eq(rig_open(&listener, cmd), 0);
     for (i = 0; i < CONNECTIONS; i++) {
-        cmd = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+        cmd = socket_command(SOCK_TCP, "127.0.0.1", 80);
         cmd.rx_max = cmd.tx_max = 65536;
         ck_assert_int_eq(rig_open(&many[i], cmd), 0);
     }
@@ -238,7 +238,7 @@ START_TEST(port_nobody_listens_on_refuses)
 {
     static const char *const where[] = { "127.0.0.1", "::1" };
 
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, where[_i], 81)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, where[_i], 81)), 0);
     rig_settle();
     ck_assert_uint_eq(client.bits, SOCK_CLOSED);
     ck_assert_int_eq(client.error, ABI_ECONNREFUSED);
@@ -250,27 +250,26 @@ START_TEST(address_without_a_route_is_unreachable)
 {
     static const char *const where[] = { "10.1.2.3", "2001:db8::1" };
 
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, where[_i], 80)),
-                     ABI_EHOSTUNREACH);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, where[_i], 80)), ABI_EHOSTUNREACH);
     ck_assert_uint_eq(ctl->stats.sockets, 0);
 }
 END_TEST
 
 START_TEST(commands_with_addresses_that_cannot_be_are_refused)
 {
-    struct cmd_socket cmd = socket_command(CMD_CONNECT, "127.0.0.1", 0);
+    struct cmd_socket cmd = socket_command(SOCK_TCP, "127.0.0.1", 0);
     uint32_t before = heap_used();
 
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EINVAL);
     cmd.remote.port = 80;
     cmd.remote.family = 9;
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EINVAL);
-    cmd = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+    cmd = socket_command(SOCK_TCP, "127.0.0.1", 80);
     cmd.local = address("10.0.0.1", 0);
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EADDRNOTAVAIL);
     cmd.local = address("::1", 0);
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EADDRNOTAVAIL);
-    cmd = socket_command(CMD_LISTEN, "10.0.0.1", 80);
+    cmd = socket_command(SOCK_TCP_LISTENER, "10.0.0.1", 80);
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EADDRNOTAVAIL);
     cmd.local.family = 9;
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EINVAL);
@@ -286,23 +285,25 @@ START_TEST(listeners_do_not_share_a_port)
 {
     struct app other;
 
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
-    ck_assert_int_eq(rig_open(&other, socket_command(CMD_LISTEN, "127.0.0.1", 80)), ABI_EADDRINUSE);
-    ck_assert_int_eq(rig_open(&other, socket_command(CMD_LISTEN, "0.0.0.0", 80)), ABI_EADDRINUSE);
-    ck_assert_int_eq(rig_open(&other, socket_command(CMD_LISTEN, "::", 80)), ABI_EADDRINUSE);
-    ck_assert_int_eq(rig_open(&other, socket_command(CMD_LISTEN, "::1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&other, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)),
+                     ABI_EADDRINUSE);
+    ck_assert_int_eq(rig_open(&other, socket_command(SOCK_TCP_LISTENER, "0.0.0.0", 80)),
+                     ABI_EADDRINUSE);
+    ck_assert_int_eq(rig_open(&other, socket_command(SOCK_TCP_LISTENER, "::", 80)), ABI_EADDRINUSE);
+    ck_assert_int_eq(rig_open(&other, socket_command(SOCK_TCP_LISTENER, "::1", 80)), 0);
     app_release(&other);
     app_release(&listener);
     rig_settle();
-    ck_assert_int_eq(rig_open(&other, socket_command(CMD_LISTEN, "::", 80)), 0);
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)),
+    ck_assert_int_eq(rig_open(&other, socket_command(SOCK_TCP_LISTENER, "::", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)),
                      ABI_EADDRINUSE);
 }
 END_TEST
 
 START_TEST(port_zero_is_a_random_free_port)
 {
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 0);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 0);
     uint16_t first;
 
     ck_assert_int_eq(rig_open(&listener, cmd), 0);
@@ -311,7 +312,7 @@ START_TEST(port_zero_is_a_random_free_port)
     app_forget(&listener);
     ck_assert_int_eq(rig_open(&listener, cmd), 0);
     ck_assert_uint_ne(listener.pub->local.port, first);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", first)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", first)), 0);
     rig_settle();
     ck_assert_uint_eq(client.bits, SOCK_OPEN);
 }
@@ -319,13 +320,13 @@ END_TEST
 
 START_TEST(listener_on_any_address_takes_both_families)
 {
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "::", 80)), 0);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "::", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     rig_settle();
     ck_assert_int_eq(rig_accept(&server), 1);
     ck_assert_uint_eq(server.pub->local.family, FAMILY_IPV4);
     ck_assert_uint_eq(server.pub->remote.family, FAMILY_IPV4);
-    ck_assert_int_eq(rig_open(&many[0], socket_command(CMD_CONNECT, "::1", 80)), 0);
+    ck_assert_int_eq(rig_open(&many[0], socket_command(SOCK_TCP, "::1", 80)), 0);
     rig_settle();
     ck_assert_int_eq(rig_accept(&many[1]), 1);
     ck_assert_uint_eq(many[1].pub->local.family, FAMILY_IPV6);

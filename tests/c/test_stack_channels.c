@@ -27,8 +27,8 @@ static void teardown(void)
 
 static void pair(void)
 {
-    rig_pair(&server, &client, &listener, socket_command(CMD_LISTEN, "127.0.0.1", 80),
-             socket_command(CMD_CONNECT, "127.0.0.1", 80));
+    rig_pair(&server, &client, &listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80),
+             socket_command(SOCK_TCP, "127.0.0.1", 80));
 }
 
 static int share(uint32_t op, uint32_t handle)
@@ -258,10 +258,10 @@ START_TEST(ports_give_everything_back)
     struct thread threads[100];
     uint32_t i, round;
 
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
     for (round = 0; round < 3; round++) {
         for (i = 0; i < 100; i++) {
-            ck_assert_int_eq(rig_open(&ends[i], socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+            ck_assert_int_eq(rig_open(&ends[i], socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
             rig_settle();
             ck_assert_int_eq(rig_accept(&ends[100 + i]), 1);
             ck_assert_int_eq(share(CMD_SHARE_SOCK, ends[i].handle), 0);

@@ -34,8 +34,8 @@ static void setup(void)
 {
     rig_start(64u << 20, 1000);
     rig_loopback();
-    rig_pair(&server, &client, &listener, socket_command(CMD_LISTEN, "127.0.0.1", 80),
-             socket_command(CMD_CONNECT, "127.0.0.1", 80));
+    rig_pair(&server, &client, &listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80),
+             socket_command(SOCK_TCP, "127.0.0.1", 80));
     rig_cmd(CMD_ABORT, client.handle, 0);
     rig_settle();
     app_release(&client);
@@ -56,7 +56,7 @@ static void teardown(void)
  */
 static void pair(void)
 {
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     rig_settle();
     ck_assert_int_eq(rig_accept(&server), 1);
     client.tx_seed = server.rx_seed = mix64(test_seed + 1);
@@ -191,8 +191,8 @@ START_TEST(commands_repeated_or_too_late_change_nothing)
     rig_cmd(CMD_KICK, client.handle, 0);
     rig_cmd(CMD_DISCARD, client.handle, 0);
     rig_cmd(CMD_ABORT, client.handle, 0);
-    rig_cmd(CMD_NODELAY, client.handle, 1);
-    rig_cmd(CMD_KEEPALIVE, client.handle, 1000);
+    rig_option(OPTION_NODELAY, client.handle, 1);
+    rig_option(OPTION_KEEPALIVE, client.handle, 1000);
     rig_cmd(CMD_ACCEPTED, client.handle, 0);
     rig_cmd(CMD_CLOSE, client.handle, 0);
     rig_settle();
@@ -357,12 +357,13 @@ START_TEST(stale_handles_find_nothing)
     pair();
     ck_assert_uint_ne(client.handle, old);
     ck_assert_uint_ne(server.handle, old);
-    for (op = CMD_ACCEPTED; op <= CMD_KEEPALIVE; op++) {
+    for (op = CMD_ACCEPTED; op <= CMD_RELEASE; op++) {
         rig_cmd(op, old, 1);
         rig_cmd(op, 0, 1);
         rig_cmd(op, 0xffff, 1);
         rig_cmd(op, UINT32_MAX, 1);
         rig_cmd(op, client.handle ^ 0x10000, 1);
+        rig_option(OPTION_KEEPALIVE, old, 1);
     }
     say(&client, 100000);
     say(&server, 100000);
@@ -391,7 +392,7 @@ START_TEST(closed_listener_leaves_its_connections_alone)
     rig_pass(1000);
     ck_assert_uint_eq(client.read, 1000);
     ck_assert_uint_eq(server.read, 1000);
-    ck_assert_int_eq(rig_open(&server, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&server, socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     rig_settle();
     ck_assert_int_eq(server.error, ABI_ECONNREFUSED);
 }
@@ -402,7 +403,7 @@ START_TEST(connections_nobody_was_told_of_are_reset_with_their_listener)
     struct cmd cmd = { .op = CMD_IFACE_REMOVE };
     uint32_t i;
 
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     app_forget(&client);
     rig_settle();
     ck_assert_uint_eq(rig_accept_count, 1);
@@ -414,8 +415,9 @@ START_TEST(connections_nobody_was_told_of_are_reset_with_their_listener)
         rig_turn();
     }
     {
-        struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+        struct cmd_socket connect = socket_command(SOCK_TCP, "127.0.0.1", 80);
 
+        connect.cmd.id = 12346;
         rig_send(&connect, sizeof(connect));
         rig_settle();
     }
@@ -440,9 +442,9 @@ START_TEST(removed_interface_ends_what_used_its_addresses)
 
     pair();
     tun = rig_iface(iface_command(IFACE_TUN, 1500, "10.0.0.1/24", "fd00::1/64"));
-    ck_assert_int_eq(rig_open(&other, socket_command(CMD_LISTEN, "10.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&other, socket_command(SOCK_TCP_LISTENER, "10.0.0.1", 80)), 0);
     app_forget(&client);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "10.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "10.0.0.1", 80)), 0);
     rig_settle();
     ck_assert_uint_eq(client.bits, SOCK_OPEN);
     app_forget(&server);
@@ -469,7 +471,7 @@ START_TEST(ten_thousand_connections_leave_nothing)
     for (i = 0; i < CYCLES; i++) {
         struct app *first = _i & 1 ? &server : &client, *second = _i & 1 ? &client : &server;
 
-        must(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)) == 0);
+        must(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)) == 0);
         must(rig_accept(&server) == 1);
         client.tx_seed = server.rx_seed = i;
         server.tx_seed = client.rx_seed = ~(uint64_t)i;
@@ -519,7 +521,7 @@ START_TEST(time_wait_ends)
     ck_assert_int_eq(rig_until(both_closed, 1000), 1);
     app_release(&listener);
     rig_settle();
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
 }
 END_TEST
 

@@ -21,7 +21,7 @@ static const uint8_t our_ip6[16] = { 0xfd, [15] = 1 }, peer_ip6[16] = { 0xfd, [1
  */
 static void setup(void)
 {
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "::", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "::", 80);
 
     rig_start(64u << 20, 500);
     tap_start(IFACE_TAP, 1500, 1u << 16);

@@ -7,7 +7,7 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-#include "sock/sock.h"
+#include "sock/tcp_sock.h"
 
 #define IDLE_MOST 10
 
@@ -37,8 +37,8 @@ static int parked(void)
 static void pair(void)
 {
     rig_loopback();
-    rig_pair(&server, &client, &listener, socket_command(CMD_LISTEN, "127.0.0.1", 80),
-             socket_command(CMD_CONNECT, "127.0.0.1", 80));
+    rig_pair(&server, &client, &listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80),
+             socket_command(SOCK_TCP, "127.0.0.1", 80));
     ck_assert_int_eq(rig_until(parked, 1000), 1);
 }
 
@@ -48,7 +48,7 @@ static void pair(void)
 static void connect_to_peer(void)
 {
     tap_start(IFACE_TUN, 1500, 1u << 18);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "10.0.0.2", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "10.0.0.2", 80)), 0);
     client.unchecked = 1;
     peer_accept(&peer);
     ck_assert_int_eq(rig_until(parked, 1000), 1);
@@ -158,7 +158,7 @@ static int is_late(void)
     uint32_t i;
 
     for (i = 0; i < IDLE_MOST; i++) {
-        const struct tcp_pcb *pcb = sock_get(many[i].handle)->pcb;
+        const struct tcp_pcb *pcb = tcp_sock_of(sock_get(many[i].handle))->pcb;
 
         if (tcp_ticks - pcb->tmr > pcb->keep_idle / TCP_SLOW_INTERVAL + clock_stops) {
             return 1;
@@ -176,7 +176,7 @@ START_TEST(keepalive_of_many_parked_connections_is_in_time)
     tcp_ticks = ticks[_i / 2];
     pair();
     for (i = 0; i < IDLE_MOST; i++) {
-        struct cmd_socket cmd = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+        struct cmd_socket cmd = socket_command(SOCK_TCP, "127.0.0.1", 80);
 
         cmd.keepalive = 100u << i;
         ck_assert_int_eq(rig_open(&many[i], cmd), 0);
@@ -207,16 +207,16 @@ START_TEST(keepalive_is_changed_while_parked)
     uint32_t segments;
 
     pair();
-    rig_cmd(CMD_KEEPALIVE, client.handle, 3600000);
+    rig_option(OPTION_KEEPALIVE, client.handle, 3600000);
     rig_pass(60000);
     ck_assert_int_eq(parked(), 1);
     segments = ctl->stats.tcp_tx_segments;
-    rig_cmd(CMD_KEEPALIVE, client.handle, 100000);
+    rig_option(OPTION_KEEPALIVE, client.handle, 100000);
     rig_pass(30000);
     ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments);
     rig_pass(15000);
     ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments + 2);
-    rig_cmd(CMD_KEEPALIVE, client.handle, 0);
+    rig_option(OPTION_KEEPALIVE, client.handle, 0);
     rig_pass(600000);
     ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments + 2);
     ck_assert_double_le(rig_rest(1000), 1000);

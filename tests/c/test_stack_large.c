@@ -84,7 +84,7 @@ static void open_to_peer(uint32_t kind, uint32_t ring_size, uint32_t flags)
     tap->listening = 1;
     producer_init(&tap_rx, &tap->rx);
     consumer_init(&tap_tx, &tap->tx);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "10.0.0.2", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "10.0.0.2", 80)), 0);
     client.tx_seed = peer.got_seed = 11;
     client.rx_seed = 12;
     peer_accept(&peer);
@@ -199,13 +199,13 @@ START_TEST(loopback_of_a_small_mtu)
 {
     struct cmd_iface cmd = iface_command(IFACE_LOOPBACK, 1500, "127.0.0.1/8", "::1/128");
     const char *where = _i & 1 ? "::1" : "127.0.0.1";
-    struct cmd_socket listen = socket_command(CMD_LISTEN, where, 80);
+    struct cmd_socket listen = socket_command(SOCK_TCP_LISTENER, where, 80);
     struct abi_iface *loopback;
 
     cmd.flags = _i & 2 ? IFACE_NO_GSO : 0;
     loopback = rig_iface(cmd);
     listen.rx_max = _i & 4 ? 5000 : listen.rx_max;
-    rig_pair(&server, &client, &listener, listen, socket_command(CMD_CONNECT, where, 80));
+    rig_pair(&server, &client, &listener, listen, socket_command(SOCK_TCP, where, 80));
     client.write_end = 3000000;
     server.write_end = 1000001;
     ck_assert_int_eq(rig_until(has_arrived, 60000), 1);

@@ -7,7 +7,7 @@
 START_TEST(sockets_are_bounded_by_the_option)
 {
     static struct app many[300];
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 0);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 0);
     uint32_t i;
 
     rs_stack_close();
@@ -21,7 +21,7 @@ START_TEST(sockets_are_bounded_by_the_option)
         ck_assert_int_eq(rig_open(&many[i], cmd), 0);
     }
     ck_assert_int_eq(rig_open(&client, cmd), ABI_EMFILE);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), ABI_EMFILE);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), ABI_EMFILE);
     app_release(&many[100]);
     rig_settle();
     ck_assert_int_eq(rig_open(&client, cmd), 0);
@@ -30,7 +30,7 @@ START_TEST(sockets_are_bounded_by_the_option)
     app_release(&many[0]);
     rig_settle();
     ck_assert_int_eq(
-        rig_open(&server, socket_command(CMD_CONNECT, "127.0.0.1", many[1].pub->local.port)), 0);
+        rig_open(&server, socket_command(SOCK_TCP, "127.0.0.1", many[1].pub->local.port)), 0);
     rig_settle();
     ck_assert_uint_eq(server.bits & SOCK_CLOSED, SOCK_CLOSED);
 }
@@ -43,9 +43,9 @@ START_TEST(full_event_ring_loses_nothing)
     static struct app many[200];
     uint32_t i, n;
 
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
     for (i = 0; i < 100; i++) {
-        ck_assert_int_eq(rig_open(&many[i], socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+        ck_assert_int_eq(rig_open(&many[i], socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     }
     rig_settle();
     for (n = 100; rig_accept(&many[n]); n++) {
@@ -85,7 +85,7 @@ START_TEST(room_for_answers_wakes_the_engine)
     uint8_t *to;
 
     for (i = 0; i < 4000; i++) {
-        cmd.id = i;
+        cmd.id = i + 1;
         while (frame_reserve(&rig_commands, sizeof(cmd), &to) != 0) {
             must(rs_stack_turn(rig_now) != -1);
         }
@@ -129,7 +129,7 @@ START_TEST(commands_of_a_wrong_length_are_counted_and_answered)
 
     memset(bytes, 0, sizeof(bytes));
     for (length = 0; length < 400; length++) {
-        struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 80);
+        struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80);
         uint32_t bad = ctl->app.commands.bad;
 
         if (length == sizeof(cmd)) {
@@ -170,7 +170,7 @@ START_TEST(every_command_on_every_kind_of_handle)
 
     pair(65536);
     ck_assert_int_eq(rig_call(&iface, sizeof(iface)), 0);
-    for (op = CMD_ACCEPTED; op <= CMD_KEEPALIVE; op++) {
+    for (op = CMD_ACCEPTED; op <= CMD_RELEASE; op++) {
         if (op == CMD_CLOSE || op == CMD_ABORT || op == CMD_RELEASE) {
             continue;
         }
@@ -180,9 +180,16 @@ START_TEST(every_command_on_every_kind_of_handle)
             rig_settle();
         }
     }
+    for (op = OPTION_NODELAY; op <= OPTION_KEEPALIVE + 1; op++) {
+        for (i = 0; i < 4; i++) {
+            rig_option(op, listener.handle, values[i]);
+            rig_option(op, rig_answer.handle, values[i]);
+            rig_settle();
+        }
+    }
     rig_pass(1000);
     app_forget(&client);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     rig_settle();
     ck_assert_uint_eq(client.bits, SOCK_OPEN);
 }
@@ -193,7 +200,7 @@ START_TEST(keepalive_of_any_length_does_not_end_the_connection)
     static const uint32_t values[] = { 1, 20, 0x7fffffff, 0x80000000u, 0xfffffff0u, UINT32_MAX };
 
     pair(65536);
-    rig_cmd(CMD_KEEPALIVE, client.handle, values[_i]);
+    rig_option(OPTION_KEEPALIVE, client.handle, values[_i]);
     rig_pass(100000);
     ck_assert_uint_eq(client.bits & SOCK_CLOSED, 0);
 }
@@ -202,8 +209,8 @@ END_TEST
 START_TEST(sizes_of_rings_nobody_can_have_are_survived)
 {
     static const uint32_t sizes[] = { 0, 1, 100, 0x7fffffff, 0x80000001u, UINT32_MAX };
-    struct cmd_socket listen = socket_command(CMD_LISTEN, "127.0.0.1", 80);
-    struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+    struct cmd_socket listen = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80);
+    struct cmd_socket connect = socket_command(SOCK_TCP, "127.0.0.1", 80);
 
     listen.rx_max = listen.tx_max = connect.rx_max = connect.tx_max = sizes[_i];
     listen.backlog = sizes[_i];
@@ -228,11 +235,13 @@ static void random_command(uint64_t *rng)
         struct cmd cmd;
         struct cmd_iface iface;
         struct cmd_socket socket;
+        struct cmd_option option;
         uint8_t bytes[400];
         uint32_t words[100];
     } c;
-    uint32_t lengths[] = { sizeof(c.cmd), sizeof(c.iface), sizeof(c.socket), rng_below(rng, 400) };
-    uint32_t i, length = lengths[rng_below(rng, 4)];
+    uint32_t lengths[] = { sizeof(c.cmd), sizeof(c.iface), sizeof(c.socket), sizeof(c.option),
+                           rng_below(rng, 400) };
+    uint32_t i, length = lengths[rng_below(rng, 5)];
 
     seeded_fill(rng_u32(rng), 0, c.bytes, sizeof(c));
     switch (rng_below(rng, 4)) {
@@ -241,7 +250,8 @@ static void random_command(uint64_t *rng)
         length = sizeof(c.iface);
         break;
     case 1:
-        c.socket = socket_command(rng_below(rng, 2) ? CMD_LISTEN : CMD_CONNECT, "127.0.0.1", 80);
+        c.socket =
+            socket_command(rng_below(rng, 2) ? SOCK_TCP_LISTENER : SOCK_TCP, "127.0.0.1", 80);
         length = sizeof(c.socket);
         break;
     default:
@@ -251,7 +261,7 @@ static void random_command(uint64_t *rng)
         c.words[rng_below(rng, length / 4 + 1)] =
             rng_below(rng, 2) ? rng_size(rng, 70000) : rng_u32(rng);
     }
-    c.cmd.op = rng_below(rng, 20) ? rng_below(rng, CMD_KEEPALIVE + 2) : c.cmd.op;
+    c.cmd.op = rng_below(rng, 20) ? rng_below(rng, CMD_SET_OPTION + 2) : c.cmd.op;
     if (rng_below(rng, 3)) {
         /* Handles as they are given out, living or not. */
         c.cmd.handle = (1 + rng_below(rng, 3)) << 16 | (1 + rng_below(rng, 40));
@@ -315,7 +325,7 @@ START_TEST(keepalive_is_due_when_it_says)
     pair(65536);
     say(&client, 10);
     ck_assert_int_eq(rig_until(all_read, 1000), 1);
-    rig_cmd(CMD_KEEPALIVE, client.handle, 3600000);
+    rig_option(OPTION_KEEPALIVE, client.handle, 3600000);
     rig_settle();
     rig_pass(30000);
     segments = ctl->stats.tcp_tx_segments;
@@ -333,7 +343,7 @@ START_TEST(keepalive_is_due_when_it_says)
     ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments + 2);
     rig_pass(3600000);
     ck_assert_uint_eq(ctl->stats.tcp_tx_segments, segments + 4);
-    rig_cmd(CMD_KEEPALIVE, client.handle, 0);
+    rig_option(OPTION_KEEPALIVE, client.handle, 0);
     rig_settle();
     ck_assert_double_le(rig_rest(60000), 60000);
 }

@@ -55,13 +55,14 @@ START_TEST(commands_without_memory_say_so_and_leave_nothing)
     pair(65536);
     take_all_memory();
     used = heap_used();
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), ABI_ENOMEM);
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_LISTEN, "127.0.0.1", 81)), ABI_ENOMEM);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), ABI_ENOMEM);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 81)),
+                     ABI_ENOMEM);
     ck_assert_int_eq(rig_call(&iface, sizeof(iface)), ABI_ENOMEM);
     ck_assert_uint_eq(heap_used(), used);
     ck_assert_uint_eq(ctl->stats.sockets, 3);
     give_memory_back();
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
     rig_settle();
     ck_assert_uint_eq(client.bits, SOCK_OPEN);
 }
@@ -117,8 +118,8 @@ END_TEST
 START_TEST(connections_that_are_many_share_the_memory)
 {
     static struct app many[60];
-    struct cmd_socket listen = socket_command(CMD_LISTEN, "127.0.0.1", 80);
-    struct cmd_socket connect = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+    struct cmd_socket listen = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80);
+    struct cmd_socket connect = socket_command(SOCK_TCP, "127.0.0.1", 80);
     uint32_t i;
 
     /* Twice the arena, if each took all it may have. */
@@ -155,7 +156,7 @@ START_TEST(connections_that_are_idle_take_no_share)
 
     pair(1u << 20);
     for (i = 0; i < 200; i += 2) {
-        ck_assert_int_eq(rig_open(&many[i], socket_command(CMD_CONNECT, "127.0.0.1", 80)), 0);
+        ck_assert_int_eq(rig_open(&many[i], socket_command(SOCK_TCP, "127.0.0.1", 80)), 0);
         rig_settle();
         ck_assert_int_eq(rig_accept(&many[i + 1]), 1);
     }
@@ -222,13 +223,13 @@ START_TEST(connection_that_arrives_without_memory_fails_or_comes_late)
 {
     int left = _i;
 
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
     take_all_memory();
     /* So many objects are left: one step of the handshake after the other lacks its own. */
     while (left-- && hoard_count) {
         heap_free(hoarded[--hoard_count]);
     }
-    if (rig_open(&client, socket_command(CMD_CONNECT, "127.0.0.1", 80)) == 0) {
+    if (rig_open(&client, socket_command(SOCK_TCP, "127.0.0.1", 80)) == 0) {
         rig_pass(100);
         give_memory_back();
         rig_pass(20000);
@@ -251,7 +252,7 @@ START_TEST(payload_that_ends_a_handshake_without_memory_comes_again)
     struct peer peer = { .port = 5000, .stack_port = 80, .seq = NEAR_WRAP, .window = 0xffff };
 
     tap_start(IFACE_TAP, 1500, 1u << 18);
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "10.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "10.0.0.1", 80)), 0);
     peer_send(&peer, TCP_SYN_FLAG, NULL, 0);
     ck_assert_uint_eq(peer_listen(&peer), 1);
     take_all_pages();

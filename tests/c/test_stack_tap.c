@@ -24,7 +24,7 @@ static int is_closed(void)
 
 static void connect_to_peer(void)
 {
-    ck_assert_int_eq(rig_open(&client, socket_command(CMD_CONNECT, "10.0.0.2", 80)), 0);
+    ck_assert_int_eq(rig_open(&client, socket_command(SOCK_TCP, "10.0.0.2", 80)), 0);
     client.tx_seed = peer.got_seed = 11;
     client.rx_seed = 12;
 }
@@ -39,7 +39,7 @@ START_TEST(connects_on_a_cold_cache_lose_no_syn)
 
     tap_start(IFACE_TAP, 1500, 1u << 18);
     for (i = 0; i < 50; i++) {
-        ck_assert_int_eq(rig_open(&many[i], socket_command(CMD_CONNECT, "10.0.0.2", 80)), 0);
+        ck_assert_int_eq(rig_open(&many[i], socket_command(SOCK_TCP, "10.0.0.2", 80)), 0);
     }
     rig_settle();
     for (i = 0; i < 100; i++) {
@@ -114,7 +114,7 @@ START_TEST(keepalive_finds_a_peer_that_is_gone)
     tap_start(IFACE_TUN, 1500, 1u << 18);
     connect_to_peer();
     peer_accept(&peer);
-    rig_cmd(CMD_KEEPALIVE, client.handle, 60000);
+    rig_option(OPTION_KEEPALIVE, client.handle, 60000);
     rig_pass(30000);
     tap_drop_all();
     start = rig_now;
@@ -178,7 +178,7 @@ END_TEST
 
 START_TEST(syns_beyond_the_backlog_are_not_answered)
 {
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "0.0.0.0", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "0.0.0.0", 80);
     uint32_t i, used;
 
     tap_start(IFACE_TUN, 1500, 1u << 20);
@@ -208,7 +208,7 @@ END_TEST
 
 START_TEST(connections_not_accepted_count_for_the_backlog)
 {
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "0.0.0.0", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "0.0.0.0", 80);
     uint32_t i, round;
 
     tap_start(IFACE_TUN, 1500, 1u << 20);
@@ -387,7 +387,7 @@ START_TEST(refused_frames_go_out_without_a_timer)
     for (i = 0; i < 8; i++) {
         peers[i] = (struct peer){ .port = (uint16_t)(100 + i), .window = 0xffff };
         ck_assert_int_eq(
-            rig_open(&many[i], socket_command(CMD_CONNECT, "10.0.0.2", (uint16_t)(100 + i))), 0);
+            rig_open(&many[i], socket_command(SOCK_TCP, "10.0.0.2", (uint16_t)(100 + i))), 0);
         peer_accept(&peers[i]);
     }
     for (i = 0; i < 8; i++) {

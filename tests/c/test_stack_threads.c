@@ -211,7 +211,7 @@ static int all_done(uint32_t count)
  */
 static void run_round(uint64_t *rng)
 {
-    struct cmd_socket cmd = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP, "127.0.0.1", 80);
     uint32_t i, count;
 
     cmd.nodelay = rng_below(rng, 2);
@@ -248,7 +248,7 @@ static void run_round(uint64_t *rng)
 START_TEST(streams_between_an_app_and_an_engine_on_two_threads)
 {
     uint64_t rng = mix64(test_seed + (uint64_t)_i);
-    struct cmd_socket cmd = socket_command(CMD_LISTEN, "127.0.0.1", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80);
     pthread_t engine;
     uint32_t round;
 

@@ -238,7 +238,7 @@ END_TEST
  */
 static int connect_from(struct app *a, uint16_t port)
 {
-    struct cmd_socket cmd = socket_command(CMD_CONNECT, "127.0.0.1", 80);
+    struct cmd_socket cmd = socket_command(SOCK_TCP, "127.0.0.1", 80);
 
     cmd.local = address("127.0.0.1", port);
     return rig_open(a, cmd);
@@ -249,14 +249,14 @@ START_TEST(port_of_a_connection_is_in_use_until_time_wait_ends)
     static struct app again;
 
     rig_loopback();
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
     ck_assert_int_eq(connect_from(&client, 80), ABI_EADDRINUSE);
     ck_assert_int_eq(connect_from(&client, 5000), 0);
     rig_settle();
     ck_assert_int_eq(rig_accept(&server), 1);
     rig_pass(10000);
     ck_assert_int_eq(connect_from(&again, 5000), ABI_EADDRINUSE);
-    ck_assert_int_eq(rig_open(&again, socket_command(CMD_LISTEN, "127.0.0.1", 5000)),
+    ck_assert_int_eq(rig_open(&again, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 5000)),
                      ABI_EADDRINUSE);
     client.shut_at_end = 1;
     rig_pass(1000);
@@ -276,11 +276,11 @@ START_TEST(ports_chosen_for_connections_differ)
     uint32_t i;
 
     rig_loopback();
-    ck_assert_int_eq(rig_open(&listener, socket_command(CMD_LISTEN, "127.0.0.1", 80)), 0);
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "127.0.0.1", 80)), 0);
     for (i = 0; i < 100; i++) {
         uint16_t port;
 
-        must(rig_open(&many[i], socket_command(CMD_CONNECT, "127.0.0.1", 80)) == 0);
+        must(rig_open(&many[i], socket_command(SOCK_TCP, "127.0.0.1", 80)) == 0);
         rig_settle();
         port = many[i].pub->local.port;
         must(many[i].bits == SOCK_OPEN && port >= 32768 && port < 61000 && !seen[port]);

@@ -11,10 +11,10 @@
 
 import {
   CMD_ACCEPTED,
-  CMD_CONNECT,
   CMD_KICK,
-  CMD_LISTEN,
+  CMD_OPEN,
   CMD_SOCKET_BACKLOG,
+  CMD_SOCKET_KIND,
   CMD_SOCKET_LOCAL,
   CMD_SOCKET_NODELAY,
   CMD_SOCKET_REMOTE,
@@ -23,6 +23,8 @@ import {
   CMD_SOCKET_TX_MAX,
   SOCK_OPEN,
   SOCK_RX,
+  SOCK_TCP,
+  SOCK_TCP_LISTENER,
   SOCK_TX,
   SOCK_WRITABLE,
 } from '../../js/abi.ts';
@@ -173,9 +175,10 @@ class Simulation {
     this.#back = new Lane(options, random.fork());
   }
 
-  #socket(op: number, ip: string): DataView<ArrayBuffer> {
-    const command = newCommand(op, 0, CMD_SOCKET_SIZE);
-    const at = op === CMD_LISTEN ? CMD_SOCKET_LOCAL : CMD_SOCKET_REMOTE;
+  #socket(kind: number, ip: string): DataView<ArrayBuffer> {
+    const command = newCommand(CMD_OPEN, 0, CMD_SOCKET_SIZE);
+    command.setUint32(CMD_SOCKET_KIND, kind, true);
+    const at = kind === SOCK_TCP_LISTENER ? CMD_SOCKET_LOCAL : CMD_SOCKET_REMOTE;
     writeAddress(command, at, parseIp(ip), PORT);
     command.setUint32(CMD_SOCKET_RX_MAX, this.#options.buffer, true);
     command.setUint32(CMD_SOCKET_TX_MAX, this.#options.buffer, true);
@@ -186,7 +189,7 @@ class Simulation {
 
   #listen(): void {
     const host = this.#to;
-    host.call(this.#socket(CMD_LISTEN, '0.0.0.0'), ({ handle: listener }) => {
+    host.call(this.#socket(SOCK_TCP_LISTENER, '0.0.0.0'), ({ handle: listener }) => {
       host.channel.register(listener, {
         onEvent: () => {},
         onAccept: ({ handle, offset }) => {
@@ -203,7 +206,7 @@ class Simulation {
 
   #connect(): void {
     const host = this.#from;
-    host.call(this.#socket(CMD_CONNECT, '10.0.0.2'), ({ handle, offset }) => {
+    host.call(this.#socket(SOCK_TCP, '10.0.0.2'), ({ handle, offset }) => {
       this.#kickFrom = () => host.channel.send(CMD_KICK, handle);
       host.channel.register(handle, {
         onEvent: (bits, error) => {

@@ -59,6 +59,10 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   'link/*': ['type node:*'],
 };
 
+/** What a protocol is built on: memory and lwIP's side, and what is common to all sockets. */
+const PLATFORM = ['abi', 'mem/*', 'util/*', 'lwip_port', 'iface/*', 'lwext/*'];
+const SOCK = ['sock/ring_storage', 'sock/sock', 'sock/sock_event', 'sock/sock_work'];
+
 /**
  * Same for C: paths below core/ without the extension, and those of lwip/ in full, where x.c and x.h are one.
  * A file may include itself.
@@ -71,6 +75,7 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   'mem/heap': ['abi', 'mem/arena'],
   'util/random': ['abi'],
   'util/chksum': [],
+  'util/list': [],
   'lwip/arch/cc': ['util/*'],
   'lwip/lwipopts': ['abi', 'util/*'],
   ring: ['abi', 'mem/arena'],
@@ -85,10 +90,22 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   'lwext/tcp_tso': ['lwip_port'],
   'lwext/tcp_table': ['mem/*', 'util/*', 'lwip_port', 'lwext/tcp_park'],
   'lwext/timers': ['abi', 'iface/ringif', 'lwext/tcp_park'],
-  'sock/sock': ['abi', 'mem/*', 'ring', 'channel'],
-  'sock/tcp*': ['abi', 'mem/*', 'util/*', 'lwip_port', 'iface/*', 'lwext/*', 'sock/*'],
-  loop: ['abi', 'mem/*', 'ring', 'lwip_port', 'channel', 'iface/*', 'lwext/*', 'sock/*'],
-  main: ['abi', 'mem/*', 'util/*', 'ring', 'iface/*', 'lwext/*', 'sock/*', 'loop'],
+  'sock/ring_storage': ['abi', 'mem/arena', 'ring'],
+  'sock/sock': ['abi', 'mem/*', 'util/*', 'ring', 'channel', 'sock/ring_storage'],
+  'sock/sock_event': ['channel', 'sock/sock'],
+  'sock/sock_work': ['util/*', 'sock/sock'],
+  // TCP, from the bottom up: none of these includes one that stands below it here.
+  'sock/tcp_sock': ['sock/sock'],
+  'sock/tcp_rings': [...PLATFORM, ...SOCK, 'sock/tcp_sock'],
+  'sock/tcp_data': [...PLATFORM, ...SOCK, 'sock/tcp_sock', 'sock/tcp_rings'],
+  'sock/tcp': [...PLATFORM, ...SOCK, 'sock/tcp_sock', 'sock/tcp_rings', 'sock/tcp_data'],
+  'sock/tcp_bind': [...PLATFORM],
+  'sock/tcp_open': [...PLATFORM, 'sock/sock', 'sock/tcp_rings', 'sock/tcp', 'sock/tcp_bind'],
+  'sock/tcp_listen': [...PLATFORM, ...SOCK, 'sock/tcp_rings', 'sock/tcp', 'sock/tcp_bind'],
+  'sock/protocol': ['abi', 'sock/*'],
+  command: ['abi', 'channel', 'iface/*', 'sock/protocol', 'sock/sock_event'],
+  loop: [...PLATFORM, 'abi', 'channel', 'sock/protocol', ...SOCK, 'command'],
+  main: ['mem/*', 'util/*', 'channel', 'iface/*', 'lwext/*', 'sock/protocol', 'command', 'loop'],
 };
 
 /** System headers, for those that may not include what they like. */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* protocol.c - the table of protocols: one row for each kind of socket
+ *
+ * A new protocol is a struct that begins with struct sock, its functions, and a row here; commands,
+ * events, handles, storage and sharing to another thread are there already.
+ */
+#include "sock/protocol.h"
+
+#include "sock/sock.h"
+#include "sock/tcp.h"
+#include "sock/tcp_data.h"
+#include "sock/tcp_listen.h"
+#include "sock/tcp_open.h"
+#include "sock/tcp_rings.h"
+
+static const struct sock_ops protocols[SOCK_KINDS] = {
+    [SOCK_TCP_LISTENER] = {
+        .size = sizeof(struct tcp_listener),
+        .open = tcp_sock_listen,
+        .close = tcp_sock_listen_close,
+        .abort = tcp_sock_listen_abort,
+        .release = tcp_sock_listen_release,
+        .set_option = tcp_sock_listen_set_option,
+        .interface_gone = tcp_sock_listen_interface_gone,
+    },
+    [SOCK_TCP] = {
+        .size = sizeof(struct tcp_sock),
+        .can_share = 1,
+        .open = tcp_sock_open,
+        .accepted = tcp_sock_accepted,
+        .kick = tcp_sock_kick,
+        .shutdown = tcp_sock_shutdown,
+        .discard = tcp_sock_discard,
+        .abort = tcp_sock_abort,
+        .release = tcp_sock_release,
+        .set_option = tcp_sock_set_option,
+        .run = tcp_sock_run,
+        .setup = tcp_sock_data_setup,
+        .retry = tcp_sock_retry,
+        .trim = tcp_sock_rings_trim,
+        .interface_gone = tcp_sock_interface_gone,
+        .end = tcp_sock_end,
+    },
+};
+
+/**
+ * protocol_setup() - Set up the sockets of a stack
+ * @ctl: control block of the stack
+ * @max_sockets: sockets at the most, 1..65535
+ */
+void protocol_setup(struct stack_ctl *ctl, uint32_t max_sockets)
+{
+    uint32_t i;
+
+    sock_setup(ctl, max_sockets, protocols);
+    for (i = 0; i < SOCK_KINDS; i++) {
+        if (protocols[i].setup) {
+            protocols[i].setup(&ctl->stats);
+        }
+    }
+}
+
+/**
+ * protocol_retry() - Send what an interface had no room for
+ */
+void protocol_retry(void)
+{
+    uint32_t i;
+
+    for (i = 0; i < SOCK_KINDS; i++) {
+        if (protocols[i].retry) {
+            protocols[i].retry();
+        }
+    }
+}
+
+/**
+ * protocol_trim() - Free memory that quiet sockets do not need; once a second
+ */
+void protocol_trim(void)
+{
+    uint32_t i;
+
+    for (i = 0; i < SOCK_KINDS; i++) {
+        if (protocols[i].trim) {
+            protocols[i].trim();
+        }
+    }
+}
+
+/**
+ * protocol_interface_gone() - End the sockets that use an interface's addresses
+ * @ifc: interface that will be removed
+ */
+void protocol_interface_gone(const struct ringif *ifc)
+{
+    uint32_t i;
+
+    for (i = 0; i < SOCK_KINDS; i++) {
+        if (protocols[i].interface_gone) {
+            protocols[i].interface_gone(ifc);
+        }
+    }
+}
+
+/**
+ * protocol_end() - End and free all sockets
+ */
+void protocol_end(void)
+{
+    uint32_t cursor = 0, i;
+    struct sock *s;
+
+    while ((s = sock_next(&cursor))) {
+        uint32_t released = s->released;
+
+        s->ops->abort(s, ABI_ECONNABORTED);
+        if (!released) {
+            s->ops->release(s);
+        }
+    }
+    for (i = 0; i < SOCK_KINDS; i++) {
+        if (protocols[i].end) {
+            protocols[i].end();
+        }
+    }
+    sock_close();
+}

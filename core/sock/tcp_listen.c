@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* tcp_listen.c - TCP listeners
+ *
+ * Theory of operation
+ *
+ * Backlog. A SYN is answered only while half-open connections and those that JS has not taken are
+ * fewer than the backlog: on_half_open() counts a pcb that lwIP makes for a SYN and marks it with
+ * the listener, and the count goes down when its handshake is done or it dies. lwIP's own counter
+ * has eight bits.
+ */
+#include "sock/tcp_listen.h"
+
+#include "lwip/priv/tcp_priv.h"
+
+#include "iface/ringif.h"
+#include "iface/route.h"
+#include "lwip_port.h"
+#include "sock/sock_event.h"
+#include "sock/tcp.h"
+#include "sock/tcp_bind.h"
+#include "sock/tcp_rings.h"
+
+/**
+ * on_half_open_gone() - A half-open connection died (tcp_extarg_callback_pcb_destroyed_fn)
+ * @id: 0
+ * @data: its listener, NULL: that has closed, or the handshake was done
+ */
+static void on_half_open_gone(u8_t id, void *data)
+{
+    (void)id;
+    if (data) {
+        ((struct tcp_listener *)data)->half_open--;
+    }
+}
+
+static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = on_half_open_gone };
+
+/**
+ * on_half_open() - A SYN came for a listener (tcp_extarg_callback_passive_open_fn)
+ * @id: 0
+ * @lpcb: the listener's pcb
+ * @pcb: new pcb of the connection
+ *
+ * Return: ERR_OK, or ERR_MEM: the backlog is full, the SYN stays unanswered
+ */
+static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *pcb)
+{
+    struct tcp_listener *listener = tcp_ext_arg_get((struct tcp_pcb *)lpcb, id);
+
+    if (listener->half_open + listener->waiting >= listener->backlog) {
+        return ERR_MEM;
+    }
+    listener->half_open++;
+    tcp_ext_arg_set_callbacks(pcb, id, &half_open_callbacks);
+    tcp_ext_arg_set(pcb, id, listener);
+    return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks listener_callbacks = { .passive_open = on_half_open };
+
+/**
+ * on_accepted() - A connection to a listener is established (tcp_accept_fn)
+ * @arg: listener
+ * @pcb: pcb of the connection, NULL: lwIP had no memory for one
+ * @err: ERR_OK or ERR_MEM
+ *
+ * Return: ERR_OK, or ERR_MEM: lwIP resets the connection
+ */
+static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct tcp_listener *listener = arg;
+    struct sock *s;
+    struct tcp_sock *t;
+
+    if (!pcb || err != ERR_OK || !listener) {
+        return ERR_VAL;
+    }
+    /* No longer half-open; an abort from here on is not to count it again. */
+    tcp_ext_arg_set(pcb, 0, NULL);
+    listener->half_open--;
+    s = sock_new(SOCK_TCP);
+    if (!s) {
+        return ERR_MEM;
+    }
+    t = tcp_sock_of(s);
+    if (tcp_sock_rings_open(t, listener->rx_max, listener->tx_max) != 0) {
+        sock_free(s);
+        return ERR_MEM;
+    }
+    t->listener = listener;
+    t->nodelay = listener->nodelay;
+    t->keepalive = listener->keepalive;
+    listener->waiting++;
+    s->announce = listener->sock.pub.handle;
+    tcp_sock_attach(t, pcb);
+    tcp_sock_opened(t);
+    return ERR_OK;
+}
+
+/**
+ * tcp_sock_listen() - CMD_OPEN: bind and listen
+ * @s: new listener
+ * @cmd: command
+ *
+ * Return: 0 or a negative code
+ */
+int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd)
+{
+    struct tcp_listener *listener = tcp_listener_of(s);
+    int dual = cmd->local.family != FAMILY_IPV4 && port_is_any(&cmd->local), err;
+    ip_addr_t ip = *IP_ANY_TYPE;
+    struct tcp_pcb *pcb, *lpcb;
+    err_t lwip_err;
+
+    if (!dual && port_to_lwip(&cmd->local, &ip) != 0) {
+        return ABI_EINVAL;
+    }
+    if (!port_is_any(&cmd->local) && !route_is_own(&cmd->local)) {
+        return ABI_EADDRNOTAVAIL;
+    }
+    if (IP_IS_V6_VAL(ip) && ip6_addr_lacks_zone(ip_2_ip6(&ip), IP6_UNICAST)) {
+        ip6_addr_select_zone(ip_2_ip6(&ip), ip_2_ip6(&ip));
+    }
+    pcb = tcp_new_ip_type(dual ? IPADDR_TYPE_ANY : IP_GET_TYPE(&ip));
+    if (!pcb) {
+        return ABI_ENOMEM;
+    }
+    ip_set_option(pcb, SOF_REUSEADDR);
+    err = tcp_sock_bind(pcb, &ip, cmd->local.port, NULL, 0);
+    if (err) {
+        tcp_abort(pcb);
+        return err;
+    }
+    lpcb = tcp_listen_with_backlog_and_err(pcb, 1, &lwip_err);
+    if (!lpcb) {
+        tcp_abort(pcb);
+        return lwip_err == ERR_USE ? ABI_EADDRINUSE : ABI_ENOMEM;
+    }
+    tcp_arg(lpcb, listener);
+    tcp_accept(lpcb, on_accepted);
+    tcp_ext_arg_set_callbacks(lpcb, 0, &listener_callbacks);
+    tcp_ext_arg_set(lpcb, 0, listener);
+    listener->pcb = lpcb;
+    listener->backlog = cmd->backlog;
+    listener->rx_max = cmd->rx_max;
+    listener->tx_max = cmd->tx_max;
+    listener->nodelay = cmd->nodelay;
+    listener->keepalive = cmd->keepalive;
+    s->pub.local = cmd->local;
+    s->pub.local.port = lpcb->local_port;
+    return 0;
+}
+
+/**
+ * drop_waiting() - Reset the connections JS was never told of, forget the others and the half-open
+ * @listener: listener that closes
+ */
+static void drop_waiting(struct tcp_listener *listener)
+{
+    uint32_t cursor = 0;
+    struct tcp_pcb *pcb;
+    struct sock *s;
+
+    for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        if (tcp_ext_arg_get(pcb, 0) == listener) {
+            tcp_ext_arg_set(pcb, 0, NULL);
+        }
+    }
+    while ((s = sock_next(&cursor))) {
+        if (s->pub.kind != SOCK_TCP || tcp_sock_of(s)->listener != listener) {
+            continue;
+        }
+        tcp_sock_of(s)->listener = NULL;
+        if (s->announce) {
+            s->announce = 0;
+            s->released = 1;
+            tcp_sock_abort(s, ABI_ECONNABORTED);
+        }
+    }
+}
+
+/**
+ * tcp_sock_listen_abort() - CMD_ABORT: stop listening, for a reason
+ * @s: listener
+ * @error: what JS is told
+ */
+void tcp_sock_listen_abort(struct sock *s, int error)
+{
+    struct tcp_listener *listener = tcp_listener_of(s);
+
+    if (listener->pcb) {
+        tcp_arg(listener->pcb, NULL);
+        tcp_close(listener->pcb);
+        listener->pcb = NULL;
+        drop_waiting(listener);
+        sock_event_finish(s, error);
+    }
+}
+
+/**
+ * tcp_sock_listen_close() - CMD_CLOSE: stop listening
+ * @s: listener
+ */
+void tcp_sock_listen_close(struct sock *s)
+{
+    tcp_sock_listen_abort(s, 0);
+}
+
+/**
+ * tcp_sock_listen_release() - CMD_RELEASE: JS forgets the handle
+ * @s: listener
+ */
+void tcp_sock_listen_release(struct sock *s)
+{
+    tcp_sock_listen_close(s);
+    sock_free(s);
+}
+
+/**
+ * tcp_sock_listen_set_option() - CMD_SET_OPTION, for the connections to come
+ * @s: listener
+ * @option: OPTION_NODELAY or OPTION_KEEPALIVE
+ * @value: its value (core/abi.h)
+ *
+ * Return: 0 or ABI_EINVAL
+ */
+int tcp_sock_listen_set_option(struct sock *s, uint32_t option, uint32_t value)
+{
+    struct tcp_listener *listener = tcp_listener_of(s);
+
+    switch (option) {
+    case OPTION_NODELAY:
+        listener->nodelay = value;
+        return 0;
+    case OPTION_KEEPALIVE:
+        listener->keepalive = value;
+        return 0;
+    default:
+        return ABI_EINVAL;
+    }
+}
+
+/**
+ * tcp_sock_listen_interface_gone() - Close the listeners on an interface's addresses
+ * @ifc: interface
+ */
+void tcp_sock_listen_interface_gone(const struct ringif *ifc)
+{
+    uint32_t cursor = 0, i;
+    struct sock *s;
+
+    while ((s = sock_next(&cursor))) {
+        for (i = 0; i < ifc->addr_count && s->pub.kind == SOCK_TCP_LISTENER; i++) {
+            if (s->pub.local.family == ifc->addrs[i].family &&
+                __builtin_memcmp(s->pub.local.bytes, ifc->addrs[i].bytes, 16) == 0) {
+                tcp_sock_listen_abort(s, ABI_ENODEV);
+                break;
+            }
+        }
+    }
+}
