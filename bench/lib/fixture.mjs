@@ -3,8 +3,10 @@
 //
 // A measure has `server(host, params, context)` and `client(host, params, context)`; a host can listen
 // and connect. The server calls context.ready(port) once it listens, then the client starts. Both
-// share one word (context.phase). A bed is what a setup opens: run(measure, params) gives the results
+// share the words of lib/meter.mjs (context.phase). A bed is what a setup opens: run(measure, params) gives the results
 // of both ends.
+
+import { PHASE_WORDS } from './meter.mjs';
 
 /** Both ends on this thread. */
 export function bedHere(client, server) {
@@ -13,7 +15,7 @@ export function bedHere(client, server) {
     server,
     async run(measure, params) {
       const { default: roles } = await import(`../metrics/${measure}.mjs`);
-      const phase = new Int32Array(1);
+      const phase = new Int32Array(PHASE_WORDS);
       let serving;
       const port = await new Promise((resolve, reject) => {
         serving = roles.server(server, params, { phase, ready: resolve });

@@ -2,13 +2,19 @@
 // meter - the phases of a transfer, and what was counted in the timed one
 //
 // warm-up (every byte checked, not counted) - timed (counted; starts of chunks checked) - tail (every
-// byte checked) - stop. The receiver decides by the clock and says so in a shared word; senders, and
-// ends on other threads, follow it.
+// byte checked) - stop. The receiver decides by the clock and says so in a shared word, which the sender
+// follows. On a busy machine a sender may not look during the whole timed part: the receiver goes on timing
+// until a second word says that it has.
 
 export const WARM = 0;
 export const TIMED = 1;
 export const TAIL = 2;
 export const STOP = 3;
+
+/** Words that both ends share: the phase; 1 while there is a follower that has not seen TIMED. */
+export const PHASE_WORDS = 2;
+const PHASE = 0;
+const UNSEEN = 1;
 
 /** Bytes between two looks at the clock, by default. */
 const GRAIN = 32 * 1024;
@@ -20,36 +26,42 @@ function difference(after, before) {
   return changes;
 }
 
-/** Follows the phases; takes snapshots of an end's counters where the timed one begins and ends. */
-export class Follower {
-  #word;
+/** One end; takes snapshots of its counters where the timed phase begins and ends. */
+class End {
+  #words;
   #counters;
   #seen = WARM;
   #before;
   #after;
 
   /**
-   * @param {Int32Array} word - One shared word: the phase.
+   * @param {Int32Array} words - So many as PHASE_WORDS, which both ends share.
    * @param {() => Record<string, number>} counters
    */
-  constructor(word, counters) {
-    this.#word = word;
+  constructor(words, counters) {
+    this.#words = words;
     this.#counters = counters;
     this.bytes = 0;
   }
 
   /** The phase; notices when it has changed. */
   phase() {
-    const phase = Atomics.load(this.#word, 0);
+    const phase = Atomics.load(this.#words, PHASE);
     if (phase !== this.#seen) this.#notice(phase);
     return phase;
   }
 
   #notice(phase) {
     this.#seen = phase;
-    if (phase === TIMED) this.#before = this.#snapshot();
+    if (phase === TIMED) {
+      this.#before = this.#snapshot();
+      this.onTimed();
+    }
     if (phase >= TAIL) this.#after ??= this.#snapshot();
   }
+
+  /** The timed phase has begun. */
+  onTimed() {}
 
   #snapshot() {
     return { ms: performance.now(), bytes: this.bytes, ...this.#counters() };
@@ -68,22 +80,37 @@ export class Follower {
   }
 }
 
-/** A follower that also says when a phase ends: one a transfer, at the receiver. */
-export class Meter extends Follower {
-  #word;
+/** An end that follows the phases of the other: one a transfer, at the sender. */
+export class Follower extends End {
+  #words;
+
+  constructor(words, counters) {
+    super(words, counters);
+    this.#words = words;
+    Atomics.store(words, UNSEEN, 1);
+  }
+
+  onTimed() {
+    Atomics.store(this.#words, UNSEEN, 0);
+  }
+}
+
+/** An end that says when a phase ends: one a transfer, at the receiver. */
+export class Meter extends End {
+  #words;
   #limits;
   #since = 0;
   #from = performance.now();
   #tail = 0;
 
   /**
-   * @param {Int32Array} word
+   * @param {Int32Array} words
    * @param {() => Record<string, number>} counters
    * @param {{ warm: number, timed: number, tail: number, grain?: number }} limits - ms, ms, bytes, bytes.
    */
-  constructor(word, counters, limits) {
-    super(word, counters);
-    this.#word = word;
+  constructor(words, counters, limits) {
+    super(words, counters);
+    this.#words = words;
     this.#limits = { grain: GRAIN, ...limits };
   }
 
@@ -99,15 +126,19 @@ export class Meter extends Follower {
     const phase = this.phase();
     const now = performance.now();
     if (phase === WARM && now - this.#from >= this.#limits.warm) this.#enter(TIMED, now);
-    else if (phase === TIMED && now - this.#from >= this.#limits.timed) {
+    else if (phase === TIMED && now - this.#from >= this.#limits.timed && this.#isSeen()) {
       this.#tail = this.bytes + this.#limits.tail;
       this.#enter(TAIL, now);
     } else if (phase === TAIL && this.bytes >= this.#tail) this.#enter(STOP, now);
   }
 
+  #isSeen() {
+    return Atomics.load(this.#words, UNSEEN) === 0;
+  }
+
   #enter(phase, now) {
     this.#from = now;
-    Atomics.store(this.#word, 0, phase);
+    Atomics.store(this.#words, PHASE, phase);
     this.phase();
   }
 }

@@ -2,10 +2,11 @@
 // peers - runs the two ends of a measurement, at least one of them on a thread of its own (Node); see fixture
 
 import { Worker } from 'node:worker_threads';
+import { PHASE_WORDS } from './meter.mjs';
 
 const ENTRY = new URL('./peer_worker.mjs', import.meta.url);
 
-const newPhase = () => new Int32Array(new SharedArrayBuffer(4));
+const newPhase = () => new Int32Array(new SharedArrayBuffer(4 * PHASE_WORDS));
 
 /** A role on a thread of its own: its setup's openRole() makes the host there. */
 export class RemoteRole {

@@ -7,6 +7,7 @@
 // same one just before.
 
 import { seeded } from '../lib/link.mjs';
+import { PHASE_WORDS } from '../lib/meter.mjs';
 import { Skip } from '../lib/skip.mjs';
 import { messages } from '../lib/workloads.mjs';
 import stream from './stream.mjs';
@@ -72,7 +73,7 @@ export default {
     const before = bed.arena.freeBytes;
     const ends = await openAll(bed, listener, params.open);
     const bytes = (before - bed.arena.freeBytes) / params.open;
-    const phase = new Int32Array(new SharedArrayBuffer(4));
+    const phase = new Int32Array(new SharedArrayBuffer(4 * PHASE_WORDS));
     const flow = { ...params, flows: 1 };
     const server = stream.server(listening(bed.server, listener), flow, { phase, ready() {} });
     const client = stream.client(bed.client, flow, { phase, port: listener.port });

@@ -7,7 +7,7 @@
 import { once } from 'node:events';
 import { isMainThread, MessageChannel, Worker, workerData } from 'node:worker_threads';
 import { Check, Content } from '../lib/content.mjs';
-import { Meter, STOP, TIMED } from '../lib/meter.mjs';
+import { Meter, PHASE_WORDS, STOP, TIMED } from '../lib/meter.mjs';
 
 const DEPTH = 8;
 const BLOCK = 64 * 1024;
@@ -45,7 +45,7 @@ function send(port) {
 export default {
   async run(params) {
     const { port1, port2 } = new MessageChannel();
-    const phase = new Int32Array(new SharedArrayBuffer(4));
+    const phase = new Int32Array(new SharedArrayBuffer(4 * PHASE_WORDS));
     if (params.threads === 2) {
       const data = { port: port2, phase, params };
       const worker = new Worker(new URL(import.meta.url), {

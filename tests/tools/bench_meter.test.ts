@@ -2,20 +2,20 @@
 // bench_meter.test - the phases of a transfer, on a clock that the test moves
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Follower, Meter, STOP, TAIL, TIMED, WARM } from '../../bench/lib/meter.mjs';
+import { Follower, Meter, PHASE_WORDS, STOP, TAIL, TIMED, WARM } from '../../bench/lib/meter.mjs';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
 afterEach(() => void vi.useRealTimers());
 
 const limits = { warm: 100, timed: 200, tail: 5000, grain: 1000 };
 
-function newMeter(): { meter: Meter; follower: Follower; count: { n: number } } {
-  const word = new Int32Array(new SharedArrayBuffer(4));
+function newMeter(): { meter: Meter; follow(): Follower; count: { n: number } } {
+  const words = new Int32Array(new SharedArrayBuffer(4 * PHASE_WORDS));
   const count = { n: 0 };
   const counters = (): { n: number } => ({ n: count.n });
   return {
-    meter: new Meter(word, counters, limits),
-    follower: new Follower(word, counters),
+    meter: new Meter(words, counters, limits),
+    follow: () => new Follower(words, counters),
     count,
   };
 }
@@ -47,7 +47,8 @@ test('looks at the clock once a grain', () => {
 });
 
 test('a follower counts its own in the same part', () => {
-  const { meter, follower } = newMeter();
+  const { meter, follow } = newMeter();
+  const follower = follow();
   follower.add(1);
   receive(meter, 100, 1000);
   follower.phase();
@@ -56,6 +57,16 @@ test('a follower counts its own in the same part', () => {
   follower.phase();
   follower.add(70);
   expect(follower.result()).toEqual({ ms: 200, bytes: 500, n: 0 });
+});
+
+test('The timed part goes on until the sender has seen it.', () => {
+  const { meter, follow } = newMeter();
+  const follower = follow();
+  receive(meter, 100, 1000);
+  expect(receive(meter, 500, 1000)).toBe(TIMED);
+  follower.phase();
+  expect(receive(meter, 0, 1000)).toBe(TAIL);
+  expect(follower.result()).toEqual({ ms: 0, bytes: 0, n: 0 });
 });
 
 test('no result of a transfer that ended while it warmed up', () => {
