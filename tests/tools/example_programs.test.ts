@@ -44,6 +44,12 @@ test('websocket_relay: one stack hears the other', async () => {
   expect(await run('websocket_relay')).toBe('bob says: HELLO OVER A RELAY\n');
 });
 
+test('hub: two stacks reach a third', async () => {
+  expect(await run('hub')).toBe(
+    '10.0.0.1 echoes: hello from 10.0.0.2\n10.0.0.1 echoes: hello from 10.0.0.3\n',
+  );
+});
+
 test.each([
   ['v86_http', /^Run node examples\/v86_http\.mjs/],
   ['qemu_guest', /^There is no \/nowhere: run /],

@@ -32,6 +32,7 @@ async function openPage(scope: Scope, where: string, isolated: boolean, card: Ca
   };
   const mounts = {
     '/dist/': 'dist',
+    '/examples/': 'examples',
     '/tests/vm/lib/': 'tests/vm/lib',
     '/tools/': 'tools',
     '/guest/': GUEST,

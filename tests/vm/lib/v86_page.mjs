@@ -3,7 +3,7 @@
 
 import { createStack } from 'ringstack';
 import { connectV86, createV86NetworkStream } from 'ringstack/v86';
-import { hub } from './hub.mjs';
+import { hub } from '../../../examples/hub.mjs';
 import { startGuest } from './v86_start.mjs';
 
 /** For a worker, which has no import map. */
