@@ -21,9 +21,16 @@ export async function output(program: string, args: readonly string[]): Promise<
   return (await run(program, args, { maxBuffer: 2 ** 26 })).stdout;
 }
 
-/** Starts a program that is ended with the running test. */
+/** Starts a program that is ended with the running test. Its messages are shown if the test fails. */
 export function start(program: string, args: readonly string[]): ChildProcess {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let messages = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    messages += text;
+  });
+  onTestFinished(({ task }) => {
+    child.kill('SIGKILL');
+    if (task.result?.state === 'fail') console.log(`${program} said:\n${messages}`);
+  });
   return child;
 }
