@@ -20,7 +20,7 @@ uint32_t random_u32(void);
 #define LWIP_RAND() random_u32()
 
 #ifdef SWAP_IN_PLACE
-/* Byte order, in files on the path of every packet (Makefile); the others call lwIP's functions.
+/* Byte order, in files on the path of every packet (mk/dist.mk); the others call lwIP's functions.
    WebAssembly has no instruction for it. Without the empty asm clang recognizes a swap of bytes and
    makes more instructions of it. */
 static inline uint16_t swap16(uint16_t x)

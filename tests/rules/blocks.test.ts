@@ -13,7 +13,8 @@ const fence = (language: string, ...lines: string[]): string =>
 function check(text: string): string[] {
   const root = plant({
     'a.md': text,
-    Makefile: 'x := 1\n.PHONY: all\nall demo: x.c\n\techo\n',
+    Makefile: '## all    everything\nall: x.c\n\techo\n',
+    'mk/more.mk': '## demo   one of them\n',
     'package.json': '{ "scripts": { "build": "make" } }',
   });
   return checkBlocks(root, ['a.md'], BLOCK_LANGUAGES);

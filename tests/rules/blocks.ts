@@ -8,7 +8,7 @@
 import { spawnSync } from 'node:child_process';
 import ts from 'typescript';
 import { ISOLATION } from '../../tools/page/serve.mjs';
-import { read } from './files.ts';
+import { listFiles, read } from './files.ts';
 
 /** One fenced block. */
 export interface Block {
@@ -76,10 +76,11 @@ function checkJson({ origin, language, source }: Block): string[] {
   }
 }
 
-/** Goals of a Makefile that have no pattern and no folder in their names. */
+/** Goals of make that `make help` names. */
 function goalsOf(root: string): Set<string> {
-  const heads = read(root, 'Makefile').matchAll(/^([a-z][\w -]*):(?!=)/gm);
-  return new Set([...heads].flatMap(([, names = '']) => names.trim().split(/\s+/)));
+  const files = listFiles(root, ['mk'], ['.mk']);
+  const lines = ['Makefile', ...files].flatMap((path) => read(root, path).split('\n'));
+  return new Set(lines.flatMap((line) => /^## ([a-z][\w-]*) /.exec(line)?.[1] ?? []));
 }
 
 function scriptNames(root: string): Set<string> {

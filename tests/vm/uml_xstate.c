@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * uml_xstate - LD_PRELOAD for User-mode Linux: lets it set registers on a processor with a large register state
+/* uml_xstate - LD_PRELOAD for User-mode Linux: lets it set registers on a processor with a large register state
  *
  * User-mode Linux 6.1 holds 2696 bytes of extended state for each process, as much as AVX-512 needs. Linux takes back
  * only the whole of what the processor has, 11008 bytes with AMX: it refuses with EFAULT, and the guest dies at boot
@@ -8,8 +7,6 @@
  *
  * What is refused is tried again with the rest as it is. No guest of ours uses the rest.
  */
-#define _GNU_SOURCE
-
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+# dist.mk - dist/: stack.wasm, JavaScript, declarations
+
+##@ Build
+.PHONY: all wasm js abi size FORCE
+## all                  all of dist/; what make alone does
+all: wasm js
+## wasm                 dist/stack.wasm
+wasm: dist/stack.wasm
+## js                   JavaScript and declarations
+js: dist/index.js
+
+WASM := wasm$(if $(PROFILE),-profile)
+WASM_OBJ := $(call objects,$(WASM),$(CORE_SRC) $(LWIP_SRC))
+$(eval $(call flavour,$(WASM),EMCC,$(EMCC_ENV) $(EMCC),$(STD) $(WASM_FLAGS) $(WASM_HIDDEN) \
+	$(WASM_NULL)))
+
+$(WASM_OBJ): | build/hidden.h
+build/hidden.h:
+	@mkdir -p $(@D); echo '#pragma GCC visibility push(hidden)' >$@
+
+# $(call own_flags,objects,flags): flags of some objects beside those of all. A change of them rebuilds all.
+define own_flags
+$(1:%=build/$(WASM)/%.o): EXTRA += $(2)
+OWN_FLAGS += $(2): $(1)
+endef
+
+# Rarely run, or once a batch: a fifth of the module at -O3.
+# lwIP: connections that open and close, neighbours, control messages, fragments.
+WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 \
+	ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
+# Ours: set-up, commands, a turn, change of buffers, loops over lists.
+WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command \
+	$(addprefix sock/,ring_storage sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
+	$(addprefix lwext/,tcp_park tcp_table timers))
+$(eval $(call own_flags,$(WASM_SMALL),-Os))
+# The others inline less than -O3 does by itself (225), and are no slower.
+WASM_FAST := $(filter-out $(WASM_SMALL),$(WASM_OBJ:build/$(WASM)/%.o=%))
+$(eval $(call own_flags,$(WASM_FAST),-mllvm -inline-threshold=100))
+# Loops over all bytes of a packet, and the rounds of a cipher.
+$(eval $(call own_flags,core/util/chksum core/util/random,-funroll-loops))
+# On the path of every packet: byte order by instructions in place, not by a call (lwip/arch/cc.h).
+$(eval $(call own_flags,$(addprefix lwip/src/,core/tcp_in core/tcp_out core/inet_chksum core/ipv4/ip4 \
+	core/ipv6/ip6 netif/ethernet),-DSWAP_IN_PLACE))
+
+$(eval $(call flags_file,$(WASM)/own,$(OWN_FLAGS)))
+$(WASM_OBJ): build/$(WASM)/own/flags
+
+# wasm-opt would put the functions that swap bytes into each of their callers again.
+WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8
+# Files with large tables come last: addresses in the first 1024 bytes of data are folded into loads and stores, and
+# the tables would push small variables out of these.
+WASM_LAST := $(patsubst %,build/$(WASM)/%.o,core/channel lwip/src/core/tcp core/lwext/tcp_park core/lwext/tcp_table \
+	core/mem/heap core/main lwip/src/core/stats core/sock/sock core/iface/iface lwip/src/core/ipv4/etharp \
+	lwip/src/core/ipv6/nd6)
+WASM_IN_ORDER := $(filter-out $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
+$(eval $(call flags_file,$(WASM)/link,$(WASM_LINK) $(WASM_IN_ORDER)))
+build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs
+	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_LINK) $(WASM_NAMES) $(WASM_IN_ORDER) -o $@
+	$(Q)node tools/wasm_imports.mjs $@
+
+# dist/ has one module: that of the last build, with or without PROFILE.
+dist/stack.wasm: build/$(WASM)/stack.wasm FORCE
+	@mkdir -p $(@D); cmp -s $< $@ || install -m 644 $< $@
+
+$(LWIPDIR)/Filelists.mk: lwip/fetch.sh lwip/VERSION lwip/patches $(wildcard lwip/patches/*.patch)
+	$(Q)$(call require,source)lwip/fetch.sh && touch $@
+
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	$(call require,js)
+	$(call run,NPM,ci)npm ci --ignore-scripts --no-progress --loglevel=error >/dev/null
+	@touch -c $@
+
+$(eval $(call flags_file,js,$(JS_SRC)))
+dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs tools/entries.mjs package.json build/js/flags \
+		node_modules/.package-lock.json
+	@mkdir -p $(@D)
+	$(call run,TSC,js)rm -rf build/types && node_modules/.bin/tsc -p tsconfig.build.json
+	$(call run,BUNDLE,$@)node tools/build.mjs
+
+## abi                  js/abi.ts from core/abi.h
+abi: build/host/abi_gen
+	$(call run,GEN,js/abi.ts)build/host/abi_gen >build/host/abi.ts && cp build/host/abi.ts js/abi.ts
+
+build/host/abi_gen: core/abi_gen.c core/abi.h
+	@mkdir -p $(@D)
+	$(call run,HOSTCC,$<)$(CC) $(STD) $(WARNINGS) -O1 -Icore $< -o $@
+
+## size                 bytes of every subpath, and their limits (tools/size.json)
+size: all
+	$(Q)node tools/size.mjs
