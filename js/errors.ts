@@ -8,43 +8,40 @@ import * as abi from './abi.ts';
  *
  * | code | when |
  * |---|---|
- * | `EACCES` | the system does not let this user do it |
+ * | `EACCES` | a file or program may not be used by this user |
  * | `EADDRINUSE` | the port is taken |
  * | `EADDRNOTAVAIL` | no interface has the address, or no port is free |
- * | `EAGAIN` | no room, or nothing there, at this moment |
- * | `EBADF` | what it was asked of is closed, or was handed to another thread |
- * | `EBUSY` | somebody else uses the device |
- * | `ECONNABORTED` | we reset the connection, or closed the listener |
- * | `ECONNREFUSED` | nobody listens there |
- * | `ECONNRESET` | the peer reset the connection |
+ * | `EAGAIN` | no room, or nothing to read, at this moment |
+ * | `EBADF` | the object is closed or now belongs to another thread |
+ * | `EBUSY` | the device is in use |
+ * | `ECONNABORTED` | we reset the connection or closed the listener; a worker failed to start |
+ * | `ECONNREFUSED` | nobody listens on the port |
+ * | `ECONNRESET` | the peer reset the connection; a link lost its connection |
  * | `EHOSTUNREACH` | no interface has a route to the host |
- * | `EINVAL` | an option or argument that makes no sense; the message names it |
+ * | `EINVAL` | a bad option or argument; the message has its name, value and range |
  * | `EMFILE` | too many sockets (`maxSockets`) or interfaces |
  * | `EMSGSIZE` | a frame that can never fit into the ring |
+ * | `ENETUNREACH` | the system has no route for a link of ours |
  * | `ENOBUFS` | the stack's own memory is used up |
  * | `ENODATA` | the name has no record of that type |
- * | `ENODEV` | the interface was removed, or is of another stack |
- * | `ENOENT` | no such file, program or namespace |
+ * | `ENODEV` | the interface was removed, or belongs to another stack |
+ * | `ENOENT` | no such file, program or namespace; `stack.wasm` is not where it should be |
  * | `ENOMEM` | the arena is full |
- * | `ENOTFOUND` | there is no such name |
+ * | `ENOTFOUND` | there is no such host name |
  * | `ENOTSUP` | the runtime, or the page as it was served, cannot do it |
- * | `EPERM` | it takes rights that this process has not |
+ * | `EPERM` | this process does not have the rights |
  * | `EPIPE` | written after our side was closed |
- * | `EPROTO` | what came is malformed, or files or threads of different versions of the package meet |
+ * | `EPROTO` | a malformed message; or files or threads of different versions of the package meet |
  * | `EREFUSED` | the name server does not answer this question |
  * | `ESERVFAIL` | the name server failed |
  * | `ESHUTDOWN` | the stack was closed |
  * | `ETIMEDOUT` | no answer in time |
- *
- * Nothing fails with `EAFNOSUPPORT`, `EALREADY`, `EISCONN`, `ENETDOWN`, `ENETUNREACH` or `ENOTCONN` so far.
  */
 export type NetErrorCode =
   | 'EACCES'
   | 'EADDRINUSE'
   | 'EADDRNOTAVAIL'
-  | 'EAFNOSUPPORT'
   | 'EAGAIN'
-  | 'EALREADY'
   | 'EBADF'
   | 'EBUSY'
   | 'ECONNABORTED'
@@ -52,17 +49,14 @@ export type NetErrorCode =
   | 'ECONNRESET'
   | 'EHOSTUNREACH'
   | 'EINVAL'
-  | 'EISCONN'
   | 'EMFILE'
   | 'EMSGSIZE'
-  | 'ENETDOWN'
   | 'ENETUNREACH'
   | 'ENOBUFS'
   | 'ENODATA'
   | 'ENODEV'
   | 'ENOENT'
   | 'ENOMEM'
-  | 'ENOTCONN'
   | 'ENOTFOUND'
   | 'ENOTSUP'
   | 'EPERM'
@@ -78,9 +72,7 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   EACCES: 'permission denied',
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
-  EAFNOSUPPORT: 'address family not supported',
   EAGAIN: 'no room now',
-  EALREADY: 'operation already in progress',
   EBADF: 'no longer open',
   EBUSY: 'in use',
   ECONNABORTED: 'connection aborted',
@@ -88,17 +80,14 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   ECONNRESET: 'connection reset by peer',
   EHOSTUNREACH: 'no route to host',
   EINVAL: 'invalid argument',
-  EISCONN: 'already connected',
   EMFILE: 'too many open sockets',
   EMSGSIZE: 'message too long',
-  ENETDOWN: 'network is down',
   ENETUNREACH: 'network is unreachable',
   ENOBUFS: 'no buffer space available',
   ENODATA: 'no such record',
   ENODEV: 'no such interface',
   ENOENT: 'not found',
   ENOMEM: 'out of memory',
-  ENOTCONN: 'not connected',
   ENOTFOUND: 'name not found',
   ENOTSUP: 'operation not supported',
   EPERM: 'operation not permitted',
@@ -110,9 +99,9 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
   ETIMEDOUT: 'timed out',
 };
 
-/** What else a NetError may be given. */
+/** Options of a NetError. */
 export interface NetErrorOptions {
-  /** Says what is wrong in this case, in place of the default text of the code. */
+  /** What is wrong in this case, in place of the default text of the code. */
   readonly reason?: string;
   /** The error that led to this one. */
   readonly cause?: unknown;
@@ -121,6 +110,9 @@ export interface NetErrorOptions {
 /**
  * The error of every failed operation. Programs switch on `code`; people read `message`, which names
  * the action, the value and the reason: "Cannot connect to 10.0.0.2:80: connection refused".
+ *
+ * structuredClone() and postMessage() make an Error of it, with its message and stack but without `code`,
+ * as they do with any error. Post `error.toJSON()` to a thread that needs the code.
  *
  * @example
  * ```ts
@@ -133,10 +125,6 @@ export interface NetErrorOptions {
  * ```
  */
 export class NetError extends Error {
-  static {
-    NetError.prototype.name = 'NetError';
-  }
-
   /** Stable, for programs. */
   readonly code: NetErrorCode;
 
@@ -144,7 +132,7 @@ export class NetError extends Error {
    * Builds the message from its two halves.
    *
    * @param code - Stable code; also gives the default reason.
-   * @param action - What could not be done and with which value, such as "Cannot listen on port 80".
+   * @param action - First half of the message, such as "Cannot listen on port 80".
    * @param options - A closer reason, and the cause.
    * @throws Never.
    */
@@ -152,25 +140,55 @@ export class NetError extends Error {
     super(`${action}: ${options.reason ?? ERROR_REASONS[code]}`, options);
     this.code = code;
   }
+
+  /**
+   * What JSON.stringify() writes, and what can be posted to another thread.
+   *
+   * @returns Its name, code and message.
+   * @throws Never.
+   */
+  toJSON(): { name: string; code: NetErrorCode; message: string } {
+    const { name, code, message } = this;
+    return { name, code, message };
+  }
 }
+// Not in the class: a class that names itself is renamed by bundlers.
+NetError.prototype.name = 'NetError';
 
 /**
  * Gives an error the stack trace of the asynchronous function that throws it, with the line of its
- * caller: errors are made where an event of C is dispatched, which tells a program nothing. Engines without
- * `Error.captureStackTrace` keep the trace of that place.
+ * caller. Errors are made where an event of C is dispatched, which tells a program nothing; engines
+ * without `Error.captureStackTrace` keep the trace of that line.
  *
  * @param error - Whatever was caught.
  * @returns The same error, to be thrown.
  * @throws Never.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { atCaller, NetError } from '../js/errors.ts';
+ *
+ * const error = new NetError('ECONNRESET', 'Cannot read');
+ * async function failing(): Promise<void> {
+ *   await null;
+ *   throw atCaller(error);
+ * }
+ * async function caller(): Promise<void> {
+ *   await failing();
+ * }
+ * await assert.rejects(caller, error);
+ * assert.match(error.stack ?? '', /caller/);
+ * ```
  */
 export function atCaller(error: unknown): unknown {
-  if (error instanceof NetError) {
-    (Error as { captureStackTrace?(error: Error): void }).captureStackTrace?.(error);
-  }
+  const { captureStackTrace } = Error as {
+    captureStackTrace?(error: Error, above: unknown): void;
+  };
+  if (error instanceof NetError) captureStackTrace?.(error, atCaller);
   return error;
 }
 
-/** Which code a number from C stands for. */
+/** The codes for numbers of C. */
 export type ErrorTable = Readonly<Partial<Record<number, NetErrorCode>>>;
 
 /**
@@ -178,7 +196,7 @@ export type ErrorTable = Readonly<Partial<Record<number, NetErrorCode>>>;
  *
  * @param table - Numeric code to NetErrorCode.
  * @param code - Numeric code as C returned it, negative.
- * @param action - What could not be done and with which value.
+ * @param action - First half of the message.
  * @returns The error; a number that is not in the table becomes EPROTO and is named.
  * @throws Never.
  * @example
@@ -220,7 +238,7 @@ const ABI_CODES: ErrorTable = {
  * Turns a code of core/abi.h into the error to throw.
  *
  * @param code - Numeric code as C returned it, negative.
- * @param action - What could not be done and with which value.
+ * @param action - First half of the message.
  * @returns The error.
  * @throws Never.
  * @example

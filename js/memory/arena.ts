@@ -9,12 +9,12 @@
 //     0           ARENA_CTL        KEEPER                first_page
 //     | never used | struct arena_ctl | keeper's region | maps | pages to hand out ... |
 //
-// The keeper is an instance of the module that turns no stack: JavaScript calls the allocator of
+// The keeper is an instance of the module that runs no stack: JavaScript calls the allocator of
 // core/mem/arena.c through it. Every stack is another instance, with a region of its own (data, then C
-// stack) from that allocator. Whoever frees a stack sweeps all blocks of its owner number.
+// stack) from that allocator. To free a stack, all blocks of its owner number are freed.
 //
-// An arena that came from another thread (share()) has a keeper of its own, in a region that its handle
-// brought along and close() gives back. What any thread needs that uses rings is js/memory/shared_memory.ts.
+// An arena that came from another thread (share()) has a keeper of its own, in a region that the handle
+// names and close() frees. A thread that only uses rings needs no more than js/memory/shared_memory.ts.
 
 import {
   ABI_MAGIC,
@@ -28,6 +28,7 @@ import {
   ARENA_VERSION,
 } from '../abi.ts';
 import { NetError } from '../errors.ts';
+import { checkValue, range } from '../util/check.ts';
 import { type Exports, instantiate, type Region } from './instance.ts';
 import { SharedMemory } from './shared_memory.ts';
 
@@ -37,7 +38,7 @@ const C_STACK = 32768;
 /** Function 0 would be a null pointer. */
 const TABLE_BASE = 1;
 const DEFAULT_ARENA = 256 * 1024 * 1024;
-const LARGEST_ARENA = 65536 * PAGE - PAGE;
+const SIZE = range(ARENA_MIN, 65536 * PAGE - PAGE, ' bytes');
 
 /** Names a memory; not crypto.randomUUID(), which pages without TLS do not have. */
 function newId(): string {
@@ -46,10 +47,8 @@ function newId(): string {
 
 /** Takes memory from the system; pages are committed as they are touched. */
 function newMemory(size: number): WebAssembly.Memory {
+  checkValue('Cannot create an arena', 'size', size, SIZE);
   const pages = Math.ceil(size / PAGE);
-  if (!(size >= ARENA_MIN && size <= LARGEST_ARENA)) {
-    throw new NetError('EINVAL', `Cannot create an arena of ${size} bytes`);
-  }
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   } catch (cause) {
@@ -57,7 +56,7 @@ function newMemory(size: number): WebAssembly.Memory {
   }
 }
 
-/** What the module's dylink section asks for. */
+/** What the module needs, by its dylink section. */
 interface Needs {
   readonly memory: number;
   readonly table: number;
@@ -85,7 +84,7 @@ function readNeeds(module: WebAssembly.Module): Needs {
   return { memory: (memory + 63) & ~63, table: leb() };
 }
 
-/** What structured cloning carries of an arena to another thread. */
+/** The handle of an arena, for structured cloning to another thread. */
 export interface ArenaHandle {
   readonly kind: 'arena';
   readonly memory: WebAssembly.Memory;
@@ -100,7 +99,7 @@ export class Arena extends SharedMemory {
   readonly module: WebAssembly.Module;
   readonly #needs: Needs;
   readonly #keeper: Exports;
-  /** Offset of the keeper's region if it is to be given back, or 0. */
+  /** Offset of the keeper's region if close() must free it, or 0. */
   #keeperRegion = 0;
 
   /**
@@ -135,7 +134,7 @@ export class Arena extends SharedMemory {
     }
   }
 
-  /** What another thread opens it with: new Arena(handle). */
+  /** A handle for another thread: new Arena(handle). */
   async share(): Promise<ArenaHandle> {
     const keeper = this.alloc(this.regionSize, this.newOwner());
     this.u8.fill(0, keeper, keeper + this.regionSize);
@@ -144,7 +143,7 @@ export class Arena extends SharedMemory {
     return { kind: 'arena', memory, id, module, keeper };
   }
 
-  /** Gives back what share() and attach() took; the arena can still be used by other threads. */
+  /** Frees what share() and attach() took; other threads can still use the arena. */
   async close(): Promise<void> {
     if (this.#keeperRegion === 0) return;
     const region = this.#keeperRegion;
@@ -156,12 +155,12 @@ export class Arena extends SharedMemory {
     return this.close();
   }
 
-  /** Bytes not handed out. */
+  /** Bytes that are free. */
   get freeBytes(): number {
     return this.view.getUint32(ARENA_CTL + ARENA_FREE_BYTES, true);
   }
 
-  /** Bytes that can be handed out when nobody has any. */
+  /** Bytes that can be allocated in an empty arena. */
   get totalBytes(): number {
     return this.view.getUint32(ARENA_CTL + ARENA_TOTAL_BYTES, true);
   }
@@ -183,15 +182,15 @@ export class Arena extends SharedMemory {
   }
 
   /**
-   * Takes a region for an instance that another thread will make.
+   * Allocates a region for an instance that another thread will make.
    *
-   * @param owner - Whose region it is.
+   * @param owner - Owner of the region.
    * @returns Where everything is; its memory is zeroed.
    * @throws {NetError} ENOMEM.
    */
   newRegion(owner: number): Region {
     const base = this.alloc(this.regionSize, owner);
-    // The module takes what it finds for zeroed data, and a flag there for "already set up".
+    // The module relies on zeroed data; a word that is not zero could mean "already set up".
     this.u8.fill(0, base, base + this.regionSize);
     return this.#region(base);
   }
@@ -199,7 +198,7 @@ export class Arena extends SharedMemory {
   /**
    * Makes an instance in a region of its own.
    *
-   * @param owner - Whose region it is.
+   * @param owner - Owner of the region.
    * @returns Its exports.
    * @throws {NetError} ENOMEM.
    */
@@ -208,7 +207,7 @@ export class Arena extends SharedMemory {
   }
 
   /**
-   * Takes a block.
+   * Allocates a block.
    *
    * @param size - Bytes; the block has the next power of two, at least 4 KiB, and that alignment.
    * @param owner - From newOwner().
@@ -218,24 +217,24 @@ export class Arena extends SharedMemory {
   alloc(size: number, owner: number): number {
     const offset = this.#keeper.rs_arena_alloc(size, owner) >>> 0;
     if (offset === 0) {
-      throw new NetError('ENOMEM', `Cannot take ${size} bytes of the arena`, {
+      throw new NetError('ENOMEM', `Cannot allocate ${size} bytes of the arena`, {
         reason: `${this.freeBytes} of ${this.size} bytes are free`,
       });
     }
     return offset;
   }
 
-  /** Gives a block back. */
+  /** Frees a block. */
   free(offset: number): void {
     this.#keeper.rs_arena_free(offset);
   }
 
-  /** A number for who will take blocks. */
+  /** A new owner number. */
   newOwner(): number {
     return this.#keeper.rs_arena_new_owner();
   }
 
-  /** Gives all blocks of an owner back; returns how many bytes that were. */
+  /** Frees all blocks of an owner; returns how many bytes that were. */
   freeOwner(owner: number): number {
     return this.#keeper.rs_arena_free_owner(owner) >>> 0;
   }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// default_arena - createArena(), and which arena a stack lives in
+// default_arena - createArena(), and the arena that stacks share by default
 
 import type { StackArena, StackOptions } from '../api/stack.ts';
 import { NetError } from '../errors.ts';
 import { loadModule } from '../runtime/load.ts';
+import { any, checkOptions, show } from '../util/check.ts';
 import { Arena } from './arena.ts';
 
 /** The arena that stacks share by default, while any of them lives. */
@@ -23,8 +24,8 @@ function takeShared(): { arena: Promise<Arena>; release: () => void } {
 }
 
 /**
- * Creates an arena, for stacks that shall not live in the one that all share by default, or need more
- * or less memory than its 256 MiB.
+ * Creates an arena: for stacks that need more or less memory than the 256 MiB of the default one, or that
+ * must not share it.
  *
  * @param options - `size`: bytes, 1 MiB to 4 GiB - 64 KiB, taken from the system as they are used;
  *   `wasm`: the module, as in createStack().
@@ -44,6 +45,7 @@ function takeShared(): { arena: Promise<Arena>; release: () => void } {
 export async function createArena(
   options: { readonly size?: number; readonly wasm?: StackOptions['wasm'] } = {},
 ): Promise<StackArena> {
+  checkOptions('Cannot create an arena', options, { size: any, wasm: any });
   return new Arena(await loadModule(options.wasm), options.size);
 }
 
@@ -53,7 +55,7 @@ export async function createArena(
  * @internal
  *
  * @param options - Of the stack.
- * @returns The arena, and what is to be called when the stack is gone.
+ * @returns The arena, and a function to call when the stack is gone.
  * @throws {NetError} EINVAL, ENOMEM.
  */
 export async function openArena(
@@ -61,7 +63,9 @@ export async function openArena(
 ): Promise<{ arena: Arena; release: () => void }> {
   if (options.arena !== undefined) {
     if (!(options.arena instanceof Arena)) {
-      throw new NetError('EINVAL', 'Cannot use the arena', { reason: 'not from createArena()' });
+      throw new NetError('EINVAL', `Cannot create a stack with arena ${show(options.arena)}`, {
+        reason: 'must be from createArena() or attach()',
+      });
     }
     return { arena: options.arena, release: () => {} };
   }

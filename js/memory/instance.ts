@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// instance - one instance of the module over a region of a memory, in whichever thread turns it
+// instance - one instance of the module over a region of a memory, in the thread that runs it
 
 /** What every instance exports (core/main.c). */
 export interface Exports {
-  /** What the linker makes of it, if the module needs it. */
+  /** Made by the linker if the module needs it. */
   __wasm_apply_data_relocs?(): void;
   __wasm_call_ctors?(): void;
   rs_arena_init(first: number, size: number): number;

@@ -16,7 +16,7 @@ export interface Thread {
   terminate(): Promise<void>;
 }
 
-/** What createStack() takes as `worker`. */
+/** The `worker` option of createStack(). */
 export type WorkerSource = URL | string | (() => unknown);
 
 /** The part of Node's Worker that is used. */
@@ -41,7 +41,7 @@ function nodeThread(worker: NodeWorker): Thread {
   };
 }
 
-/** Listens before anything is awaited: Deno may tell in a microtask, and an error that is not heard is fatal. */
+/** Listens before anything is awaited: Deno may fire an event in a microtask, and an unheard error is fatal. */
 function webThread(worker: Worker): Thread {
   const early: unknown[] = [];
   let take = (data: unknown): void => void early.push(data);
@@ -75,12 +75,12 @@ function open(source: URL | string | undefined): unknown {
   // The same file; bundlers would take another `new URL('…', import.meta.url)` for a second copy.
   const here = import.meta.url;
   const file = source ?? new URL('./workers/engine.js', here);
-  // Not our own flags: some are refused there, others would load a program's hooks into it.
+  // Without the flags of this process: workers refuse some, others would load a program's hooks.
   return new threads.Worker(file instanceof URL ? file : new URL(file), { execArgv: [] });
 }
 
 /**
- * Says why a thread cannot turn a stack of this one.
+ * Tells why a worker cannot run a stack of this page.
  *
  * @returns The reason; undefined if there is none.
  * @throws Never.
@@ -95,8 +95,8 @@ export function whyNoThread(): string | undefined {
 }
 
 /**
- * Tells whether this thread draws a page: it must not be kept busy, and its timers are slowed down while
- * the page is hidden.
+ * Tells whether this is the main thread of a page: it must not be kept busy, and its timers are slow
+ * while the page is hidden.
  *
  * @returns Whether it does.
  * @throws Never.
@@ -106,18 +106,18 @@ export function isPageThread(): boolean {
 }
 
 /**
- * Starts the thread that turns a stack.
+ * Starts the thread of a worker engine.
  *
  * @param source - Where its file is, or what makes a Worker of it; the package's own by default.
  * @returns The thread, which may still fail to load.
  * @throws {NetError} ENOTSUP if the runtime has no workers, or this page may not share memory with one.
- * @throws {Error} What the runtime throws if the URL is none.
+ * @throws {Error} If it is no URL: the error of the runtime.
  */
 export async function openThread(source?: WorkerSource): Promise<Thread> {
   const reason = whyNoThread();
   if (reason) throw new NetError('ENOTSUP', ACTION, { reason });
   const made = typeof source === 'function' ? source() : open(source);
-  // Only if need be: see webThread().
+  // An await only if it is needed: see webThread().
   const worker = typeof (made as PromiseLike<unknown>).then === 'function' ? await made : made;
   return typeof (worker as { on?: unknown }).on === 'function'
     ? nodeThread(worker as NodeWorker)

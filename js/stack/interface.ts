@@ -121,7 +121,7 @@ export class BaseInterface implements NetworkInterface {
 
   toJSON(): object {
     const { type, mac, addresses, mtu } = this as { mac?: string } & BaseInterface;
-    return { type, mac, addresses, mtu, isUp: !this.#gone };
+    return { type, ...(mac && { mac }), addresses, mtu, isUp: !this.#gone };
   }
 
   /** Keeps the counters readable when the memory is gone. */

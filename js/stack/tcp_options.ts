@@ -51,9 +51,9 @@ const TCP: Rules<TcpOptions> = {
 };
 
 const CONNECT: Rules<TcpConnectOptions> = {
-  ...TCP,
   host: text,
   port: whole(1, 65535),
+  ...TCP,
   localAddress: text,
   localPort: whole(0, 65535),
   timeout: ms,
@@ -61,9 +61,9 @@ const CONNECT: Rules<TcpConnectOptions> = {
 };
 
 const LISTEN: Rules<TcpListenOptions> = {
-  ...TCP,
   host: text,
   port: whole(0, 65535),
+  ...TCP,
   backlog: whole(1, 65535),
 };
 

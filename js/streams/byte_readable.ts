@@ -202,10 +202,7 @@ export class ByteReadable implements DirectReadable {
 
   /** The stream has a read and no bytes of its own. */
   #pull(): void {
-    if (this.#done) {
-      this.#close();
-      return;
-    }
+    if (this.#done) return this.#close();
     this.#wanted = true;
     this.#retryAfter(this.#owner.pause());
   }
@@ -351,10 +348,7 @@ export class ByteReadable implements DirectReadable {
   #close(): void {
     const controller = this.#controller;
     if (!controller || this.#isTaking) return;
-    if (this.#error !== undefined) {
-      controller.error(this.#error);
-      return;
-    }
+    if (this.#error !== undefined) return controller.error(this.#error);
     try {
       controller.close();
       controller.byobRequest?.respond(0);

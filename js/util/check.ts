@@ -142,7 +142,7 @@ export function checkOptions<Options extends object>(
   required: readonly (keyof Options & string)[] = [],
 ): void {
   if (typeof options !== 'object' || options === null) {
-    const reason = `must be an object with ${Object.keys(rules).join(', ')}`;
+    const reason = 'must be an object';
     throw new NetError('EINVAL', `${action} with the options ${show(options)}`, { reason });
   }
   const known = oneOf(...Object.keys(rules));

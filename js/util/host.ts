@@ -5,13 +5,8 @@ import { NetError } from '../errors.ts';
 import { type IpAddress, parseIp } from './address.ts';
 import { show } from './check.ts';
 
-/** What a program may write by mistake, and what to tell it. */
-const MISTAKES: readonly (readonly [RegExp, string])[] = [
-  [/\/\//, 'must be a host alone, without a scheme such as http://'],
-  [/^[^:]*:\d*$|^\[.*\]:\d*$/, 'must be a host alone; the port is an option of its own'],
-  [/[/\s]|^$/, 'must be a host alone, without spaces and path'],
-];
-
+/** A scheme, a path or spaces; a port behind a host; nothing. */
+const MISTAKE = /[/\s]|^[^:]*:\d*$|^\[.*\]:\d*$|^$/;
 /** A name, as RFC 1123 section 2.1 allows it. */
 const NAME = /^[a-z\d_-]+(?:\.[a-z\d_-]+)*\.?$/i;
 const DIGITS = /^[\d.]+$/;
@@ -31,7 +26,7 @@ const DIGITS = /^[\d.]+$/;
  *
  * assert.equal(formatIp(parseHost('[::1]', 'Cannot connect to')), '::1');
  * assert.throws(() => parseHost('10.0.0.2:80', 'Cannot connect to'), {
- *   message: "Cannot connect to '10.0.0.2:80': must be a host alone; the port is an option of its own",
+ *   message: "Cannot connect to '10.0.0.2:80': must be a host alone, without scheme, port and path",
  * });
  * ```
  */
@@ -40,10 +35,7 @@ export function parseHost(host: string, action: string): IpAddress {
     new NetError('EINVAL', `${action} ${show(host)}`, { reason });
   if (typeof host !== 'string') throw refuse('must be a string');
   if (/^localhost\.?$/i.test(host)) return parseIp('127.0.0.1');
-  const mistake = MISTAKES.find(([pattern]) => pattern.test(host));
-  if (mistake) throw refuse(mistake[1]);
-  if (NAME.test(host) && !DIGITS.test(host)) {
-    throw refuse("must be an IP address or 'localhost': names are not resolved");
-  }
+  if (MISTAKE.test(host)) throw refuse('must be a host alone, without scheme, port and path');
+  if (NAME.test(host) && !DIGITS.test(host)) throw refuse("must be an IP address or 'localhost'");
   return parseIp(host.replace(/^\[(.*)\]$/, '$1'), { zone: true });
 }

@@ -57,7 +57,7 @@ describe('size', () => {
   ])('%d bytes are refused', (size) => {
     const error = errorOf(() => newArena(size));
     expect(error.code).toBe('EINVAL');
-    expect(error.message).toContain(`${size} bytes`);
+    expect(error.message).toContain(`size ${size}: must be from 1048576 to 4294901760 bytes`);
   });
 
   test.each([
