@@ -5,6 +5,7 @@ export type * from './api/handle.ts';
 export type * from './api/interface.ts';
 export type * from './api/stack.ts';
 export type * from './api/tcp.ts';
+export type * from './api/transport.ts';
 export type * from './api/zero_copy.ts';
 export type { NetErrorCode, NetErrorOptions } from './errors.ts';
 export { NetError } from './errors.ts';

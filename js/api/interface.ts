@@ -117,7 +117,7 @@ export interface FrameInterface extends NetworkInterface {
    * what the stack sends is dropped and counted. `pipeTo()` the writable of another interface of the
    * same arena and the frames go from stack to stack without a copy.
    */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
    * Packets for the stack, one a chunk. One that is too short or longer than the MTU (and its
    * Ethernet header) is dropped and counted (`statistics.invalid`): a link must survive it.
@@ -143,14 +143,14 @@ export interface FrameInterface extends NetworkInterface {
    * @returns The iterator; it ends when the interface is removed.
    * @throws {TypeError} If the readable is locked already.
    */
-  listen(): AsyncIterableIterator<Uint8Array>;
+  listen(): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
   /**
    * As listen().
    *
    * @returns The iterator.
    * @throws {TypeError} If the readable is locked already.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
   /**
    * Hands its frames to another thread: attach(handle) there gives an interface with the streams of this
    * one, so that a VM in a worker feeds it directly. The streams here fail; statistics and

@@ -14,6 +14,7 @@ import type {
   TunInterfaceOptions,
 } from './interface.ts';
 import type { TcpConnection, TcpConnectOptions, TcpListener, TcpListenOptions } from './tcp.ts';
+import type { StreamTransport } from './transport.ts';
 
 /** Counters of a stack since it was created; `sockets`, `heapBytes` and `ringBytes` are of this moment. */
 export interface StackStatistics {
@@ -185,7 +186,7 @@ export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterfa
  * await stack.close();
  * ```
  */
-export interface StackTcp {
+export interface StackTcp extends StreamTransport {
   /**
    * As connectTcp() of the stack.
    *

@@ -75,7 +75,7 @@ export interface TcpConnection extends AsyncDisposable {
    * Bytes from the peer, a byte stream (BYOB readers work). Ends when the peer ends its side.
    * Cancelling it resets the connection. What is not read closes the peer's window.
    */
-  readonly readable: ReadableStream<Uint8Array>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
    * Bytes to the peer. A write settles when the bytes are in the send buffer; closing it sends FIN
    * behind them and settles when the peer has acknowledged everything. Aborting it resets.
@@ -147,7 +147,7 @@ export interface TcpConnection extends AsyncDisposable {
    * @returns The iterator; it ends with the peer's FIN.
    * @throws {TypeError} If the readable is locked already.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>>;
 }
 
 /**

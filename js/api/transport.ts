@@ -17,7 +17,7 @@ export interface DuplexStream<T = Uint8Array> {
  *
  * @example
  * ```ts
- * import type { StreamTransport } from 'ringstack/dns';
+ * import type { StreamTransport } from 'ringstack';
  *
  * async function ask(tcp: StreamTransport, question: Uint8Array): Promise<number> {
  *   const connection = await tcp.connect({ host: '10.0.0.1', port: 80 });
@@ -61,7 +61,7 @@ export interface StreamConnection extends DuplexStream {
  *
  * @example
  * ```ts
- * import type { StreamListener } from 'ringstack/dns';
+ * import type { StreamListener } from 'ringstack';
  *
  * async function echo(listener: StreamListener): Promise<void> {
  *   for await (const { readable, writable } of listener) void readable.pipeTo(writable);
@@ -91,7 +91,7 @@ export interface StreamListener {
  *
  * @example
  * ```ts
- * import type { StreamTransport } from 'ringstack/dns';
+ * import type { StreamTransport } from 'ringstack';
  *
  * const refusing: StreamTransport = {
  *   connect: ({ host, port }) => Promise.reject(new Error(`${host}:${port} is not reachable`)),
@@ -136,7 +136,7 @@ export interface Datagram {
  *
  * @example
  * ```ts
- * import type { DatagramSocket } from 'ringstack/dns';
+ * import type { DatagramSocket } from 'ringstack';
  *
  * async function echo(socket: DatagramSocket): Promise<void> {
  *   const writer = socket.writable.getWriter();
@@ -167,7 +167,7 @@ export interface DatagramSocket {
  *
  * @example
  * ```ts
- * import type { DatagramTransport } from 'ringstack/dns';
+ * import type { DatagramTransport } from 'ringstack';
  *
  * const closed: DatagramTransport = { open: () => Promise.reject(new Error('there is no network')) };
  * ```

@@ -39,7 +39,7 @@ import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
 import type { Channel, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
 import { AttachedChannel, type ChannelHandle, offerChannel } from '../control/handover.ts';
-import { atCaller, NetError, netErrorFromCode } from '../errors.ts';
+import { NetError, netErrorFromCode } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { ByteConsumer, ByteProducer } from '../ring.ts';
 import {
@@ -285,17 +285,7 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   closeWrite(): Promise<void> {
-    return handled(this.#settled(this.#endWriting()));
-  }
-
-  /** Settles as #sent does, after something else; its error has the caller's line. */
-  async #settled(before: Promise<void> | undefined): Promise<void> {
-    try {
-      await before;
-      await this.#sent.promise;
-    } catch (error) {
-      throw atCaller(error);
-    }
+    return handled(this.#endWriting().then(() => this.#sent.promise));
   }
 
   close(): Promise<void> {
@@ -309,7 +299,7 @@ export class Connection implements TcpConnection, SocketEvents {
       this.#channel.send(CMD_DISCARD, this.handle);
       await this.#endWriting();
     }
-    await this.#settled(undefined);
+    await this.#sent.promise;
     this.#isOver = true;
     this.#closed.resolve();
     this.#release();

@@ -31,8 +31,9 @@ export function netErrorOf(
     code?: unknown;
     message?: string;
   };
-  const name = String(code);
-  const known = ALIASES[name] ?? (Object.hasOwn(ERROR_REASONS, name) && (name as NetErrorCode));
-  const reason = known ? ERROR_REASONS[known] : message;
-  return new NetError(known || otherwise, action, { reason: reason + help, cause: error });
+  const name = Object.hasOwn(ALIASES, String(code)) ? ALIASES[String(code)] : String(code);
+  const isKnown = Object.hasOwn(ERROR_REASONS, name as string);
+  const known = isKnown ? (name as NetErrorCode) : otherwise;
+  const reason = isKnown ? ERROR_REASONS[known] : message;
+  return new NetError(known, action, { reason: reason + help, cause: error });
 }
