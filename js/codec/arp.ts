@@ -12,7 +12,7 @@ import {
   u16,
 } from './fields.ts';
 
-/** What an ARP packet is. */
+/** Operations of ARP. */
 export const ARP_OPERATION = { request: 1, reply: 2 } as const;
 
 /** Bytes of a packet. */
@@ -34,7 +34,7 @@ export interface ArpPacket {
   readonly targetIp: Uint8Array;
 }
 
-/** What an ARP packet is built of. */
+/** Fields of an ARP packet to build. */
 export interface ArpFields {
   /** 1 request, 2 reply. */
   readonly operation: number;

@@ -41,7 +41,7 @@ export function sumWords(bytes: Uint8Array, start = 0): number {
  * The Internet checksum.
  *
  * @param bytes - What it covers, with zeros in place of the checksum.
- * @param start - A sum to go on from, such as that of a pseudo header.
+ * @param start - A sum to go on from, for example that of a pseudo header.
  * @returns The checksum; 0 if the bytes already hold their own checksum and it is right.
  * @throws Never.
  * @example
@@ -86,7 +86,7 @@ export function pseudoHeaderSum(
   return fold(sumWords(destination, sumWords(source)) + protocol + fold(length));
 }
 
-/** What the checksum of a transport protocol covers. */
+/** All that the checksum of a transport protocol covers. */
 export interface TransportPayload {
   /** Source address of the IP packet, 4 or 16 bytes. */
   readonly source: Uint8Array;

@@ -29,11 +29,11 @@ export interface EthernetFrame {
   readonly vlan: VlanTag | undefined;
   /** EtherType of the payload, behind the tag. */
   readonly type: number;
-  /** What it carries, with padding if there is any. */
+  /** Payload, with padding if there is any. */
   readonly payload: Uint8Array;
 }
 
-/** What an Ethernet frame is built of. */
+/** Fields of an Ethernet frame to build. */
 export interface EthernetFields {
   /** MAC address it is for. */
   readonly destination: MacInput;
@@ -41,7 +41,7 @@ export interface EthernetFields {
   readonly source: MacInput;
   /** EtherType, 0 to 65535. */
   readonly type: number;
-  /** What it carries. */
+  /** Payload. */
   readonly payload: Uint8Array;
   /** Its tag. @default none */
   readonly vlan?: Partial<VlanTag>;

@@ -8,11 +8,11 @@
 import { NetError } from '../errors.ts';
 import { formatIp, parseIp, parseMac } from '../util/address.ts';
 
-/** How a reader treats packets that are shorter than their headers say. */
+/** Options of readers. */
 export interface ReadOptions {
   /**
    * Accepts a payload that is cut, as in a capture with a snap length. The payload is then what is there.
-   * @default false: such a packet is malformed
+   * @default false: a packet that is cut is malformed
    */
   readonly allowCut?: boolean;
 }

@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: MIT
-// framing - frames in a stream of bytes, each behind its length as a big-endian u32
+// framing - frames in a byte stream, each behind its length as a big-endian u32
 //
-// The form of QEMU's `-netdev stream` and of what speaks it: container2wasm, gvisor-tap-vsock, passt. A frame
-// that lies within one chunk of the stream is a view on it; only one that is cut by the end of a
-// chunk is put together in a buffer of its own.
+// This is the form of QEMU's `-netdev stream`, also used by container2wasm, gvisor-tap-vsock and passt. A frame
+// within one chunk of the stream is a view on the chunk. Only a frame that is split over chunks is copied to a
+// buffer.
 
 /** Bytes of the length in front of a frame. */
 export const HEADER = 4;
 
-/** Takes a stream of bytes apart. The frame that peek() gives is valid until release() or the next push(). */
+/** Splits a byte stream into frames. The frame of peek() is valid until release() or the next push(). */
 export class FrameParser {
   readonly #longest: number;
-  /** The chunk that is being taken apart, and where we are in it. */
+  /** The chunk that is being read, and our offset in it. */
   #chunk: Uint8Array = new Uint8Array();
   #at = 0;
-  /** Header and frame that lay in more than one chunk, and how much of it is there. */
+  /** Header and frame that are split over chunks, and the number of bytes that are there. */
   #part: Uint8Array = new Uint8Array(2048);
   #have = 0;
-  /** What peek() gave and release() has not taken back. */
+  /** The frame that peek() gave, until release(). */
   #frame: Uint8Array | undefined;
-  /** A length that cannot be, -1 as long as there was none. */
+  /** The first impossible length; -1: there was none. */
   #bad = -1;
 
-  /** @param longest - Length of the longest frame; one that says it is longer is malformed. */
+  /** @param longest - Length of the longest frame. A larger length is malformed. */
   constructor(longest: number) {
     this.#longest = longest;
   }
 
-  /** No frame has begun: here the stream may end. */
+  /** No frame has begun, so the stream may end here. */
   get isWhole(): boolean {
     return this.#frame === undefined && this.#at === this.#chunk.length && this.#have === 0;
   }
 
   /**
-   * Takes the next bytes of the stream. All frames before must have been released.
+   * Takes the next bytes of the stream. All earlier frames must have been released.
    *
-   * @param chunk - Not to be changed until they are released.
+   * @param chunk - The bytes. They must not change until their frames are released.
    * @throws Never.
    */
   push(chunk: Uint8Array): void {
@@ -44,10 +44,10 @@ export class FrameParser {
   }
 
   /**
-   * The next frame.
+   * Reads the next frame.
    *
-   * @returns A view; undefined if it has not come whole; a number if that is what its length says, which
-   *   cannot be: the stream is unusable then.
+   * @returns A view; undefined if the frame is not whole yet; a number if the length is that number, which is
+   *   impossible: the stream is unusable then.
    * @throws Never.
    */
   peek(): Uint8Array | number | undefined {
@@ -58,12 +58,12 @@ export class FrameParser {
     return this.#bad >= 0 ? this.#bad : undefined;
   }
 
-  /** Gives the frame back that peek() returned. */
+  /** Ends the use of the frame that peek() gave. */
   release(): void {
     this.#frame = undefined;
   }
 
-  /** Reads a length; -1 and a stream that is unusable if it cannot be. */
+  /** Reads a length; -1 if it is impossible, which makes the stream unusable. */
   #lengthIn(bytes: Uint8Array, at: number): number {
     const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
     const length = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
@@ -72,7 +72,7 @@ export class FrameParser {
     return -1;
   }
 
-  /** A frame that lies in the chunk. */
+  /** Reads a frame that is whole in the chunk. */
   #inChunk(): Uint8Array | undefined {
     const start = this.#at + HEADER;
     if (start > this.#chunk.length || this.#bad >= 0) return undefined;
@@ -82,7 +82,7 @@ export class FrameParser {
     return this.#chunk.subarray(start, this.#at);
   }
 
-  /** A frame whose beginning came with an earlier chunk. */
+  /** Reads a frame that began in an earlier chunk. */
   #complete(): Uint8Array | undefined {
     if (this.#bad >= 0) return undefined;
     this.#fill(HEADER);
@@ -101,7 +101,7 @@ export class FrameParser {
     return this.#part.subarray(HEADER, size);
   }
 
-  /** Moves bytes of the chunk into the part until it has so many. */
+  /** Moves bytes of the chunk into the part until it has `size` bytes. */
   #fill(size: number): void {
     const count = Math.min(size - this.#have, this.#chunk.length - this.#at);
     if (count <= 0) return;
@@ -110,7 +110,7 @@ export class FrameParser {
     this.#at += count;
   }
 
-  /** Keeps what is left of the chunk: it belongs to a frame that goes on in the next one. */
+  /** Keeps the rest of the chunk: it belongs to a frame that goes on in the next chunk. */
   #keepRest(): void {
     if (this.#at < this.#chunk.length && this.#have === 0) {
       this.#fill(1);
@@ -122,12 +122,12 @@ export class FrameParser {
 }
 
 /**
- * Writes the length that stands in front of a frame.
+ * Writes the length in front of a frame.
  *
- * @param to - Where to.
- * @param at - Offset there.
- * @param length - Of the frame.
- * @returns The offset behind it, where the frame goes.
+ * @param to - Buffer.
+ * @param at - Offset in it.
+ * @param length - Length of the frame.
+ * @returns The offset behind it, at which the frame begins.
  * @throws Never.
  */
 export function putLength(to: Uint8Array, at: number, length: number): number {

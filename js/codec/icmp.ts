@@ -73,7 +73,7 @@ export interface IcmpEnds {
   readonly destination: IpInput;
 }
 
-/** What a message is built of. */
+/** Fields of a message to build. */
 export interface IcmpFields extends IcmpEnds {
   /** Its type, 0 to 255: of ICMP_TYPE or ICMPV6_TYPE. */
   readonly type: number;
@@ -167,7 +167,7 @@ export interface IcmpEcho {
   readonly identifier: number;
   /** Number of the request, 0 to 65535. */
   readonly sequence: number;
-  /** What is to come back: a view. */
+  /** Bytes that the reply repeats: a view. */
   readonly data: Uint8Array;
 }
 
@@ -183,7 +183,7 @@ function echoKind(type: number, version: 4 | 6): boolean | undefined {
  *
  * @param message - From parseIcmp().
  * @param version - Of the IP packet.
- * @returns What it says; undefined if it is none.
+ * @returns Its fields; undefined if it is none.
  * @throws Never.
  * @example
  * ```ts
@@ -237,9 +237,9 @@ export function buildIcmpEcho(
   return buildIcmp({ source, destination, type, body: concat(head, data) });
 }
 
-/** An error message: something has become of a packet. */
+/** An error message about a packet. */
 export interface IcmpError {
-  /** What it says. */
+  /** Kind of the error. */
   readonly kind: 'unreachable' | 'packetTooBig' | 'timeExceeded' | 'parameterProblem';
   /** Its code, which says more; the numbers of ICMP and ICMPv6 differ. */
   readonly code: number;
@@ -266,7 +266,7 @@ function errorKind(type: number, code: number, version: 4 | 6): IcmpError['kind'
  *
  * @param message - From parseIcmp().
  * @param version - Of the IP packet.
- * @returns What it says; undefined if it is none. The quoted packet is untrusted: parse it with `allowCut`.
+ * @returns Its fields; undefined if it is none. The quoted packet is untrusted: parse it with `allowCut`.
  * @throws Never.
  * @example
  * ```ts

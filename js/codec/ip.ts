@@ -13,7 +13,7 @@ export * from './ipv6.ts';
 /** An IP packet of either version. */
 export type IpPacket = Ipv4Packet | Ipv6Packet;
 
-/** What an IP packet of either version is built of. */
+/** Fields of an IP packet of either version to build. */
 export type IpFields = Pick<
   Ipv4Fields,
   'source' | 'destination' | 'protocol' | 'payload' | 'trafficClass'

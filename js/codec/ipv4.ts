@@ -41,7 +41,7 @@ export interface Ipv4Packet {
   readonly dontFragment: boolean;
   /** Fragments of the same packet come behind this one. */
   readonly moreFragments: boolean;
-  /** Where its payload lies in that of the whole packet, bytes; above 0, no header of a protocol follows. */
+  /** Offset of its payload in that of the whole packet, bytes. Above 0, no header of a protocol follows. */
   readonly fragmentOffset: number;
   /** Bytes of header and payload, as the header says. */
   readonly totalLength: number;
@@ -51,11 +51,11 @@ export interface Ipv4Packet {
   readonly isChecksumRight: boolean;
   /** Options, raw. */
   readonly options: Uint8Array;
-  /** What it carries, without padding of the link. */
+  /** Payload, without padding of the link. */
   readonly payload: Uint8Array;
 }
 
-/** What an IPv4 packet is built of. */
+/** Fields of an IPv4 packet to build. */
 export interface Ipv4Fields {
   /** Source address. */
   readonly source: IpInput;
@@ -63,7 +63,7 @@ export interface Ipv4Fields {
   readonly destination: IpInput;
   /** Number of the protocol that it carries, 0 to 255. */
   readonly protocol: number;
-  /** What it carries, at most 65515 bytes. */
+  /** Payload, at most 65515 bytes. */
   readonly payload: Uint8Array;
   /** Routers that it may pass, 0 to 255. @default 64 */
   readonly ttl?: number;
@@ -75,7 +75,7 @@ export interface Ipv4Fields {
   readonly dontFragment?: boolean;
   /** Fragments of the same packet come behind this one. @default false */
   readonly moreFragments?: boolean;
-  /** Where its payload lies in that of the whole packet: a multiple of 8 bytes, up to 65528. @default 0 */
+  /** Offset of its payload in that of the whole packet: a multiple of 8 bytes, up to 65528. @default 0 */
   readonly fragmentOffset?: number;
   /** Options, raw: at most 40 bytes, a multiple of 4. @default none */
   readonly options?: Uint8Array;

@@ -35,17 +35,17 @@ const IN_UNITS_OF_8: ReadonlySet<number> = new Set([
 export interface Ipv6Extension {
   /** Its number among the protocols of IP. */
   readonly type: number;
-  /** Where it begins in the packet. */
+  /** Offset in the packet. */
   readonly offset: number;
   /** The header, whole: a view. */
   readonly bytes: Uint8Array;
 }
 
-/** What a fragment header says. */
+/** Fields of a fragment header. */
 export interface Ipv6Fragment {
   /** Names the packet that the fragment belongs to. */
   readonly identification: number;
-  /** Where its payload lies in that of the whole packet, bytes; above 0, no header of a protocol follows. */
+  /** Offset of its payload in that of the whole packet, bytes. Above 0, no header of a protocol follows. */
   readonly offset: number;
   /** Fragments of the same packet come behind this one. */
   readonly more: boolean;
@@ -71,13 +71,13 @@ export interface Ipv6Packet {
   readonly payloadLength: number;
   /** Extension headers, in their order. */
   readonly extensions: readonly Ipv6Extension[];
-  /** What its fragment header says; undefined without one. */
+  /** Its fragment header; undefined without one. */
   readonly fragment: Ipv6Fragment | undefined;
-  /** What it carries, behind all extension headers. */
+  /** Payload, behind all extension headers. */
   readonly payload: Uint8Array;
 }
 
-/** What an IPv6 packet is built of. */
+/** Fields of an IPv6 packet to build. */
 export interface Ipv6Fields {
   /** Source address. */
   readonly source: IpInput;
@@ -85,7 +85,7 @@ export interface Ipv6Fields {
   readonly destination: IpInput;
   /** Number of the protocol that it carries, 0 to 255. */
   readonly protocol: number;
-  /** What it carries, at most 65535 bytes. */
+  /** Payload, at most 65535 bytes. */
   readonly payload: Uint8Array;
   /** Routers that it may pass, 0 to 255; 255 for neighbour discovery. @default 64 */
   readonly hopLimit?: number;

@@ -12,9 +12,9 @@ export * from './ndp_options.ts';
 
 const WHAT = 'a neighbour discovery message';
 
-/** What a router says of itself and of its network. */
+/** A router advertises itself and its network. */
 export interface RouterAdvertisement {
-  /** What the message is. */
+  /** Kind of the message. */
   readonly kind: 'routerAdvertisement';
   /** Hop limit that hosts should use, 0 to 255; 0: not said. */
   readonly hopLimit: number;
@@ -36,15 +36,15 @@ export interface RouterAdvertisement {
 
 /** A host asks for routers. */
 export interface RouterSolicitation {
-  /** What the message is. */
+  /** Kind of the message. */
   readonly kind: 'routerSolicitation';
   /** Its options. */
   readonly options: NdpOptions;
 }
 
-/** Somebody asks for the MAC address of a neighbour, or whether it is still there. */
+/** A host asks for the MAC address of a neighbour, or whether it is still there. */
 export interface NeighborSolicitation {
-  /** What the message is. */
+  /** Kind of the message. */
   readonly kind: 'neighborSolicitation';
   /** The address that is asked for, 16 bytes. */
   readonly target: Uint8Array;
@@ -54,7 +54,7 @@ export interface NeighborSolicitation {
 
 /** A neighbour says its MAC address. */
 export interface NeighborAdvertisement {
-  /** What the message is. */
+  /** Kind of the message. */
   readonly kind: 'neighborAdvertisement';
   /** The sender is a router. */
   readonly isRouter: boolean;
@@ -70,7 +70,7 @@ export interface NeighborAdvertisement {
 
 /** A router names a better first hop. */
 export interface NdpRedirect {
-  /** What the message is. */
+  /** Kind of the message. */
   readonly kind: 'redirect';
   /** The better first hop, 16 bytes. */
   readonly target: Uint8Array;
@@ -88,7 +88,7 @@ export type NdpMessage =
   | NeighborAdvertisement
   | NdpRedirect;
 
-/** What a message is built of: addresses as text or bytes; what is left out is zero, or not there. */
+/** Fields of a message to build: addresses as text or bytes. Fields that are left out are zero or absent. */
 export type NdpFields =
   | ({ readonly kind: 'routerAdvertisement' } & Partial<Omit<RouterAdvertisement, 'kind'>>)
   | { readonly kind: 'routerSolicitation'; readonly options?: NdpOptions }
@@ -160,7 +160,7 @@ function readTargeted(type: number, body: Uint8Array): NdpMessage | undefined {
  * Reads a message of ICMPv6 as one of neighbour discovery.
  *
  * @param message - From parseIcmp().
- * @returns What it says, with views; undefined if it is none, or malformed (an option of length 0 makes it so).
+ * @returns Its fields, with views; undefined if it is none, or malformed (an option of length 0 makes it so).
  * @throws Never.
  * @example
  * ```ts
@@ -236,7 +236,7 @@ function headOf(fields: NdpFields): readonly [type: number, head: Uint8Array] {
  * Builds a message of neighbour discovery, the payload of an IPv6 packet with a hop limit of 255.
  *
  * @param ends - Addresses of the packet.
- * @param fields - What it says.
+ * @param fields - Kind and fields.
  * @returns The message of ICMPv6, with its checksum.
  * @throws {NetError} EINVAL for a field that is out of range.
  * @example

@@ -39,7 +39,7 @@ export interface NdpPrefix {
   readonly isOnLink?: boolean;
   /** Hosts make themselves an address of it. @default true */
   readonly isAutonomous?: boolean;
-  /** Seconds for which it is valid; NDP_INFINITE: for ever. @default 2592000 */
+  /** Seconds for which it is valid; NDP_INFINITE: without end. @default 2592000 */
   readonly validLifetime?: number;
   /** Seconds for which its addresses are preferred. @default 604800 */
   readonly preferredLifetime?: number;
@@ -47,7 +47,7 @@ export interface NdpPrefix {
 
 /** A list that is valid for a time. */
 export interface NdpTimed<T> {
-  /** Seconds for which it is valid; 0: no longer; NDP_INFINITE: for ever. */
+  /** Seconds for which it is valid; 0: no longer; NDP_INFINITE: without end. */
   readonly lifetime: number;
   /** The list. */
   readonly values: readonly T[];
@@ -75,7 +75,7 @@ export interface NdpOptions {
 export interface RawNdpOption {
   /** Its type. */
   readonly type: number;
-  /** Where it begins among the options. */
+  /** Offset in the options. */
   readonly offset: number;
   /** All of it, with type and length: a view. */
   readonly bytes: Uint8Array;

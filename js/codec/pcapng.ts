@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // pcapng - the blocks of a pcapng file, which Wireshark, tshark and tcpdump read
 //
-// One section, little-endian; one interface description for each interface, with times in nanoseconds; one
-// enhanced packet block a frame; interface statistics at the end. Blocks and options are padded to four bytes
+// A file is one section, little-endian: an interface description for each interface, with times in nanoseconds; an
+// enhanced packet block for each frame; interface statistics at the end. Blocks and options are padded to four bytes
 // (draft-ietf-opsawg-pcapng).
 
 /** Link types of interfaces. */
@@ -24,11 +24,11 @@ export interface PcapPacket {
   readonly time: bigint;
   /** The frame, or its beginning; may lie in shared memory. */
   readonly bytes: Uint8Array;
-  /** How long the frame was. */
+  /** Length of the whole frame. */
   readonly length: number;
-  /** 1: it came in, 2: it went out, 0: not known. */
+  /** 1: received, 2: sent, 0: unknown. */
   readonly direction: 0 | 1 | 2;
-  /** Shown with the packet. */
+  /** Comment that is shown with the packet. */
   readonly comment?: string;
 }
 
@@ -39,7 +39,7 @@ const SECTION_PROGRAM = 4;
 const INTERFACE = { name: 2, resolution: 9 } as const;
 const STATISTICS = { received: 4, dropped: 5 } as const;
 const PACKET_FLAGS = 2;
-/** Of times: 10^-9 s. */
+/** Resolution of times: 10^-9 s. */
 const NANOSECONDS = 9;
 
 const padded = (length: number): number => (length + 3) & ~3;
@@ -65,7 +65,7 @@ function words(...values: number[]): Uint8Array {
   return bytes;
 }
 
-/** The two words of a time, or a count: the upper one first where times are concerned. */
+/** The two words of a time or a count. In a time, the upper one comes first. */
 const halves = (value: bigint): [high: number, low: number] => [
   Number((value >> 32n) & 0xffffffffn),
   Number(value & 0xffffffffn),
@@ -88,19 +88,19 @@ function block(type: number, ...parts: readonly Uint8Array[]): Uint8Array<ArrayB
 }
 
 /**
- * The section header, with which a file begins.
+ * Builds the section header, with which a file begins.
  *
- * @param program - Who wrote it.
+ * @param program - Name of the program that writes the file.
  * @returns The block.
  * @throws Never.
  */
 export function sectionBlock(program: string): Uint8Array<ArrayBuffer> {
-  const head = words(MAGIC, 1, 0xffffffff, 0xffffffff); // version 1.0, length not known
+  const head = words(MAGIC, 1, 0xffffffff, 0xffffffff); // version 1.0, unknown length
   return block(BLOCK.section, head, option(SECTION_PROGRAM, textBytes(program)), END_OF_OPTIONS);
 }
 
 /**
- * The description of an interface; its index is the number of those before.
+ * Builds the description of an interface. Its index is the number of descriptions before it.
  *
  * @param description - Name, link type, snap length.
  * @returns The block.
@@ -117,9 +117,9 @@ export function interfaceBlock(description: PcapInterface): Uint8Array<ArrayBuff
 }
 
 /**
- * A frame.
+ * Builds the block of a frame.
  *
- * @param packet - What it is, and when.
+ * @param packet - The frame, its time and its interface.
  * @returns The block.
  * @throws Never.
  */
@@ -135,11 +135,11 @@ export function packetBlock(packet: PcapPacket): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * What an interface has seen, at the end of a capture.
+ * Builds the statistics of an interface, at the end of a capture.
  *
- * @param index - Of the interface.
+ * @param index - Index of the interface.
  * @param time - ns since 1970.
- * @param received - Frames it has seen.
+ * @param received - Frames that the filter selected.
  * @param dropped - Those of them that are not in the file.
  * @returns The block.
  * @throws Never.

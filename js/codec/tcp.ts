@@ -53,11 +53,11 @@ export interface TcpSegment {
   readonly urgent: number;
   /** Options, raw; parseTcpOptions() reads them. */
   readonly options: Uint8Array;
-  /** What it carries. */
+  /** Payload. */
   readonly payload: Uint8Array;
 }
 
-/** What a TCP segment is built of. */
+/** Fields of a TCP segment to build. */
 export interface TcpFields {
   /** Source address of the IP packet, which the checksum covers. */
   readonly source: IpInput;
@@ -79,7 +79,7 @@ export interface TcpFields {
   readonly urgent?: number;
   /** Options: to be built, or raw (at most 40 bytes, a multiple of 4). @default none */
   readonly options?: TcpOptions | Uint8Array;
-  /** What it carries. @default nothing */
+  /** Payload. @default nothing */
   readonly payload?: Uint8Array;
 }
 

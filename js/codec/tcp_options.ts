@@ -33,18 +33,18 @@ export interface TcpOptions {
 export interface RawTcpOption {
   /** Its kind. */
   readonly kind: number;
-  /** Where it begins in the options. */
+  /** Offset in the options. */
   readonly offset: number;
   /** Bytes of all of it. */
   readonly length: number;
-  /** What it says, without kind and length: a view. */
+  /** Its data, without kind and length: a view. */
   readonly data: Uint8Array;
   /** It has no possible length. Nothing behind it can be read. */
   readonly isBad: boolean;
 }
 
 const WHAT = 'TCP options';
-/** What a header has room for. */
+/** Bytes of options that a header has room for. */
 const MOST = 40;
 
 /**

@@ -26,11 +26,11 @@ export interface UdpDatagram {
   readonly length: number;
   /** Its checksum; 0: none. hasRightChecksum() checks it with the IP packet. */
   readonly checksum: number;
-  /** What it carries: a view. */
+  /** Payload: a view. */
   readonly payload: Uint8Array;
 }
 
-/** What a UDP datagram is built of. */
+/** Fields of a UDP datagram to build. */
 export interface UdpFields {
   /** Source address of the IP packet, which the checksum covers. */
   readonly source: IpInput;
@@ -40,7 +40,7 @@ export interface UdpFields {
   readonly sourcePort: number;
   /** Port it is for, 0 to 65535. */
   readonly destinationPort: number;
-  /** What it carries, at most 65527 bytes. @default nothing */
+  /** Payload, at most 65527 bytes. @default nothing */
   readonly payload?: Uint8Array;
 }
 

@@ -1,43 +1,45 @@
 // SPDX-License-Identifier: MIT
-// byte_session - frames over a stream of bytes of Node: a socket, or a program's standard input and output
+// byte_session - frames over a byte stream of Node: a socket, or the standard input and output of a program
 //
 // Theory of operation
 //
-// Out: frames gather behind their lengths in a buffer, which is written once a turn (in a microtask) or
-// when it is full. While the socket asks to wait (`drain`), a buffer fills; when it is full too, send() says
-// so. A buffer is used again when the socket has done with it, so that a stream of frames allocates nothing.
+// Out: frames are collected in a buffer, each behind its length. The buffer is written once a turn (in a
+// microtask) or when it is full. While the socket asks to wait (`drain`), the next buffer fills; when that
+// is full too, send() returns false. A buffer is used again after its write, so a stream of frames allocates
+// nothing.
 //
-// In: frames are views on the chunks that came (js/codec/framing.ts). One that is not taken stays in the
-// parser, and the socket is paused until it is. A socket that we connect reads into one buffer over and over
-// (Inlet): the fresh 64 KiB that Node makes for each read otherwise cost more than the read itself.
+// In: frames are views on the received chunks (js/codec/framing.ts). A frame that is not taken stays in the
+// parser, and the socket is paused until it is taken. A socket that we connect always reads into the same
+// buffer (Inlet): otherwise Node allocates 64 KiB for each read, which costs more than the read itself.
 
 import { FrameParser, HEADER, putLength } from '../codec/framing.ts';
 import { NetError } from '../errors.ts';
 import { nextMicrotask } from '../sched/scheduler.ts';
 import { Deferred } from '../util/deferred.ts';
-import { copyInto, Fifo } from './frames.ts';
+import { Queue } from '../util/queue.ts';
+import { copyInto } from './frame_copy.ts';
 import type { Session, SessionEvents } from './sessions.ts';
 
-/** Where bytes come from: a Readable of Node, such as a socket or the output of a program. */
+/** A source of bytes: a Readable of Node, for example a socket or the output of a program. */
 export type ByteSource = import('node:stream').Readable;
 
-/** Where bytes go: a Writable of Node, such as a socket or the input of a program. */
+/** A target for bytes: a Writable of Node, for example a socket or the input of a program. */
 export type ByteTarget = import('node:stream').Writable;
 
-/** Bytes that a socket reads at a time, where that can be said. */
+/** Bytes that a socket reads at a time, where the runtime lets us choose. */
 const INLET = 2 ** 18;
 /** Bytes of a buffer of frames: the largest frame and then some. */
 const BUFFER = 2 ** 17;
 /** Buffers that are kept. */
 const SPARE = 4;
-/** ms that the other side may take to read the rest when the session is closed. */
+/** ms for which the peer may read the rest when the session is closed. */
 const LINGER = 1000;
-/** A frame is no longer, whatever the MTU: 65535 and what goes with it. */
+/** Length of the longest frame: an MTU of 65535 and headers. */
 export const LONGEST = 65_600;
 
-/** Where a socket reads to: an option of net.connect(). Runtimes that do not know it give chunks of their own. */
+/** The read buffer of a socket: an option of net.connect(). Runtimes without it allocate chunks. */
 export class Inlet {
-  /** Takes what was read; the bytes are valid during the call only. */
+  /** Takes the bytes that were read; they are valid during the call only. */
   take: (bytes: Uint8Array) => void = () => {};
   readonly onread: import('node:net').OnReadOpts = {
     buffer: new Uint8Array(INLET),
@@ -55,7 +57,7 @@ export class ByteSession implements Session {
   readonly #to: ByteTarget;
   readonly #action: string;
   readonly #parser = new FrameParser(LONGEST);
-  readonly #chunks = new Fifo<Uint8Array>();
+  readonly #chunks = new Queue<Uint8Array>();
   readonly #spare: Uint8Array[] = [];
   #buffer: Uint8Array | undefined;
   #filled = 0;
@@ -69,8 +71,8 @@ export class ByteSession implements Session {
   readonly #gone = new Deferred();
 
   /**
-   * @param name - What it is, for messages: "the QEMU link at /run/x".
-   * @param inlet - That `from` was connected with.
+   * @param name - Its name for messages: "the QEMU link at /run/x".
+   * @param inlet - The inlet that `from` was connected with.
    */
   constructor(
     events: SessionEvents,
@@ -163,7 +165,7 @@ export class ByteSession implements Session {
     }
   }
 
-  /** Hands over what has come, as far as it is taken. */
+  /** Passes on the received frames, as far as they are taken. */
   #pass(): void {
     while (!this.#isOver) {
       const frame = this.#parser.peek();
@@ -227,7 +229,7 @@ export class ByteSession implements Session {
     this.#events.end(error);
   }
 
-  /** Closes it; what was sent goes out before, if the other side reads. */
+  /** Closes it. Frames that were sent go out first, if the peer reads. */
   async close(): Promise<void> {
     if (this.#isOver) return;
     this.#flush();

@@ -4,21 +4,23 @@
 // Theory of operation
 //
 // Two interfaces of stacks are joined by pipeTo() of their streams: a wire, on which no frame passes
-// through JavaScript (js/stack/wire.ts). Any two others are joined in their direct forms (js/link/plugs.ts),
-// each lane passing every frame by one call. What a link does is the same either way:
+// through JavaScript (js/stack/wire.ts). Any two others are joined in their direct forms (js/link/plugs.ts):
+// a lane for each direction passes every frame by one call. A link ends alike in both cases:
 //
 //   an end ends (an interface is removed, a socket is closed)   closed resolves
 //   an end fails                                                closed rejects with its error
 //   close(), or the signal is aborted                           closed resolves
 //
-// and in all three cases both ends are let go of as they are, so that the one that is left can be
-// joined again. A receiver that is full is waited for. Who cannot wait, such as a VM, drops at
-// the source and counts.
+// Each time both ends are unlocked as they are, so the end that is left can be joined again. If a receiver
+// is full, the source waits. A source that cannot wait, for example a VM, drops frames and counts them.
 
 import type { InterfaceStatistics } from '../api/interface.ts';
 import { NetError } from '../errors.ts';
-import { Deferred } from '../util/deferred.ts';
-import { frameLimit, hasEnded, isInterface, locked, plugEndpoint } from './plugs.ts';
+import { checkOptions, flag } from '../util/check.ts';
+import { Deferred, handled } from '../util/deferred.ts';
+import { signal } from './options.ts';
+import { hasEnded, plugEndpoint } from './plugs.ts';
+import { checkEndpoint, frameLimit, isInterface, isLocked, locked } from './shape.ts';
 import type {
   FramePlug,
   FrameSink,
@@ -29,11 +31,12 @@ import type {
   LinkStatistics,
 } from './types.ts';
 
-/** One direction: counts, and keeps away what is too long. */
+/** One direction: counts frames, and drops those that are too long. */
 class Lane implements FrameSink {
   readonly #limit: number;
   readonly #opened = new Deferred();
-  #target: FrameSink | undefined;
+  #target: FramePlug | undefined;
+  #sink: FrameSink | undefined;
   #source: FramePlug | undefined;
   #isClosed = false;
   #frames = 0;
@@ -44,9 +47,10 @@ class Lane implements FrameSink {
     this.#limit = frameLimit(to);
   }
 
-  open(source: FramePlug, target: FrameSink): void {
+  open(source: FramePlug, target: FramePlug): void {
     this.#source = source;
     this.#target = target;
+    this.#sink = target.sink;
     this.#opened.resolve();
   }
 
@@ -62,7 +66,7 @@ class Lane implements FrameSink {
       this.#tooLong++;
       return true;
     }
-    if (!this.#target?.send(frame)) return false;
+    if (!this.#sink?.send(frame)) return false;
     this.#frames++;
     this.#bytes += length;
     return true;
@@ -70,7 +74,7 @@ class Lane implements FrameSink {
 
   async ready(): Promise<void> {
     await this.#opened.promise;
-    if (!this.#isClosed) await this.#target?.ready();
+    if (!this.#isClosed) await this.#sink?.ready();
   }
 
   get statistics(): LaneStatistics {
@@ -78,14 +82,15 @@ class Lane implements FrameSink {
       frames: this.#frames,
       bytes: this.#bytes,
       dropped: this.#source?.dropped ?? 0,
+      bytesCopied: this.#target?.bytesCopied ?? 0,
       tooLong: this.#tooLong,
     };
   }
 }
 
-/** What joins two ends in one of the two ways. */
+/** Two ends, joined in one of the two ways. */
 interface Joint {
-  /** As Link.closed, but for close(). */
+  /** As Link.closed; unplug() does not settle it. */
   readonly closed: Promise<void>;
   readonly statistics: LinkStatistics;
   /** Settles when both ends are free. */
@@ -104,8 +109,8 @@ function joinDirectly(a: LinkEndpoint, b: LinkEndpoint): Joint {
     plugA.unplug();
     throw error;
   }
-  aToB.open(plugA, plugB.sink);
-  bToA.open(plugB, plugA.sink);
+  aToB.open(plugA, plugB);
+  bToA.open(plugB, plugA);
   return {
     closed: Promise.race([plugA.closed, plugB.closed]),
     get statistics() {
@@ -120,7 +125,7 @@ function joinDirectly(a: LinkEndpoint, b: LinkEndpoint): Joint {
   };
 }
 
-/** What has gone from one interface to another since their counters stood as they did before. */
+/** The frames that one interface has sent to another since earlier values of their counters. */
 function sinceThen(
   from: InterfaceStatistics,
   to: InterfaceStatistics,
@@ -131,11 +136,12 @@ function sinceThen(
     frames: (from.txPackets - fromBefore.txPackets) >>> 0,
     bytes: from.txBytes - fromBefore.txBytes,
     dropped: (from.lost - fromBefore.lost) >>> 0,
+    bytesCopied: 0,
     tooLong: (to.invalid - toBefore.invalid) >>> 0,
   };
 }
 
-/** Whether a stream that is not locked has come to its end. */
+/** Whether a stream has come to its end; it must not be locked. */
 async function isAtEnd(readable: ReadableStream<Uint8Array>): Promise<boolean> {
   const reader = readable.getReader();
   const isEnded = await hasEnded(reader);
@@ -148,7 +154,7 @@ function wire(
   a: LinkEndpoint & { readonly statistics: InterfaceStatistics },
   b: LinkEndpoint & { readonly statistics: InterfaceStatistics },
 ): Joint {
-  if ([a, b].some(({ readable, writable }) => readable.locked || writable.locked)) throw locked();
+  if (isLocked(a) || isLocked(b)) throw locked();
   const stop = new AbortController();
   const before = [a.statistics, b.statistics] as const;
   const count = (): LinkStatistics => {
@@ -174,7 +180,7 @@ function wire(
     if (stop.signal.aborted) return;
     stop.abort();
     await settled;
-    // Its other stream fails when an interface is removed; that is an end all the same.
+    // Removing an interface ends its readable and fails its writable: that is an end, no failure.
     if (!((await isAtEnd(a.readable)) || (await isAtEnd(b.readable)))) throw error;
   });
   return {
@@ -204,8 +210,8 @@ class JoinedLink implements Link {
       signal?.removeEventListener('abort', onAbort);
       await joint.unplug();
     });
-    // A link ends because an end went: no error of a program that only joined the two.
-    this.closed.catch(() => {});
+    // An end has gone: no error of a program that only joined the two.
+    handled(this.closed);
   }
 
   get statistics(): LinkStatistics {
@@ -223,26 +229,30 @@ class JoinedLink implements Link {
 }
 
 /** Refuses two ends that do not understand each other. */
-function check(a: LinkEndpoint, b: LinkEndpoint, allowMtuMismatch: boolean): void {
+function check(a: LinkEndpoint, b: LinkEndpoint, options: LinkOptions): void {
   const action = 'Cannot connect the two endpoints';
+  checkEndpoint(action, 'the first', a);
+  checkEndpoint(action, 'the second', b);
+  checkOptions(action, options, { allowMtuMismatch: flag, signal });
   if (a === b) throw new NetError('EINVAL', action, { reason: 'they are one and the same' });
   if (a.type !== undefined && b.type !== undefined && a.type !== b.type) {
     throw new NetError('EINVAL', action, { reason: `one is a ${a.type}, the other a ${b.type}` });
   }
-  if (allowMtuMismatch || a.mtu === undefined || b.mtu === undefined || a.mtu === b.mtu) return;
+  if (options.allowMtuMismatch || a.mtu === undefined || b.mtu === undefined) return;
+  if (a.mtu === b.mtu) return;
   throw new NetError('EMSGSIZE', action, { reason: `their MTUs are ${a.mtu} and ${b.mtu}` });
 }
 
 /**
- * Joins two endpoints: what comes from one goes to the other. Two interfaces of one arena exchange frames
- * without a copy and without JavaScript; others in the fastest way both offer.
+ * Joins two endpoints: frames from one go to the other. Two interfaces of one arena exchange frames without
+ * a copy and without JavaScript; others in the fastest way that both offer.
  *
  * @param a - An interface, an adapter, or two streams.
  * @param b - Another one.
  * @param options - Whether their MTUs may differ, and a signal.
  * @returns The link.
- * @throws {NetError} EMSGSIZE if their MTUs differ, EINVAL if one has Ethernet frames and the other
- *   IP packets, or both are the same.
+ * @throws {NetError} EMSGSIZE if their MTUs differ, EINVAL if one has Ethernet frames and the other IP packets,
+ *   if both are the same, or for a value that is no endpoint or no option.
  * @throws {TypeError} If a stream is locked.
  * @example
  * ```ts
@@ -265,7 +275,7 @@ function check(a: LinkEndpoint, b: LinkEndpoint, allowMtuMismatch: boolean): voi
  * ```
  */
 export function connect(a: LinkEndpoint, b: LinkEndpoint, options: LinkOptions = {}): Link {
-  check(a, b, options.allowMtuMismatch ?? false);
+  check(a, b, options);
   const areInterfaces = isInterface(a) && isInterface(b);
   const joint = areInterfaces ? wire(a, b) : joinDirectly(a, b);
   return new JoinedLink(joint, options.signal);

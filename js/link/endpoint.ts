@@ -3,34 +3,37 @@
 //
 // Theory of operation
 //
-// An adapter is a driver: it sends frames to whatever it adapts, and hands over what comes from there.
-// Everything else is here, once. What comes from the driver goes to one of:
+// An adapter is a driver: it sends frames over its medium, and passes on the frames that it receives.
+// Everything else is here, once. A received frame goes to one of:
 //
 //   plugged            the receiver of plug()
-//   readable locked    the stream: to who reads, one frame a read
-//   neither            dropped and counted, as on a cable nobody has plugged in
+//   readable locked    the stream: one frame for each read
+//   neither            dropped and counted, as on a cable that is not plugged in
 //
-// A driver that can be held off offers its frames (`offer`), and is told to go on (`resume`) after one was
-// not taken. One that cannot be held off pushes them (`push`): what the receiver does not take waits in a
-// queue of bounded bytes; past that it is dropped and counted. A driver uses one or the other.
+// A driver that can be paused offers its frames (`offer`), and is told to go on (`resume`) after one was
+// not taken. A driver that cannot be paused pushes them (`push`): a frame that the receiver does not take
+// waits in a queue of bounded bytes. When the queue is full, frames are dropped and counted. A driver uses
+// one or the other.
 //
-// The end comes once, by close() or by the driver's `end`: streams and plug end or fail with it. To close
-// or abort one of the streams ends that stream alone.
+// The endpoint ends once, by close() or by the driver's `end`: streams and plug end or fail with it. Closing
+// or aborting one of the streams ends that stream alone.
 
 import { NetError } from '../errors.ts';
 import { bytesOf } from '../util/bytes.ts';
+import { checkOptions, checkValue } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { Queue } from '../util/queue.ts';
 import type { EndpointDriver, EndpointOptions, EndpointStatistics } from './endpoint_types.ts';
-import { copyOf, Fifo } from './frames.ts';
-import { checkRange } from './options.ts';
-import { frameLimit, locked } from './plugs.ts';
+import { copyOf } from './frame_copy.ts';
+import { callback, ENDPOINT_RULES } from './options.ts';
 import { Retry } from './retry.ts';
+import { frameLimit, isLocked, locked } from './shape.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
 
 /** Bytes of the queue by default. */
 const QUEUE = 2 ** 20;
 
-/** Gives a stream's frames one at a time to who reads it. */
+/** Gives a stream one frame for each read. */
 class StreamReceiver implements FrameSink {
   controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isWanted = false;
@@ -42,7 +45,7 @@ class StreamReceiver implements FrameSink {
     this.#pulled = new Deferred();
   }
 
-  /** The stream is over: whoever waits is let go. */
+  /** The stream is over: waits end. */
   over(): void {
     this.controller = undefined;
     this.#pulled.resolve();
@@ -70,7 +73,7 @@ class StreamReceiver implements FrameSink {
  * import { createStack } from 'ringstack';
  * import { connect, type EndpointController, FrameEndpoint } from 'ringstack/link';
  *
- * // An echo on a cable: whatever is sent comes back.
+ * // An echo on a cable: every frame comes back.
  * let controller: EndpointController | undefined;
  * const echo = new FrameEndpoint({
  *   start: (given) => {
@@ -94,23 +97,23 @@ class StreamReceiver implements FrameSink {
 export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   /** Ethernet frames or IP packets. */
   readonly type: 'tap' | 'tun';
-  /** Largest IP packet, bytes; undefined if it is not known. */
+  /** Largest IP packet, bytes; undefined if it is unknown. */
   readonly mtu: number | undefined;
-  /** Frames from the endpoint. While it is not locked, what comes is dropped and counted. */
+  /** Frames from the endpoint. While it is not locked, they are dropped and counted. */
   readonly readable: ReadableStream<Uint8Array>;
   /** Frames for the endpoint. */
   readonly writable: WritableStream<Uint8Array>;
-  /** Settles when the endpoint has ended; rejects with what it failed with. */
+  /** Settles when the endpoint has ended; rejects if it failed. */
   readonly closed: Promise<void>;
   readonly #driver: EndpointDriver;
   readonly #limit: number;
   readonly #queueMax: number;
-  readonly #queue = new Fifo<Uint8Array>();
+  readonly #queue = new Queue<Uint8Array>();
   readonly #stream = new StreamReceiver();
   readonly #ended = new Deferred();
-  /** Of the writable, which waits for the driver. */
+  /** Waits of the writable for the driver. */
   readonly #sending = new Retry();
-  /** Of the driver, which waits for who takes its frames. */
+  /** Waits of the driver for the receiver of its frames. */
   readonly #passing = new Retry();
   readonly #counts = {
     rxFrames: 0,
@@ -124,7 +127,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   #queued = 0;
   #writing: WritableStreamDefaultController | undefined;
   #receiver: FrameSink | undefined;
-  /** Who is waited for, so that what came is passed on. */
+  /** The receiver that has refused a frame, until it is ready. */
   #waitingFor: FrameSink | undefined;
   #isOver = false;
   #closing: Promise<void> | undefined;
@@ -132,14 +135,15 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   /**
    * Makes an endpoint.
    *
-   * @param driver - Sends frames, and hands over what comes.
+   * @param driver - Sends frames, and passes on those that it receives.
    * @param options - Kind, MTU, queue.
-   * @throws {NetError} EINVAL for an option that is out of range.
+   * @throws {NetError} EINVAL for an option that is unknown or out of range; or the error of driver.start().
    */
   constructor(driver: EndpointDriver, options: EndpointOptions = {}) {
+    const action = 'Cannot make an endpoint';
+    checkOptions(action, options, ENDPOINT_RULES);
+    checkValue(action, 'driver.send', driver?.send, callback);
     const { type = 'tap', mtu, queue = QUEUE } = options;
-    checkRange('mtu', mtu ?? 1500, 68, 65_535);
-    checkRange('queue', queue, 0, 2 ** 32);
     this.type = type;
     this.mtu = mtu;
     this.#driver = driver;
@@ -214,17 +218,17 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   /**
    * Uses the endpoint in its direct form, as connect() does.
    *
-   * @param receiver - Takes what comes from it.
-   * @returns What takes frames for it.
+   * @param receiver - Takes the frames from the endpoint.
+   * @returns A sink for frames to the endpoint, and a promise of its end.
    * @throws {TypeError} If one of its streams is locked.
    */
   plug(receiver: FrameSink): FramePlug {
-    if (this.readable.locked || this.writable.locked) throw locked();
+    if (isLocked(this)) throw locked();
     const locks = [this.readable.getReader(), this.writable.getWriter()];
     const droppedBefore = this.#counts.rxDropped;
     const counts = this.#counts;
     this.#receiver = receiver;
-    this.#forget(); // what waited for a reader that is no more
+    this.#forget(); // frames that waited for an earlier reader
     return {
       sink: {
         send: (frame) => (this.#receiver === receiver ? this.#send(frame) : true),
@@ -278,7 +282,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
     this.#queued += frame.length;
   }
 
-  /** Goes on with what waits when a receiver has room. */
+  /** Goes on with queued frames when a receiver has room. */
   #waitFor(receiver: FrameSink): void {
     this.#waitingFor = receiver;
     void this.#passing.wait(receiver).then(() => {
@@ -299,7 +303,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
     if (!this.#isOver) this.#driver.resume?.();
   }
 
-  /** Nobody takes frames any more: what waits is lost, and a source that is held off goes on. */
+  /** There is no receiver any more: queued frames are lost, and a paused source goes on. */
   #forget(): void {
     this.#counts.rxDropped += this.#queue.length;
     this.#queue.clear();
@@ -318,7 +322,9 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
     this.#stream.over();
     if (error === undefined) {
       reading?.close();
-      this.#writing?.error(new NetError('EPIPE', 'Cannot send a frame', { reason: 'link ended' }));
+      this.#writing?.error(
+        new NetError('EPIPE', 'Cannot send a frame', { reason: 'the endpoint has ended' }),
+      );
       this.#ended.resolve();
     } else {
       reading?.error(error);
@@ -328,7 +334,7 @@ export class FrameEndpoint implements LinkEndpoint, AsyncDisposable {
   }
 
   /**
-   * Closes the endpoint and what it adapts.
+   * Closes the endpoint and its driver.
    *
    * @throws Never.
    */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// endpoint_types - the public interfaces of drivers, of which js/link/endpoint.ts makes endpoints
+// endpoint_types - the public interfaces of drivers; js/link/endpoint.ts makes endpoints of them
 
 import type { FrameSink } from './types.ts';
 
 /**
- * What a driver hands over frames with.
+ * Lets a driver pass on the frames that it receives.
  *
  * @example
  * ```ts
@@ -28,7 +28,7 @@ import type { FrameSink } from './types.ts';
  */
 export interface EndpointController {
   /**
-   * Hands over a frame of a source that can be held off.
+   * Passes on a frame of a source that can be paused.
    *
    * @param frame - Valid during the call only.
    * @returns false: not taken; offer it again after resume() of the driver.
@@ -36,30 +36,30 @@ export interface EndpointController {
    */
   offer(frame: Uint8Array): boolean;
   /**
-   * Hands over a frame of a source that cannot be held off: it waits in the queue, or is dropped.
+   * Passes on a frame of a source that cannot be paused: it waits in the queue, or is dropped.
    *
    * @param frame - Valid during the call only.
    * @throws Never.
    */
   push(frame: Uint8Array): void;
   /**
-   * Counts a frame that came but was none, or that send() took and could not pass on.
+   * Counts a frame that was dropped: it was malformed, or send() took it and could not pass it on.
    *
-   * @param way - Which way it was going: from the endpoint (`rx`) or to it (`tx`).
+   * @param way - Its direction: from the endpoint (`rx`) or to it (`tx`).
    * @throws Never.
    */
   drop(way: 'rx' | 'tx'): void;
   /**
    * Ends the endpoint.
    *
-   * @param error - What it failed with. @default it has ended in order
+   * @param error - Why it failed. @default it has ended in order
    * @throws Never.
    */
   end(error?: unknown): void;
 }
 
 /**
- * What makes an endpoint of something.
+ * Sends and receives frames over some medium. FrameEndpoint makes an endpoint of it.
  *
  * @example
  * ```ts
@@ -80,49 +80,49 @@ export interface EndpointDriver extends FrameSink {
   /**
    * Begins; called by the constructor of the endpoint.
    *
-   * @param controller - Hands over frames.
-   * @throws What the constructor throws then.
+   * @param controller - Passes on frames that are received.
+   * @throws Any error; the constructor of the endpoint throws it too.
    */
   start?(controller: EndpointController): void;
   /**
-   * Goes on: a frame that was offered was not taken, and now there is room.
+   * Goes on: an offered frame was not taken, and now there is room.
    *
    * @throws Never.
    */
   resume?(): void;
   /**
-   * Ends: the endpoint is closed. Not called when the driver has ended it itself.
+   * Ends: the endpoint is closed. Not called if the driver itself has ended it.
    *
-   * @returns When it has ended, if that takes time.
+   * @returns A promise that settles when it has ended, if that takes time.
    * @throws Never.
    */
   close?(): void | Promise<void>;
 }
 
-/** What an endpoint is given. */
+/** Options of an endpoint. */
 export interface EndpointOptions {
   /** Ethernet frames or IP packets. @default 'tap' */
   readonly type?: 'tap' | 'tun' | undefined;
-  /** Largest IP packet, bytes. @default not known: fits all */
+  /** Largest IP packet, bytes. @default unknown: fits all */
   readonly mtu?: number | undefined;
-  /** Bytes of frames that are kept while nobody takes them, from a source that cannot be held off. @default 1 MiB */
+  /** Bytes of frames that wait to be taken, if the source cannot be paused. @default 1 MiB */
   readonly queue?: number | undefined;
 }
 
-/** Counters of an endpoint, as seen from the link: rx comes from it. */
+/** Counters of an endpoint, as seen from the link: rx frames come from the endpoint. */
 export interface EndpointStatistics {
-  /** Frames from the endpoint that somebody took. */
+  /** Frames from the endpoint that were taken. */
   readonly rxFrames: number;
   /** Their bytes. */
   readonly rxBytes: number;
-  /** Frames from the endpoint dropped: nobody listened, the queue was full, or they were none. */
+  /** Frames from the endpoint that were dropped: no reader, a full queue, or malformed. */
   readonly rxDropped: number;
-  /** Frames it was given and took. */
+  /** Frames that the endpoint took. */
   readonly txFrames: number;
   /** Their bytes. */
   readonly txBytes: number;
-  /** Frames it was given and had to drop: not connected, or no longer open. */
+  /** Frames for the endpoint that were dropped: not connected, or no longer open. */
   readonly txDropped: number;
-  /** Frames, either way, that are longer than its MTU. */
+  /** Frames of either direction that are empty or longer than its MTU. */
   readonly tooLong: number;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// link - what ringstack/link exports: joining two endpoints, and making some
+// link - ringstack/link: joins two endpoints, and makes endpoints of drivers, filters and streams
 
 export { connect } from './connect.ts';
 

@@ -1,45 +1,28 @@
 // SPDX-License-Identifier: MIT
-// plugs - the direct form of any endpoint: of an interface over its rings, of two streams, or its own
+// plugs - the direct form of any endpoint: over the rings of an interface, over two streams, or its own
 //
 // Theory of operation
 //
-// A plug passes what comes from its endpoint to a receiver, and has a sink for what goes to it. A
-// receiver that is full makes the plug wait: the frame stays in the ring, or in the stream's reader, and
-// is offered again. Frames are offered in runs, for as long as there are some, with the event loop let in
-// between runs when they take long (js/sched/scheduler.ts).
+// A plug passes the frames from its endpoint to a receiver, and has a sink for frames to it. If the
+// receiver is full, the plug waits: the frame stays in the ring, or in the stream's reader, and is offered
+// again. Frames are offered one after the other while there are some. When that takes long, the plug waits
+// for the event loop in between (js/sched/scheduler.ts).
 //
-// An interface that is removed ends its ring; its plug is then closed, also while it waits for a receiver.
-// Streams end or fail, and so does their plug. After unplug() nothing is passed either way and nothing is
-// closed.
+// Removing an interface ends its ring; its plug is then closed, also while it waits for a receiver. When
+// streams end or fail, so does their plug. After unplug() no frame is passed and nothing is closed.
 
-import type { FrameInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import { pauseIfOverdue } from '../sched/scheduler.ts';
+import { checkValue } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
-import { copyInto, copyOf } from './frames.ts';
+import { copyInto, copyOf } from './frame_copy.ts';
+import { callback } from './options.ts';
 import { Retry } from './retry.ts';
+import { checkEndpoint, isInterface, isLocked, locked, type RingEndpoint } from './shape.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
 
 /** Frames between two looks at the clock: a stack in another thread may never make us wait. */
-const SPELL = 256;
-
-/** An interface of a stack, in this thread. */
-type RingEndpoint = LinkEndpoint & FrameInterface;
-
-/** Whether an endpoint is an interface of a stack. */
-export function isInterface(endpoint: LinkEndpoint): endpoint is RingEndpoint {
-  const { getRingReader, getRingWriter } = endpoint as Partial<RingEndpoint>;
-  return typeof getRingReader === 'function' && typeof getRingWriter === 'function';
-}
-
-/** The largest packets, and the header that goes with them. */
-export function frameLimit(endpoint: LinkEndpoint): number {
-  const { mtu, type } = endpoint;
-  if (mtu === undefined) return Number.POSITIVE_INFINITY;
-  if (type === 'tun') return mtu;
-  // Other ends may know VLAN tags.
-  return mtu + (isInterface(endpoint) ? 14 : 18);
-}
+const BATCH = 256;
 
 /** An interface, plugged in at its rings. */
 class RingPlug implements FramePlug, FrameSink {
@@ -51,10 +34,11 @@ class RingPlug implements FramePlug, FrameSink {
   readonly #lostBefore: number;
   readonly #retry = new Retry();
   #wanted = 1;
+  #copied = 0;
   #isUnplugged = false;
 
   constructor(iface: RingEndpoint, receiver: FrameSink) {
-    if (iface.readable.locked || iface.writable.locked) throw locked();
+    if (isLocked(iface)) throw locked();
     this.#iface = iface;
     this.#lostBefore = iface.statistics.lost;
     this.#reader = iface.getRingReader();
@@ -69,6 +53,10 @@ class RingPlug implements FramePlug, FrameSink {
     return this.#iface.statistics.lost - this.#lostBefore;
   }
 
+  get bytesCopied(): number {
+    return this.#copied;
+  }
+
   send(frame: Uint8Array): boolean {
     if (this.#isUnplugged || frame.length === 0) return true;
     try {
@@ -77,10 +65,10 @@ class RingPlug implements FramePlug, FrameSink {
         this.#wanted = frame.length;
         return false;
       }
-      copyInto(room, frame);
+      this.#copied += copyInto(room, frame);
       this.#writer.submit();
     } catch {
-      // The interface is gone, which closes the plug, or the frame is longer than it can be.
+      // The interface is gone, which closes the plug, or the frame is longer than its ring takes.
     }
     return true;
   }
@@ -106,7 +94,7 @@ class RingPlug implements FramePlug, FrameSink {
           if (this.#isUnplugged) return never();
         }
       }
-      if (count < SPELL) continue;
+      if (count < BATCH) continue;
       count = 0;
       const pause = pauseIfOverdue();
       if (pause) await pause;
@@ -133,14 +121,19 @@ class StreamPlug implements FramePlug, FrameSink {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #retry = new Retry();
+  #copied = 0;
   #isUnplugged = false;
 
-  constructor({ readable, writable }: LinkEndpoint, receiver: FrameSink) {
-    if (readable.locked || writable.locked) throw locked();
-    this.#reader = readable.getReader();
-    this.#writer = writable.getWriter();
+  constructor(endpoint: LinkEndpoint, receiver: FrameSink) {
+    if (isLocked(endpoint)) throw locked();
+    this.#reader = endpoint.readable.getReader();
+    this.#writer = endpoint.writable.getWriter();
     this.closed = this.#run(receiver);
     this.closed.catch(() => {});
+  }
+
+  get bytesCopied(): number {
+    return this.#copied;
   }
 
   send(frame: Uint8Array): boolean {
@@ -148,6 +141,7 @@ class StreamPlug implements FramePlug, FrameSink {
     // null: the writable has failed, and takes nothing any more.
     const room = this.#writer.desiredSize;
     if (room !== null && room <= 0) return false;
+    this.#copied += frame.length;
     this.#writer.write(copyOf(frame)).catch(() => {});
     return true;
   }
@@ -162,7 +156,7 @@ class StreamPlug implements FramePlug, FrameSink {
     try {
       await Promise.race([this.#read(receiver), failed.promise]);
     } catch (error) {
-      // Of an interface that is removed the one stream ends and the other fails: that is an end.
+      // Removing an interface ends its readable and fails its writable: that is an end, no failure.
       if (!this.#isUnplugged && !(await hasEnded(this.#reader))) throw error;
     }
     if (this.#isUnplugged) return never();
@@ -186,7 +180,7 @@ class StreamPlug implements FramePlug, FrameSink {
   }
 }
 
-/** closed of what was unplugged: says nothing any more. */
+/** The `closed` of a plug that was unplugged: never settles. */
 function never(): Promise<never> {
   return new Promise(() => {});
 }
@@ -202,24 +196,20 @@ export async function hasEnded(reader: ReadableStreamDefaultReader<Uint8Array>):
   return isEnded;
 }
 
-/** The error of who plugs in what is in use. */
-export function locked(): TypeError {
-  return new TypeError('Cannot plug in an endpoint whose streams are locked');
-}
-
 /**
- * Uses an endpoint in its direct form, whichever it has; connect() is made of two of these.
+ * Uses an endpoint in its direct form; connect() does that with two endpoints.
  *
- * @param endpoint - Locked until unplug().
- * @param receiver - Takes what comes from it.
- * @returns What takes frames for it.
+ * @param endpoint - Any endpoint; locked until unplug().
+ * @param receiver - Takes the frames from the endpoint.
+ * @returns A sink for frames to the endpoint, and a promise of its end.
+ * @throws {NetError} EINVAL if it is no endpoint, or the receiver no sink.
  * @throws {TypeError} If one of its streams is locked.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
  * import { plugEndpoint } from 'ringstack/link';
  *
- * // What is written to a TransformStream comes out of it again: a loop.
+ * // A TransformStream gives back all that is written to it: a loop.
  * const got: Uint8Array[] = [];
  * const receiver = { send: (frame: Uint8Array) => got.push(frame) > 0, ready: async () => {} };
  * const { sink } = plugEndpoint(new TransformStream(), receiver);
@@ -230,6 +220,10 @@ export function locked(): TypeError {
  * ```
  */
 export function plugEndpoint(endpoint: LinkEndpoint, receiver: FrameSink): FramePlug {
+  const action = 'Cannot plug in an endpoint';
+  checkEndpoint(action, 'it', endpoint);
+  checkValue(action, 'receiver.send', receiver?.send, callback);
+  checkValue(action, 'receiver.ready', receiver?.ready, callback);
   if (endpoint.plug) return endpoint.plug(receiver);
   if (isInterface(endpoint)) return new RingPlug(endpoint, receiver);
   return new StreamPlug(endpoint, receiver);

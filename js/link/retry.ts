@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-// retry - waits for a sink that has refused a frame, and lets the event loop in if that did not help
+// retry - waits for a sink that has refused a frame
 //
-// A sink says with ready() when a frame that it refused is to be offered again. One that says so at once
-// and refuses it again, for a fault of its own or because its end comes just then, would keep whoever
-// believes it busy in microtasks for ever, and what it waits for could never come. So ready() is believed
-// once: who is refused again waits for the event loop first. Where it holds its word, as all of ours do
-// but for moments, that costs nothing.
+// Theory of operation
+//
+// The ready() of a sink says when to offer a refused frame again. A faulty sink may resolve ready() at once
+// and refuse the frame again. A loop that believes it would run in microtasks without end, and timers and
+// I/O would never run. So ready() is believed once: after a second refusal in a row, we wait for the event loop
+// first. A sink that keeps its promise is never refused twice, so this costs nothing.
 
 import { afterEventLoop } from '../sched/scheduler.ts';
 import type { FrameSink } from './types.ts';
 
-/** Waits on behalf of one who offers frames. */
+/** The waits of one sender of frames. */
 export class Retry {
   #refusals = 0;
   #isStopped = false;
   #goOn: () => void = () => {};
 
-  /** A frame was taken. */
+  /** Call when a frame was taken. */
   taken(): void {
     this.#refusals = 0;
   }
@@ -31,7 +32,7 @@ export class Retry {
     });
   }
 
-  /** Nothing is waited for any more. */
+  /** Ends the wait that runs, and all later ones. */
   stop(): void {
     this.#isStopped = true;
     this.#goOn();

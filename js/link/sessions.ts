@@ -6,26 +6,30 @@
 //   connecting -> open -> lost -> waiting -> connecting …       with `reconnect`
 //   connecting -> open -> ended, or failed                      without
 //
-// A session is one connection; the endpoint outlives it. While there is none the cable is out: frames for
-// the endpoint are dropped and counted. The wait before an attempt doubles from `least` to `most`,
-// less a random half, so that many clients do not come back at once; an open session resets it.
+// A session is one connection; the endpoint outlives it. While there is none, the endpoint is like an
+// unplugged cable: frames for it are dropped and counted. The wait before an attempt doubles from `least`
+// to `most`, less a random half, so that many clients do not come back at once; an open session resets it.
+// A connector that throws cannot connect at all (a bad URL, a forbidden socket): that ends the endpoint.
 
-import { NetError, type NetErrorCode } from '../errors.ts';
+import { NetError } from '../errors.ts';
+import { checkOptions, type Rule, type Rules, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
-import type { EndpointController, EndpointOptions, FrameSink } from './link.ts';
-import { type EndpointDriver, FrameEndpoint } from './link.ts';
+import { FrameEndpoint } from './endpoint.ts';
+import type { EndpointController, EndpointDriver, EndpointOptions } from './endpoint_types.ts';
+import { ENDPOINT_RULES, signal as isSignal } from './options.ts';
+import type { FrameSink } from './types.ts';
 
-/** How to connect again. */
+/** Options of reconnecting. */
 export interface ReconnectOptions {
   /** ms before the first attempt. @default 100 */
   readonly least?: number;
-  /** ms before an attempt, at the most. @default 10000 */
+  /** Longest wait before an attempt, ms. @default 10000 */
   readonly most?: number;
-  /** Attempts that may fail one after the other. @default any number */
+  /** Attempts that may fail in a row, before the endpoint fails. @default any number */
   readonly attempts?: number;
 }
 
-/** What all connections can be given. */
+/** Options that all connections have. */
 export interface SessionOptions extends EndpointOptions {
   /** Connects again when the connection is lost or cannot be made. @default false */
   readonly reconnect?: boolean | ReconnectOptions;
@@ -33,21 +37,52 @@ export interface SessionOptions extends EndpointOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Largest wait that timers take, ms. */
+const WAIT_MAX = 0x7fffffff;
+
+const RECONNECT_RULES: Rules<ReconnectOptions> = {
+  least: whole(0, WAIT_MAX, ' ms'),
+  most: whole(0, WAIT_MAX, ' ms'),
+  attempts: (value) =>
+    value === Number.POSITIVE_INFINITY ? undefined : whole(0, Number.MAX_SAFE_INTEGER)(value),
+};
+
+/** Its members are checked where they are used. */
+const isReconnect: Rule = (value) =>
+  typeof value === 'boolean' || (typeof value === 'object' && value !== null)
+    ? undefined
+    : 'true, false, or an object with least, most, attempts';
+
+/** Rules for the options of a connection that is made once. */
+export const SINGLE_SESSION_RULES: Rules<Omit<SessionOptions, 'reconnect'>> = {
+  ...ENDPOINT_RULES,
+  signal: isSignal,
+};
+
+/** Rules for the options of a connection that may be made again. */
+export const SESSION_RULES: Rules<SessionOptions> = {
+  ...SINGLE_SESSION_RULES,
+  reconnect: isReconnect,
+};
+
 /** One connection. */
 export interface Session extends FrameSink {
-  /** As that of a driver. */
+  /** As resume() of a driver. */
   resume?(): void;
   /** Closes it; settles when it is closed. */
   close(): void | Promise<void>;
 }
 
-/** What a session tells. */
+/** Calls of a session to its endpoint. */
 export interface SessionEvents extends EndpointController {
-  /** It is open: frames may be sent. */
+  /** Call when it is open: frames may be sent. */
   opened(): void;
 }
 
-/** Begins a connection. `end` of the events: it is lost, or could not be made. */
+/**
+ * Begins a connection. It calls `end` of the events when the connection is lost or cannot be made, and throws
+ * if no later attempt could succeed.
+ */
 export type Connector = (events: SessionEvents) => Session;
 
 /** The driver of an endpoint that has one session after the other. */
@@ -70,6 +105,14 @@ class SessionDriver implements EndpointDriver {
   start(controller: EndpointController): void {
     this.#controller = controller;
     this.#connect();
+  }
+
+  #connectAgain(): void {
+    try {
+      this.#connect();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #connect(): void {
@@ -103,12 +146,17 @@ class SessionDriver implements EndpointDriver {
       attempts = Number.POSITIVE_INFINITY,
     } = this.#reconnect ?? { attempts: 0 };
     if (this.#failures >= attempts) {
-      this.opened.reject(error ?? new NetError('ECONNRESET', 'Cannot connect'));
-      this.#controller.end(error);
+      this.#fail(error);
       return;
     }
     const wait = Math.min(most, least * 2 ** this.#failures++);
-    this.#timer = setTimeout(() => this.#connect(), wait * (1 - Math.random() / 2));
+    this.#timer = setTimeout(() => this.#connectAgain(), wait * (1 - Math.random() / 2));
+  }
+
+  /** Ends the endpoint; undefined: in order. */
+  #fail(error: unknown): void {
+    this.opened.reject(error ?? new NetError('ECONNRESET', 'Cannot connect'));
+    this.#controller.end(error);
   }
 
   send(frame: Uint8Array): boolean {
@@ -128,7 +176,9 @@ class SessionDriver implements EndpointDriver {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.isOpen = false;
-    this.opened.reject(new NetError('ECONNABORTED', 'Cannot connect', { reason: 'closed' }));
+    this.opened.reject(
+      new NetError('ECONNABORTED', 'Cannot connect', { reason: 'the endpoint was closed' }),
+    );
     const session = this.#session;
     this.#session = undefined;
     await session?.close();
@@ -157,17 +207,20 @@ export class SessionEndpoint extends FrameEndpoint {
   readonly #driver: SessionDriver;
 
   /**
-   * Begins to connect; adapters make it.
+   * Begins to connect; called by adapters.
    *
    * @internal
    * @param connector - Makes a connection.
-   * @param options - Whether to connect again, a signal, and what every endpoint can be given.
-   * @throws {NetError} EINVAL for an option that is out of range.
+   * @param options - Whether to connect again, a signal, and those of every endpoint.
+   * @throws {NetError} EINVAL for an option that is out of range; or the error of the connector.
    */
   constructor(connector: Connector, options: SessionOptions) {
-    const { reconnect = false, signal } = options;
+    const { reconnect = false, signal, type, mtu, queue } = options;
+    if (typeof reconnect === 'object') {
+      checkOptions('Cannot reconnect', reconnect, RECONNECT_RULES);
+    }
     const driver = new SessionDriver(connector, reconnect);
-    super(driver, options);
+    super(driver, { type, mtu, queue });
     this.#driver = driver;
     if (!signal) return;
     const onAbort = (): void => void this.close();
@@ -177,23 +230,23 @@ export class SessionEndpoint extends FrameEndpoint {
     this.closed.then(forget, forget);
   }
 
-  /** Settles when it has been connected for the first time; rejects with why it cannot be. */
+  /** Settles when it is connected for the first time; rejects if it cannot be. */
   get opened(): Promise<void> {
     return this.#driver.opened.promise;
   }
 
-  /** Connected now. What it is given while it is not is dropped and counted. */
+  /** Whether it is connected now. While it is not, frames for it are dropped and counted. */
   get isOpen(): boolean {
     return this.#driver.isOpen;
   }
 
-  /** How often it has been connected. */
+  /** How many times it has been connected. */
   get sessions(): number {
     return this.#driver.sessions;
   }
 }
 
-/** An endpoint, when it is connected for the first time. */
+/** Waits until an endpoint is connected for the first time. */
 export async function whenOpened<Endpoint extends SessionEndpoint>(
   endpoint: Endpoint,
   signal: AbortSignal | undefined,
@@ -204,28 +257,4 @@ export async function whenOpened<Endpoint extends SessionEndpoint>(
     throw signal?.aborted ? signal.reason : error;
   }
   return endpoint;
-}
-
-/** Codes of the system's errors that we have too, and what others come to. */
-const CODES: Readonly<Record<string, NetErrorCode>> = {
-  EACCES: 'ENOTSUP',
-  EADDRINUSE: 'EADDRINUSE',
-  EADDRNOTAVAIL: 'EADDRNOTAVAIL',
-  ECONNREFUSED: 'ECONNREFUSED',
-  EHOSTUNREACH: 'EHOSTUNREACH',
-  EMFILE: 'EMFILE',
-  ENETUNREACH: 'ENETUNREACH',
-  ENOENT: 'ENOTFOUND',
-  ENOTFOUND: 'ENOTFOUND',
-  EPIPE: 'EPIPE',
-  ETIMEDOUT: 'ETIMEDOUT',
-};
-
-/** The error to throw for one of the system. */
-export function netErrorOf(error: unknown, action: string): NetError {
-  if (error instanceof NetError) return error;
-  const { code = '', message = String(error) } = error as { code?: string; message?: string };
-  const known = CODES[code];
-  if (known) return new NetError(known, action, { cause: error });
-  return new NetError('ECONNRESET', action, { reason: message, cause: error });
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// types - the public interfaces of links: what an adapter implements, and what joins two; imports nothing
+// types - the public interfaces of endpoints and of links between two of them; imports nothing
 
 /**
- * Where frames go. Whoever gives a frame keeps it: the view is valid during the call only, and may be
- * over shared memory.
+ * Takes frames. A frame belongs to the caller: the view is valid during the call only, and may be over
+ * shared memory.
  *
  * @example
  * ```ts
@@ -26,16 +26,16 @@
  */
 export interface FrameSink {
   /**
-   * Takes a frame, or says that it is full. What it can never take (too long, no longer open) it drops,
-   * and counts.
+   * Takes a frame, or says that it is full. A frame that it can never take (too long, no longer open) is
+   * dropped and counted.
    *
    * @param frame - Valid during the call only.
-   * @returns false: full now, not taken; offer it again after ready().
+   * @returns false: full now and not taken; offer it again after ready().
    * @throws Never.
    */
   send(frame: Uint8Array): boolean;
   /**
-   * Waits until send() may take a frame, or nothing will ever be taken again.
+   * Settles when send() may take a frame, or when it never will.
    *
    * @throws Never.
    */
@@ -67,12 +67,14 @@ export interface FrameSink {
 export interface FramePlug {
   /** Takes frames for the endpoint. */
   readonly sink: FrameSink;
-  /** Settles when the endpoint has ended; rejects with what it failed with. Not by unplug(). */
+  /** Settles when the endpoint has ended; rejects with the error of the endpoint. unplug() does not settle it. */
   readonly closed: Promise<void>;
-  /** Frames from the endpoint that were lost since it was plugged in: nobody took them in time. */
+  /** Frames from the endpoint since it was plugged in that were lost, because they were not taken in time. */
   readonly dropped?: number;
+  /** Bytes copied to pass frames to the endpoint since it was plugged in, alignment detours counted. */
+  readonly bytesCopied?: number;
   /**
-   * Gives the endpoint's streams back, as they are; it hands out no frame any more.
+   * Unlocks the endpoint's streams, as they are. No frame is passed any more.
    *
    * @throws Never.
    */
@@ -80,8 +82,8 @@ export interface FramePlug {
 }
 
 /**
- * One end of a link: anything that gives frames and takes frames. A tap or tun interface is one, and so is
- * every adapter; two streams are enough to make another.
+ * One end of a link: anything that gives frames and takes frames. Tap and tun interfaces are endpoints, and so
+ * is every adapter. Two streams are enough to make another.
  *
  * @example
  * ```ts
@@ -109,22 +111,22 @@ export interface LinkEndpoint {
   readonly readable: ReadableStream<Uint8Array>;
   /** Frames for the endpoint, one a chunk. */
   readonly writable: WritableStream<Uint8Array>;
-  /** Ethernet frames (`tap`) or IP packets (`tun`). @default not known: fits both */
+  /** Ethernet frames (`tap`) or IP packets (`tun`). @default unknown: fits both */
   readonly type?: 'tap' | 'tun' | undefined;
-  /** Largest IP packet that fits into a frame, bytes. @default not known: fits all */
+  /** Largest IP packet that fits into a frame, bytes. @default unknown: fits all */
   readonly mtu?: number | undefined;
   /**
-   * The direct form, which an endpoint may have: frames are passed by a call each, without a stream's
-   * promises. Locks both streams until unplug().
+   * The direct form, which an endpoint may have: each frame is passed by one call, without the promises of
+   * streams. Locks both streams until unplug().
    *
-   * @param receiver - Takes what comes from the endpoint.
-   * @returns The endpoint's own sink, and its end.
+   * @param receiver - Takes the frames from the endpoint.
+   * @returns A sink for frames to the endpoint, and a promise of its end.
    * @throws {TypeError} If one of the streams is locked.
    */
   plug?(receiver: FrameSink): FramePlug;
 }
 
-/** What went one way over a link. */
+/** Counters of one direction of a link. */
 export interface LaneStatistics {
   /** Frames that the other end took. */
   readonly frames: number;
@@ -132,11 +134,16 @@ export interface LaneStatistics {
   readonly bytes: number;
   /** Frames that were lost because the other end did not take them in time. */
   readonly dropped: number;
+  /**
+   * Bytes that the link copied, alignment detours counted. Copies inside an adapter do not count, and a wire
+   * between two interfaces has none.
+   */
+  readonly bytesCopied: number;
   /** Frames dropped because they are longer than the other end's MTU. */
   readonly tooLong: number;
 }
 
-/** What went over a link, each way. */
+/** Counters of a link, each direction. */
 export interface LinkStatistics {
   /** From the first endpoint to the second. */
   readonly aToB: LaneStatistics;
@@ -146,7 +153,7 @@ export interface LinkStatistics {
 
 /** Options of connect(). */
 export interface LinkOptions {
-  /** Joins ends of different MTUs: what is too long for one is dropped and counted. @default false */
+  /** Joins ends of different MTUs: a frame that is too long for one is dropped and counted. @default false */
   readonly allowMtuMismatch?: boolean;
   /** Closes the link when it is aborted. */
   readonly signal?: AbortSignal;
@@ -173,14 +180,14 @@ export interface LinkOptions {
  */
 export interface Link extends AsyncDisposable {
   /**
-   * Settles when the link is closed or one of its ends has ended; rejects with what an end failed with. The
-   * other end is then as it was before, and can be joined again.
+   * Settles when the link is closed or one of its ends has ended; rejects with the error of an end that
+   * failed. The other end is then as it was before, and can be joined again.
    */
   readonly closed: Promise<void>;
-  /** What it has carried so far. */
+  /** Its counters at this moment. */
   readonly statistics: LinkStatistics;
   /**
-   * Takes the two apart. Both stay open.
+   * Separates the two endpoints. Both stay open.
    *
    * @throws Never.
    */

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
-// wrap - an endpoint that is another one with something between
+// wrap - an endpoint in front of another, with a filter for each direction
 //
 // Theory of operation
 //
-// A wrapped endpoint has no state of its own: plugged in, it plugs in the one it wraps, with a lane each
-// way between that and the receiver. Its streams are made of that when they are first asked for, by
-// an endpoint whose driver is the plug. The wrapped endpoint is locked only while its wrapper is used.
+// A wrapper has no state of its own. When it is plugged in, it plugs in the inner endpoint, with a lane for each
+// direction between that and the receiver. Its streams are made when they are first asked for: by an
+// endpoint whose driver is the plug. The inner endpoint is locked only while the wrapper is used.
 
+import { checkOptions } from '../util/check.ts';
 import { FrameEndpoint } from './endpoint.ts';
+import { callback } from './options.ts';
 import { plugEndpoint } from './plugs.ts';
+import { checkEndpoint } from './shape.ts';
 import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
 
 /**
- * One direction of what stands between: takes frames and passes them on, or not.
+ * One direction of a wrapper: takes frames and passes them on, or not.
  *
  * @example
  * ```ts
@@ -30,7 +33,7 @@ import type { FramePlug, FrameSink, LinkEndpoint } from './types.ts';
  */
 export interface FrameLane extends FrameSink {
   /**
-   * Ends: what it still has is not passed on.
+   * Ends. Frames that it still holds are not passed on.
    *
    * @throws Never.
    */
@@ -38,7 +41,7 @@ export interface FrameLane extends FrameSink {
 }
 
 /**
- * What stands between an endpoint and the rest, each way.
+ * The lanes of a wrapper.
  *
  * @example
  * ```ts
@@ -63,17 +66,17 @@ export interface FrameLane extends FrameSink {
  */
 export interface EndpointLanes {
   /**
-   * Makes the lane of what comes from the endpoint.
+   * Makes the lane for frames from the endpoint.
    *
-   * @param next - Where it passes frames on to.
+   * @param next - Takes the frames that the lane passes on.
    * @returns The lane.
    * @throws Never.
    */
   incoming?(next: FrameSink): FrameLane;
   /**
-   * Makes the lane of what goes to the endpoint.
+   * Makes the lane for frames to the endpoint.
    *
-   * @param next - Where it passes frames on to.
+   * @param next - Takes the frames that the lane passes on.
    * @returns The lane.
    * @throws Never.
    */
@@ -120,6 +123,9 @@ class WrappedEndpoint implements LinkEndpoint {
       get dropped() {
         return plug.dropped ?? 0;
       },
+      get bytesCopied() {
+        return plug.bytesCopied ?? 0;
+      },
       unplug() {
         (incoming as FrameLane).stop?.();
         (outgoing as FrameLane).stop?.();
@@ -128,7 +134,7 @@ class WrappedEndpoint implements LinkEndpoint {
     };
   }
 
-  /** An endpoint that uses this one, for its streams. */
+  /** An endpoint over the plug of this one, for its streams. */
   #ownStreams(): FrameEndpoint {
     if (this.#streams) return this.#streams;
     let plug: FramePlug;
@@ -160,12 +166,12 @@ class WrappedEndpoint implements LinkEndpoint {
 }
 
 /**
- * Puts something between an endpoint and whatever it is connected to: a filter, a counter, a delay.
+ * Puts a filter, a counter or a delay in front of an endpoint.
  *
  * @param endpoint - Any endpoint; locked while the wrapper is used.
- * @param lanes - What stands between, each way. @default nothing
+ * @param lanes - The lane of each direction. @default frames pass as they are
  * @returns An endpoint to connect in its place.
- * @throws Never.
+ * @throws {NetError} EINVAL if it is no endpoint, or a lane is no function.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -192,5 +198,8 @@ class WrappedEndpoint implements LinkEndpoint {
  * ```
  */
 export function wrapEndpoint(endpoint: LinkEndpoint, lanes: EndpointLanes): LinkEndpoint {
+  const action = 'Cannot wrap an endpoint';
+  checkEndpoint(action, 'it', endpoint);
+  checkOptions(action, lanes, { incoming: callback, outgoing: callback });
   return new WrappedEndpoint(endpoint, lanes);
 }

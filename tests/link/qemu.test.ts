@@ -185,8 +185,8 @@ describe('connecting', () => {
   test('fails where nobody listens', async () => {
     expect(await outcome(connectQemu({ port: await freePort('tcp') }))).toBe('ECONNREFUSED');
     await expect(connectQemu({ path: socketPath() })).rejects.toMatchObject({
-      code: 'ENOTFOUND',
-      message: expect.stringMatching(/^Cannot connect to .*ringstack-.*: name not found$/),
+      code: 'ENOENT',
+      message: expect.stringMatching(/^Cannot connect to .*ringstack-.*: not found$/),
     });
   });
 

@@ -4,6 +4,12 @@
 /** What every layer of js/ may import. */
 const BASE = ['abi', 'errors', 'api/*', 'util/*'];
 
+/** The lower half of link/: facts, rules, copies and waits that its other modules share. */
+const LINK_BASE = [
+  ...['link/types', 'link/endpoint_types', 'link/options', 'link/frame_copy', 'link/shape'],
+  ...['link/retry', 'link/system_error'],
+];
+
 /**
  * Which module of js/ may import which. Names are paths below js/ without the extension; '*' stands
  * for anything; 'type x' allows `import type` only. The first key that fits a module counts, and a
@@ -34,8 +40,30 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'stack/*',
   ],
   'codec/*': ['errors', 'util/*', 'codec/*'],
-  // No adapter sees a stack: it plugs into anything with the shape of an endpoint.
-  'link/*': [...BASE, 'runtime/builtin', 'sched/*', 'codec/*', 'link/*'],
+  // No adapter sees a stack: it plugs into any endpoint. Lowest first.
+  'link/types': [],
+  'link/endpoint_types': ['link/types'],
+  'link/options': ['util/*', 'type link/*_types'],
+  'link/frame_copy': ['util/*'],
+  'link/system_error': ['errors'],
+  'link/shape': ['errors', 'type api/*', 'type link/types'],
+  'link/retry': ['sched/*', 'type link/types'],
+  'link/endpoint': ['errors', 'util/*', ...LINK_BASE],
+  'link/plugs': ['util/*', 'sched/*', 'type api/*', ...LINK_BASE],
+  'link/wrap': ['util/*', 'link/endpoint', 'link/plugs', ...LINK_BASE],
+  'link/connect': ['errors', 'util/*', 'type api/*', 'link/plugs', ...LINK_BASE],
+  'link/sessions': ['errors', 'util/*', 'link/endpoint', ...LINK_BASE],
+  'link/byte_session': [
+    ...['errors', 'codec/framing', 'util/*', 'sched/*', 'link/frame_copy', 'type link/sessions'],
+  ],
+  'link/link': ['link/*'],
+  'link/filter/*': [
+    ...['errors', 'util/*', 'sched/*', 'codec/pcapng', 'link/wrap', 'link/filter/*', ...LINK_BASE],
+  ],
+  'link/adapter/*': [
+    ...['errors', 'util/*', 'sched/*', 'runtime/builtin', 'type api/*', 'link/endpoint'],
+    ...['link/connect', 'link/sessions', 'link/byte_session', 'link/adapter/*', ...LINK_BASE],
+  ],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
 

@@ -1,32 +1,35 @@
 // SPDX-License-Identifier: MIT
 // qemu - ringstack/qemu: the network card of a virtual machine, over QEMU's -netdev stream and dgram
 //
-// `stream` carries frames behind their length as a big-endian u32 (js/codec/framing.ts), over a unix or TCP
-// socket; container2wasm, gvisor-tap-vsock and passt speak the same. `dgram` carries one frame a
-// datagram. Needs sockets: Node, Deno and Bun have them, browsers do not.
+// `stream` carries each frame behind its length as a big-endian u32 (js/codec/framing.ts), over a unix or TCP
+// socket; container2wasm, gvisor-tap-vsock and passt do the same. `dgram` carries one frame in each
+// datagram. Both need sockets: Node, Deno and Bun have them, browsers do not.
 
 import { NetError } from '../../errors.ts';
 import { builtin } from '../../runtime/builtin.ts';
+import { checkOptions, checkValue, type Rule, type Rules, text, whole } from '../../util/check.ts';
 import { Deferred } from '../../util/deferred.ts';
+import { Queue } from '../../util/queue.ts';
 import { ByteSession, type ByteSource, type ByteTarget, Inlet } from '../byte_session.ts';
-import { Fifo } from '../frames.ts';
 import {
-  netErrorOf,
+  SESSION_RULES,
   type Session,
   SessionEndpoint,
   type SessionEvents,
   type SessionOptions,
+  SINGLE_SESSION_RULES,
   whenOpened,
 } from '../sessions.ts';
+import { netErrorOf } from '../system_error.ts';
 
 export type { ByteSource, ByteTarget } from '../byte_session.ts';
 export type { ReconnectOptions, SessionOptions } from '../sessions.ts';
 export { SessionEndpoint } from '../sessions.ts';
 export { DatagramEndpoint, type DatagramOptions, openQemuDatagram } from './qemu_dgram.ts';
 
-/** Where a socket is: a path, or a host and a port. */
+/** Address of a socket: a path, or a host and a port. */
 export interface SocketAddress {
-  /** Of a unix socket. */
+  /** Path of a unix socket. */
   readonly path?: string;
   /** Address of a TCP socket. @default '127.0.0.1' */
   readonly host?: string;
@@ -53,15 +56,34 @@ function sockets(action: string): Net {
   throw new NetError('ENOTSUP', action, { reason: 'this runtime has no sockets' });
 }
 
-/** How people call an address, and what Node takes. */
+/** The name of an address for messages, and the form that Node takes. */
 interface Place {
   readonly name: string;
   readonly target: { path: string } | { host: string; port: number };
 }
 
+/** Accepts streams of Node. */
+const isNodeStream: Rule = (value) =>
+  typeof (value as ByteSource | undefined)?.on === 'function' ? undefined : 'a stream of Node';
+
+const CONNECT_RULES: Rules<QemuConnectOptions> = {
+  ...SESSION_RULES,
+  path: text,
+  host: text,
+  port: whole(1, 65_535),
+};
+
+const LISTEN_RULES: Rules<QemuListenOptions> = {
+  ...SINGLE_SESSION_RULES,
+  path: text,
+  host: text,
+  port: whole(0, 65_535),
+  backlog: whole(0, 2 ** 20),
+};
+
 function where({ path, host = '127.0.0.1', port }: SocketAddress, action: string): Place {
   if ((path === undefined) === (port === undefined)) {
-    throw new NetError('EINVAL', action, { reason: 'it takes either a path or a port' });
+    throw new NetError('EINVAL', action, { reason: 'must be given either a path or a port' });
   }
   const name = path ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
   return { name, target: path === undefined ? { host, port: port as number } : { path } };
@@ -102,10 +124,10 @@ function connecting(events: SessionEvents, net: Net, { name, target }: Place): S
 /**
  * Connects to a QEMU that listens: `-netdev stream,id=n0,server=on,addr.type=unix,addr.path=…`.
  *
- * @param options - Where it listens; whether to connect again when it is lost.
+ * @param options - The address where it listens; whether to connect again when the connection is lost.
  * @returns The endpoint, connected.
- * @throws {NetError} EINVAL, ENOTSUP without sockets; without `reconnect` also ECONNREFUSED, ENOTFOUND and
- *   others of the system; or the signal's reason.
+ * @throws {NetError} EINVAL, ENOTSUP without sockets; without `reconnect` also ECONNREFUSED, ENOENT for a path
+ *   that does not exist, ENOTFOUND for an unknown host, and others of the system; or the signal's reason.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -113,7 +135,7 @@ function connecting(events: SessionEvents, net: Net, { name, target }: Place): S
  * import { connect } from 'ringstack/link';
  * import { connectQemu, listenQemu } from 'ringstack/qemu';
  *
- * // In place of QEMU, a stack of our own listens.
+ * // Here a second stack listens in place of QEMU.
  * const [host, guest] = [await createStack(), await createStack()];
  * const listener = await listenQemu({ port: 0 });
  * listener.accept().then(async (card) => {
@@ -130,22 +152,23 @@ function connecting(events: SessionEvents, net: Net, { name, target }: Place): S
  */
 export async function connectQemu(options: QemuConnectOptions): Promise<SessionEndpoint> {
   const action = 'Cannot connect to QEMU';
-  const net = sockets(action);
+  checkOptions(action, options, CONNECT_RULES);
   const place = where(options, action);
+  const net = sockets(action);
   options.signal?.throwIfAborted();
   const endpoint = new SessionEndpoint((events) => connecting(events, net, place), options);
   return whenOpened(endpoint, options.signal);
 }
 
 /**
- * Uses any stream of bytes of Node that carries frames in QEMU's form: a socket that is open, or the output
- * and the input of a program.
+ * Uses any byte stream of Node that carries frames in QEMU's form: an open socket, or the output and the input
+ * of a program.
  *
- * @param from - Where frames come from.
- * @param to - Where frames go; the same for a socket.
+ * @param from - Source of frames.
+ * @param to - Target for frames; the same object for a socket.
  * @param options - MTU and queue.
  * @returns The endpoint.
- * @throws {NetError} EINVAL for an option that is out of range.
+ * @throws {NetError} EINVAL for an option that is unknown or out of range, or a stream that is none.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -170,6 +193,10 @@ export function openQemu(
   to: ByteTarget,
   options: Omit<SessionOptions, 'reconnect'> = {},
 ): SessionEndpoint {
+  const action = 'Cannot use a QEMU link';
+  checkOptions(action, options, SINGLE_SESSION_RULES);
+  checkValue(action, 'from', from, isNodeStream);
+  checkValue(action, 'to', to, isNodeStream);
   return new SessionEndpoint((events) => {
     const session = new ByteSession(events, from, to, 'the QEMU link');
     events.opened();
@@ -190,7 +217,7 @@ export function openQemu(
  * const stack = await createStack();
  * const tap = await stack.createTapInterface({ ip: '10.0.0.1/24' });
  * const listener = await listenQemu({ port: 0 });
- * // One guest after the other: when it goes, the next one is plugged in.
+ * // One guest after the other: when one goes, the next one is plugged in.
  * let guests = 0;
  * const serving = (async () => {
  *   for await (const guest of listener) {
@@ -207,12 +234,12 @@ export function openQemu(
  * ```
  */
 export interface QemuListener extends AsyncDisposable {
-  /** Its port, 0 for a unix socket. */
+  /** Its port; 0 for a unix socket. */
   readonly port: number;
   /**
-   * The next connection.
+   * Waits for the next connection.
    *
-   * @returns An endpoint, open; it does not connect again, but its QEMU may.
+   * @returns An open endpoint. It does not connect again, but QEMU may.
    * @throws {NetError} ECONNABORTED if the listener is closed.
    */
   accept(): Promise<SessionEndpoint>;
@@ -224,7 +251,7 @@ export interface QemuListener extends AsyncDisposable {
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<SessionEndpoint>;
   /**
-   * Listens no more. Connections that were accepted stay.
+   * Ends listening. Accepted connections stay open.
    *
    * @throws Never.
    */
@@ -235,8 +262,8 @@ class Listener implements QemuListener {
   readonly #server: NodeServer;
   readonly #options: QemuListenOptions;
   readonly #name: string;
-  readonly #waiting = new Fifo<SessionEndpoint>();
-  readonly #accepting = new Fifo<Deferred<SessionEndpoint>>();
+  readonly #waiting = new Queue<SessionEndpoint>();
+  readonly #accepting = new Queue<Deferred<SessionEndpoint>>();
   #isClosed = false;
 
   constructor(server: NodeServer, options: QemuListenOptions, name: string) {
@@ -306,7 +333,7 @@ class Listener implements QemuListener {
 /**
  * Listens for QEMUs that connect: `-netdev stream,id=n0,server=off,addr.type=inet,addr.host=…,addr.port=…`.
  *
- * @param options - Where; port 0 takes any that is free.
+ * @param options - The address; port 0: any free port.
  * @returns The listener.
  * @throws {NetError} EINVAL, ENOTSUP without sockets, EADDRINUSE and others of the system.
  * @example
@@ -323,8 +350,10 @@ class Listener implements QemuListener {
  * ```
  */
 export async function listenQemu(options: QemuListenOptions): Promise<QemuListener> {
-  const net = sockets('Cannot listen for QEMU');
-  const { name, target } = where(options, 'Cannot listen for QEMU');
+  const action = 'Cannot listen for QEMU';
+  checkOptions(action, options, LISTEN_RULES);
+  const { name, target } = where(options, action);
+  const net = sockets(action);
   options.signal?.throwIfAborted();
   const server = net.createServer();
   const listening = new Deferred();

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: MIT
-// qemu_dgram - one frame a datagram, over UDP
+// qemu_dgram - one frame in each datagram, over UDP
 //
 // Theory of operation
 //
-// QEMU's `-netdev dgram`, and User-mode Linux's `vec0:transport=…,udp=1` with a `prefix`. What comes
-// cannot be held off: it waits in the endpoint's queue, or is dropped. What goes out is handed to the system;
-// while so many datagrams are not yet sent that it must be waited for, the endpoint is full.
+// The form of QEMU's `-netdev dgram`, and, with a `prefix`, of User-mode Linux's `vec0:transport=…,udp=1`.
+// Received datagrams cannot be paused: they wait in the endpoint's queue, or are dropped. Frames that go
+// out are given to the system; while PENDING of them are not sent yet, the endpoint is full.
 
 import { NetError } from '../../errors.ts';
 import { builtin } from '../../runtime/builtin.ts';
+import { checkOptions, type Rules, text, whole } from '../../util/check.ts';
 import { Deferred } from '../../util/deferred.ts';
-import { copyInto } from '../frames.ts';
+import { copyInto } from '../frame_copy.ts';
+import { bytes } from '../options.ts';
 import {
-  netErrorOf,
   type Session,
   SessionEndpoint,
   type SessionEvents,
   type SessionOptions,
+  SINGLE_SESSION_RULES,
   whenOpened,
 } from '../sessions.ts';
+import { netErrorOf } from '../system_error.ts';
 
 type UdpSocket = import('node:dgram').Socket;
 
@@ -26,19 +29,28 @@ type UdpSocket = import('node:dgram').Socket;
 export interface DatagramOptions extends Omit<SessionOptions, 'reconnect'> {
   /** Our address. @default '127.0.0.1' */
   readonly localHost?: string;
-  /** Our port, which the other side sends to. @default any that is free */
+  /** Our port, to which the peer sends. @default any free port */
   readonly localPort?: number;
-  /** The other side's address. @default '127.0.0.1' */
+  /** Address of the peer. @default '127.0.0.1' */
   readonly host?: string;
-  /** The other side's port. */
+  /** Port of the peer. */
   readonly port: number;
-  /** Stands in front of every frame, both ways; what comes is not compared with it. @default nothing */
+  /** Bytes in front of every frame, in both directions. Those of received frames are not compared. @default none */
   readonly prefix?: Uint8Array;
 }
 
+const RULES: Rules<DatagramOptions> = {
+  ...SINGLE_SESSION_RULES,
+  localHost: text,
+  localPort: whole(0, 65_535),
+  host: text,
+  port: whole(1, 65_535),
+  prefix: bytes,
+};
+
 /** Payload of the largest datagram. */
 const LARGEST = 65_507;
-/** Datagrams on their way to the system. */
+/** Datagrams that the system has not sent yet, at the most. */
 const PENDING = 256;
 
 class DatagramSession implements Session {
@@ -76,7 +88,7 @@ class DatagramSession implements Session {
 
   #sent(error: Error | null): void {
     this.#pending--;
-    // Nobody listens there yet, or the system has no room: that is a network.
+    // No socket listens there yet, or the system has no room: a network loses frames.
     if (error) this.#events.drop('tx');
     if (this.#pending === PENDING / 2) this.#tellRoom();
   }
@@ -117,7 +129,7 @@ export class DatagramEndpoint extends SessionEndpoint {
    *
    * @param socket - Not bound yet.
    * @param options - Both addresses.
-   * @throws {NetError} EINVAL for an option that is out of range.
+   * @throws {NetError} EINVAL for an option that is unknown or out of range.
    */
   constructor(socket: UdpSocket, options: DatagramOptions) {
     const { localHost = '127.0.0.1', localPort = 0, host = '127.0.0.1', port } = options;
@@ -139,7 +151,7 @@ export class DatagramEndpoint extends SessionEndpoint {
     this.#socket = socket;
   }
 
-  /** Our port, which the other side sends to. */
+  /** Our port, to which the peer sends. */
   get localPort(): number {
     return this.#socket.address().port;
   }
@@ -150,14 +162,14 @@ export class DatagramEndpoint extends SessionEndpoint {
  *
  * @param options - Both addresses.
  * @returns The endpoint, bound.
- * @throws {NetError} ENOTSUP without sockets, EADDRINUSE, EADDRNOTAVAIL and others of the system; or the
- *   signal's reason.
+ * @throws {NetError} EINVAL, ENOTSUP without sockets, EADDRINUSE, EADDRNOTAVAIL and others of the system; or
+ *   the signal's reason.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
  * import { openQemuDatagram } from 'ringstack/qemu';
  *
- * // Ports below those that the system gives away by itself.
+ * // Ports below those that the system assigns by itself.
  * await using one = await openQemuDatagram({ localPort: 11_001, port: 11_002 });
  * await using other = await openQemuDatagram({ localPort: 11_002, port: 11_001 });
  * const reader = one.readable.getReader();
@@ -166,11 +178,10 @@ export class DatagramEndpoint extends SessionEndpoint {
  * ```
  */
 export async function openQemuDatagram(options: DatagramOptions): Promise<DatagramEndpoint> {
+  const action = 'Cannot open a datagram link';
+  checkOptions(action, options, RULES, ['port']);
   const dgram = builtin('node:dgram');
-  if (!dgram) {
-    const reason = 'this runtime has no sockets';
-    throw new NetError('ENOTSUP', 'Cannot open a datagram link', { reason });
-  }
+  if (!dgram) throw new NetError('ENOTSUP', action, { reason: 'this runtime has no sockets' });
   options.signal?.throwIfAborted();
   const { localHost = '127.0.0.1' } = options;
   const socket = dgram.createSocket(localHost.includes(':') ? 'udp6' : 'udp4');

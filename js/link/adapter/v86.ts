@@ -3,49 +3,50 @@
 //
 // Theory of operation
 //
-// v86 tells a frame from the guest by the event `net0-send`, in the middle of the guest's instruction and as
-// a view of the card's own memory: it is passed on within the callback, or copied into the endpoint's queue.
-// The guest cannot be held off. A frame for the guest is the event `net0-receive`, and here the card
-// can: js/link/adapter/v86_nic.ts sees when it has no room. Then frames wait in the stack's ring, where TCP knows
-// of them, instead of being lost in a burst.
+// v86 passes a frame from the guest by the event `net0-send`, in the middle of an instruction of the guest and
+// as a view of the card's memory: we pass it on within the callback, or copy it into the endpoint's queue. The
+// guest cannot be paused. A frame for the guest is the event `net0-receive`. Here we can wait:
+// js/link/adapter/v86_nic.ts tells when the card has no room. Then frames wait in the stack's ring, where TCP
+// accounts for them, and are not lost in a burst.
 //
-// No event says that there is room again. The guest makes it by running, in this thread and for about a
-// millisecond at a time; so who waits looks once each time the event loop has gone round:
+// No event tells when there is room again. The guest makes room by running, in this thread and for about a
+// millisecond at a time. So we poll after each turn of the event loop:
 //
-//   free                  frames are handed over
-//   full, guest runs      looked at after every turn of the event loop; from EAGER ms on, by a timer
-//   full, for PATIENCE    the driver does not work any more (the guest is booting again): frames are dropped
-//                         and counted, as by a cable, until there is room
-//   full, emulator stopped   nothing looks; the event `emulator-started` does
-//   off                   frames are dropped and counted
+//   free                     frames are passed on
+//   full, guest runs         polled after every turn of the event loop; after EAGER ms by a timer
+//   full, for PATIENCE       the guest's driver has stopped (the guest reboots): frames are dropped and
+//                            counted, as on an unplugged cable, until there is room
+//   full, emulator stopped   not polled; we wait for the event `emulator-started`
+//   off                      frames are dropped and counted
 //
-// The card is looked up at every wait, so that one which appears later, or a state that is restored, is
-// seen. A card whose inside cannot be seen gets BUDGET frames for each turn of the event loop.
+// The card is looked up at every wait, so we see one that appears later, and a state that is restored. A card
+// whose fields are unknown gets BUDGET frames for each turn of the event loop.
 
 import type { TapInterface, TapInterfaceOptions } from '../../api/interface.ts';
 import type { NetworkStack } from '../../api/stack.ts';
 import { NetError } from '../../errors.ts';
 import { afterEventLoop } from '../../sched/scheduler.ts';
+import { checkOptions, checkValue, whole } from '../../util/check.ts';
 import { connect } from '../connect.ts';
 import { FrameEndpoint } from '../endpoint.ts';
 import type { EndpointController, EndpointDriver } from '../endpoint_types.ts';
-import { checkRange } from '../options.ts';
+import { callback, signal as isSignal, queueBytes } from '../options.ts';
 import type { LinkEndpoint } from '../types.ts';
 import { findNic, type Nic, type Room, type V86Inside } from './v86_nic.ts';
 
 /** The largest MTU of an interface. */
 const MTU_MAX = 65_520;
-/** Frames for a card that cannot be seen into: half of what an ne2k has room for. */
+/** Frames for a card whose fields are unknown: half of the frames that an ne2k has room for. */
 const BUDGET = 4;
-/** ms for which a full card is looked at every turn of the event loop. */
+/** ms for which a full card is polled after every turn of the event loop. */
 const EAGER = 20;
-/** ms between two looks after that. */
+/** ms between two polls after that. */
 const INTERVAL = 10;
-/** ms after which a card that stays full is taken as unused. */
+/** ms after which a card that stays full counts as unused. */
 const PATIENCE = 1000;
 
 /**
- * What is used of an emulator: an instance of v86's class `V86`.
+ * The part of an emulator that is used: an instance of v86's class `V86`.
  *
  * @example
  * ```ts
@@ -69,7 +70,7 @@ const PATIENCE = 1000;
  */
 export interface V86Emulator {
   /**
-   * Has an event call a function.
+   * Adds a listener of an event.
    *
    * @param event - Its name.
    * @param listener - The function.
@@ -77,7 +78,7 @@ export interface V86Emulator {
    */
   add_listener(event: never, listener: never): void;
   /**
-   * Undoes add_listener().
+   * Removes a listener.
    *
    * @param event - Its name.
    * @param listener - The function.
@@ -92,26 +93,26 @@ export interface V86NetworkOptions {
   readonly nic?: number;
   /** Largest IP packet, bytes. @default the card's (`net_device.mtu` of virtio), at most 65520 */
   readonly mtu?: number;
-  /** Bytes of frames from the guest that are kept while nobody takes them. @default 1 MiB */
+  /** Bytes of frames from the guest that wait to be taken. @default 1 MiB */
   readonly queue?: number;
 }
 
-/** Options of connectV86(): those of the tap interface, and which card. */
+/** Options of connectV86(): those of the tap interface, and those of the card. */
 export interface V86ConnectOptions extends TapInterfaceOptions {
   /** Number of the card: 0 is that of v86's option `net_device`. @default 0 */
   readonly nic?: number;
-  /** Gives up waiting for an emulator that is still loading. */
+  /** Ends the wait for an emulator that is still loading. */
   readonly signal?: AbortSignal;
   /**
-   * Puts something in front of the card, such as a capture or a fault.
+   * Puts a capture, a fault or another wrapper in front of the card.
    *
    * @param card - The card.
-   * @returns What the interface is joined to in its place.
+   * @returns The endpoint that the interface is joined to.
    */
   readonly wrap?: (card: LinkEndpoint) => LinkEndpoint;
 }
 
-/** The emulator as it is, beside what its declarations show. */
+/** The emulator with members that its declarations do not show. */
 interface Emulator extends V86Inside {
   readonly bus: { send(event: string, data: unknown): void };
   is_running?(): boolean;
@@ -171,7 +172,7 @@ class V86Driver implements EndpointDriver {
     return this.#budget > 0 ? 'free' : 'full';
   }
 
-  /** Of the budget of a card whose inside is not known. */
+  /** Takes one frame of the budget of a card whose fields are unknown. */
   #spend(): void {
     if (this.#budget-- < BUDGET) return;
     afterEventLoop(() => {
@@ -217,7 +218,19 @@ function nextEvent(emulator: Emulator, event: string, signal?: AbortSignal): Pro
   });
 }
 
-/** The MTU to use with a card; undefined: it does not show its own, and nobody asked for one. */
+/** A rule for the number of a card. */
+const isNic = whole(0, 255);
+
+/** Refuses a value that is no emulator. */
+function checkEmulator(action: string, emulator: V86Emulator | undefined): void {
+  checkValue(action, 'emulator', emulator, (value) => {
+    const { add_listener, remove_listener } = (value ?? {}) as Partial<V86Emulator>;
+    const isOne = typeof add_listener === 'function' && typeof remove_listener === 'function';
+    return isOne ? undefined : "an instance of v86's class V86";
+  });
+}
+
+/** The MTU to use with a card; undefined: neither the card nor the program gives one. */
 function chooseMtu(
   emulator: Emulator,
   number: number,
@@ -227,7 +240,7 @@ function chooseMtu(
   if (wanted === undefined) return own && Math.min(own, MTU_MAX);
   if (wanted > (own ?? MTU_MAX)) {
     throw new NetError('EMSGSIZE', `Cannot use network card ${number} of v86 with MTU ${wanted}`, {
-      reason: `the largest it takes is ${own ?? MTU_MAX}`,
+      reason: `must be at most ${own ?? MTU_MAX} bytes`,
     });
   }
   return wanted;
@@ -235,16 +248,17 @@ function chooseMtu(
 
 /**
  * Makes an endpoint of a network card of v86: two streams of Ethernet frames to pipe to and from a tap
- * interface, or to connect() with one, which is faster. Nothing is lost on the way to the guest: who
- * writes faster than the card takes frames waits.
+ * interface, or to connect() with one, which is faster. No frame is lost on the way to the guest: a writer
+ * that is faster than the card waits.
  *
- * An emulator that has not loaded yet will do; its card is then off until it has. Closing the endpoint
- * lets go of the emulator, which goes on.
+ * The emulator may still be loading; its card is then off until it has loaded. Closing the endpoint removes
+ * its listeners from the emulator, which goes on running.
  *
  * @param emulator - An instance of v86's class `V86`.
- * @param options - Which card, its MTU, how much to keep.
+ * @param options - Number and MTU of the card, bytes that may wait.
  * @returns The endpoint.
- * @throws {NetError} EINVAL for an option that is out of range, EMSGSIZE for an MTU above the card's.
+ * @throws {NetError} EINVAL for an option that is unknown or out of range, or an emulator that is none;
+ *   EMSGSIZE for an MTU above the card's.
  * @example
  * ```ts
  * import { createStack } from 'ringstack';
@@ -272,26 +286,32 @@ export function createV86NetworkStream(
   emulator: V86Emulator,
   options: V86NetworkOptions = {},
 ): FrameEndpoint {
+  const action = 'Cannot use a network card of v86';
+  checkOptions(action, options, {
+    nic: isNic,
+    mtu: whole(68, 65_535, ' bytes'),
+    queue: queueBytes(),
+  });
+  checkEmulator(action, emulator);
   const inside = emulator as unknown as Emulator;
   const { nic = 0, queue } = options;
-  checkRange('nic', nic, 0, 255);
   const mtu = chooseMtu(inside, nic, options.mtu);
   return new FrameEndpoint(new V86Driver(inside, nic), { type: 'tap', mtu, queue });
 }
 
 /**
- * Gives a stack a tap interface on a cable with a network card of v86. Waits for an emulator that is still
- * loading. To take it off again, remove the interface (`stack.removeInterface()`), or close the
- * stack: the emulator is then let go of, and goes on.
+ * Makes a tap interface and joins it to a network card of v86. Waits for an emulator that is still loading. To
+ * unplug the card, remove the interface (`stack.removeInterface()`) or close the stack: listeners are then
+ * removed from the emulator, which goes on running.
  *
  * An emulator in a worker is joined there: `share()` the tap, post it, and in the worker
  * `connect(await attach(handle), createV86NetworkStream(emulator))` with `connect` of `ringstack/link`.
  *
  * @param stack - The stack that gets the interface.
  * @param emulator - An instance of v86's class `V86`.
- * @param options - Address and so on of the interface; which card.
+ * @param options - Those of the interface, and the number of the card.
  * @returns The interface, with the MTU of the card.
- * @throws {NetError} What createTapInterface() and createV86NetworkStream() throw; the signal's reason.
+ * @throws {NetError} Errors of createTapInterface() and createV86NetworkStream(); or the signal's reason.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -307,7 +327,7 @@ export function createV86NetworkStream(
  * const stack = await createStack();
  * const tap = await connectV86(stack, emulator, { ip: '192.168.1.1/24' });
  * assert.equal(tap.mtu, 9000);
- * await stack.removeInterface(tap); // the emulator is let go of
+ * await stack.removeInterface(tap); // unplugs the card
  * await stack.close();
  * ```
  */
@@ -316,7 +336,13 @@ export async function connectV86(
   emulator: V86Emulator,
   options: V86ConnectOptions = {},
 ): Promise<TapInterface> {
+  const action = 'Cannot connect to v86';
+  checkEmulator(action, emulator);
+  checkValue(action, 'options', options, (value) =>
+    typeof value === 'object' && value !== null ? undefined : 'an object',
+  );
   const { nic = 0, signal, wrap, ...tapOptions } = options;
+  checkOptions(action, { nic, signal, wrap }, { nic: isNic, signal: isSignal, wrap: callback });
   signal?.throwIfAborted();
   const inside = emulator as unknown as Emulator;
   if (!inside.v86?.cpu?.devices) await nextEvent(inside, 'emulator-ready', signal);

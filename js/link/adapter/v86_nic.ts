@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// v86_nic - looks into a network card of v86 from outside: whether it has room, and its MTU
+// v86_nic - reads the state of a network card of v86: whether it has room, and its MTU
 //
-// v86 hands a frame to a card by an event, and the card says nothing about it: without a buffer for it the
-// frame is lost. What it would do can be seen before, in the fields of its devices:
+// v86 gives a frame to a card by an event, and the card does not answer: without a buffer the frame is lost.
+// The fields of its devices tell beforehand:
 //
-//   ne2k     16 KiB of memory, of which the driver gives pages of 256 bytes to a ring. A frame takes whole
-//            pages from `curpg` on, up to `boundary`. One page stays free: the card cannot tell a ring that
-//            is quite full from an empty one, and would write over what the guest has not read.
-//   virtio   a frame takes one of the chains of buffers the guest has put into the first queue.
+//   ne2k     16 KiB of memory, in which the driver has a ring of pages of 256 bytes. A frame takes whole pages
+//            from `curpg` on, up to `boundary`. One page stays free: the card cannot tell a full ring from an
+//            empty one, and would overwrite frames that the guest has not read.
+//   virtio   a frame takes one of the buffer chains that the guest has put into the first queue.
 //
-// All of this is v86's inside: whatever is not found there is taken as unknown, never as an error.
+// These fields are internal to v86. One that is missing is taken as unknown, never as an error.
 
 /** The emulated ne2000. */
 interface Ne2k {
@@ -31,7 +31,7 @@ interface VirtioNet {
   };
 }
 
-/** What is looked at of an emulator. */
+/** The part of an emulator that is read. */
 export interface V86Inside {
   readonly v86?: {
     readonly cpu?: {
@@ -45,14 +45,14 @@ export interface V86Inside {
   };
 }
 
-/** What a card does with a frame now: takes it, has no room, or is off. */
+/** State of a card for the next frame: it takes it, has no room, or is off. */
 export type Room = 'free' | 'full' | 'off';
 
-/** A card whose inside is known. */
+/** A card whose fields are known. */
 export interface Nic {
-  /** What it would do with a frame of so many bytes now. */
+  /** Its state for a frame of so many bytes. */
   room(length: number): Room;
-  /** Its MTU; undefined if that cannot be seen. */
+  /** Its MTU; undefined if it is unknown. */
   readonly mtu: number | undefined;
 }
 
@@ -72,7 +72,7 @@ function virtioRoom({ virtio }: VirtioNet): Room {
 
 /**
  * Reads the MTU where the guest's driver does: in the configuration of the device, behind its fourth
- * address range. There the MAC address comes first, by which the place is known to be the right one.
+ * address range. The MAC address stands in front of it, so we can check that this is the right place.
  */
 function virtioMtu(emulator: V86Inside, { mac, virtio }: VirtioNet): number | undefined {
   const cpu = emulator.v86?.cpu;
@@ -83,7 +83,7 @@ function virtioMtu(emulator: V86Inside, { mac, virtio }: VirtioNet): number | un
   return cpu.io.port_read16(port + 10);
 }
 
-/** Finds a card by its number; undefined: there is none yet, or this v86 looks different inside. */
+/** Finds a card by its number; undefined: there is none yet, or this v86 has other fields. */
 export function findNic(emulator: V86Inside, number: number): Nic | undefined {
   const { net, virtio_net: virtio } = emulator.v86?.cpu?.devices ?? {};
   if (net && (net.id ?? 0) === number) {

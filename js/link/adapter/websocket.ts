@@ -1,40 +1,44 @@
 // SPDX-License-Identifier: MIT
-// websocket - ringstack/websocket: one frame a binary message, the usual form of relays for browsers' VMs
+// websocket - ringstack/websocket: one frame in each binary message, the usual form of relays for VMs in browsers
 //
 // Theory of operation
 //
-// A WebSocket cannot be told to hold off, so what comes waits in the endpoint's queue, or is dropped. What goes
-// out is bounded by `bufferedAmount`: above the limit the endpoint is full. No event tells when it
-// falls, so while it is full, and only then, a timer looks.
+// A WebSocket cannot be paused, so received frames wait in the endpoint's queue, or are dropped. Frames that go
+// out are bounded by `bufferedAmount`: above the limit the endpoint is full. No event tells when it falls,
+// so a timer looks at it, but only while the endpoint is full.
 //
-// Any class with the interface of browsers' WebSocket serves: theirs, that of Node 22, Deno and Bun, and `ws`.
+// Any class with the interface of WebSocket works: that of browsers, Node 22, Deno and Bun, and of `ws`.
 
 import { NetError } from '../../errors.ts';
-import { copyOf } from '../frames.ts';
-import { checkRange } from '../options.ts';
+import { checkOptions, checkValue, type Rule, type Rules } from '../../util/check.ts';
+import { copyOf } from '../frame_copy.ts';
+import { callback, queueBytes } from '../options.ts';
 import {
+  SESSION_RULES,
   type Session,
   SessionEndpoint,
   type SessionEvents,
   type SessionOptions,
+  SINGLE_SESSION_RULES,
   whenOpened,
 } from '../sessions.ts';
+import { netErrorOf } from '../system_error.ts';
 
 export type { ReconnectOptions, SessionOptions } from '../sessions.ts';
 export { SessionEndpoint } from '../sessions.ts';
 
-/** What a WebSocket tells, as far as it is looked at. */
+/** The part of a WebSocket's events that is used. */
 export interface SocketEvent {
-  /** Of a message. */
+  /** Of a message: its data. */
   readonly data?: unknown;
-  /** Of a close. */
+  /** Of a close: its code. */
   readonly code?: number;
-  /** Of a close. */
+  /** Of a close: its reason. */
   readonly reason?: string;
 }
 
 /**
- * What is used of a WebSocket: a part of the standard's, and of that of `ws`.
+ * The part of a WebSocket that is used. Those of the standard and of `ws` have it.
  *
  * @example
  * ```ts
@@ -60,16 +64,16 @@ export interface SocketEvent {
  * ```
  */
 export interface SocketLike {
-  /** 0 while it connects, 1 when it is open. */
+  /** 0 while it connects, 1 while it is open. */
   readonly readyState: number;
-  /** Bytes that were sent and are still here. */
+  /** Bytes that were given to send() and not sent yet. */
   readonly bufferedAmount: number;
   /** Set to 'arraybuffer'. */
   binaryType: string;
   /**
    * Sends a message.
    *
-   * @param data - In memory of its own.
+   * @param data - The message, in private memory.
    * @throws If it is still connecting.
    */
   send(data: Uint8Array<ArrayBuffer>): void;
@@ -77,15 +81,15 @@ export interface SocketLike {
    * Closes it.
    *
    * @param code - 1000, or 3000 to 4999.
-   * @param reason - For the other side.
+   * @param reason - Text for the peer.
    * @throws For other codes.
    */
   close(code?: number, reason?: string): void;
   /**
-   * Has a listener called.
+   * Adds a listener.
    *
    * @param type - open, message, close or error.
-   * @param listener - Called with each.
+   * @param listener - Called with each event.
    * @throws Never.
    */
   addEventListener(
@@ -98,9 +102,9 @@ export interface SocketLike {
 export interface WebSocketOptions extends Omit<SessionOptions, 'reconnect'> {
   /** Bytes that may wait to be sent (`bufferedAmount`) before the endpoint is full. @default 1 MiB */
   readonly sendQueue?: number;
-  /** Sent when the endpoint is closed. @default 1000 */
+  /** Code that is sent when the endpoint is closed: 1000, or 3000 to 4999. @default 1000 */
   readonly closeCode?: number;
-  /** Sent when the endpoint is closed. @default '' */
+  /** Reason that is sent when the endpoint is closed. @default '' */
   readonly closeReason?: string;
 }
 
@@ -110,7 +114,7 @@ export interface WebSocketConnectOptions
     Pick<SessionOptions, 'reconnect'> {
   /** Subprotocols to ask for. @default none */
   readonly protocols?: string | readonly string[];
-  /** The class to connect with, such as that of `ws`. @default the runtime's own */
+  /** The class to connect with, for example that of `ws`. @default that of the runtime */
   readonly WebSocket?: new (
     url: string,
     protocols?: string[],
@@ -141,7 +145,7 @@ class WebSocketSession implements Session {
     socket.binaryType = 'arraybuffer';
     socket.addEventListener('open', () => this.#opened());
     socket.addEventListener('message', ({ data }) => this.#receive(data));
-    // A close follows an error, and says more; in Node 22 none does before it is open.
+    // A close follows an error and says more, but not in Node 22 before the socket is open.
     socket.addEventListener('error', () => {
       if (!this.#isOpened) this.#closed({}, name);
     });
@@ -207,20 +211,60 @@ class WebSocketSession implements Session {
   }
 }
 
-/** Refuses close codes and limits that a socket would refuse later. */
-function check({ sendQueue = 1, closeCode = 1000 }: WebSocketOptions): void {
-  checkRange('sendQueue', sendQueue, 1, 2 ** 32);
-  if (closeCode !== 1000) checkRange('closeCode', closeCode, 3000, 4999);
+/** Accepts the close codes that a program may send. */
+const isCloseCode: Rule = (value) => {
+  const code = Number.isInteger(value) ? (value as number) : 0;
+  const isFree = code === 1000 || (code >= 3000 && code <= 4999);
+  return isFree ? undefined : '1000, or a whole number from 3000 to 4999';
+};
+
+/** Accepts the reasons that fit into a close frame (RFC 6455, section 5.5.1). */
+const isCloseReason: Rule = (value) => {
+  const fits = typeof value === 'string' && new TextEncoder().encode(value).length <= 123;
+  return fits ? undefined : 'a string of at most 123 bytes';
+};
+
+const isProtocols: Rule = (value) => {
+  const list = Array.isArray(value) ? value : [value];
+  return list.every((one) => typeof one === 'string') ? undefined : 'a string or a list of strings';
+};
+
+const OWN_RULES = {
+  sendQueue: queueBytes(1),
+  closeCode: isCloseCode,
+  closeReason: isCloseReason,
+};
+
+const ACCEPT_RULES: Rules<WebSocketOptions> = { ...SINGLE_SESSION_RULES, ...OWN_RULES };
+
+const CONNECT_RULES: Rules<WebSocketConnectOptions> = {
+  ...SESSION_RULES,
+  ...OWN_RULES,
+  protocols: isProtocols,
+  WebSocket: callback,
+};
+
+/** Makes a WebSocket. Its constructor throws for what no later attempt could mend. */
+function open(
+  WebSocket: NonNullable<WebSocketConnectOptions['WebSocket']>,
+  address: string,
+  protocols: string[],
+): SocketLike {
+  try {
+    return new WebSocket(address, protocols) as SocketLike;
+  } catch (error) {
+    throw netErrorOf(error, `Cannot connect to ${address}`, 'EINVAL');
+  }
 }
 
 /**
- * Connects to a relay: every frame is a binary message. Text messages are dropped and counted.
+ * Connects to a relay: each frame is a binary message. Text messages are dropped and counted.
  *
  * @param url - `ws:` or `wss:`.
  * @param options - Whether to connect again, queues, the class to use.
  * @returns The endpoint, connected.
- * @throws {NetError} EINVAL, ENOTSUP if the runtime has no WebSocket and none is given; without `reconnect`
- *   also ECONNREFUSED; or the signal's reason.
+ * @throws {NetError} EINVAL, also for a URL that WebSocket refuses; ENOTSUP if the runtime has no WebSocket and
+ *   none is given; without `reconnect` also ECONNREFUSED; or the signal's reason.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -244,29 +288,29 @@ export async function connectWebSocket(
   url: string | URL,
   options: WebSocketConnectOptions = {},
 ): Promise<SessionEndpoint> {
-  const { protocols = [], WebSocket = globalThis.WebSocket, signal } = options;
   const address = String(url);
+  const action = `Cannot connect to ${address}`;
+  checkOptions(action, options, CONNECT_RULES);
+  const { protocols = [], WebSocket = globalThis.WebSocket, signal } = options;
   if (!WebSocket) {
     const reason = 'this runtime has no WebSocket: give one as an option';
-    throw new NetError('ENOTSUP', `Cannot connect to ${address}`, { reason });
+    throw new NetError('ENOTSUP', action, { reason });
   }
-  check(options);
   signal?.throwIfAborted();
   const list = typeof protocols === 'string' ? [protocols] : [...protocols];
   const endpoint = new SessionEndpoint((events) => {
-    const socket = new WebSocket(address, list) as SocketLike;
-    return new WebSocketSession(events, socket, options, address);
+    return new WebSocketSession(events, open(WebSocket, address, list), options, address);
   }, options);
   return whenOpened(endpoint, signal);
 }
 
 /**
- * Uses a WebSocket that is open or connecting, such as one that a server has accepted.
+ * Uses a WebSocket that is open or connecting, for example one that a server has accepted.
  *
- * @param socket - Used by nobody else; a browser's, or one of `ws`, Deno or Bun.
+ * @param socket - A WebSocket of a browser, `ws`, Deno or Bun, for this endpoint alone.
  * @param options - Queues and close code.
- * @returns The endpoint; `opened` tells when it is open.
- * @throws {NetError} EINVAL for an option that is out of range.
+ * @returns The endpoint; `opened` settles when it is open.
+ * @throws {NetError} EINVAL for an option that is unknown or out of range, or a socket that is none.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -294,7 +338,13 @@ export function acceptWebSocket(
   socket: SocketLike | object,
   options: WebSocketOptions = {},
 ): SessionEndpoint {
-  check(options);
+  const action = 'Cannot use a WebSocket';
+  checkOptions(action, options, ACCEPT_RULES);
+  checkValue(action, 'socket', socket, (value) => {
+    const { send, addEventListener } = (value ?? {}) as Partial<SocketLike>;
+    const isSocket = typeof send === 'function' && typeof addEventListener === 'function';
+    return isSocket ? undefined : 'an object with send() and addEventListener()';
+  });
   return new SessionEndpoint(
     (events) => new WebSocketSession(events, socket as SocketLike, options, 'the WebSocket'),
     options,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// fault - ringstack/fault: a bad link, from a seed
+// fault - ringstack/fault: a bad link, reproducible by its seed
 
-import { NetError } from '../../errors.ts';
+import { checkOptions, checkValue, oneOf, type Rules, range, whole } from '../../util/check.ts';
 import { Random } from '../../util/random.ts';
-import { type LinkEndpoint, wrapEndpoint } from '../link.ts';
-import { checkRange } from '../options.ts';
+import type { LinkEndpoint } from '../types.ts';
+import { wrapEndpoint } from '../wrap.ts';
 import {
   type FaultDirection,
   FaultLane,
@@ -14,13 +14,13 @@ import {
 
 export type { FaultSettings, FaultStatistics } from './fault_lane.ts';
 
-/** Options of createFault(): a seed, and settings for both directions or for each. */
+/** Options of createFault(): a seed, and settings for both directions or for one. */
 export interface FaultOptions extends FaultSettings {
-  /** Same seed, same frames, same decisions; its low 32 bits count. @default random */
+  /** Same seed, same frames, same decisions: a whole number, of which 32 bits count. @default random */
   readonly seed?: number;
-  /** Of what comes from the wrapped endpoint, where it differs. */
+  /** Settings for frames from the wrapped endpoint, where they differ. */
   readonly incoming?: FaultSettings;
-  /** Of what goes to the wrapped endpoint, where it differs. */
+  /** Settings for frames to the wrapped endpoint, where they differ. */
   readonly outgoing?: FaultSettings;
 }
 
@@ -43,13 +43,13 @@ export interface FaultOptions extends FaultSettings {
  * ```
  */
 export interface Fault {
-  /** Names its decisions; give it to createFault() to have them again. */
+  /** The seed of its decisions: give it to createFault() to repeat them. */
   readonly seed: number;
-  /** What it has done so far, each way. */
+  /** Its counters at this moment, each direction. */
   readonly statistics: {
-    /** What comes from the wrapped endpoint. */
+    /** Frames from the wrapped endpoint. */
     readonly incoming: FaultStatistics;
-    /** What goes to it. */
+    /** Frames to it. */
     readonly outgoing: FaultStatistics;
   };
   /**
@@ -57,30 +57,37 @@ export interface Fault {
    *
    * @param endpoint - An interface, an adapter, two streams.
    * @returns The endpoint behind the fault.
-   * @throws Never.
+   * @throws {NetError} EINVAL if it is no endpoint.
    */
   wrap(endpoint: LinkEndpoint): LinkEndpoint;
   /**
-   * Changes settings while it runs. Frames that are delayed already keep their time.
+   * Changes settings while it runs. A frame that is already delayed keeps its time.
    *
-   * @param settings - Those that change.
-   * @param direction - Which one they are for. @default both
-   * @throws {NetError} EINVAL for a setting that is out of range.
+   * @param settings - The settings that change.
+   * @param direction - The direction that they are for. @default both
+   * @throws {NetError} EINVAL for a setting that is unknown or out of range.
    */
   set(settings: FaultSettings, direction?: 'incoming' | 'outgoing'): void;
 }
 
-const CHANCES = ['drop', 'duplicate', 'corrupt', 'reorder'] as const;
-const AMOUNTS = ['delay', 'jitter', 'rate'] as const;
+const chance = range(0, 1);
 
-/** Settings that follow from a change. */
+const SETTING_RULES: Rules<FaultSettings> = {
+  drop: chance,
+  duplicate: chance,
+  corrupt: chance,
+  corruptBits: whole(1, 1000),
+  reorder: chance,
+  delay: range(0, 2 ** 31, ' ms'),
+  jitter: range(0, 2 ** 31, ' ms'),
+  rate: range(0, 2 ** 31, ' bytes a second'),
+  queue: whole(1, 2 ** 24, ' frames'),
+};
+
+/** Settings after a change. */
 function change(settings: FaultSettings, next: FaultSettings): FaultSettings {
-  const all = { ...settings, ...next };
-  for (const name of CHANCES) checkNumber(name, all[name] ?? 0, 1);
-  for (const name of AMOUNTS) checkNumber(name, all[name] ?? 0, 2 ** 31);
-  checkRange('corruptBits', all.corruptBits ?? 3, 1, 1000);
-  checkRange('queue', all.queue ?? 1, 1, 2 ** 24);
-  return all;
+  checkOptions('Cannot make a fault', next, SETTING_RULES);
+  return { ...settings, ...next };
 }
 
 function direction(settings: FaultSettings, seed: number): FaultDirection {
@@ -105,7 +112,12 @@ class RunningFault implements Fault {
   readonly #outgoing: FaultDirection;
 
   constructor(options: FaultOptions) {
+    checkValue('Cannot make a fault', 'options', options, (value) =>
+      typeof value === 'object' && value !== null ? undefined : 'an object',
+    );
     const { seed = Math.floor(Math.random() * 2 ** 32), incoming, outgoing, ...both } = options;
+    const { MIN_SAFE_INTEGER, MAX_SAFE_INTEGER } = Number;
+    checkValue('Cannot make a fault', 'seed', seed, whole(MIN_SAFE_INTEGER, MAX_SAFE_INTEGER));
     this.seed = seed;
     const seeds = new Random(seed);
     const common = change({}, both);
@@ -125,6 +137,9 @@ class RunningFault implements Fault {
   }
 
   set(settings: FaultSettings, only?: 'incoming' | 'outgoing'): void {
+    if (only !== undefined) {
+      checkValue('Cannot change a fault', 'direction', only, oneOf('incoming', 'outgoing'));
+    }
     const incoming = change(this.#incoming.settings, settings);
     const outgoing = change(this.#outgoing.settings, settings);
     if (only !== 'outgoing') this.#incoming.settings = incoming;
@@ -133,12 +148,12 @@ class RunningFault implements Fault {
 }
 
 /**
- * Makes a bad link: frames are lost, doubled, damaged, overtaken, delayed and held to a rate. All of it
- * comes from the seed, so that a run can be had again.
+ * Makes a bad link: frames are lost, doubled, damaged, overtaken, delayed and limited to a rate. All decisions
+ * come from the seed, so a run can be repeated.
  *
- * @param options - The seed, and what is to happen.
+ * @param options - The seed, and probabilities, delays and limits.
  * @returns The fault; put it in front of an endpoint with wrap().
- * @throws {NetError} EINVAL for a setting that is out of range.
+ * @throws {NetError} EINVAL for an option that is unknown or out of range.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -168,12 +183,4 @@ class RunningFault implements Fault {
  */
 export function createFault(options: FaultOptions = {}): Fault {
   return new RunningFault(options);
-}
-
-/** Refuses a setting that is no number from 0 to most. */
-function checkNumber(name: string, value: number, most: number): void {
-  if (value >= 0 && value <= most) return;
-  throw new NetError('EINVAL', `Cannot make a fault with ${name} ${value}`, {
-    reason: `it is a number from 0 to ${most}`,
-  });
 }

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
-// fault_lane - one direction of a bad link: decides about every frame, and lets it go when it is due
+// fault_lane - one direction of a bad link: draws the fate of each frame, and passes it on when it is due
 //
 // Theory of operation
 //
-// Every chance is drawn for every frame, in the same order, whatever the settings are: what happens to the
-// n-th frame of a lane depends on the seed and the settings, and neither on timing nor on the other lane.
-// Frames keep their order, whatever their delay, unless they are reordered: such a frame is held until
-// one to four later ones have passed it, or HOLD ms when nothing follows.
+// Every random number is drawn for every frame, in the same order, whatever the settings are. So the fate of
+// the n-th frame of a lane depends on the seed and the settings alone, not on timing and not on the other lane.
+// Frames keep their order, whatever their delay, unless they are reordered: a reordered frame is held until
+// one to four later frames have passed it, or for HOLD ms if none follow.
 //
-//   send() -> drawn -> passed on at once, if nothing waits and nothing delays it
-//                   -> queued with the time it is due -> passed on when that has come, in order
+//   send() -> draw -> pass on at once, if no frame waits and the frame has no delay
+//                  -> queue with the time when it is due -> pass on at that time, in order
 //
-// The queue is bounded. By default the lane is then full, which holds its source off; with a `queue` of
-// its own it drops, as a router does.
+// The queue is bounded. By default a full queue makes the lane full, which pauses its source. With the option
+// `queue` the lane drops frames instead, as a router does.
 
+import { Queue } from '../../util/queue.ts';
 import { Random } from '../../util/random.ts';
-import { copyOf, Fifo } from '../frames.ts';
+import { copyOf } from '../frame_copy.ts';
 import { Retry } from '../retry.ts';
 import type { FrameSink } from '../types.ts';
 import type { FrameLane } from '../wrap.ts';
 
-/** What to do to the frames of one direction. All default to nothing. */
+/** Settings of one direction. By default, frames pass as they are. */
 export interface FaultSettings {
   /** Probability of losing a frame, 0 to 1. */
   readonly drop?: number;
@@ -28,28 +29,28 @@ export interface FaultSettings {
   readonly duplicate?: number;
   /** Probability of flipping random bits of a frame. */
   readonly corrupt?: number;
-  /** How many bits at the most; checksums see any one, not all of several. @default 3 */
+  /** Most bits to flip in a frame. A checksum detects any single one, but not all combinations. @default 3 */
   readonly corruptBits?: number;
   /** Probability of letting one to four later frames overtake a frame. */
   readonly reorder?: number;
   /** Delay of every frame, ms. */
   readonly delay?: number;
-  /** Random addition to the delay, at the most, ms. It does not change the order. */
+  /** Largest random addition to the delay, ms. It does not change the order. */
   readonly jitter?: number;
-  /** Bytes a second; 0: as many as there are. */
+  /** Bytes a second; 0: no limit. */
   readonly rate?: number;
   /**
-   * Frames that may wait, for their delay or for the rate; one more is dropped. @default 1024, and one
-   * more holds its source off
+   * Frames that may wait for their delay or for the rate; further frames are dropped. @default 1024, and a
+   * full queue pauses the source
    */
   readonly queue?: number;
 }
 
-/** What happened to the frames of one direction. */
+/** Counters of one direction. */
 export interface FaultStatistics {
-  /** Frames that came. */
+  /** Frames that were received. */
   readonly received: number;
-  /** Frames passed on, those delivered twice counted twice. */
+  /** Frames that were passed on; a frame that is delivered twice counts twice. */
   readonly delivered: number;
   /** Frames lost on purpose. */
   readonly dropped: number;
@@ -57,13 +58,13 @@ export interface FaultStatistics {
   readonly duplicated: number;
   /** Frames with flipped bits. */
   readonly corrupted: number;
-  /** Frames that others overtook. */
+  /** Frames that later ones overtook. */
   readonly reordered: number;
   /** Frames dropped because the queue was full. */
   readonly overflowed: number;
 }
 
-/** Counters that outlive a lane, and the generator of its direction. */
+/** Settings, counters and generator of a direction: they outlive a lane. */
 export interface FaultDirection {
   settings: FaultSettings;
   readonly random: Random;
@@ -81,7 +82,7 @@ interface Held {
   passes: number;
 }
 
-/** What was drawn for a frame. */
+/** The random draws for a frame. */
 interface Fate {
   readonly isDropped: boolean;
   readonly isDuplicated: boolean;
@@ -92,7 +93,7 @@ interface Fate {
 
 /** ms that a reordered frame is held when nothing overtakes it. */
 const HOLD = 50;
-/** Frames that wait before the source is held off. */
+/** Frames that wait before the source is paused. */
 const QUEUE = 1024;
 
 /** One direction of a bad link, plugged in. */
@@ -100,10 +101,10 @@ export class FaultLane implements FrameLane {
   readonly #retry = new Retry();
   readonly #next: FrameSink;
   readonly #direction: FaultDirection;
-  readonly #queue = new Fifo<Waiting>();
+  readonly #queue = new Queue<Waiting>();
   #held: Held[] = [];
   #lastDue = 0;
-  /** When the last frame has left, at the given rate. */
+  /** Time when the last frame has left, at the given rate. */
   #lineFree = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerDue = Number.POSITIVE_INFINITY;
@@ -133,7 +134,7 @@ export class FaultLane implements FrameLane {
     return this.#queue.length + this.#held.length >= limit;
   }
 
-  /** Where the flipped bits of a frame come from; 0: none are flipped. */
+  /** The seed of the flipped bits of a frame; 0: none are flipped. */
   #drawBits(): number {
     const { random, settings } = this.#direction;
     const isCorrupted = random.chance(settings.corrupt ?? 0);
@@ -180,10 +181,10 @@ export class FaultLane implements FrameLane {
       this.#queueUp(frame, this.#dueAfter(frame.length, fate.delay));
     }
     for (const held of this.#held) held.passes--;
-    this.#letGo((held) => held.passes <= 0);
+    this.#release((held) => held.passes <= 0);
   }
 
-  /** Never earlier than the frame before, so that a delay does not reorder. */
+  /** The time when a frame is due: never before the previous frame, so a delay does not reorder. */
   #dueAfter(length: number, delay: number): number {
     const { rate = 0 } = this.#direction.settings;
     if (rate === 0 && delay === 0) return this.#lastDue;
@@ -205,15 +206,15 @@ export class FaultLane implements FrameLane {
     this.#run();
   }
 
-  /** Moves held frames whose time has come behind what is queued. */
-  #letGo(isReady: (held: Held) => boolean): void {
+  /** Moves held frames that are ready to the end of the queue. */
+  #release(isReady: (held: Held) => boolean): void {
     if (this.#held.length === 0) return;
     const ready = this.#held.filter(isReady);
     this.#held = this.#held.filter((held) => !isReady(held));
     for (const { frame } of ready) this.#queueUp(frame, this.#lastDue);
   }
 
-  /** Passes on what is due, and comes back for the rest. */
+  /** Passes on the frames that are due, and sets the timer for the rest. */
   readonly #run = (): void => {
     if (this.#isStopped || this.#isWaiting) return;
     for (;;) {
@@ -235,7 +236,7 @@ export class FaultLane implements FrameLane {
     this.#tellRoom();
   };
 
-  /** Comes back when the next frame is due, if nothing brings us back before. */
+  /** Sets the timer for the next frame that is due. */
   #setTimer(): void {
     const next = Math.min(
       this.#queue.first?.due ?? Number.POSITIVE_INFINITY,
@@ -250,7 +251,7 @@ export class FaultLane implements FrameLane {
   readonly #onTimer = (): void => {
     this.#timerDue = Number.POSITIVE_INFINITY;
     const now = performance.now();
-    this.#letGo((held) => held.until <= now);
+    this.#release((held) => held.until <= now);
     this.#run();
   };
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// pcap - ringstack/pcap: captures what passes an endpoint as a pcapng stream
+// pcap - ringstack/pcap: captures the frames of an endpoint as a pcapng stream
 //
 // Theory of operation
 //
-// A capture stands in front of endpoints and copies what passes into blocks (js/codec/pcapng.ts), which
-// wait until somebody reads the stream. What waits is bounded: past that, frames are not captured and
-// counted, while the link goes on. Two interfaces that are joined exchange frames in C, where nothing passes
-// that could be captured: wrapped, one of them is joined through JavaScript, more slowly.
+// A capture stands in front of endpoints and copies their frames into blocks (js/codec/pcapng.ts), which wait
+// until the stream is read. Their bytes are bounded: when the bound is reached, further frames are counted
+// and not captured; the link goes on. Two interfaces that are joined exchange frames in C, where none can be
+// captured: a wrapped interface is joined through JavaScript, which is slower.
 //
-// The stream begins with the section's header; it ends with close(), after statistics of every interface.
+// The stream begins with the section header. It ends with close(), after the statistics of every interface.
 
 import {
   interfaceBlock,
@@ -19,13 +19,19 @@ import {
 } from '../../codec/pcapng.ts';
 import { NetError } from '../../errors.ts';
 import { nextMicrotask } from '../../sched/scheduler.ts';
-import { Fifo } from '../frames.ts';
-import { type FrameLane, type FrameSink, type LinkEndpoint, wrapEndpoint } from '../link.ts';
-import { checkRange } from '../options.ts';
+import { checkOptions } from '../../util/check.ts';
+import { Queue } from '../../util/queue.ts';
+import { callback, queueBytes } from '../options.ts';
+import { checkEndpoint } from '../shape.ts';
+import type { FrameSink, LinkEndpoint } from '../types.ts';
+import { type FrameLane, wrapEndpoint } from '../wrap.ts';
+import { isOptionText, join, nanoseconds, snapLengthRule } from './pcap_file.ts';
 
-/** A frame that passes, as a filter sees it. */
+export { type PcapFileOptions, type PcapFrame, writePcapng } from './pcap_file.ts';
+
+/** A frame, as a filter sees it. */
 export interface CapturedFrame {
-  /** Name of the interface it passes. */
+  /** Name of its interface. */
   readonly interface: string;
   /** Whether it comes from the endpoint or goes to it. */
   readonly direction: 'incoming' | 'outgoing';
@@ -37,52 +43,30 @@ export interface CapturedFrame {
 export interface CaptureOptions {
   /** Bytes kept of every frame. @default all */
   readonly snapLength?: number;
-  /** Bytes of the file that may wait to be read; further frames are not captured. @default 4 MiB */
+  /** Bytes of the file that may wait to be read; beyond that, frames are not captured. @default 4 MiB */
   readonly queue?: number;
   /**
-   * Says which frames are captured: by interface, direction, or what is in them.
+   * Selects the frames to capture by interface, direction or content.
    *
-   * @param frame - One that passes.
-   * @returns false: not this one.
+   * @param frame - A frame.
+   * @returns false: do not capture it.
    */
   readonly filter?: (frame: CapturedFrame) => boolean;
 }
 
-/** A frame for writePcapng(). */
-export interface PcapFrame {
-  /** Index of its interface among the names. */
-  readonly interface: number;
-  /** When, ms since 1970, with a fraction. */
-  readonly time: number;
-  /** The frame, or its beginning. */
-  readonly bytes: Uint8Array;
-  /** How long it was. @default the length of `bytes` */
-  readonly length?: number;
-  /** Shown with the packet. */
-  readonly comment?: string;
-}
-
-/** Options of writePcapng(). */
-export interface PcapFileOptions {
-  /** Bytes at which longer frames were cut. @default none were */
-  readonly snapLength?: number;
-  /** What the frames are: Ethernet (`tap`) or raw IP packets (`tun`). @default 'tap' */
-  readonly type?: 'tap' | 'tun';
-}
-
 /** Options of Capture.wrap(). */
 export interface CaptureWrapOptions {
-  /** Shown with its frames. @default 'tap0', 'tun1' and so on */
+  /** Name that is shown with its frames, at most 65535 bytes. @default 'tap0', 'tun1' and so on */
   readonly name?: string;
 }
 
 /** Counters of a capture. */
 export interface CaptureStatistics {
-  /** Frames that passed and the filter wanted. */
+  /** Frames that the filter selected. */
   readonly seen: number;
   /** Those that are in the stream. */
   readonly captured: number;
-  /** Those that are not, since nobody read in time. */
+  /** Those that are not, because the stream was not read in time. */
   readonly dropped: number;
 }
 
@@ -116,11 +100,11 @@ export interface Capture extends AsyncDisposable {
    *   `tun`, Ethernet frames otherwise.
    * @param options - Its name.
    * @returns The endpoint behind the capture.
-   * @throws {NetError} EBADF if the capture is closed.
+   * @throws {NetError} EBADF if the capture is closed, EINVAL if it is no endpoint or the name is too long.
    */
   wrap(endpoint: LinkEndpoint, options?: CaptureWrapOptions): LinkEndpoint;
   /**
-   * Ends the file. What is wrapped goes on without being captured.
+   * Ends the file. Wrapped endpoints go on without being captured.
    *
    * @throws Never.
    */
@@ -138,31 +122,14 @@ interface Captured {
 const DIRECTION = { incoming: 1, outgoing: 2 } as const;
 const QUEUE = 4 * 2 ** 20;
 
-/** ms since 1970 in ns. */
-function nanoseconds(ms: number): bigint {
-  const whole = Math.floor(ms);
-  return BigInt(whole) * 1_000_000n + BigInt(Math.floor((ms - whole) * 1e6));
-}
-
 /** ns since 1970. */
 const now = (): bigint => nanoseconds(performance.timeOrigin + performance.now());
-
-/** Chunks as one. */
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 class RunningCapture implements Capture {
   readonly readable: ReadableStream<Uint8Array>;
   readonly #options: CaptureOptions;
   readonly #queueMax: number;
-  readonly #blocks = new Fifo<Uint8Array>();
+  readonly #blocks = new Queue<Uint8Array>();
   readonly #interfaces: Captured[] = [];
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   #queued = 0;
@@ -170,8 +137,8 @@ class RunningCapture implements Capture {
   #isOver = false;
 
   constructor(options: CaptureOptions) {
-    checkRange('snapLength', options.snapLength ?? 1, 1, 2 ** 31);
-    checkRange('queue', options.queue ?? QUEUE, 0, 2 ** 32);
+    const rules = { snapLength: snapLengthRule, queue: queueBytes(), filter: callback };
+    checkOptions('Cannot make a capture', options, rules);
     this.#options = options;
     this.#queueMax = options.queue ?? QUEUE;
     const source: UnderlyingDefaultSource<Uint8Array> = {
@@ -199,7 +166,10 @@ class RunningCapture implements Capture {
   }
 
   wrap(endpoint: LinkEndpoint, options: CaptureWrapOptions = {}): LinkEndpoint {
-    if (this.#isOver) throw new NetError('EBADF', 'Cannot capture an endpoint');
+    const action = 'Cannot capture an endpoint';
+    if (this.#isOver) throw new NetError('EBADF', action);
+    checkEndpoint(action, 'it', endpoint);
+    checkOptions(action, options, { name: isOptionText });
     const index = this.#interfaces.length;
     const type = endpoint.type ?? 'tap';
     const { name = `${type}${index}` } = options;
@@ -216,7 +186,7 @@ class RunningCapture implements Capture {
       (direction: CapturedFrame['direction']) =>
       (next: FrameSink): FrameLane => ({
         send: (frame) => {
-          // Before it goes on: what it causes comes behind it in the file.
+          // Captured before it is passed on: frames that answer it must follow it in the file.
           const takeBack = this.#note(captured, direction, frame);
           if (next.send(frame)) return true;
           takeBack?.();
@@ -227,7 +197,7 @@ class RunningCapture implements Capture {
     return wrapEndpoint(endpoint, { incoming: lane('incoming'), outgoing: lane('outgoing') });
   }
 
-  /** Captures a frame, if it is wanted and there is room. Returns what undoes that. */
+  /** Captures a frame, if it is selected and there is room. Returns a function that undoes that. */
   #note(
     captured: Captured,
     direction: CapturedFrame['direction'],
@@ -266,13 +236,13 @@ class RunningCapture implements Capture {
     if (this.#isWanted) this.#giveSoon();
   }
 
-  /** Answers who reads at the end of the turn, with all of it. */
+  /** Answers a waiting read at the end of the turn, with all blocks of the turn. */
   #giveSoon(): void {
     this.#isWanted = false;
     nextMicrotask(() => this.#give());
   }
 
-  /** Answers who reads with all that waits, up to 64 KiB. */
+  /** Answers a read with all blocks that wait, up to 64 KiB. */
   #give(): void {
     const first = this.#blocks.shift();
     if (!first) {
@@ -307,11 +277,11 @@ class RunningCapture implements Capture {
 }
 
 /**
- * Captures what passes endpoints as a pcapng file, which Wireshark reads.
+ * Captures the frames of endpoints as a pcapng file, which Wireshark reads.
  *
- * @param options - Snap length, filter, and how much may wait to be read.
+ * @param options - Snap length, filter, and bytes that may wait to be read.
  * @returns The capture; wrap() endpoints with it and read its `readable`.
- * @throws {NetError} EINVAL for an option that is out of range.
+ * @throws {NetError} EINVAL for an option that is unknown or out of range.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -336,40 +306,4 @@ class RunningCapture implements Capture {
  */
 export function createCapture(options: CaptureOptions = {}): Capture {
   return new RunningCapture(options);
-}
-
-/**
- * Writes frames that are already there as a pcapng file.
- *
- * @param interfaces - Names of the interfaces.
- * @param frames - In the order in which they are to stand.
- * @param options - What kind of frames they are, and where they were cut.
- * @returns The file.
- * @throws {NetError} EINVAL for an option out of range or a frame of an interface without a name.
- * @example
- * ```ts
- * import assert from 'node:assert/strict';
- * import { writePcapng } from 'ringstack/pcap';
- *
- * const frame = { interface: 0, time: Date.now(), bytes: new Uint8Array(60) };
- * const file = writePcapng(['eth0'], [frame], { snapLength: 128 });
- * assert.equal(new DataView(file.buffer).getUint32(0), 0x0a0d0d0a);
- * ```
- */
-export function writePcapng(
-  interfaces: readonly string[],
-  frames: readonly PcapFrame[],
-  options: PcapFileOptions = {},
-): Uint8Array<ArrayBuffer> {
-  const { snapLength, type = 'tap' } = options;
-  checkRange('snapLength', snapLength ?? 1, 1, 2 ** 31);
-  const linkType = type === 'tun' ? LINK_TYPE.raw : LINK_TYPE.ethernet;
-  const describe = (name: string) =>
-    interfaceBlock({ name, linkType, snapLength: snapLength ?? 0 });
-  const packets = frames.map((frame) => {
-    checkRange('interface', frame.interface, 0, interfaces.length - 1);
-    const { time, length = frame.bytes.length } = frame;
-    return packetBlock({ ...frame, time: nanoseconds(time), length, direction: 0 });
-  });
-  return join([sectionBlock('ringstack'), ...interfaces.map(describe), ...packets]);
 }

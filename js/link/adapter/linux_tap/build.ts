@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// build - builds the helper of js/link/adapter/linux_tap/tap.ts with the machine's C compiler, once for each version
+// build - builds the helper of js/link/adapter/linux_tap/tap.ts with the C compiler of the machine, once a version
 //
-// The program lies in the user's cache folder under a name that holds the hash of its source. It is built
-// beside its place and moved there, so that two processes that build it at once do not meet.
+// The program is kept in the user's cache folder, under a name with the hash of its source. It is built under a
+// temporary name and then renamed, so two processes may build it at the same time.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { access, constants, mkdir, readFile, rename, rm } from 'node:fs/promises';

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* helper.c - opens a tap or tun device of Linux and passes its frames over a unix stream socket
  *
- * usage: helper SOCKET tap|tun NAME MTU MAC NAMESPACE     ('-': as the kernel has it)
+ * usage: helper SOCKET tap|tun NAME MTU MAC NAMESPACE     ('-': the default of the kernel)
  *
  * Theory of operation
  *
- * js/link/adapter/linux_tap/tap.ts builds this file where it is used and starts the program, which listens on SOCKET. Once the
- * device is up, "NAME MTU MAC" is printed to standard output, and one connection is taken. Each frame goes over it
- * after its length (u32, big endian), both ways, as QEMU's -netdev stream has it.
+ * tap.ts beside this file builds and starts the program, which listens on SOCKET. When the device is up, the
+ * program prints "NAME MTU MAC" to standard output and accepts one connection. Each frame goes over it behind its
+ * length (u32, big endian), in both directions, as in QEMU's -netdev stream.
  *
- * A lane each way has one buffer. The kernel takes and gives one frame a call, the socket as much as there
- * is: so a lane fills its buffer while there is more, then empties it. A lane that cannot be emptied
- * is not filled, so a slow reader leaves frames in the device's queue (where the kernel drops them), and
- * a device that takes no more holds the writer of the socket back.
+ * Each direction is a lane with one buffer. A call of the kernel moves one frame, a call of the socket moves many.
+ * So a lane fills its buffer while there are frames, then empties it. A lane that cannot be emptied is not
+ * filled: if the reader of the socket is slow, frames stay in the queue of the device (where the kernel drops
+ * them); if the device is full, the writer of the socket waits.
  *
- * It ends with the socket: with the process at its other end, too. What fails is said in one line on
+ * The program ends with the socket, and therefore with the process at its other end. A failure is one line on
  * standard error that begins with the name of the error; the exit status is then 1.
  */
 #define _GNU_SOURCE
@@ -42,7 +42,7 @@
 #define BUFFER (8u * ROOM)
 #define ACCEPT_MS 10000
 
-/** One direction: what lies from `at` to `end` has still to go. */
+/** One direction: the bytes from `at` to `end` have still to be written. */
 struct lane {
     size_t at, end;
     uint8_t bytes[BUFFER];
@@ -51,7 +51,7 @@ struct lane {
 static struct lane to_socket, to_device;
 static int is_device_full;
 
-/** The names that a program may act upon. */
+/** The name of an error, for tap.ts. */
 static const char *name_of(int error)
 {
     static const struct {
@@ -103,14 +103,14 @@ static void enter(const char *name)
 }
 
 /**
- * set_up() - Give the device what is asked for and it has not, and bring it up
+ * set_up() - Set MTU and MAC where they differ, and bring the device up
  * @ifr: with its name
  * @mtu: bytes, or '-'
  * @mac: as 01:23:45:67:89:ab, or '-'
  * @is_tap: whether it has a MAC address
  *
- * Who may use a device that somebody else has made may not change it, so nothing is set without need.
- * Prints what it is.
+ * A user who may use a device of another user may not change it, so nothing is set without need.
+ * Prints name, MTU and MAC of the device.
  */
 static void set_up(struct ifreq *ifr, const char *mtu, const char *mac, int is_tap)
 {
@@ -193,7 +193,7 @@ static int listen_at(const char *path)
  * accept_one() - Take the one connection
  * @listener: from listen_at(); closed
  *
- * Who has started us may have ended instead of connecting: then we end too.
+ * If our parent ends without connecting, we end too.
  */
 static int accept_one(int listener)
 {
@@ -211,7 +211,7 @@ static int accept_one(int listener)
     return fd;
 }
 
-/** Whether a call failed only for now; EIO: the device is down, which may change. */
+/** Whether a call may succeed later; EIO: the device is down, which may change. */
 static int is_later(void)
 {
     return errno == EAGAIN || errno == EINTR || errno == EIO || errno == ENOBUFS;
@@ -245,7 +245,7 @@ static void device_to_socket(int device, int out)
     }
     n = write(out, lane->bytes + lane->at, lane->end - lane->at);
     if (n < 0 && !is_later()) {
-        exit(0); /* Who would read it is gone. */
+        exit(0); /* The reader is gone. */
     }
     lane->at += n > 0 ? (size_t)n : 0;
     if (lane->at == lane->end) {
@@ -257,8 +257,8 @@ static void device_to_socket(int device, int out)
  * write_frames() - Give the device all whole frames that the lane has
  * @device: the device
  *
- * A frame that the device does not take is dropped, as on a wire: one that is too short, or while it is
- * down. When it is full, the frame stays.
+ * A frame that the device refuses is dropped, as on a cable: if it is too short, or the device is down. If the
+ * device is full, the frame stays.
  */
 static void write_frames(int device)
 {

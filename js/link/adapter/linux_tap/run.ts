@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// run - runs a program to its end
+// run - runs a program and waits for its end
 
 import { spawn } from 'node:child_process';
 
@@ -9,11 +9,11 @@ export interface Ended {
   readonly error?: NodeJS.ErrnoException;
   /** Its exit status; null: it was killed. */
   readonly status: number | null;
-  /** What it wrote to standard error. */
+  /** Its standard error. */
   readonly stderr: string;
 }
 
-/** Runs a program and gives what became of it. */
+/** Runs a program; settles when it has ended. */
 export function run(program: string, args: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });

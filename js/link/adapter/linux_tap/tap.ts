@@ -3,15 +3,15 @@
 //
 // Theory of operation
 //
-// JavaScript cannot make such a device (no ioctl), so a small program does: js/link/adapter/linux_tap/helper.c, built on first
-// use (js/link/adapter/linux_tap/build.ts). It is started with the path of a unix socket, on which it takes one connection;
-// frames go over it as over QEMU's -netdev stream (js/link/byte_session.ts). We connect, not the program, since only
-// a socket that connects can be told where to read to.
+// JavaScript cannot open these devices (it has no ioctl), so a small program does: helper.c beside this file, built on
+// first use (build.ts). It is started with the path of a unix socket, on which it accepts one connection; frames
+// go over it as over QEMU's -netdev stream (js/link/byte_session.ts). The program listens and we connect, because
+// only a socket that connects can choose its read buffer.
 //
-// The helper says on standard output what the device is, or on standard error why there is none. It ends with the
-// socket, so with this process however it ends; the kernel then removes the device, unless it was made to last
-// (`ip tuntap add`). close() settles when it is gone. When somebody else removes the device the endpoint fails,
-// with the helper's last words.
+// The helper writes the name, MTU and MAC of the device to standard output, or the reason of a failure to standard
+// error. It ends with the socket, and therefore with this process however that ends. The kernel then removes the
+// device, unless it is persistent (`ip tuntap add`). close() settles when the helper has ended. If another program
+// removes the device, the endpoint fails with the text that the helper wrote last.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,9 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ERROR_REASONS, NetError, type NetErrorCode } from '../../../errors.ts';
+import { checkOptions, oneOf, type Rule, type Rules, whole } from '../../../util/check.ts';
 import { ByteSession, Inlet } from '../../byte_session.ts';
+import { queueBytes } from '../../options.ts';
 import { SessionEndpoint } from '../../sessions.ts';
 import { buildTapHelper } from './build.ts';
 
@@ -28,25 +30,68 @@ import { buildTapHelper } from './build.ts';
 export interface TapOptions {
   /** Ethernet frames (`tap`) or IP packets (`tun`). @default 'tap' */
   readonly type?: 'tap' | 'tun';
-  /** Name of the device, at most 15 letters; `%d` in it is a number. @default tap0, tun0 or the next */
+  /** Name of the device, at most 15 bytes; the kernel replaces `%d` by a number. @default tap0, tun0 or the next */
   readonly name?: string;
-  /** Network namespace: a name of `ip netns`, or a path such as `/proc/PID/ns/net`. @default ours */
+  /** Network namespace: a name of `ip netns`, or a path like `/proc/PID/ns/net`. @default that of this process */
   readonly namespace?: string;
-  /** Largest IP packet, bytes, 68 to 65521. @default as the device has it: 1500 */
+  /** Largest IP packet, bytes, 68 to 65521. @default that of the device: 1500 */
   readonly mtu?: number;
-  /** MAC address of the kernel's end, for a tap. @default as the device has it: a random one */
+  /** MAC address of the kernel's end, for a tap. @default that of the device: a random one */
   readonly mac?: string;
-  /** Bytes of frames that are kept while nobody takes them. @default 1 MiB */
+  /** Bytes of frames that wait to be taken. @default 1 MiB */
   readonly queue?: number;
   /** Path of a helper that is built already. @default built from the package's source on first use */
   readonly helper?: string;
 }
 
-/** The program, running. */
+/** Bytes of a device name, with the zero at its end (IFNAMSIZ). */
+const NAME_SIZE = 16;
+/** Bytes of a path in the helper, with the zero at its end. */
+const PATH_SIZE = 4096;
+
+/** Bytes of a text in UTF-8. */
+const sizeOf = (text: string): number => new TextEncoder().encode(text).length;
+
+/** Accepts the names that the kernel takes (dev_valid_name()) and the helper does not cut. */
+const isName: Rule = (value) => {
+  const isValid =
+    typeof value === 'string' && /^[^\s/:\0]+$/.test(value) && !['.', '..', '-'].includes(value);
+  return isValid && sizeOf(value) < NAME_SIZE
+    ? undefined
+    : `a name of 1 to ${NAME_SIZE - 1} bytes without '/', ':' and spaces`;
+};
+
+/** Accepts the paths that the helper does not cut. */
+const isPath: Rule = (value) => {
+  const isValid = typeof value === 'string' && !/^-?$|\0/.test(value);
+  // '/run/netns/' stands in front of a name.
+  return isValid && sizeOf(value) < PATH_SIZE - 11
+    ? undefined
+    : `a name or a path of at most ${PATH_SIZE - 12} bytes`;
+};
+
+const isMac: Rule = (value) => {
+  const pairs = /^[\da-f]{2}(:[\da-f]{2}){5}$/i;
+  return typeof value === 'string' && pairs.test(value)
+    ? undefined
+    : "a MAC like '02:00:00:00:00:01'";
+};
+
+const RULES: Rules<TapOptions> = {
+  type: oneOf('tap', 'tun'),
+  name: isName,
+  namespace: isPath,
+  mtu: whole(68, 65_521, ' bytes'),
+  mac: isMac,
+  queue: queueBytes(),
+  helper: isPath,
+};
+
+/** The helper, running. */
 interface Helper {
   /** Its first line. */
   readonly line: Promise<string>;
-  /** Its last words; settles when it has ended. */
+  /** Its standard error; settles when it has ended. */
   readonly ended: Promise<string>;
 }
 
@@ -71,19 +116,19 @@ export class KernelDevice extends SessionEndpoint {
   readonly name: string;
   /** MAC address of the kernel's end; undefined for a tun. */
   readonly mac: string | undefined;
-  /** Its namespace, as it was given. */
+  /** Its namespace, as the option said; undefined: that of this process. */
   readonly namespace: string | undefined;
   readonly #ended: Promise<string>;
 
   /**
-   * Made by openTap().
+   * Called by openTap().
    *
    * @internal
-   * @param socket - To the helper, connected.
-   * @param inlet - That it was connected with.
+   * @param socket - A socket that is connected to the helper.
+   * @param inlet - The inlet that it was connected with.
    * @param helper - The program.
-   * @param line - What it said the device is.
-   * @param options - Of openTap().
+   * @param line - Name, MTU and MAC, as the helper wrote them.
+   * @param options - Those of openTap().
    * @throws {NetError} EINVAL for an option that is out of range.
    */
   constructor(socket: Socket, inlet: Inlet, helper: Helper, line: string, options: TapOptions) {
@@ -110,7 +155,7 @@ export class KernelDevice extends SessionEndpoint {
   }
 
   /**
-   * Closes the device; settles when it is gone.
+   * Closes the device; settles when the helper has ended.
    *
    * @throws Never.
    */
@@ -120,7 +165,7 @@ export class KernelDevice extends SessionEndpoint {
   }
 }
 
-/** The error that the helper's last words stand for. */
+/** The error for a text of the helper. */
 function failure(action: string, words: string): NetError {
   const [, name = '', reason = ''] = /^([A-Z]+) (.*)$/m.exec(words) ?? [];
   const code = (name in ERROR_REASONS ? name : 'EPROTO') as NetErrorCode;
@@ -153,14 +198,15 @@ function start(program: string, args: readonly string[], action: string): Helper
 }
 
 /**
- * Opens a tap or tun device of the kernel, brings it up, and gives its other end. Addresses and routes are given to
- * it by `ip` as to any device. Needs Linux, CAP_NET_ADMIN (or a device that was made for this user by
+ * Opens a tap or tun device of the kernel, brings it up, and returns its other end. Configure addresses and routes
+ * by `ip`, as for any device. Needs Linux, CAP_NET_ADMIN (or a device that was made for this user by
  * `ip tuntap add`) and, once, a C compiler.
  *
- * @param options - Which device, where.
- * @returns The device, up, an endpoint for connect().
+ * @param options - Type and name of the device, its namespace, MTU and MAC.
+ * @returns The device, up: an endpoint for connect().
  * @throws {NetError} ENOTSUP if this is not Linux, EPERM or EACCES without the rights, ENOENT without a C compiler,
- *   /dev/net/tun or that namespace, EBUSY if the device is in use, EINVAL for an option the kernel refuses.
+ *   /dev/net/tun or that namespace, EBUSY if the device is in use, EINVAL for an option that is unknown, out of range or
+ *   refused by the kernel.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -181,6 +227,7 @@ function start(program: string, args: readonly string[], action: string): Helper
  * ```
  */
 export async function openTap(options: TapOptions = {}): Promise<KernelDevice> {
+  checkOptions('Cannot open a device', options, RULES);
   const { type = 'tap', name = '-', namespace = '-', mtu, mac = '-' } = options;
   const action = `Cannot open a ${type} device${name === '-' ? '' : ` ${name}`}`;
   if (process.platform !== 'linux') {
