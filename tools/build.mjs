@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
-// build - dist/ from js/: one file of JavaScript for each entry, and the declarations they show
+// build - dist/ from js/: a file of JavaScript for each entry, files that entries share, and the declarations they show
 //
 // usage: node tools/build.mjs        (after tsc -p tsconfig.build.json, which writes build/types)
 //
-// What users' bundlers look for stays as it is written: `new URL('./stack.wasm', import.meta.url)` and
-// `new Worker(new URL('./workers/engine.js', import.meta.url), …)` are relative to dist/index.js.
+// Every module of js/ is in one file of dist/. Modules that the same entries need form a shared file, which is
+// named after one of them ('errors.js', 'link/endpoint.js'): so an adapter and ringstack/link have one
+// class of endpoints, and a page that imports both downloads it once. The names change only when modules do.
+//
+// Users' bundlers look for literals: `new URL('./stack.wasm', import.meta.url)` and
+// `new Worker(new URL('./workers/engine.js', import.meta.url), …)`, relative to dist/index.js. So a module with
+// import.meta.url must be in the file of an entry: the build fails otherwise.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { ENTRIES } from './entries.mjs';
 
 const TYPES = 'build/types';
 const DIST = 'dist';
-/** Files of their own as well: what several entries must have in common, such as the class of an error. */
-const SHARED = ['errors', 'link/sessions'];
 /** Threads: each is one self-contained file. */
 const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
 /** What users import and what is no thread's. */
@@ -57,25 +60,64 @@ const options = {
   logLevel: 'warning',
 };
 const source = (name) => `js/${name}.ts`;
-const files = [...NAMES, ...SHARED].map(source);
-/** What is a file of its own is imported by the others, never bundled into them. */
-const apart = (entry) => ({
-  name: 'apart',
-  setup({ onResolve }) {
-    onResolve({ filter: /^\..*\.ts$/ }, ({ kind, path, resolveDir }) => {
-      const file = relative('.', join(resolveDir, path));
-      if (kind === 'entry-point' || !files.includes(file)) return undefined;
-      const name = relative(dirname(entry), file).replace(/\.ts$/, '.js');
-      return {
-        path: name.startsWith('.') ? name : `./${name}`,
-        external: true,
-        sideEffects: false,
-      };
-    });
-  },
+
+/** The module that a shared file is named after: errors.ts if it is in it, otherwise the first one by name. */
+function leaderOf(inputs) {
+  const modules = Object.keys(inputs).sort();
+  const leader = modules.includes(source('errors')) ? source('errors') : modules[0];
+  return leader.replace(/^js\/(.*)\.ts$/, '$1.js');
+}
+
+/** Paths below dist/ by those that esbuild gives: entries keep their own. */
+function namesOf(outputs) {
+  const names = new Map();
+  for (const [path, { entryPoint, inputs }] of Object.entries(outputs)) {
+    if (path.endsWith('.map')) continue;
+    const name = entryPoint ? relative(DIST, path) : leaderOf(inputs);
+    names.set(path, name).set(`${path}.map`, `${name}.map`);
+  }
+  if (new Set(names.values()).size === names.size) return names;
+  throw new Error(`build: two files of one name: ${[...names.values()].sort().join(', ')}`);
+}
+
+/** JavaScript of an output, with the new names of the files that it imports, and of its map. */
+function renamed(text, path, names) {
+  const own = names.get(path);
+  const imports = text.replaceAll(/(\bfrom |\bimport )"(\.[^"]*)"/g, (_, before, specifier) => {
+    const to = relative(dirname(own), names.get(join(dirname(path), specifier)));
+    return `${before}"${to.startsWith('.') ? to : `./${to}`}"`;
+  });
+  return imports.replace(
+    /^\/\/# sourceMappingURL=.*$/m,
+    `//# sourceMappingURL=${basename(own)}.map`,
+  );
+}
+
+/** The source map of an output, with the paths of its sources as seen from its new place. */
+function moved(text, path, names) {
+  const map = JSON.parse(text);
+  const to = dirname(join(DIST, names.get(path)));
+  map.sources = map.sources.map((file) => relative(to, join(dirname(path), file)));
+  return `${JSON.stringify(map, null, 2)}\n`;
+}
+
+const { metafile, outputFiles } = await build({
+  ...options,
+  entryPoints: NAMES.map(source),
+  splitting: true,
+  metafile: true,
+  write: false,
 });
-for (const entry of files) {
-  await build({ ...options, entryPoints: [entry], plugins: [apart(entry)] });
+const names = namesOf(metafile.outputs);
+for (const { path, text } of outputFiles) {
+  const output = relative('.', path);
+  const file = join(DIST, names.get(output));
+  const isMap = output.endsWith('.map');
+  if (!isMap && text.includes('import.meta.url') && !metafile.outputs[output].entryPoint) {
+    throw new Error(`build: ${file} is shared, and its import.meta.url is not that of an entry`);
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, isMap ? moved(text, output, names) : renamed(text, output, names));
 }
 // A program: package.json's "no side effects" is not meant for it. It exports nothing, and says so: some
 // tell by the syntax of a file whether it is a module.

@@ -4,9 +4,9 @@
 // usage: node tools/size.mjs        (after make)
 //
 // Prints each subpath of package.json's `exports` raw, with gzip and with brotli; JavaScript is minified
-// first, as users do it. A budget is for one of these numbers and must not be reached; `with` names
-// subpaths whose bytes count as well, and `why` says what the bytes are for. Exits with 1 where a budget
-// is reached, and where a subpath has none or does not say why.
+// first, as users do it, together with the shared files of dist/ that it imports. A budget is for one of these
+// numbers and must not be reached; `with` names subpaths whose bytes count as well, and `why` says what the
+// bytes are for. Exits with 1 where a budget is reached, and where a subpath has none or does not say why.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -4,18 +4,23 @@
 import { oneOf, type Rule, type Rules, whole } from '../util/check.ts';
 import type { EndpointOptions } from './endpoint_types.ts';
 
+/** A rule of a test, and the words for what fits it. */
+export const rule =
+  (fits: (value: unknown) => unknown, needed: string): Rule =>
+  (value) =>
+    fits(value) ? undefined : needed;
+
 /** Accepts signals. */
-export const signal: Rule = (value) => {
-  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
-  const isSignal = typeof aborted === 'boolean' && typeof addEventListener === 'function';
-  return isSignal ? undefined : 'an AbortSignal';
-};
+export const signal = rule(
+  (value) => typeof (value as AbortSignal | null)?.aborted === 'boolean',
+  'an AbortSignal',
+);
 
 /** Accepts functions. */
-export const callback: Rule = (value) => (typeof value === 'function' ? undefined : 'a function');
+export const callback = rule((value) => typeof value === 'function', 'a function');
 
-/** Accepts bytes. */
-export const bytes: Rule = (value) => (value instanceof Uint8Array ? undefined : 'a Uint8Array');
+/** Accepts objects. */
+export const object = rule((value) => value instanceof Object, 'an object');
 
 /** A rule for the bytes of a queue. */
 export const queueBytes = (least = 0): Rule => whole(least, 2 ** 32, ' bytes');

@@ -12,11 +12,11 @@
 // A connector that throws cannot connect at all (a bad URL, a forbidden socket): that ends the endpoint.
 
 import { NetError } from '../errors.ts';
-import { checkOptions, type Rule, type Rules, whole } from '../util/check.ts';
+import { checkOptions, type Rules, range, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { FrameEndpoint } from './endpoint.ts';
 import type { EndpointController, EndpointDriver, EndpointOptions } from './endpoint_types.ts';
-import { ENDPOINT_RULES, signal as isSignal } from './options.ts';
+import { ENDPOINT_RULES, signal as isSignal, rule } from './options.ts';
 import type { FrameSink } from './types.ts';
 
 /** Options of reconnecting. */
@@ -40,18 +40,13 @@ export interface SessionOptions extends EndpointOptions {
 /** Largest wait that timers take, ms. */
 const WAIT_MAX = 0x7fffffff;
 
-const RECONNECT_RULES: Rules<ReconnectOptions> = {
-  least: whole(0, WAIT_MAX, ' ms'),
-  most: whole(0, WAIT_MAX, ' ms'),
-  attempts: (value) =>
-    value === Number.POSITIVE_INFINITY ? undefined : whole(0, Number.MAX_SAFE_INTEGER)(value),
-};
+const wait = whole(0, WAIT_MAX, ' ms');
 
-/** Its members are checked where they are used. */
-const isReconnect: Rule = (value) =>
-  typeof value === 'boolean' || (typeof value === 'object' && value !== null)
-    ? undefined
-    : 'true, false, or an object with least, most, attempts';
+const RECONNECT_RULES: Rules<ReconnectOptions> = {
+  least: wait,
+  most: wait,
+  attempts: range(0, Number.POSITIVE_INFINITY),
+};
 
 /** Rules for the options of a connection that is made once. */
 export const SINGLE_SESSION_RULES: Rules<Omit<SessionOptions, 'reconnect'>> = {
@@ -62,7 +57,11 @@ export const SINGLE_SESSION_RULES: Rules<Omit<SessionOptions, 'reconnect'>> = {
 /** Rules for the options of a connection that may be made again. */
 export const SESSION_RULES: Rules<SessionOptions> = {
   ...SINGLE_SESSION_RULES,
-  reconnect: isReconnect,
+  // An object is checked where it is used.
+  reconnect: rule(
+    (value) => typeof value === 'boolean' || value instanceof Object,
+    'true or false',
+  ),
 };
 
 /** One connection. */

@@ -34,12 +34,8 @@ export function frameLimit(endpoint: LinkEndpoint): number {
 export function checkEndpoint(action: string, name: string, value: unknown): void {
   const endpoint = (value ?? {}) as Partial<LinkEndpoint>;
   // A wrapper makes its streams, and plugs itself in for them, when they are first asked for.
-  if (typeof endpoint.plug === 'function') return;
-  const { readable, writable } = endpoint;
-  const isEndpoint =
-    typeof readable?.getReader === 'function' && typeof writable?.getWriter === 'function';
-  if (isEndpoint) return;
-  const reason = `${name} must be an endpoint: an interface, or an object with readable and writable`;
+  if (endpoint.plug || (endpoint.readable?.getReader && endpoint.writable?.getWriter)) return;
+  const reason = `${name} must be an endpoint, with readable and writable`;
   throw new NetError('EINVAL', action, { reason });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // entries.test - the built files of package.json's subpaths, together: what they share is the same
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ENTRIES } from '../../tools/entries.mjs';
 import { outcome } from '../helpers/net.ts';
@@ -41,6 +41,22 @@ test('a session of ringstack/qemu and one of ringstack/websocket have one class'
   const qemu = await dist<typeof import('ringstack/qemu')>('link/adapter/qemu.js');
   const websocket = await dist<typeof import('ringstack/websocket')>('link/adapter/websocket.js');
   expect(qemu.SessionEndpoint).toBe(websocket.SessionEndpoint);
+});
+
+test('every module is in one file of dist, workers apart', () => {
+  const files = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' });
+  const maps = files.filter((name) => name.endsWith('.js.map') && !name.startsWith('workers'));
+  const places = new Map<string, string[]>();
+  for (const name of maps) {
+    const { sources } = JSON.parse(read(ROOT, `dist/${name}`)) as { sources: string[] };
+    for (const source of sources) {
+      const path = join('dist', dirname(name), source);
+      expect([name, source, existsSync(join(ROOT, path))]).toEqual([name, source, true]);
+      places.set(path, [...(places.get(path) ?? []), name]);
+    }
+  }
+  expect([...places].filter(([, names]) => names.length > 1)).toEqual([]);
+  expect(places.get('js/link/endpoint.ts')).toEqual(['link/endpoint.js.map']);
 });
 
 test('stacks of dist are joined by its connect()', async () => {

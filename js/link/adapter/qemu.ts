@@ -7,10 +7,11 @@
 
 import { NetError } from '../../errors.ts';
 import { builtin } from '../../runtime/builtin.ts';
-import { checkOptions, checkValue, type Rule, type Rules, text, whole } from '../../util/check.ts';
+import { checkOptions, checkValue, type Rules, text, whole } from '../../util/check.ts';
 import { Deferred } from '../../util/deferred.ts';
 import { Queue } from '../../util/queue.ts';
 import { ByteSession, type ByteSource, type ByteTarget, Inlet } from '../byte_session.ts';
+import { rule } from '../options.ts';
 import {
   SESSION_RULES,
   type Session,
@@ -63,8 +64,7 @@ interface Place {
 }
 
 /** Accepts streams of Node. */
-const isNodeStream: Rule = (value) =>
-  typeof (value as ByteSource | undefined)?.on === 'function' ? undefined : 'a stream of Node';
+const isNodeStream = rule((value) => (value as ByteSource | null)?.on, 'a stream of Node');
 
 const CONNECT_RULES: Rules<QemuConnectOptions> = {
   ...SESSION_RULES,

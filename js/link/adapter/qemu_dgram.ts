@@ -12,7 +12,7 @@ import { builtin } from '../../runtime/builtin.ts';
 import { checkOptions, type Rules, text, whole } from '../../util/check.ts';
 import { Deferred } from '../../util/deferred.ts';
 import { copyInto } from '../frame_copy.ts';
-import { bytes } from '../options.ts';
+import { rule } from '../options.ts';
 import {
   type Session,
   SessionEndpoint,
@@ -45,7 +45,7 @@ const RULES: Rules<DatagramOptions> = {
   localPort: whole(0, 65_535),
   host: text,
   port: whole(1, 65_535),
-  prefix: bytes,
+  prefix: rule((value) => value instanceof Uint8Array, 'a Uint8Array'),
 };
 
 /** Payload of the largest datagram. */

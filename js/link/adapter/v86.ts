@@ -30,7 +30,7 @@ import { checkOptions, checkValue, whole } from '../../util/check.ts';
 import { connect } from '../connect.ts';
 import { FrameEndpoint } from '../endpoint.ts';
 import type { EndpointController, EndpointDriver } from '../endpoint_types.ts';
-import { callback, signal as isSignal, queueBytes } from '../options.ts';
+import { callback, signal as isSignal, object, queueBytes } from '../options.ts';
 import type { LinkEndpoint } from '../types.ts';
 import { findNic, type Nic, type Room, type V86Inside } from './v86_nic.ts';
 
@@ -223,11 +223,7 @@ const isNic = whole(0, 255);
 
 /** Refuses a value that is no emulator. */
 function checkEmulator(action: string, emulator: V86Emulator | undefined): void {
-  checkValue(action, 'emulator', emulator, (value) => {
-    const { add_listener, remove_listener } = (value ?? {}) as Partial<V86Emulator>;
-    const isOne = typeof add_listener === 'function' && typeof remove_listener === 'function';
-    return isOne ? undefined : "an instance of v86's class V86";
-  });
+  checkValue(action, 'emulator.add_listener', emulator?.add_listener, callback);
 }
 
 /** The MTU to use with a card; undefined: neither the card nor the program gives one. */
@@ -338,9 +334,7 @@ export async function connectV86(
 ): Promise<TapInterface> {
   const action = 'Cannot connect to v86';
   checkEmulator(action, emulator);
-  checkValue(action, 'options', options, (value) =>
-    typeof value === 'object' && value !== null ? undefined : 'an object',
-  );
+  checkValue(action, 'options', options, object);
   const { nic = 0, signal, wrap, ...tapOptions } = options;
   checkOptions(action, { nic, signal, wrap }, { nic: isNic, signal: isSignal, wrap: callback });
   signal?.throwIfAborted();

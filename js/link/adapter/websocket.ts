@@ -10,9 +10,9 @@
 // Any class with the interface of WebSocket works: that of browsers, Node 22, Deno and Bun, and of `ws`.
 
 import { NetError } from '../../errors.ts';
-import { checkOptions, checkValue, type Rule, type Rules } from '../../util/check.ts';
+import { checkOptions, checkValue, type Rules, whole } from '../../util/check.ts';
 import { copyOf } from '../frame_copy.ts';
-import { callback, queueBytes } from '../options.ts';
+import { callback, queueBytes, rule } from '../options.ts';
 import {
   SESSION_RULES,
   type Session,
@@ -211,28 +211,16 @@ class WebSocketSession implements Session {
   }
 }
 
-/** Accepts the close codes that a program may send. */
-const isCloseCode: Rule = (value) => {
-  const code = Number.isInteger(value) ? (value as number) : 0;
-  const isFree = code === 1000 || (code >= 3000 && code <= 4999);
-  return isFree ? undefined : '1000, or a whole number from 3000 to 4999';
-};
-
-/** Accepts the reasons that fit into a close frame (RFC 6455, section 5.5.1). */
-const isCloseReason: Rule = (value) => {
-  const fits = typeof value === 'string' && new TextEncoder().encode(value).length <= 123;
-  return fits ? undefined : 'a string of at most 123 bytes';
-};
-
-const isProtocols: Rule = (value) => {
-  const list = Array.isArray(value) ? value : [value];
-  return list.every((one) => typeof one === 'string') ? undefined : 'a string or a list of strings';
-};
+const isFreeCode = whole(3000, 4999);
 
 const OWN_RULES = {
   sendQueue: queueBytes(1),
-  closeCode: isCloseCode,
-  closeReason: isCloseReason,
+  closeCode: (value: unknown) => (value === 1000 ? undefined : isFreeCode(value)),
+  // Only these fit into a close frame (RFC 6455, section 5.5.1).
+  closeReason: rule(
+    (value) => typeof value === 'string' && new TextEncoder().encode(value).length <= 123,
+    'a string of at most 123 bytes',
+  ),
 };
 
 const ACCEPT_RULES: Rules<WebSocketOptions> = { ...SINGLE_SESSION_RULES, ...OWN_RULES };
@@ -240,7 +228,10 @@ const ACCEPT_RULES: Rules<WebSocketOptions> = { ...SINGLE_SESSION_RULES, ...OWN_
 const CONNECT_RULES: Rules<WebSocketConnectOptions> = {
   ...SESSION_RULES,
   ...OWN_RULES,
-  protocols: isProtocols,
+  protocols: rule(
+    (value) => [value].flat().every((one) => typeof one === 'string'),
+    'a string or a list of strings',
+  ),
   WebSocket: callback,
 };
 
@@ -340,11 +331,7 @@ export function acceptWebSocket(
 ): SessionEndpoint {
   const action = 'Cannot use a WebSocket';
   checkOptions(action, options, ACCEPT_RULES);
-  checkValue(action, 'socket', socket, (value) => {
-    const { send, addEventListener } = (value ?? {}) as Partial<SocketLike>;
-    const isSocket = typeof send === 'function' && typeof addEventListener === 'function';
-    return isSocket ? undefined : 'an object with send() and addEventListener()';
-  });
+  checkValue(action, 'socket.send', (socket as SocketLike | undefined)?.send, callback);
   return new SessionEndpoint(
     (events) => new WebSocketSession(events, socket as SocketLike, options, 'the WebSocket'),
     options,

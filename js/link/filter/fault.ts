@@ -3,6 +3,7 @@
 
 import { checkOptions, checkValue, oneOf, type Rules, range, whole } from '../../util/check.ts';
 import { Random } from '../../util/random.ts';
+import { object } from '../options.ts';
 import type { LinkEndpoint } from '../types.ts';
 import { wrapEndpoint } from '../wrap.ts';
 import {
@@ -112,9 +113,7 @@ class RunningFault implements Fault {
   readonly #outgoing: FaultDirection;
 
   constructor(options: FaultOptions) {
-    checkValue('Cannot make a fault', 'options', options, (value) =>
-      typeof value === 'object' && value !== null ? undefined : 'an object',
-    );
+    checkValue('Cannot make a fault', 'options', options, object);
     const { seed = Math.floor(Math.random() * 2 ** 32), incoming, outgoing, ...both } = options;
     const { MIN_SAFE_INTEGER, MAX_SAFE_INTEGER } = Number;
     checkValue('Cannot make a fault', 'seed', seed, whole(MIN_SAFE_INTEGER, MAX_SAFE_INTEGER));

@@ -2,8 +2,8 @@
 // pcap_file - writes frames that were kept as a pcapng file, and parts that captures use too
 
 import { interfaceBlock, LINK_TYPE, packetBlock, sectionBlock } from '../../codec/pcapng.ts';
-import { checkOptions, checkValue, oneOf, type Rule, range, whole } from '../../util/check.ts';
-import { bytes } from '../options.ts';
+import { checkOptions, checkValue, oneOf, range, whole } from '../../util/check.ts';
+import { rule } from '../options.ts';
 
 /** A frame for writePcapng(). */
 export interface PcapFrame {
@@ -36,10 +36,10 @@ const TIME_MAX = 18_446_744_073_709;
 export const snapLengthRule = whole(1, 2 ** 31, ' bytes');
 
 /** Accepts texts that fit into an option of the file. */
-export const isOptionText: Rule = (value) => {
-  const fits = typeof value === 'string' && new TextEncoder().encode(value).length <= OPTION_MAX;
-  return fits ? undefined : `a string of at most ${OPTION_MAX} bytes`;
-};
+export const isOptionText = rule(
+  (value) => typeof value === 'string' && new TextEncoder().encode(value).length <= OPTION_MAX,
+  `a string of at most ${OPTION_MAX} bytes`,
+);
 
 /** ms since 1970 in ns. */
 export function nanoseconds(ms: number): bigint {
@@ -89,7 +89,7 @@ export function writePcapng(
   const rules = {
     interface: whole(0, interfaces.length - 1),
     time: range(0, TIME_MAX, ' ms'),
-    bytes,
+    bytes: rule((value) => value instanceof Uint8Array, 'a Uint8Array'),
     length: whole(0, 2 ** 32 - 1, ' bytes'),
     comment: isOptionText,
   };
