@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // lab - the two hosts and the cable between them, wherever they run
 //
-// On an isolated page A and B are workers over one arena that the page made. Where memory cannot be
-// shared between threads, one worker is both. All calls that make or unmake stacks come one after the
-// other; whoever calls waits for the one before.
+// On an isolated page, A and B are workers over one arena that the page makes. If memory cannot be shared
+// between threads, one worker is both. Calls that make or close stacks run one after the other: each waits
+// for the one before.
 
 import { createArena } from 'ringstack';
 import type {
@@ -60,7 +60,7 @@ export class Lab {
     return this.#a === this.#b;
   }
 
-  /** Makes the stacks and plugs the cable; those there were are closed. */
+  /** Makes the stacks and plugs the cable; earlier stacks are closed. */
   async build(stack: StackSettings, wire: WireSettings): Promise<Ends> {
     await this.#a.call('close');
     if (!this.#isOneWorker) await this.#b.call('close');
@@ -71,7 +71,7 @@ export class Lab {
     return { A, B };
   }
 
-  /** Changes the cable under whatever goes over it. */
+  /** Changes the cable while it carries frames. */
   setWire(settings: WireSettings): Promise<void> {
     return this.#a.call('setWire', settings);
   }
@@ -81,7 +81,7 @@ export class Lab {
     return this.#a.call('setCapture', on);
   }
 
-  /** A connects to B, and bytes flow. */
+  /** A connects to B, and bytes are sent. */
   transfer(direction: Direction, host: string): Promise<void> {
     return this.#a.call('transfer', direction, host);
   }
@@ -91,7 +91,7 @@ export class Lab {
     return this.#a.call('endTransfer');
   }
 
-  /** A line to B and back. */
+  /** Sends a line to B and waits for it to come back. */
   echo(line: string, host: string): Promise<Echoed> {
     return this.#a.call('echo', line, host);
   }

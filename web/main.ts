@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// main - entry of the page: settings to stacks, what the stacks tell to the views
+// main - entry of the page: passes settings to stacks, and their notices to the views
 //
 // Theory of operation
 //
-// The page is in one state: building (stacks are made), ready, starting, running, stopping (what was
-// written still arrives), broken (the last build failed). Changes come one after the other through one
-// queue: a new loss or kind of cable is told to the cable, anything else that changes the stacks makes new
-// ones, and a transfer that ran goes on over them.
+// The page is in one state: building (stacks are made), ready, starting, running, stopping (bytes still
+// arrive), broken (the last build failed). Changes run one after the other: a new loss or kind of cable
+// changes the cable; any other change makes new stacks, and a running transfer goes on over them.
 
 import { Lab } from './lab.ts';
 import type { Told } from './messages.ts';
@@ -63,7 +62,7 @@ const packets = new PacketList({ A: 'A', B: 'B' }, (paused) => {
   say(paused ? 'The packet list is paused.' : 'The packet list goes on.');
 });
 
-/** What changes stacks and cable, one after the other. */
+/** The queue of changes of stacks and cable. */
 let queue: Promise<void> = Promise.resolve();
 
 function enqueue(job: () => Promise<void>): void {
@@ -87,7 +86,7 @@ async function stopTransfer(): Promise<void> {
   say('Stopped; all that was sent has arrived.');
 }
 
-/** Makes new stacks; what ran goes on over them. */
+/** Makes new stacks; a running transfer goes on over them. */
 async function build(why: string): Promise<void> {
   const wasRunning = state === 'running';
   setState('building');

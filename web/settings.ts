@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// settings - what the controls say, and how it stands in the address of the page
+// settings - the values of the controls, and their form in the address of the page
 //
-// The part behind # keeps what differs from the defaults: a link to the page shows the same. It may hold
-// anything; what is no setting, or out of range, counts as not there.
+// The part behind # keeps the values that differ from the defaults, so a link to the page shows the same. It may
+// be any text: unknown settings and values out of range are ignored.
 
 import type { Direction, Engine, Wire } from './messages.ts';
 
@@ -18,7 +18,7 @@ export interface Settings {
   readonly loss: number;
 }
 
-/** What the page begins with. */
+/** The settings that the page begins with. */
 export const DEFAULTS: Settings = {
   direction: 'up',
   wire: 'inspected',
@@ -28,13 +28,13 @@ export const DEFAULTS: Settings = {
   loss: 0,
 };
 
-/** What the slider of the MTU can be set to. */
+/** The values of the MTU's slider. */
 export const MTUS: readonly number[] = [576, 1280, 1500, 4000, 9000, 16_000, 32_000, 65_520];
 
-/** Percent of loss at the most. */
+/** Largest loss, percent. */
 export const MAX_LOSS = 20;
 
-/** The least MTU that IPv6 is carried by. */
+/** The smallest MTU for IPv6. */
 const IPV6_LEAST = 1280;
 
 const CHOICES = {
@@ -45,13 +45,13 @@ const CHOICES = {
   mtu: MTUS,
 } as const;
 
-/** The same settings with what cannot be together put right: IPv6 has a least MTU. */
+/** The same settings, with values that exclude each other corrected: IPv6 has a smallest MTU. */
 export function settle(settings: Settings): Settings {
   const isTooSmall = settings.ip === 6 && settings.mtu < IPV6_LEAST;
   return isTooSmall ? { ...settings, mtu: IPV6_LEAST } : settings;
 }
 
-/** Reads what stands behind the #. */
+/** Reads the part behind the #. */
 export function parseHash(hash: string): Settings {
   const given = new URLSearchParams(hash.replace(/^#/, ''));
   const chosen = Object.entries(CHOICES).flatMap(([name, values]) => {
@@ -67,7 +67,7 @@ export function parseHash(hash: string): Settings {
   });
 }
 
-/** What to put behind the #; '' if all is as it begins. */
+/** The part behind the #; '' for the settings that the page begins with. */
 export function formatHash(settings: Settings): string {
   const changed = Object.entries(settings).filter(([name, value]) => {
     return value !== DEFAULTS[name as keyof Settings];

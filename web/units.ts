@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // units - numbers as people read them
 
-/** Three digits that matter: 0.12, 1.23, 12.3, 123. */
+/** Three significant digits: 0.12, 1.23, 12.3, 123. */
 function digits(value: number): string {
   if (value >= 100 || value === 0) return value.toFixed(0);
   return value.toFixed(value >= 10 ? 1 : 2);
@@ -31,7 +31,7 @@ export const byteCount = (value: number): string =>
 /** A count with its thousands set apart. */
 export const count = (value: number): string => Math.round(value).toLocaleString('en');
 
-/** The least of 1, 2, 5 times a power of ten that is no less than a value, and no less than a floor. */
+/** The smallest of 1, 2, 5 times a power of ten that is not below a value and not below a floor. */
 export function niceCeiling(value: number, floor: number): number {
   const wanted = Math.max(value, floor);
   const power = 10 ** Math.floor(Math.log10(wanted));

@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: MIT
-// worker_client - the page's side of one of its workers: calls it, hears what it tells
+// worker_client - the page's side of one of its workers: calls, answers, notices
 //
-// A worker answers each call once ({ id, result } or { id, error }); whatever else it posts is told. The
-// other side is workers/answer.ts.
+// A worker answers each call once ({ id, result } or { id, error }); every other message is a notice. The other
+// side is workers/answer.ts.
 
 /** Calls of a worker, by name. */
 type CallTable<C> = { [K in keyof C]: (...args: never[]) => unknown };
 
-/** A call on its way. */
+/** A call without an answer yet. */
 export interface Call {
   readonly id: number;
   readonly method: string;
   readonly args: readonly unknown[];
 }
 
-/** The answer to one. */
+/** The answer to a call. */
 export interface Answer {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
 }
 
-/** What a worker may tell unasked. */
+/** A notice of a worker. */
 interface ToldAny {
   readonly told: string;
 }
@@ -31,16 +31,16 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** A worker whose calls are C and which tells T. */
+/** A worker with calls C and notices T. */
 export class WorkerClient<C extends CallTable<C>, T extends ToldAny> {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #last = 0;
 
   /**
-   * @param worker - Just started.
-   * @param onTold - Is given what the worker tells.
-   * @param onFailure - Is told of an error that no call caused, such as a script that cannot be loaded.
+   * @param worker - The worker, just started.
+   * @param onTold - Called with each notice.
+   * @param onFailure - Called with an error that no call caused, for example a script that cannot be loaded.
    */
   constructor(worker: Worker, onTold: (told: T) => void, onFailure: (what: string) => void) {
     this.#worker = worker;
@@ -70,7 +70,7 @@ export class WorkerClient<C extends CallTable<C>, T extends ToldAny> {
     });
   }
 
-  /** Ends the worker where it is; calls that wait reject. */
+  /** Terminates the worker; calls without an answer reject. */
   terminate(): void {
     this.#worker.terminate();
     this.#rejectAll(new Error('The worker was ended'));

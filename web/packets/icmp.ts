@@ -40,10 +40,10 @@ const V6 = new Map([
   [143, 'Multicast listener report (version 2)'],
 ]);
 
-/** Where the options of a neighbour solicitation or advertisement begin. */
+/** Offset of the options of a neighbour solicitation or advertisement. */
 const OPTIONS = 24;
 
-/** What is shown of a message beyond its head. */
+/** The shown part of a message beyond its head. */
 interface Rest {
   readonly fields: readonly FieldOf[];
   /** Bytes of the message that have fields. */

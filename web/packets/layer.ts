@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// layer - what the page shows of a packet: headers with fields, and a line that sums it up
+// layer - the shown form of a packet: headers with fields, and a line that sums it up
 //
 // The codecs of js/codec read packets. The files here give what they read names and places, so that
 // the page can mark the bytes of a field. Packets are cut at SNAP bytes: a header that is not whole is shown
@@ -9,7 +9,7 @@
 export interface Field {
   readonly name: string;
   readonly value: string;
-  /** Where it lies in the packet. */
+  /** Offset in the packet. */
   readonly start: number;
   readonly length: number;
 }
@@ -24,7 +24,7 @@ export interface Layer {
   readonly isCut: boolean;
 }
 
-/** What the page says of a packet from one header on. */
+/** The shown text of a packet, from one header on. */
 export interface Dissection {
   /** Its header, then those within. */
   readonly layers: readonly Layer[];
@@ -58,7 +58,7 @@ export function makeLayer(
   return { name, fields: placed, start, length, isCut };
 }
 
-/** What is said of a header that could not be read: it is cut if it needs more bytes than there are. */
+/** The text for a header that could not be read: it is cut if it needs more bytes than there are. */
 export function unreadable(
   name: string,
   bytes: Uint8Array,
@@ -73,7 +73,7 @@ export function unreadable(
   return { layers: [layer], protocol: name, info };
 }
 
-/** What a packet carries, as far as it was captured. */
+/** The payload of a packet, as far as it was captured. */
 export function payloadLayer(bytes: Uint8Array, at: number, size: number): Layer {
   const captured = Math.max(0, Math.min(size, bytes.length - at));
   const shown = Array.from(bytes.subarray(at, at + Math.min(64, captured)), (byte) =>

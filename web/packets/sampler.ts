@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // sampler - chooses which frames of a busy wire the page is shown, and counts the others
 //
-// Nobody can read a hundred thousand packets a second, and the page would stand still. In each interval
-// so many frames are kept; what is rare and tells most (ARP, SYN, FIN, RST, whatever is lost) has a
-// share of its own, so that a bulk transfer cannot crowd it out.
+// No reader can follow a hundred thousand packets a second, and showing them would block the page. So a bounded
+// number of frames is kept in each interval. Rare frames that tell most (ARP, SYN, FIN, RST, lost ones) have
+// a share of their own, so that a bulk transfer cannot crowd them out.
 
 import type { EndName, SeenFrame } from './seen.ts';
 import { SNAP } from './seen.ts';
 
-/** Frames of an interval at the most: plain ones, and those that tell more. */
+/** Most frames of an interval: plain ones, and those that tell more. */
 export const SHARES = { plain: 10, telling: 20 };
 
 const FIN_SYN_RST = 7;
@@ -39,7 +39,7 @@ export class Sampler {
     this.#now = now;
   }
 
-  /** A frame goes by; it may lie in shared memory. */
+  /** Takes a frame that goes by; it may be over shared memory. */
   see(from: EndName, frame: Uint8Array, isLost: boolean): void {
     if (isLost) this.#lost++;
     if (!this.isOn || !this.#hasRoom(frame, isLost)) {
@@ -55,7 +55,7 @@ export class Sampler {
     return this.#plain++ < SHARES.plain;
   }
 
-  /** Ends the interval: what was kept in it, and what was counted since the beginning. */
+  /** Ends the interval; returns its frames, and the counters since the beginning. */
   take(): { frames: SeenFrame[]; counters: { lost: number; unseen: number } } {
     const frames = this.#frames;
     this.#frames = [];

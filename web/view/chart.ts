@@ -2,8 +2,7 @@
 // chart - two lines over the last minute, as SVG
 //
 // Samples come four times a second and move the lines left by one step. The scale goes up at once and
-// comes down when nothing that is shown needs it. What the lines say is also in the chart's label, for
-// those who do not see it.
+// comes down when no shown value needs it. The values are also in the chart's label, for screen readers.
 
 import { niceCeiling } from '../units.ts';
 import { byId } from './dom.ts';
@@ -14,7 +13,7 @@ const WIDTH = 480;
 const HEIGHT = 140;
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** What a chart shows. */
+/** Options of a chart. */
 export interface ChartOptions {
   /** Names of the two series. */
   readonly series: readonly [string, string];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// controls - the form that holds the settings, and the settings it holds
+// controls - the form with the settings
 
 import type { Settings } from '../settings.ts';
 import { DEFAULTS, MTUS, settle } from '../settings.ts';
@@ -19,10 +19,10 @@ export class Controls {
   readonly #loss = range('loss');
 
   /**
-   * Has the form speak.
+   * Connects the form.
    *
-   * @param isIsolated - Whether a stack can have a thread of its own.
-   * @param onChange - Told of new settings when a control has come to rest.
+   * @param isIsolated - Whether a stack can run in a worker.
+   * @param onChange - Called with new settings when a control has come to rest.
    */
   constructor(isIsolated: boolean, onChange: (settings: Settings) => void) {
     this.#mtu.max = `${MTUS.length - 1}`;
@@ -38,7 +38,7 @@ export class Controls {
     });
   }
 
-  /** What the form says. */
+  /** The settings in the form. */
   read(): Settings {
     return settle({
       direction: this.#direction.value as Settings['direction'],
@@ -61,7 +61,7 @@ export class Controls {
     this.#describe();
   }
 
-  /** Puts the values of sliders into words; a cable joined in C loses nothing. */
+  /** Shows the values of sliders as text; a cable joined in C loses nothing. */
   #describe(): void {
     const { mtu, loss, wire } = this.read();
     const put = (slider: HTMLInputElement, text: string, spoken: string): void => {

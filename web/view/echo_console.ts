@@ -7,7 +7,7 @@ import { byId, make } from './dom.ts';
 /** Lines that stay. */
 const KEPT = 100;
 
-/** Has the form send lines. */
+/** Lets the form send lines. */
 export function startEchoConsole(echo: (line: string) => Promise<Echoed>): void {
   const form = byId<HTMLFormElement>('echo-form');
   const input = byId<HTMLInputElement>('echo-line');

@@ -10,7 +10,7 @@ import { byId, make } from './dom.ts';
 
 type Mark = (start: number, length: number) => void;
 
-/** The bytes in rows; returns the element and what marks some of them. */
+/** The bytes in rows; returns the element, and a function that marks some of them. */
 function hexView(bytes: Uint8Array): { element: HTMLElement; mark: Mark } {
   const element = make('div', 'hex');
   element.tabIndex = 0;

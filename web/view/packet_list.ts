@@ -2,8 +2,8 @@
 // packet_list - the packets that were seen, a line each; one can be opened, all can be saved
 //
 // A listbox with one place in the tab order: arrow keys, Home, End and Page keys choose a packet, which
-// opens it; Enter goes to what it says, Escape comes back. Whoever opens a packet wants to read: the
-// list pauses, and goes on when told to. The newest KEPT packets stay.
+// opens it; Enter moves to its details, Escape comes back. Opening a packet pauses the list, until the user
+// resumes it. The newest KEPT packets stay.
 
 import { writePcapng } from 'ringstack/pcap';
 import type { Decoded } from '../packets/decode.ts';
@@ -13,7 +13,7 @@ import { SNAP } from '../packets/seen.ts';
 import { byId, make } from './dom.ts';
 import { showNoPacket, showPacket } from './packet_detail.ts';
 
-/** Packets in the list at the most. */
+/** Most packets in the list. */
 const KEPT = 400;
 const PAGE = 10;
 
@@ -48,8 +48,8 @@ export class PacketList {
   #isPaused = false;
 
   /**
-   * @param names - Of the two ends.
-   * @param onPause - Told when the list stops or goes on taking packets.
+   * @param names - Names of the two ends.
+   * @param onPause - Called when the list stops or goes on taking packets.
    */
   constructor(names: Readonly<Record<EndName, string>>, onPause: (isPaused: boolean) => void) {
     this.#names = names;
@@ -68,7 +68,7 @@ export class PacketList {
     showNoPacket();
   }
 
-  /** Adds packets; those that come while the list is paused are not for it. */
+  /** Adds packets; while the list is paused they are ignored. */
   add(frames: readonly SeenFrame[]): void {
     if (this.#isPaused || frames.length === 0) return;
     const list = this.#list;
@@ -83,12 +83,12 @@ export class PacketList {
     this.#update();
   }
 
-  /** Says below the list what is not in it. */
+  /** Shows below the list which packets are not in it. */
   note(text: string): void {
     if (this.#note.textContent !== text) this.#note.textContent = text;
   }
 
-  /** Takes all packets out. */
+  /** Removes all packets. */
   clear(): void {
     this.#rows = [];
     this.#list.replaceChildren();

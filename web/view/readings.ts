@@ -30,28 +30,28 @@ export class Readings {
   });
   #ends: Record<EndName, EndCounters | undefined> = { A: undefined, B: undefined };
 
-  /** The stacks are new, and count from zero. */
+  /** Starts anew: new stacks count from zero. */
   reset(): void {
     this.#ends = { A: undefined, B: undefined };
     this.#total();
     this.wire({ lost: 0, unseen: 0 });
   }
 
-  /** An end has counted. */
+  /** Takes counters of an end. */
   end(name: EndName, counters: EndCounters): void {
     const before = this.#ends[name];
     this.#ends[name] = counters;
     this.#total();
     if (!before) return;
     const seconds = (counters.time - before.time) / 1000;
-    // What A receives comes from B; what it sends comes from A.
+    // A receives from B, and sends from A.
     const bits = (counters.received - before.received) * 8;
     this.#throughput.push(name === 'B' ? 0 : 1, bits / seconds);
     const packets = counters.txPackets - before.txPackets;
     this.#packets.push(name === 'A' ? 0 : 1, packets / seconds);
   }
 
-  /** The cable has counted. */
+  /** Takes counters of the cable. */
   wire({ lost }: WireCounters): void {
     this.#put('lost', lost, count(lost));
   }

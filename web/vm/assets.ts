@@ -2,8 +2,8 @@
 // assets - loads the guest's files, and keeps them in the browser's Cache API
 //
 // A file's name changes with its content, so one that is kept is never asked for again, whatever the host
-// says about caching; those that the page names no longer are thrown away. Without the Cache API (a page
-// that is not a secure context) or room in it, files are loaded each time.
+// says about caching; files that the page no longer names are deleted. Without the Cache API (in a page that is
+// no secure context) or without room in it, files are loaded each time.
 
 import type { GuestFile } from './messages.ts';
 
@@ -21,7 +21,7 @@ export class Assets {
 
   /**
    * @param base - URL of the page.
-   * @param onProgress - Is told how many bytes there are, of all that were asked for.
+   * @param onProgress - Called with the bytes loaded so far, and the bytes of all files.
    */
   constructor(base: string, onProgress: (done: number, total: number) => void) {
     this.#base = base;
@@ -36,7 +36,7 @@ export class Assets {
    * Loads a file.
    *
    * @param file - Its path and size.
-   * @returns Its content, as it is.
+   * @returns Its content.
    * @throws If the host does not have it.
    */
   async load(file: GuestFile): Promise<ArrayBuffer> {
@@ -55,12 +55,12 @@ export class Assets {
       throw new Error(`Cannot load ${path}: ${response.status} ${response.statusText}`);
     }
     const bytes = await this.#read(response.body, size);
-    // What does not fit is loaded again next time.
+    // A file that does not fit is loaded again next time.
     if (!kept) void cache?.put(url, new Response(bytes)).catch(() => {});
     return bytes;
   }
 
-  /** Throws away what is kept and not among some files. */
+  /** Deletes kept files that are not among some files. */
   async prune(files: readonly GuestFile[]): Promise<void> {
     const cache = await this.#cache;
     const wanted = new Set(files.map(({ path }) => new URL(path, this.#base).href));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // browser_view - a browser in the page: an address line, a document that came through the stack
 //
-// The document is shown in a frame without scripts and without the network: what it would load by itself is
-// forbidden by a policy put before it. Its links are followed by us, through the stack.
+// The document is shown in a frame without scripts and without the network: a policy in front of it forbids
+// loads of its own. We follow its links, through the stack.
 
 import { byteCount } from '../units.ts';
 import { byId } from '../view/dom.ts';
@@ -57,10 +57,10 @@ export class BrowserView {
   }
 
   /**
-   * Opens an address and shows what comes, or why nothing does.
+   * Opens an address and shows the document, or the reason of the failure.
    *
    * @param address - A URL; without a scheme it is http:.
-   * @throws If nothing could be had; it was shown by then.
+   * @throws If it could not be fetched; the failure is shown before.
    */
   async open(address: string): Promise<void> {
     const text = address.trim();

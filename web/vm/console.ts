@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// console - the guest's terminal on the page: shows its screen, sends what is typed
+// console - the guest's terminal on the page: shows its screen, sends the input
 //
-// What is typed goes through a text area that nobody sees, so that on-screen keyboards, input methods and
-// pasting work as anywhere. Tab belongs to the shell; Escape and then Tab leaves the console.
+// Input goes through an invisible text area, so that on-screen keyboards, input methods and pasting work as
+// usual. Tab belongs to the shell; Escape and then Tab leaves the console.
 
 import { byId, make } from '../view/dom.ts';
 import { HISTORY, type Run, Screen } from './screen.ts';
 
-/** What keys without a character send. */
+/** The text that keys without a character send. */
 const KEYS: Readonly<Record<string, string>> = {
   Enter: '\r',
   Backspace: '\x7f',
@@ -25,7 +25,7 @@ const KEYS: Readonly<Record<string, string>> = {
   PageDown: '\x1b[6~',
 };
 
-/** What a key sends; undefined: the browser does with it what it does. */
+/** The text that a key sends; undefined: the browser handles the key. */
 function bytesOf(event: KeyboardEvent): string | undefined {
   if (event.altKey || event.metaKey || event.isComposing) return undefined;
   if (!event.ctrlKey) return KEYS[event.key];
@@ -77,7 +77,7 @@ export class Console {
   /** Escape was the last key. */
   #isLeaving = false;
 
-  /** @param send - Is given what is typed. */
+  /** @param send - Called with the input. */
   constructor(send: (text: string) => void) {
     this.#send = send;
     this.#screen = new Screen(send);
@@ -104,7 +104,7 @@ export class Console {
     this.#draw();
   }
 
-  /** Another machine: nothing was written yet. */
+  /** Clears the console for another machine. */
   clear(): void {
     this.#screen = new Screen(this.#send);
     this.#history.replaceChildren();
@@ -113,10 +113,10 @@ export class Console {
   }
 
   /**
-   * Shows what the guest has written.
+   * Shows output of the guest.
    *
    * @param text - With all its escape sequences.
-   * @param isOld - It was written before: what it asks the terminal has been answered.
+   * @param isOld - Output of an earlier run: its questions to the terminal have been answered.
    */
   write(text: string, isOld = false): void {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence
@@ -124,7 +124,7 @@ export class Console {
     this.#drawSoon();
   }
 
-  /** Puts the keyboard's focus here. */
+  /** Moves the keyboard focus here. */
   focus(): void {
     this.#input.focus({ preventScroll: true });
   }

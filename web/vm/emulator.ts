@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// emulator - a PC of v86 with Linux in it: out of the state of one that has booted, or by booting
+// emulator - a PC of v86 with Linux: from a saved state, or by booting
 
 import type { V86, V86Options } from 'v86';
 import type { Assets } from './assets.ts';
 import type { GuestList, StartSettings } from './messages.ts';
 
-/** Where v86 is, relative to the worker. */
+/** Path of v86, relative to the worker. */
 const V86_WASM = new URL('./v86/v86.wasm', import.meta.url).href;
 
 /** An emulator that is loaded and does not run yet. */
 export interface Loaded {
   readonly emulator: V86;
-  /** What the console has shown before. */
+  /** Earlier output on the console. */
   readonly console: string;
 }
 
@@ -29,9 +29,9 @@ async function make(options: V86Options): Promise<V86> {
  * Loads a PC.
  *
  * @param list - guest.json.
- * @param assets - What loads its files.
- * @param settings - Which card it has, and where it begins.
- * @returns It; run() it.
+ * @param assets - Loads its files.
+ * @param settings - Its card, and whether it boots.
+ * @returns The emulator; run() it.
  * @throws If a file cannot be loaded.
  */
 export async function loadEmulator(
@@ -56,7 +56,7 @@ export async function loadEmulator(
     load('kernel'),
     load('initrd'),
   ]);
-  // No state depends on this one: the kernel may say what it does.
+  // No state depends on this boot: the kernel may print its messages.
   const cmdline = (options.cmdline ?? '').replace(/ (quiet|loglevel=\d)(?= )/g, '');
   const emulator = await make({ ...options, cmdline, bios, vga_bios, bzimage, initrd });
   return { emulator, console: '' };

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// http - as much of HTTP/1 as both ends need: heads read and written, bodies by length or to the end
+// http - the part of HTTP/1 that both ends need: heads are read and written, bodies read by length or to the end
 //
-// Whoever sends something that can be read in two ways is refused: header lines that are folded or have no
-// name, lengths that differ, transfer codings. Every connection carries one request.
+// A message that can be read in two ways is refused: folded header lines, header lines without a name, lengths
+// that differ, transfer codings. Every connection carries one request.
 
 import type { TcpConnection } from 'ringstack';
 
-/** Bytes of a head at the most. */
+/** Most bytes of a head. */
 const HEAD_MAX = 16_384;
 
-/** A message that is not as it should be, and the status a server answers it with. */
+/** A malformed message, and the status that a server answers. */
 export class HttpError extends Error {
   readonly status: number;
 
@@ -20,13 +20,13 @@ export class HttpError extends Error {
   }
 }
 
-/** Header fields by their names in lower case; those that came twice are joined by commas. */
+/** Header fields by their names in lower case; repeated fields are joined by commas. */
 export type Headers = ReadonlyMap<string, string>;
 
 /** The head of a request. */
 export interface RequestHead {
   readonly method: string;
-  /** As it was sent, beginning with a slash. */
+  /** The path as it was sent, beginning with a slash. */
   readonly target: string;
   readonly headers: Headers;
 }
@@ -56,7 +56,7 @@ function parseHeaders(lines: readonly string[]): Headers {
  * Reads the head of a request.
  *
  * @param head - Everything before the empty line.
- * @returns What it says.
+ * @returns Its fields.
  * @throws {HttpError} 400 if it cannot be read, 505 for another version than 1.0 and 1.1.
  */
 export function parseRequest(head: string): RequestHead {
@@ -75,7 +75,7 @@ export function parseRequest(head: string): RequestHead {
  * Reads the head of a response.
  *
  * @param head - Everything before the empty line.
- * @returns What it says.
+ * @returns Its fields.
  * @throws {HttpError} 502 if it cannot be read.
  */
 export function parseResponse(head: string): ResponseHead {
@@ -86,11 +86,11 @@ export function parseResponse(head: string): ResponseHead {
 }
 
 /**
- * The length a body is said to have.
+ * Reads the length of a body.
  *
- * @param headers - Of its message.
- * @returns Bytes; undefined if it is not said.
- * @throws {HttpError} 501 for a transfer coding, 400 for what is no length.
+ * @param headers - Header fields of its message.
+ * @returns Bytes; undefined if there is no length.
+ * @throws {HttpError} 501 for a transfer coding, 400 for a malformed length.
  */
 export function bodyLength(headers: Headers): number | undefined {
   const coding = headers.get('transfer-encoding');
@@ -111,7 +111,7 @@ export function formatHead(first: string, headers: Readonly<Record<string, strin
   return new TextEncoder().encode(`${first}\r\n${lines.join('')}\r\n`);
 }
 
-/** Where the empty line ends; -1: not there yet. */
+/** The offset behind the empty line; -1: it has not come yet. */
 function endOfHead(bytes: Uint8Array, from: number): number {
   for (let at = Math.max(3, from); at < bytes.length; at++) {
     if (bytes[at] === 10 && bytes[at - 1] === 13 && bytes[at - 2] === 10 && bytes[at - 3] === 13) {
@@ -133,7 +133,7 @@ export class MessageReader {
   /**
    * Reads the head.
    *
-   * @returns It, without the empty line; undefined if the peer has sent nothing at all.
+   * @returns The head without the empty line; undefined if the peer has sent nothing at all.
    * @throws {HttpError} 431 if it is too long, 400 if it ends early.
    */
   async head(): Promise<string | undefined> {
@@ -190,8 +190,8 @@ export class MessageReader {
    * Reads a whole body.
    *
    * @param length - As for body().
-   * @param max - Bytes that are read at the most.
-   * @returns It.
+   * @param max - Most bytes that are read.
+   * @returns The body.
    * @throws {HttpError} 413 if it is longer, 400 if it ends early.
    */
   async wholeBody(length: number | undefined, max: number): Promise<Uint8Array> {

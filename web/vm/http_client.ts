@@ -7,7 +7,7 @@ import { ADDRESS, type Document, type Moved } from './messages.ts';
 
 /** Bytes of a document that is shown. */
 const DOCUMENT_MAX = 4e6;
-/** ms to connect, to be answered, and for more of an answer to come. */
+/** ms to connect, to wait for the answer, and to wait for more of it. */
 const PATIENCE = 10_000;
 
 const NAMES: Readonly<Record<string, string>> = ADDRESS;
@@ -20,7 +20,7 @@ interface Opened {
   readonly length: number | undefined;
 }
 
-/** Where a URL leads. */
+/** The target of a URL. */
 function destination(url: URL): { host: string; port: number } {
   if (url.protocol !== 'http:') throw new Error(`Cannot get ${url.protocol} addresses, only http:`);
   const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
@@ -47,7 +47,7 @@ async function open(stack: NetworkStack, url: URL): Promise<Opened> {
   }
 }
 
-/** Ends a connection whose server has said all; nobody waits for that. */
+/** Ends a connection after the whole answer; the result does not wait for that. */
 function hangUp(connection: TcpConnection): void {
   connection.close().catch(() => connection.abort());
 }
@@ -55,10 +55,10 @@ function hangUp(connection: TcpConnection): void {
 /**
  * Gets a document.
  *
- * @param stack - Where from.
+ * @param stack - The stack that connects.
  * @param address - An http: URL; its host is an address, `guest` or `page`.
  * @returns The document, whatever its status.
- * @throws If it cannot be had.
+ * @throws If it cannot be fetched.
  */
 export async function getDocument(stack: NetworkStack, address: string): Promise<Document> {
   const url = new URL(address);
@@ -84,11 +84,11 @@ export async function getDocument(stack: NetworkStack, address: string): Promise
 /**
  * Gets a document and throws it away.
  *
- * @param stack - Where from.
+ * @param stack - The stack that connects.
  * @param address - Its URL.
- * @param onProgress - Is told how much there is so far.
- * @returns How much there was, and how long it took.
- * @throws If it cannot be had or gets stuck, or its status is not 200.
+ * @param onProgress - Called with the bytes so far.
+ * @returns Its bytes and the time that it took.
+ * @throws If it cannot be fetched or stalls, or its status is not 200.
  */
 export async function measureDocument(
   stack: NetworkStack,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// http_server - the web server of the page, which the guest's programs talk to
+// http_server - the web server of the page, for programs of the guest
 //
-// It answers GET and HEAD with a greeting, or with as many bytes as the path says (/20MB), and POST with how
-// much came. Every connection is one request; each step of it is told, so that the page can show it.
+// It answers GET and HEAD with a greeting, or with as many bytes as the path names (/20MB), and POST with the
+// length of its body. Every connection is one request; the page is told of each step of it.
 
 import type { NetworkStack, TcpConnection } from 'ringstack';
 import {
@@ -28,7 +28,7 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 };
 
-/** ms a client has for its head. */
+/** ms in which the head of a request must come. */
 const PATIENCE = 30_000;
 /** Bytes of a POST that are taken, and characters of it that are shown. */
 const POST_MAX = 1e6;
@@ -42,11 +42,11 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 
 /** The answer to a request. */
 interface Answer {
   readonly status: number;
-  /** Its body: a text, or so many bytes of nothing in particular. */
+  /** Its body: a text, or a number of arbitrary bytes. */
   readonly body: string | number;
 }
 
-/** Bytes a path such as /20MB asks for; undefined: none. */
+/** Bytes that a path like /20MB asks for; undefined: none. */
 export function downloadSize(path: string): number | undefined {
   const [, digits, unit = ''] = /^\/(\d{1,10})([kMG]?)B$/.exec(path) ?? [];
   if (digits === undefined) return undefined;
@@ -66,12 +66,12 @@ More: wget -O /dev/null http://page/20MB
   return { status: 200, body };
 }
 
-/** Bytes that do not look all the same. */
+/** Bytes of many values. */
 function makeChunk(): Uint8Array {
   return Uint8Array.from({ length: CHUNK }, (_, i) => (i * 167 + (i >> 8)) & 255);
 }
 
-/** One request on its way through. */
+/** One request. */
 class Exchange {
   readonly #connection: TcpConnection;
   readonly #onChange: (request: GuestRequest) => void;
@@ -91,7 +91,7 @@ class Exchange {
     this.#onChange(this.#request);
   }
 
-  /** Reads it and answers. */
+  /** Reads the request and answers it. */
   async run(): Promise<void> {
     const reader = new MessageReader(this.#connection);
     try {
@@ -157,7 +157,7 @@ class Exchange {
     }
   }
 
-  /** Answers with what is wrong, if nothing was answered yet. */
+  /** Answers with the error, if there was no answer yet. */
   async #fail(error: unknown): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
     const status = error instanceof HttpError ? error.status : 500;
@@ -175,8 +175,8 @@ class Exchange {
 /**
  * Serves the guest until the stack is closed.
  *
- * @param stack - Where it listens, on port 80.
- * @param onChange - Is told of every request, each time it has come further.
+ * @param stack - The stack that listens, on port 80.
+ * @param onChange - Called with a request each time it has come further.
  */
 export async function serveGuest(
   stack: NetworkStack,

@@ -3,10 +3,9 @@
 //
 // Theory of operation
 //
-// All three share this thread. The emulator runs for about a millisecond at a time, and in between the stack
-// takes what its network card has sent. What passes the cable is looked at on its way: some frames are told to
-// the page (packets/sampler.ts), all are counted by the interface. A worker is one machine from its start
-// on; another one is another worker.
+// All three share this thread. The emulator runs for about a millisecond at a time; in between, the stack takes
+// the frames of its network card. A sampler sees the frames on the cable and sends some of them to the page
+// (packets/sampler.ts); the interface counts all. Each machine is a worker of its own.
 
 import { createStack, type NetworkStack, type TapInterface } from 'ringstack';
 import { type FrameSink, type LinkEndpoint, wrapEndpoint } from 'ringstack/link';
@@ -50,7 +49,7 @@ function running(): Machine {
   return machine;
 }
 
-/** Lets the sampler see what passes a card. */
+/** Lets the sampler see the frames of a card. */
 function watch(card: LinkEndpoint): LinkEndpoint {
   const lane = (from: EndName) => (next: FrameSink) => ({
     send(frame: Uint8Array): boolean {
@@ -63,7 +62,7 @@ function watch(card: LinkEndpoint): LinkEndpoint {
   return wrapEndpoint(card, { incoming: lane('B'), outgoing: lane('A') });
 }
 
-/** What the guest writes to its console, told in pieces. */
+/** Output of the guest on its console, sent to the page in pieces. */
 class Console {
   readonly #decoder = new TextDecoder();
   readonly #prompt: string;
@@ -129,7 +128,7 @@ async function start(settings: StartSettings): Promise<Started> {
   return { isCached: assets.isCached, mtu: tap.mtu, mac: tap.mac };
 }
 
-/** Tells the page regularly what goes on. */
+/** Sends counters and frames to the page regularly. */
 function report(tap: TapInterface): void {
   setInterval(() => {
     const { txBytes, rxBytes } = tap.statistics;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// main - entry of the page of the VM: starts machines, and what they tell goes to the views
+// main - entry of the page of the VM: starts machines, passes their notices to the views
 //
 // Theory of operation
 //
 // The page is in one state: starting, up (the guest's web server has answered), failed. A machine is a worker;
-// another card or a boot from scratch ends it where it is and starts another one. The time that is shown
-// runs from the opening of the page, or from the click, to the guest's answer.
+// another card or a boot from scratch terminates it and starts another one. The time that is shown is from the
+// opening of the page, or from the click, to the guest's answer.
 
 import { bitRate, byteCount, count } from '../units.ts';
 import { Chart } from '../view/chart.ts';
@@ -107,7 +107,7 @@ function onTold(told: Told): void {
   } else showRate('rate-up', told.moved, false);
 }
 
-/** Ends the machine there is, and starts another one; settles when the guest has answered. */
+/** Terminates the present machine and starts another one; settles when the guest has answered. */
 async function start(how: StartSettings['how'], begin: number): Promise<void> {
   machine?.terminate();
   clearInterval(clock);
@@ -159,7 +159,7 @@ function describeStart(how: StartSettings['how'], isCached: boolean): string {
 
 function fail(which: Machine, what: string): void {
   if (which !== machine) return;
-  // Nothing it still has on its way is to follow.
+  // Its late messages must not be shown.
   which.terminate();
   machine = undefined;
   clearInterval(clock);
@@ -167,7 +167,7 @@ function fail(which: Machine, what: string): void {
   say(`It failed: ${what}`);
 }
 
-/** Says what the buttons would move; what the machine before has moved is forgotten. */
+/** Shows the amounts that the buttons move; results of the earlier machine are cleared. */
 function labelButtons(): void {
   const words = size().replace('MB', ' MB');
   downButton.textContent = `Download ${words} in the guest`;
@@ -206,7 +206,7 @@ card.addEventListener('change', () => {
 bootButton.addEventListener('click', () => void start('boot', performance.now()));
 downButton.addEventListener('click', () => {
   byId('rate-down').removeAttribute('data-done');
-  // Control U takes away what somebody was typing.
+  // Control U deletes a line that was being typed.
   void machine?.call('type', `\x15wget -O /dev/null http://${ADDRESS.page}/${size()}\r`);
 });
 upButton.addEventListener('click', () => void fetchFromGuest());

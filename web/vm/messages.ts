@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// messages - what the page of the VM and its worker say to each other (worker_client.ts)
+// messages - the messages between the page of the VM and its worker (worker_client.ts)
 //
 // The worker is the machine: the emulator, the stack at the other end of its cable, the web server on it.
 
@@ -18,7 +18,7 @@ export interface GuestFile {
 
 /** guest/guest.json, which tools/page/vm_demo.mjs writes. */
 export interface GuestList {
-  /** What the shell shows when it waits. */
+  /** The prompt of the shell. */
   readonly prompt: string;
   readonly files: Readonly<Record<'kernel' | 'initrd' | 'bios' | 'vgaBios', GuestFile>>;
   readonly cards: Readonly<Record<string, GuestCard>>;
@@ -28,16 +28,16 @@ export interface GuestList {
 export interface GuestCard {
   /** Options of the emulator. */
   readonly options: object;
-  /** A guest that has booted with it, compressed by zstd. */
+  /** The state of a guest that has booted with it, compressed by zstd. */
   readonly state: GuestFile;
-  /** What that guest's console has shown. */
+  /** Output of that guest on its console. */
   readonly console: string;
 }
 
 /** How a machine is started. */
 export interface StartSettings {
   readonly card: string;
-  /** From the state of one that has booted, or by booting. */
+  /** From a saved state, or by booting. */
   readonly how: 'state' | 'boot';
 }
 
@@ -56,7 +56,7 @@ export interface Document {
   readonly reason: string;
   readonly type: string;
   readonly body: Uint8Array;
-  /** From connecting to having it all. */
+  /** Time from connecting to its last byte. */
   readonly ms: number;
 }
 
@@ -66,7 +66,7 @@ export interface Moved {
   readonly ms: number;
 }
 
-/** A request the guest has made, as far as it has come. */
+/** A request of the guest, as far as it has come. */
 export interface GuestRequest {
   readonly id: number;
   readonly method: string;
@@ -78,16 +78,16 @@ export interface GuestRequest {
   readonly total: number;
   readonly ms: number;
   readonly agent: string;
-  /** What a POST has brought, as text. */
+  /** The body of a POST, as text. */
   readonly body?: string;
-  /** What went wrong. */
+  /** The failure, as text. */
   readonly error?: string;
   readonly isDone: boolean;
 }
 
-/** What the interface has counted. */
+/** Counters of the interface. */
 export interface CableCounters {
-  /** ms, to be compared with others of the same machine. */
+  /** Time, ms; comparable with others of the same machine. */
   readonly time: number;
   readonly toGuest: number;
   readonly fromGuest: number;
@@ -100,12 +100,12 @@ export interface Calls {
   type(text: string): void;
   /** Gets a document, of at most 4 MB. */
   get(url: string): Document;
-  /** Gets a document and throws it away; its progress is told. */
+  /** Gets a document and throws it away; notices tell its progress. */
   measure(url: string): Moved;
   setCapture(on: boolean): void;
 }
 
-/** What the machine tells unasked. */
+/** Notices of the machine. */
 export type Told =
   | {
       readonly told: 'step';

@@ -8,7 +8,7 @@ import type { GuestRequest } from './messages.ts';
 /** Requests that stay. */
 const KEPT = 50;
 
-/** How far a request has come, in words. */
+/** The progress of a request, in words. */
 function describe({ status, sent, total, ms, isDone, error }: GuestRequest): string {
   if (error !== undefined) return `${status ?? ''} ${error}`.trim();
   if (status === undefined) return 'reading';
@@ -23,7 +23,7 @@ export class RequestLog {
   readonly #empty = byId('requests-empty');
   readonly #rows = new Map<number, HTMLElement>();
 
-  /** Shows a request, or how much further it has come. */
+  /** Shows a request, or its progress. */
   show(request: GuestRequest): void {
     if (!request.method && request.error === undefined) return;
     let row = this.#rows.get(request.id);
@@ -48,7 +48,7 @@ export class RequestLog {
     if (request.body) row.append(make('span', 'body', request.body));
   }
 
-  /** Another machine. */
+  /** Clears the list for another machine. */
   clear(): void {
     this.#rows.clear();
     this.#list.replaceChildren();

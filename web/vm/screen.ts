@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// screen - a terminal of 80 by 24 as a model: what a guest writes goes in, lines of styled text come out
+// screen - a model of a terminal of 80 by 24: output of a guest goes in, lines of styled text come out
 //
-// As much of a VT100 as a Linux shell, its line editor, vi, top and less of busybox use. Lines that leave the
-// screen at its top stay as history. What is not known is left out, and never shown as text.
+// It knows the part of a VT100 that a Linux shell, its line editor, vi, top and less of busybox use. Lines that
+// leave the screen at its top stay as history. Unknown sequences are left out, and never shown as text.
 
 /** Looks of a character: colours 0 to 15, -1 for none; and whether it is bold or in reverse. */
 export interface Style {
@@ -36,7 +36,7 @@ const isBlank = (cell: Cell | undefined): boolean =>
   cell !== undefined && cell.char === ' ' && cell.style.back < 0 && !cell.style.reverse;
 const clamp = (value: number, most: number): number => Math.max(0, Math.min(most, value));
 
-/** What of an escape sequence has come. */
+/** The received part of an escape sequence. */
 type State = 'text' | 'escape' | 'control' | 'string' | 'charset';
 
 /** A terminal. */
@@ -56,7 +56,7 @@ export class Screen {
   /** Whether the cursor is to be shown. */
   isCursorShown = true;
 
-  /** @param reply - Is given what the terminal answers when it is asked something. */
+  /** @param reply - Called with the answers of the terminal. */
   constructor(reply: (text: string) => void) {
     this.#reply = reply;
   }
@@ -81,7 +81,7 @@ export class Screen {
     return { row: this.#y, column: Math.min(this.#x, COLUMNS - 1) };
   }
 
-  /** Takes what the guest writes. */
+  /** Takes output of the guest. */
   write(text: string): void {
     for (const char of text) this.#take(char);
   }
@@ -94,7 +94,7 @@ export class Screen {
     } else if (this.#state === 'escape') this.#escape(char);
     else if (this.#state === 'charset') this.#state = 'text';
     else if (this.#state === 'string') {
-      // Such as a title: ends with BEL, or with an escape and a backslash.
+      // For example a title: ends with BEL, or with an escape and a backslash.
       if (char === '\x07' || char === '\x1b') this.#state = char === '\x07' ? 'text' : 'charset';
     } else if (char >= '@' && char <= '~') {
       this.#state = 'text';
@@ -211,7 +211,7 @@ export class Screen {
     }
   }
 
-  /** The screen that programs such as vi draw on, and leave as if they had not been there. */
+  /** The second screen, which programs like vi draw on and then leave. */
   #setAlternate(isOn: boolean): void {
     if (isOn === (this.#main !== undefined)) return;
     if (isOn) {

@@ -3,7 +3,7 @@
 
 import type { Answer, Call } from '../worker_client.ts';
 
-/** Has the page's calls answered by functions, each of which may give a promise. */
+/** Answers the page's calls by functions; each may return a promise. */
 export function answerCalls<C>(
   calls: {
     [K in keyof C]: C[K] extends (...args: infer A) => unknown ? (...args: A) => unknown : never;

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
-// cable - joins two taps: in C, or frame by frame with loss and somebody looking on
+// cable - joins two taps: in C, or frame by frame with loss and a sampler
 //
 // Theory of operation
 //
-// A direct cable is two pipeTo(), which C joins. An inspected one is two loops that take each frame where
-// it lies in one ring and copy it into the other, unless it is its turn to be lost. Which frames are lost
-// depends on a seed and their number alone. The kind may change at any time: what was plugged is pulled,
-// its locks are released, then the other kind is plugged; frames meanwhile are dropped by their stack
-// and TCP sends them again.
+// A direct cable is two pipeTo(), which C joins. An inspected cable is two loops that copy each frame from one
+// ring to the other, unless it is to be lost. The lost frames depend on a seed and their number alone. The kind
+// may change at any time: the present cable is unplugged, its locks are released, then the other kind is
+// plugged. Frames in between are dropped by their stack, and TCP sends them again.
 
 import type { FrameRingReader, FrameRingWriter, TapInterface } from 'ringstack';
 import type { WireSettings } from '../messages.ts';
 import type { Sampler } from '../packets/sampler.ts';
 import type { EndName } from '../packets/seen.ts';
 
-/** Frames that one direction moves before it lets the event loop in. */
+/** Frames that one direction moves before it waits for the event loop. */
 const BATCH = 128;
 
 /** A generator of numbers from 0 to 1 (mulberry32). */
@@ -28,7 +27,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** Lets the event loop in; timers alone would make every pause last 4 ms. */
+/** Waits for the event loop; a timer would take 4 ms each time. */
 function makePause(): () => Promise<void> {
   const channel = new MessageChannel();
   const waiting: (() => void)[] = [];
@@ -72,7 +71,7 @@ export class Cable {
     this.#onFailure = onFailure;
   }
 
-  /** Makes it so; a change of loss alone is felt by the next frame. */
+  /** Changes the cable; a change of loss alone applies from the next frame on. */
   set(settings: WireSettings): Promise<void> {
     const isSame = this.#settings?.wire === settings.wire;
     this.#settings = settings;
@@ -80,7 +79,7 @@ export class Cable {
     return this.#changing;
   }
 
-  /** Pulls it out at both ends. */
+  /** Unplugs both ends. */
   async unplug(): Promise<void> {
     await this.#changing;
     await this.#pull();
@@ -136,7 +135,7 @@ export class Cable {
     };
   }
 
-  /** Carries frames one way until the interface is gone or a lock is released under it. */
+  /** Passes frames in one direction until the interface is gone or a lock is released. */
   async #carry({ from, reader, writer, random }: Lane): Promise<void> {
     let left = BATCH;
     while (await reader.ready()) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // end - one end of the cable: a stack with a tap, the services of a server, the programs of a client
 //
-// B serves echo (7), discard (9) and chargen (19), as hosts did when TCP was young (RFC 862 to 864); A
-// connects. What goes up is read by B's discard, what comes down by A. Each end counts the bytes its own
-// app has read: that, and nothing else, is the throughput the page shows.
+// B serves echo (7), discard (9) and chargen (19) (RFC 862 to 864); A connects. B's discard reads the bytes that
+// go up, A reads those that come down. Each end counts the bytes that its own app has read: only these are
+// the throughput that the page shows.
 
 import type { NetworkStack, StackArena, TapInterface, TcpConnection } from 'ringstack';
 import { createStack } from 'ringstack';
@@ -14,7 +14,7 @@ const ADDRESSES = { A: ['10.0.0.1/24', 'fd00::1/64'], B: ['10.0.0.2/24', 'fd00::
 const PORTS = { echo: 7, discard: 9, chargen: 19 };
 const CHUNK = 64 * 1024;
 const READ_BUFFER = 256 * 1024;
-/** Every link of IPv6 carries so much; below it an interface has IPv4 only (RFC 8200). */
+/** The smallest MTU of IPv6; below it an interface has IPv4 only (RFC 8200). */
 const IPV6_LEAST_MTU = 1280;
 
 const quiet = (): void => {};
@@ -33,7 +33,7 @@ async function pour(connection: TcpConnection, signal: AbortSignal): Promise<voi
   const writer = connection.writable.getWriter();
   while (!signal.aborted) {
     await writer.ready;
-    // What fails here fails close() below.
+    // An error here is an error of close() below.
     writer.write(chunk).catch(quiet);
   }
   await writer.close();
@@ -166,7 +166,7 @@ export class End {
     });
   }
 
-  /** Connects and lets bytes flow until endTransfer(). */
+  /** Connects and sends bytes until endTransfer(). */
   async transfer(direction: Direction, host: string): Promise<void> {
     const connect = (port: number): Promise<TcpConnection> =>
       this.#stack.connectTcp({ host, port });
@@ -191,7 +191,7 @@ export class End {
     });
   }
 
-  /** Ends what flows; settles when all that was written has arrived. */
+  /** Ends the transfer; settles when all bytes have arrived. */
   async endTransfer(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -215,7 +215,7 @@ export class End {
     return result;
   }
 
-  /** Closes the stack; what flows is reset. */
+  /** Closes the stack; a transfer is reset. */
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#stack.close();

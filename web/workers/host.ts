@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// host - entry of the page's workers: answers its calls, tells it what happens
+// host - entry of the page's workers: answers calls, sends notices
 //
-// Each of the two workers has one end of the cable, and that of A the cable as well. On a page that is not
-// isolated, memory cannot be shared with another thread: there one worker has both ends.
+// Each of the two workers has one end of the cable, and that of A the cable too. On a page that is not isolated,
+// memory cannot be shared between threads, so one worker has both ends.
 
 import type { StackArena, TapInterface } from 'ringstack';
 import { attach, createArena } from 'ringstack';
@@ -32,7 +32,7 @@ function need<T>(value: T | undefined, what: string): T {
 
 const endOf = (name: EndName): End => need(ends.get(name), `stack ${name}`);
 
-/** The calls of messages.ts; each may give a promise. */
+/** The calls of messages.ts; each may return a promise. */
 answerCalls<Calls>({
   async start(handle) {
     arena = handle ? await attach(handle) : await createArena();
