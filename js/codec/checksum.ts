@@ -40,7 +40,7 @@ export function sumWords(bytes: Uint8Array, start = 0): number {
 /**
  * The Internet checksum.
  *
- * @param bytes - What it covers, with zeros in place of the checksum.
+ * @param bytes - The bytes that it covers, with zeros in place of the checksum.
  * @param start - A sum to go on from, for example that of a pseudo header.
  * @returns The checksum; 0 if the bytes already hold their own checksum and it is right.
  * @throws Never.

@@ -49,7 +49,7 @@ export function putU32(bytes: Uint8Array, at: number, value: number): void {
  *
  * @param what - The packet, such as 'a UDP datagram'.
  * @param name - The field.
- * @param value - What the program gave.
+ * @param value - The value.
  * @param most - The largest whole number it may be.
  * @param least - The smallest whole number it may be.
  * @returns The value.

@@ -26,9 +26,9 @@ export function frameLimit(endpoint: LinkEndpoint): number {
 /**
  * Refuses a value that is no endpoint.
  *
- * @param action - What cannot be done with it, such as "Cannot connect the two endpoints".
- * @param name - Which argument it is, such as "the first".
- * @param value - What the program gave.
+ * @param action - First half of the message, such as "Cannot connect the two endpoints".
+ * @param name - Its name in the message, such as "the first".
+ * @param value - The value.
  * @throws {NetError} EINVAL.
  */
 export function checkEndpoint(action: string, name: string, value: unknown): void {

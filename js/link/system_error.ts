@@ -18,8 +18,8 @@ function codeOf(code: string): NetErrorCode | undefined {
 /**
  * The error to throw for one of the system. Most of our codes are those of the system.
  *
- * @param error - What the runtime gave.
- * @param action - What could not be done.
+ * @param error - The error of the runtime.
+ * @param action - First half of the message.
  * @param otherwise - The code for an error that none of our codes fits.
  * @returns The error; a NetError as it is.
  * @throws Never.
