@@ -7,7 +7,7 @@ const BASE = ['abi', 'errors', 'api/*', 'util/*'];
 /** The lower half of link/: facts, rules, copies and waits that its other modules share. */
 const LINK_BASE = [
   ...['link/types', 'link/endpoint_types', 'link/options', 'link/frame_copy', 'link/shape'],
-  ...['link/retry', 'link/system_error'],
+  'link/retry',
 ];
 
 /**
@@ -45,7 +45,6 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'link/endpoint_types': ['link/types'],
   'link/options': ['util/*', 'type link/*_types'],
   'link/frame_copy': ['util/*'],
-  'link/system_error': ['errors'],
   'link/shape': ['errors', 'type api/*', 'type link/types'],
   'link/retry': ['sched/*', 'type link/types'],
   'link/endpoint': ['errors', 'util/*', ...LINK_BASE],

@@ -10,6 +10,7 @@ import { builtin } from '../../runtime/builtin.ts';
 import { checkOptions, checkValue, type Rules, text, whole } from '../../util/check.ts';
 import { Deferred } from '../../util/deferred.ts';
 import { Queue } from '../../util/queue.ts';
+import { netErrorOf } from '../../util/system_error.ts';
 import { ByteSession, type ByteSource, type ByteTarget, Inlet } from '../byte_session.ts';
 import { rule } from '../options.ts';
 import {
@@ -21,7 +22,6 @@ import {
   SINGLE_SESSION_RULES,
   whenOpened,
 } from '../sessions.ts';
-import { netErrorOf } from '../system_error.ts';
 
 export type { ByteSource, ByteTarget } from '../byte_session.ts';
 export type { ReconnectOptions, SessionOptions } from '../sessions.ts';

@@ -11,6 +11,7 @@ import { NetError } from '../../errors.ts';
 import { builtin } from '../../runtime/builtin.ts';
 import { checkOptions, type Rules, text, whole } from '../../util/check.ts';
 import { Deferred } from '../../util/deferred.ts';
+import { netErrorOf } from '../../util/system_error.ts';
 import { copyInto } from '../frame_copy.ts';
 import { rule } from '../options.ts';
 import {
@@ -21,7 +22,6 @@ import {
   SINGLE_SESSION_RULES,
   whenOpened,
 } from '../sessions.ts';
-import { netErrorOf } from '../system_error.ts';
 
 type UdpSocket = import('node:dgram').Socket;
 

@@ -11,6 +11,7 @@
 
 import { NetError } from '../../errors.ts';
 import { checkOptions, checkValue, type Rules, whole } from '../../util/check.ts';
+import { netErrorOf } from '../../util/system_error.ts';
 import { copyOf } from '../frame_copy.ts';
 import { callback, queueBytes, rule } from '../options.ts';
 import {
@@ -22,7 +23,6 @@ import {
   SINGLE_SESSION_RULES,
   whenOpened,
 } from '../sessions.ts';
-import { netErrorOf } from '../system_error.ts';
 
 export type { ReconnectOptions, SessionOptions } from '../sessions.ts';
 export { SessionEndpoint } from '../sessions.ts';
