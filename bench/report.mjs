@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// report - writes results into bench/README.md, README.md and the chart that both show
+// report - writes results into bench/README.md, a few rows into README.md, and the chart that both show
 //
 // usage: node bench/report.mjs [RESULT.json]        (default: the newest of bench/results/, of each suite; of the
 //        tables with real machines, the newest result that has each)
@@ -56,18 +56,10 @@ function latestTables(results) {
   }));
 }
 
-/** The tables with real machines: in the README too if that has a place for them. */
+/** The tables with real machines. */
 function writeVm(results) {
   const tables = latestTables(results).filter(({ tables }) => tables.length > 0);
-  const text = tables.map(vmReport).join('\n\n');
-  for (const path of ['README.md', '../README.md']) {
-    if (
-      path === '../README.md' &&
-      !readFileSync(here(path), 'utf8').includes('<!-- bench-vm:begin')
-    )
-      continue;
-    rewrite(path, 'bench-vm', `\n${text}\n`);
-  }
+  rewrite('README.md', 'bench-vm', `\n${tables.map(vmReport).join('\n\n')}\n`);
 }
 
 /** Tables and chart of the whole suite in Node. */
@@ -83,11 +75,9 @@ function writeAll(result) {
   );
 }
 
-/** The table of browsers and other runtimes, in both places. */
+/** The table of browsers and other runtimes. */
 function writeRuntimes(result) {
-  for (const path of ['README.md', '../README.md']) {
-    rewrite(path, 'bench-browsers', `\n${runtimesReport(result)}\n`);
-  }
+  rewrite('README.md', 'bench-browsers', `\n${runtimesReport(result)}\n`);
 }
 
 for (const path of process.argv[2] ? [process.argv[2]] : newest()) {

@@ -17,7 +17,7 @@
 //   versions()  optional: what takes part, as texts such as 'QEMU 7.2.22'; asked for after rows(), in its process
 //
 // A table is killed after LIMIT. `make bench-vm` passes ONLY and ROUNDS, `make bench-report` writes the newest
-// result between the marks `bench-vm` of bench/README.md, and of README.md if that has them.
+// result between the marks `bench-vm` of bench/README.md.
 
 import { fork } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';

@@ -23,18 +23,19 @@ describe('collectExamples', () => {
     ]);
   });
 
-  test('runs the first block of README.md, and those that assert', () => {
+  test('runs the first block of README.md that needs only the package, and those that assert', () => {
     const block = (code: string, lang = 'ts'): string => `\`\`\`${lang}\n${code}\n\`\`\`\n`;
     const root = plant({
-      'README.md': `# T\n${block('make', 'sh')}${block('a();')}text\n${block('b();')}`,
+      'README.md': `# T\n${block('make', 'sh')}${block("import 'v86';")}${block('a();')}text\n${block('b();')}`,
       'docs/x.md': block('c();') + block('assert(d);') + block('assert(e);', 'js'),
       'docs/y.md': block('<script type="module">\nf();\n</script>', 'html'),
       'bench/README.md': block('g();'),
     });
     const found = collectExamples(root).map(({ origin, source, runs }) => [origin, source, runs]);
     expect(found).toEqual([
-      ['README.md:5', 'a();\n', true],
-      ['README.md:9', 'b();\n', false],
+      ['README.md:5', "import 'v86';\n", false],
+      ['README.md:8', 'a();\n', true],
+      ['README.md:12', 'b();\n', false],
       ['bench/README.md:1', 'g();\n', false],
       ['docs/x.md:1', 'c();\n', false],
       ['docs/x.md:4', 'assert(d);\n', true],

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // doc_examples - collects the code of doc comments and Markdown, to be run or type-checked
 //
-// A ts block that says `assert`, and the first one of README.md, runs. All others are type-checked, as
-// are those that run, and the module scripts of html blocks; js blocks are parsed. Examples of public
+// A ts block that says `assert` runs, and so does the first one of README.md that imports nothing but the package.
+// All others are type-checked, as are those that run, and the module scripts of html blocks; js blocks are parsed. Examples of public
 // exports import from 'ringstack'; those of internal modules from '../js/x.ts'. Both are rewritten to the
 // sources when a block becomes a file.
 
@@ -33,6 +33,12 @@ function examplesOf(blocks: readonly Block[]): Example[] {
   });
 }
 
+/** Whether a block is TypeScript that needs only the package. */
+function isSelfContained({ language, source }: Example): boolean {
+  const imports = [...source.matchAll(/(?:from |import )'([^']+)'/g)].map(([, name = '']) => name);
+  return language === 'ts' && imports.every((name) => /^ringstack(?:\/|$)/.test(name));
+}
+
 /** All code of js/, README.md, docs/ and bench/, each with the line its fence stands on. */
 export function collectExamples(root: string): Example[] {
   const found: Example[] = [];
@@ -46,8 +52,7 @@ export function collectExamples(root: string): Example[] {
   }
   for (const path of listDocuments(root, DOCUMENTS)) {
     const examples = examplesOf(blocksOf(path, read(root, path)));
-    const first =
-      path === 'README.md' ? examples.findIndex(({ language }) => language === 'ts') : -1;
+    const first = path === 'README.md' ? examples.findIndex(isSelfContained) : -1;
     found.push(
       ...examples.map((example, i) => (i === first ? { ...example, runs: true } : example)),
     );

@@ -111,8 +111,15 @@ describe('tables', () => {
     expect(report).not.toContain('### Links');
   });
 
-  test('the short one', () => {
-    expect(shortReport(resultOf(cells) as never)).toContain('| row tap-1500 |  |  | 10.0 ±10 % |');
+  test('the short one has four rows of the many', () => {
+    const rows = ['net', 'netweb', 'tap-1500', 'tap-65520', 'workers-1500', 'engine-1500'];
+    const many = rows.map((row) => cell(`${row}/stream1-byob`, { gbps: 10 }));
+    const lines = shortReport(resultOf(many) as never).split('\n');
+    expect(lines.filter((line) => line.startsWith('| row '))).toEqual(
+      ['net', 'tap-1500', 'workers-1500', 'engine-1500'].map(
+        (row) => `| row ${row} |  |  | 10.0 ±10 % |  |  |`,
+      ),
+    );
   });
 
   test('of other runtimes, with the ratio to Node round by round', () => {
