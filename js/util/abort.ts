@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // abort - promises that end early: with a signal, or when their time is over
 
-/** The longest time that a timer takes, in ms. */
-export const LONGEST_TIMEOUT = 0x7fffffff;
-
 /**
  * Waits for a promise, but no longer than until a signal is aborted.
  *

@@ -2,11 +2,11 @@
 // host_name - one spelling for each name of a host: lower case, ASCII, no dot at the end
 
 import { NetError } from '../errors.ts';
+import { show } from './check.ts';
 
 /** Bytes of a label, and of a name as text (RFC 1035, section 2.3.4). */
 const LABEL = 63;
 const NAME = 253;
-const SHOWN = 60;
 
 /** What the URL parser would take for more than a host. */
 const NO_HOST = /[\s/:?#@[\]%]/;
@@ -16,9 +16,7 @@ const NOT_ASCII = /[^\x00-\x7f]/;
 const CONTROL = /[\x00-\x20\x7f]/;
 
 function refuse(name: unknown, reason: string): NetError {
-  const shown =
-    typeof name === 'string' ? JSON.stringify(name.slice(0, SHOWN)) : String(name).slice(0, SHOWN);
-  return new NetError('EINVAL', `Cannot use ${shown} as a name`, { reason });
+  return new NetError('EINVAL', `Cannot use ${show(name)} as a name`, { reason });
 }
 
 /** Lower case of ASCII letters only, as RFC 4343 compares names. */

@@ -20,6 +20,7 @@ test('a NetError of any subpath is one of ringstack', async () => {
   const { connectWebSocket } = await dist<typeof import('ringstack/websocket')>(
     'link/adapter/websocket.js',
   );
+  const { createDns } = await dist<typeof import('ringstack/dns')>('dns/dns.js');
   const one = new TransformStream<Uint8Array, Uint8Array>();
   const failures: (() => unknown)[] = [
     () => connect(one, one),
@@ -27,6 +28,7 @@ test('a NetError of any subpath is one of ringstack', async () => {
     () => createCapture({ snapLength: 0 }),
     () => connectQemu({}),
     () => connectWebSocket('ws://127.0.0.1:1', { WebSocket: Object, sendQueue: 0 }),
+    () => createDns(null, { client: { attempts: 0 } }),
     async () => (await createStack({ maxSockets: 0 })).close(),
   ];
   for (const fails of failures) {

@@ -63,6 +63,8 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     ...['errors', 'util/*', 'sched/*', 'runtime/builtin', 'type api/*', 'link/endpoint'],
     ...['link/connect', 'link/sessions', 'link/byte_session', 'link/adapter/*', ...LINK_BASE],
   ],
+  // A service sees a transport, never a stack.
+  'dns/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dns/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
 
