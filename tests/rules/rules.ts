@@ -65,6 +65,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   ],
   // A service sees a transport, never a stack.
   'dns/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dns/*'],
+  'http/*': ['errors', 'util/*', 'codec/*', 'http/*', 'type api/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
 
