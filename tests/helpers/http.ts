@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+// http - HTTP over a stack's loopback for tests, clients and servers by hand, and Node's sockets as a transport
+
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { NetworkStack, TcpConnection } from 'ringstack';
+import {
+  createHttp,
+  type HttpApi,
+  type HttpOptions,
+  type StreamConnection,
+  type StreamListener,
+  type StreamTransport,
+} from 'ringstack/http';
+import { onTestFinished } from 'vitest';
+import { ignore, openStack } from './net.ts';
+
+/** A stack and HTTP over it. */
+export interface Web extends HttpApi {
+  readonly stack: NetworkStack;
+}
+
+/** HTTP over a stack of its own, closed when the running test ends. */
+export async function openWeb(options?: HttpOptions): Promise<Web> {
+  const stack = await openStack();
+  const http = await createHttp(stack, options);
+  onTestFinished(() => http.close());
+  return { ...http, stack };
+}
+
+/** A connection that is spoken over by hand. */
+export class Wire {
+  readonly connection: TcpConnection;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  #heard = '';
+
+  constructor(connection: TcpConnection) {
+    this.connection = connection;
+    this.#reader = connection.readable.getReader();
+    this.#writer = connection.writable.getWriter();
+    this.#writer.closed.catch(() => {});
+  }
+
+  /** Sends text, latin1. */
+  async say(text: string): Promise<void> {
+    await this.#writer.write(Uint8Array.from(text, (char) => char.charCodeAt(0)));
+  }
+
+  /** Sends bytes. */
+  async sayBytes(bytes: Uint8Array): Promise<void> {
+    await this.#writer.write(bytes);
+  }
+
+  /** Ends our side. */
+  async hangUp(): Promise<void> {
+    await this.#writer.close();
+  }
+
+  /** Waits for a text; returns what came up to and with it, which later calls do not see again. */
+  async hear(text: string): Promise<string> {
+    for (;;) {
+      const at = this.#heard.indexOf(text);
+      if (at >= 0) {
+        const heard = this.#heard.slice(0, at + text.length);
+        this.#heard = this.#heard.slice(at + text.length);
+        return heard;
+      }
+      if (!(await this.#more())) {
+        throw new Error(`Heard ${JSON.stringify(this.#heard)}, not ${JSON.stringify(text)}`);
+      }
+    }
+  }
+
+  async #more(): Promise<boolean> {
+    const { done, value } = await this.#reader.read();
+    if (!done) this.#heard += String.fromCharCode(...value);
+    return !done;
+  }
+
+  /** What comes until the peer ends its side, or resets the connection. */
+  async rest(): Promise<string> {
+    try {
+      while (await this.#more());
+    } catch {
+      // It was reset.
+    }
+    const heard = this.#heard;
+    this.#heard = '';
+    return heard;
+  }
+}
+
+/** Connects by hand. */
+export async function dial(stack: NetworkStack, port: number): Promise<Wire> {
+  return new Wire(await stack.connectTcp({ host: '127.0.0.1', port }));
+}
+
+/** Sends text to a port; returns everything that is answered until the connection ends. */
+export async function askRaw(stack: NetworkStack, port: number, text: string): Promise<string> {
+  const wire = await dial(stack, port);
+  // A server may refuse before it has heard all of it.
+  await wire.say(text).catch(ignore);
+  return wire.rest();
+}
+
+/** A server by hand: each connection is spoken over by a function. Returns its port. */
+export async function answerBy(
+  stack: NetworkStack,
+  speak: (wire: Wire, count: number) => Promise<unknown>,
+): Promise<{ port: number; url: string; connections: () => number }> {
+  const listener = await stack.listenTcp({ port: 0 });
+  let count = 0;
+  void (async () => {
+    for await (const connection of listener) speak(new Wire(connection), count++).catch(() => {});
+  })();
+  const { port } = listener;
+  return { port, url: `http://127.0.0.1:${port}/`, connections: () => count };
+}
+
+/** A socket of Node as a connection: its streams as plain as they can be, and closed for good by close(). */
+function connectionOf(socket: Socket): StreamConnection {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const end = (error?: unknown): void => {
+    if (error === undefined) controller?.close();
+    else controller?.error(error);
+    controller = undefined;
+  };
+  socket.pause();
+  socket.on('data', (chunk: Buffer) => {
+    if (!controller) return;
+    controller.enqueue(new Uint8Array(chunk));
+    socket.pause();
+  });
+  socket.on('end', () => end());
+  socket.on('error', (error) => end(error));
+  socket.on('close', () => end(new Error('The socket was destroyed')));
+  return {
+    readable: new ReadableStream(
+      {
+        start: (made) => {
+          controller = made;
+        },
+        pull: () => void socket.resume(),
+        cancel: () => void socket.destroy(),
+      },
+      { highWaterMark: 0 },
+    ),
+    writable: new WritableStream({
+      write: (chunk) =>
+        new Promise((resolve, reject) => {
+          socket.write(chunk, (error) => (error ? reject(error) : resolve()));
+        }),
+      close: () => void socket.end(),
+      abort: () => void socket.destroy(),
+    }),
+    remoteAddress: socket.remoteAddress ?? '',
+    remotePort: socket.remotePort ?? 0,
+    localAddress: socket.localAddress ?? '',
+    localPort: socket.localPort ?? 0,
+    close: async () => {
+      end();
+      socket.resume();
+      socket.end();
+    },
+    abort: () => void socket.destroy(),
+  };
+}
+
+/** The connections that come to a server of Node. */
+function listenerOf(server: Server, port: number): StreamListener {
+  return {
+    port,
+    host: '127.0.0.1',
+    close: async () => void server.close(),
+    async *[Symbol.asyncIterator]() {
+      const waiting: Socket[] = [];
+      let wake = (): void => {};
+      let isOver = false;
+      server.on('connection', (socket) => {
+        waiting.push(socket);
+        wake();
+      });
+      server.on('close', () => {
+        isOver = true;
+        wake();
+      });
+      while (!isOver || waiting.length > 0) {
+        const socket = waiting.shift();
+        if (socket) yield connectionOf(socket);
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+  };
+}
+
+/** This machine's TCP as a transport: a plain one, without what a stack has beyond it. */
+export const nodeTransport: StreamTransport = {
+  async connect({ host, port }) {
+    const socket = connect({ host, port, allowHalfOpen: true });
+    await once(socket, 'connect');
+    return connectionOf(socket);
+  },
+  async listen({ port }) {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address() as { port: number };
+    return listenerOf(server, address.port);
+  },
+};
+
+/** A response. */
+export const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
+
+/** Answers every request on a connection with the same text. */
+export const always =
+  (answer: string) =>
+  async (wire: Wire): Promise<void> => {
+    for (;;) {
+      await wire.hear('\r\n\r\n');
+      await wire.say(answer);
+    }
+  };
+
+/** Answers answerOnce and ends the connection. */
+export const answerOnce =
+  (answer: string) =>
+  async (wire: Wire): Promise<void> => {
+    await wire.hear('\r\n\r\n');
+    await wire.say(answer);
+    await wire.hangUp();
+  };
+
+/** How a fetch failed: its name, and the code of the error behind it. */
+export async function failure(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'ok';
+  } catch (error) {
+    const { name, cause } = error as Error & { cause?: { code?: string } };
+    return cause?.code === undefined ? name : `${name} ${cause.code}`;
+  }
+}
