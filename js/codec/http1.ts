@@ -256,9 +256,9 @@ function firstLine(text: string): { line: string; next: number } {
  */
 export function parseRequestHead(text: string, { maxHeaders }: HeadLimits): RequestHead {
   const { line, next } = firstLine(text);
-  const [, method = '', target = '', major, minorText] = REQUEST_LINE.exec(line) ?? [];
-  if (method === '') throw bad('the request line is malformed');
-  const minor = minorOf(major, minorText);
+  const match = REQUEST_LINE.exec(line);
+  if (!match) throw bad('the request line is malformed');
+  const minor = minorOf(match[3], match[4]);
   const fields = parseFields(text, next, maxHeaders);
   const framing = new Framing(fields);
   const { host, expectsContinue } = framing;
@@ -266,8 +266,8 @@ export function parseRequestHead(text: string, { maxHeaders }: HeadLimits): Requ
   if (host !== undefined && !HOST.test(host)) throw bad('Host is no host');
   return {
     ...framing.message(minor, fields),
-    method,
-    target,
+    method: match[1] as string,
+    target: match[2] as string,
     host,
     expectsContinue: expectsContinue && minor === 1,
   };

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+// http_server.test - serve(): connections, pipelines, closing
+
 import { describe, expect, test } from 'vitest';
 import { Deferred } from '../../js/util/deferred.ts';
 import { askRaw, dial, openWeb } from '../helpers/http.ts';
