@@ -31,8 +31,8 @@ WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip
 	ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
 WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command \
-	$(addprefix sock/,ring_storage sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
-	$(addprefix lwext/,tcp_park tcp_table timers))
+	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
+	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 # The others inline less than -O3 does by itself (225), and are no slower.
 WASM_FAST := $(filter-out $(WASM_SMALL),$(WASM_OBJ:build/$(WASM)/%.o=%))
@@ -50,9 +50,9 @@ $(WASM_OBJ): build/$(WASM)/own/flags
 WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8
 # Files with large tables come last: addresses in the first 1024 bytes of data are folded into loads and stores, and
 # the tables would push small variables out of these.
-WASM_LAST := $(patsubst %,build/$(WASM)/%.o,core/channel lwip/src/core/tcp core/lwext/tcp_park core/lwext/tcp_table \
-	core/mem/heap core/main lwip/src/core/stats core/sock/sock core/iface/iface lwip/src/core/ipv4/etharp \
-	lwip/src/core/ipv6/nd6)
+WASM_LAST := $(patsubst %,build/$(WASM)/%.o,$(addprefix core/,sock/sock_work lwip_port command sock/protocol channel) \
+	lwip/src/core/tcp $(addprefix core/,main lwext/tcp_park lwext/tcp_table mem/heap) lwip/src/core/stats \
+	$(addprefix core/,sock/sock iface/iface) $(addprefix lwip/src/core/,ipv4/etharp ipv6/nd6))
 WASM_IN_ORDER := $(filter-out $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
 $(eval $(call flags_file,$(WASM)/link,$(WASM_LINK) $(WASM_IN_ORDER)))
 build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs
