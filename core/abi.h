@@ -67,8 +67,7 @@ struct ring {
     _Atomic uint32_t gen;            /* buffer the producer writes: buf[gen & 1] */
     uint32_t switch_pos;             /* position from which on buf[gen & 1] holds the bytes */
     uint32_t want;                   /* room the producer waits for, bytes (0: none) */
-    uint32_t refused;                /* frames that did not fit when they came (counter) */
-    uint32_t pad0[10];
+    uint32_t pad0[11];
     /* consumer's line */
     _Atomic uint32_t head;           /* position of the first byte not released */
     _Atomic uint32_t data_threshold; /* consumer asks: ring data_doorbell when tail passes this */
@@ -300,14 +299,13 @@ struct stack_ctl {
     uint32_t owner;           /* arena owner number */
     struct doorbell doorbell; /* of the engine */
     uint32_t next_timer;      /* C: ms until the next timer, TIMER_NONE: nothing to time */
-    uint32_t more;            /* C: work was left for another turn */
     _Atomic uint32_t
         pending;            /* index of the last channel with commands: threads push, C takes all */
     uint32_t channels;      /* C: channels besides the app's */
     uint32_t first_channel; /* C: offset of the first of them */
     _Atomic uint32_t stop;  /* JS: a worker that turns the stack is to end */
     _Atomic uint32_t posts; /* C: a sleeper must be woken by postMessage */
-    uint32_t pad[3];
+    uint32_t pad[4];
     struct abi_channel app;
     struct stack_stats stats;
 };

@@ -27,6 +27,7 @@
  */
 #include "channel.h"
 
+#include "doorbell.h"
 #include "mem/heap.h"
 #include "util/random.h"
 

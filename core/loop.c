@@ -98,7 +98,6 @@ int loop_turn(double now)
     if (!more && sock_work_is_urgent()) {
         more = TURN_SOON;
     }
-    ctl->more = (uint32_t)more;
     ctl->next_timer = more ? 0 : timers_next(now);
     if (sock_work_is_left() && ctl->next_timer > LATER) {
         ctl->next_timer = LATER;

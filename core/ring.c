@@ -2,12 +2,10 @@
 /* ring.c - single-producer single-consumer rings of bytes and of frames (theory: core/ring.h) */
 #include "ring.h"
 
-static _Atomic uint32_t *posts;
-
 /**
  * ring_init() - Set up a ring before anyone uses it
  * @ring: zeroed header
- * @buf: offset of the storage, 0 if it comes later by ring_offer()
+ * @buf: offset of the storage, 0 if it comes later (core/ring_resize.h)
  * @size: its size in bytes, a power of two, or 0
  * @start: first position (tests start just before the wrap)
  */
@@ -53,85 +51,6 @@ void consumer_init(struct consumer *c, struct ring *ring)
 }
 
 /**
- * ring_settled() - Whether both sides have left the old buffer, so that the slot is free
- * @ring: byte ring
- *
- * Return: 1 if nothing is offered that the producer has not adopted and the consumer reached
- */
-int ring_settled(const struct ring *ring)
-{
-    uint32_t offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
-
-    return atomic_load_explicit(&ring->cons_gen, memory_order_acquire) == offered; /* L, pairs K */
-}
-
-/**
- * ring_offer() - Give a byte ring a new buffer
- * @ring: settled byte ring; called by the allocating side
- * @buf: offset of the storage
- * @size: its size in bytes, a power of two, or 0
- */
-void ring_offer(struct ring *ring, uint32_t buf, uint32_t size)
-{
-    uint32_t next = atomic_load_explicit(&ring->offered, memory_order_relaxed) + 1; /* our own G */
-
-    ring->buf[next & 1] = buf;
-    ring->size[next & 1] = size;
-    atomic_store_explicit(&ring->offered, next, memory_order_release); /* G, pairs H */
-}
-
-/**
- * doorbell_setup() - Tell where to leave word that somebody is to be woken by a message
- * @word: ctl.posts; JS looks at it after every turn, since C cannot post
- */
-void doorbell_setup(_Atomic uint32_t *word)
-{
-    posts = word;
-}
-
-/**
- * doorbell_ring() - Count a ring of the doorbell and wake its sleeper
- * @doorbell: offset of a struct doorbell, 0 for none
- */
-void doorbell_ring(uint32_t doorbell)
-{
-    struct doorbell *b;
-    uint32_t sleeping;
-
-    if (!doorbell) {
-        return;
-    }
-    b = at(doorbell);
-    atomic_fetch_add_explicit(&b->seq, 1, memory_order_seq_cst); /* M, before N */
-    sleeping =
-        atomic_load_explicit(&b->sleeping, memory_order_seq_cst); /* N, pairs the sleeper's */
-    if (sleeping == DOORBELL_POST && posts) {
-        atomic_store_explicit(posts, 1, memory_order_relaxed); /* no order: our own JS reads it */
-    } else if (sleeping) {
-#ifdef __wasm__
-        __builtin_wasm_memory_atomic_notify((int *)&b->seq, 0x7fffffff);
-#endif
-    }
-}
-
-/**
- * adopt() - Move to the buffer that was offered
- * @p: producer of a byte ring
- */
-static void adopt(struct producer *p)
-{
-    uint32_t offered =
-        atomic_load_explicit(&p->ring->offered, memory_order_acquire); /* H, pairs G */
-
-    if (offered == p->gen) {
-        return;
-    }
-    p->gen = offered;
-    p->ring->switch_pos = p->tail;
-    atomic_store_explicit(&p->ring->gen, offered, memory_order_release); /* I, pairs J */
-}
-
-/**
  * room_left() - Room as the producer knows it
  * @p: producer of a byte ring
  * @size: of its buffer; after a change to a smaller one the ring can hold more than that
@@ -157,7 +76,7 @@ uint32_t byte_reserve(struct producer *p, uint32_t want, struct span *out)
 {
     uint32_t size, room, start;
 
-    adopt(p);
+    p->gen = ring_resize_adopt(p->ring, p->gen, p->tail);
     size = p->ring->size[p->gen & 1];
     room = room_left(p, size);
     if (room < want) {
@@ -204,29 +123,6 @@ void byte_cancel(struct producer *p)
 }
 
 /**
- * follow() - Move to the producer's buffer if head has reached it
- * @c: consumer of a byte ring
- *
- * Return: position where the buffer our head is in ends, which is tail if it is the last one
- */
-static uint32_t follow(struct consumer *c)
-{
-    uint32_t gen = atomic_load_explicit(&c->ring->gen, memory_order_acquire); /* J, pairs I */
-    uint32_t end;
-
-    if (gen == c->gen) {
-        return c->tail;
-    }
-    end = c->ring->switch_pos;
-    if ((int32_t)(c->head - end) < 0) {
-        return end;
-    }
-    c->gen = gen;
-    atomic_store_explicit(&c->ring->cons_gen, gen, memory_order_release); /* K, pairs L */
-    return c->tail;
-}
-
-/**
  * byte_peek() - Look at bytes not yet released
  * @c: consumer
  * @position: where to begin, from c->head on (a consumer may read ahead of what it releases)
@@ -241,7 +137,7 @@ uint32_t byte_peek(struct consumer *c, uint32_t position, struct span *out)
     if (position == c->tail) {
         consumer_refresh(c);
     }
-    end = follow(c);
+    end = ring_resize_follow(c->ring, &c->gen, c->head, c->tail);
     gen = c->gen;
     /* Ahead of head there may be a change of buffer between. */
     if (end != c->tail && position - c->head >= end - c->head) {
@@ -251,7 +147,7 @@ uint32_t byte_peek(struct consumer *c, uint32_t position, struct span *out)
     if (end - c->head > c->tail - c->head) {
         end = c->tail;
     }
-    size = ring_size(c->ring, gen);
+    size = ring_resize_size(c->ring, gen);
     start = position & (size - 1);
     length = position - c->head < end - c->head ? end - position : 0;
     if (length > size) {
@@ -278,7 +174,7 @@ int byte_release(struct consumer *c, uint32_t length)
         return ABI_EINVAL;
     }
     consumer_publish(c, length);
-    follow(c);
+    ring_resize_follow(c->ring, &c->gen, c->head, c->tail);
     return 0;
 }
 

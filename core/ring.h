@@ -32,33 +32,19 @@
  * index). One side writes it and nobody clears it: a threshold in the past is not set. Only the
  * submit or release that passes the threshold notifies, so the other side is woken once per edge.
  *
- * A byte ring can change its storage while both sides work: the allocating side writes the new
- * buffer into the slot that is not in use and
- *
- *     STORE offered           (G)             LOAD offered            (H)   the producer adopts:
- *                                             switch_pos = tail
- *     LOAD gen (consumer)     (J)             STORE gen               (I)
- *
- * (G) pairs with (H): the slot is written before it is offered. (I) pairs with (J), before the
- * (B) that submits the first byte there: a consumer that sees gen sees switch_pos, and bytes
- * before that position are in the old buffer, the rest in the new one. When the consumer has
- * passed it, it says so:
- *
- *     STORE cons_gen          (K)             LOAD cons_gen           (L)   the old buffer is free
- *
- * A doorbell is rung by (M) counting in seq, then (N) looking whether somebody sleeps on it; its sleeper
- * says so first (N) and then looks at seq (M), again in one total order.
- *
  * Both sides work on state of their own (struct producer, struct consumer), which nobody else
  * sees. What stands in the ring is input: a position or a length is read once, checked against
  * the capacity, and dropped and counted in `bad` if it cannot be true.
  *
- * Five verbs: reserve, submit, cancel; peek, release.
+ * Five verbs: reserve, submit, cancel; peek, release. How a byte ring changes its buffer (letters G to
+ * L) is told in core/ring_resize.h, how a sleeper is woken (M, N) in core/doorbell.h.
  */
 #ifndef RINGSTACK_RING_H
 #define RINGSTACK_RING_H
 
+#include "doorbell.h"
 #include "mem/arena.h"
+#include "ring_resize.h"
 
 /* Producer's side of a ring. */
 struct producer {
@@ -91,10 +77,6 @@ struct span {
 void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start);
 void producer_init(struct producer *p, struct ring *ring);
 void consumer_init(struct consumer *c, struct ring *ring);
-void ring_offer(struct ring *ring, uint32_t buf, uint32_t size);
-int ring_settled(const struct ring *ring);
-void doorbell_setup(_Atomic uint32_t *word);
-void doorbell_ring(uint32_t doorbell);
 
 uint32_t byte_reserve(struct producer *p, uint32_t want, struct span *out);
 int byte_submit(struct producer *p, uint32_t length);
@@ -122,18 +104,6 @@ static inline int ring_passed(uint32_t threshold, uint32_t from, uint32_t to)
 }
 
 /**
- * ring_size() - Size of a buffer, which may be none yet: the first of a ring is set up in place
- * @ring: ring
- * @gen: generation
- *
- * Return: bytes
- */
-static inline uint32_t ring_size(struct ring *ring, uint32_t gen)
-{
-    return __atomic_load_n(&ring->size[gen & 1], __ATOMIC_RELAXED); /* no order: B or G gives it */
-}
-
-/**
  * producer_refresh() - Read the consumer's position again
  * @p: producer
  *
@@ -157,12 +127,8 @@ static inline void producer_refresh(struct producer *p)
 static inline void consumer_refresh(struct consumer *c)
 {
     uint32_t tail = atomic_load_explicit(&c->ring->tail, memory_order_seq_cst); /* C, pairs B, E */
-    uint32_t gen = atomic_load_explicit(&c->ring->gen, memory_order_acquire);   /* J, pairs I */
-    uint32_t size = ring_size(c->ring, c->gen), next = ring_size(c->ring, gen);
 
-    /* Only slots that the producer uses: the other one may be written at this moment. */
-    size = size > next ? size : next;
-    if (tail - c->head > size) {
+    if (tail - c->head > ring_resize_most(c->ring, c->gen)) {
         c->ring->bad++;
         return;
     }

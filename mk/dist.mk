@@ -30,7 +30,7 @@ endef
 WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 \
 	ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
-WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command \
+WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command ring_resize \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
 	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))

@@ -29,7 +29,8 @@ NATIVE_TESTS := $(CORE_TESTS:%=build/asan/%) $(TSAN_TESTS:%=build/tsan/%) \
 	$(RIG_TESTS:%=build/rig/%) build/unit/lwip_unit
 
 # The functions of core/ring.c alone, for tests/interop.
-SHIM_OBJ := $(call objects,$(WASM),tests/interop/ring_shim.c core/ring.c core/mem/libc.c)
+SHIM_OBJ := $(call objects,$(WASM),tests/interop/ring_shim.c core/ring.c core/ring_resize.c core/doorbell.c \
+	core/mem/libc.c)
 $(SHIM_OBJ): | build/hidden.h
 build/test/ring_shim.wasm: $(SHIM_OBJ) tools/wasm_imports.mjs
 	@mkdir -p $(@D)

@@ -7,8 +7,8 @@ LWIPDIR := $(LWIP)/src
 # Algorithms that lwIP's hooks call (lwip/patches/); where lwIP is tested alone, these are with it.
 LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_recovery tcp_rto tcp_tso)
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
-CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) ring lwip_port \
-	$(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \
+CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) doorbell \
+	ring_resize ring lwip_port $(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp_rings tcp_data tcp tcp_bind tcp_open tcp_listen \
 	protocol) command loop main) $(LWIP_EXT)
 

@@ -2,13 +2,13 @@
 /* ring_storage.c - buffers of socket rings: from the arena, counted, and given back
  *
  * A byte ring begins with one small block, which is set up in place before its first byte, and moves
- * to a larger one by the protocol of core/ring.h. The block it left is freed when both sides have
+ * to a larger one (core/ring_resize.h). The block it left is freed when both sides have
  * passed it. A frame ring keeps its first block.
  */
 #include "sock/ring_storage.h"
 
 #include "mem/arena.h"
-#include "ring.h"
+#include "ring_resize.h"
 
 static struct stack_ctl *ctl;
 
@@ -54,9 +54,9 @@ int ring_storage_add(struct ring *ring, uint32_t size)
     if (ring->size[0] == 0 && ring->size[1] == 0) {
         /* Nothing was ever in it: the first tail that the consumer sees comes after this. */
         ring->buf[0] = buf;
-        __atomic_store_n(&ring->size[0], size, __ATOMIC_RELAXED); /* ring_size() */
+        __atomic_store_n(&ring->size[0], size, __ATOMIC_RELAXED); /* ring_resize_size() */
     } else {
-        ring_offer(ring, buf, size);
+        ring_resize_offer(ring, buf, size);
     }
     return 0;
 }
@@ -71,7 +71,7 @@ int ring_storage_settle(struct ring *ring)
 {
     uint32_t offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
 
-    if (!ring_settled(ring)) {
+    if (!ring_resize_settled(ring)) {
         return 0;
     }
     free_buffer(ring, (offered + 1) & 1);

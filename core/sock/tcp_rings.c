@@ -174,7 +174,7 @@ static int shrink(struct ring *ring, uint32_t held)
         return 0;
     }
     offered = atomic_load_explicit(&ring->offered, memory_order_relaxed); /* our own G */
-    return ring_size(ring, offered) > RING_FIRST && ring_storage_add(ring, RING_FIRST) == 0;
+    return ring_resize_size(ring, offered) > RING_FIRST && ring_storage_add(ring, RING_FIRST) == 0;
 }
 
 /**

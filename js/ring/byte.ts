@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // byte - the two ends of a byte ring; twin: core/ring.c
 //
-// A byte ring may change its buffer while it is in use (letters G to L of core/ring.h). The producer moves to
+// A byte ring may change its buffer while it is in use (letters G to L of core/ring_resize.h). The producer moves to
 // a new buffer as soon as C offers one; the consumer follows when it has read what lies in the old one.
 
 import {

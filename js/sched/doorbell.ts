@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// doorbell - notifies other threads, and sleeps until this one is notified; twin: bell_ring() in core/ring.c
+// doorbell - notifies other threads, and sleeps until this one is notified; twin: core/doorbell.h
 //
 // Theory of operation
 //
 // A doorbell is two words of shared memory: how often it was rung, and how its sleeper wants to be woken.
 // notify() counts first (M) and then looks whether there is a sleeper (N); the sleeper stores that it
 // sleeps first and then compares the count with the one it has seen. So no notification is lost. The
-// letters are those of core/ring.h.
+// letters are those of core/doorbell.h.
 //
 // An app cannot block: it waits with Atomics.waitAsync(). Where that does not exist, it waits for a
 // message of a BroadcastChannel, of which there is one for each memory. The message has no content: every

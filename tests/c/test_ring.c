@@ -159,11 +159,11 @@ END_TEST
 START_TEST(first_storage_may_come_by_offer)
 {
     start_ring(0);
-    ring_offer(&ring, new_store(SIZE), SIZE);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ring_resize_offer(&ring, new_store(SIZE), SIZE);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     ck_assert_uint_eq(put(0, SIZE), SIZE);
     ck_assert_uint_eq(get(0, SIZE), SIZE);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
     ck_assert_uint_eq(ring.bad, 0);
 }
 END_TEST
@@ -174,15 +174,15 @@ START_TEST(bytes_before_the_change_stay_in_the_old_buffer)
 
     start_ring(SIZE);
     put(0, 1000);
-    ring_offer(&ring, new_store(4 * SIZE), 4 * SIZE);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ring_resize_offer(&ring, new_store(4 * SIZE), 4 * SIZE);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     ck_assert_uint_eq(put(1000, 8 * SIZE), 4 * SIZE - 1000);
     ck_assert_uint_eq(byte_peek(&c, c.head, &from), 256);
     ck_assert_ptr_eq(from.data, (uint8_t *)at(ring.buf[0]) + SIZE - 256);
     ck_assert_uint_eq(get(0, 999), 999);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     ck_assert_uint_eq(get(999, 1), 1);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
     ck_assert_uint_eq(get(1000, 8 * SIZE), 4 * SIZE - 1000);
     ck_assert_uint_eq(ring.bad, 0);
 }
@@ -195,7 +195,7 @@ START_TEST(consumer_reads_ahead_across_the_change)
 
     start_ring(SIZE);
     put(0, 1000);
-    ring_offer(&ring, new_store(2 * SIZE), 2 * SIZE);
+    ring_resize_offer(&ring, new_store(2 * SIZE), 2 * SIZE);
     put(1000, 2000);
     while (byte_peek(&c, c.head + ahead, &from)) {
         ck_assert_uint_eq(seeded_differs(test_seed, ahead, from.data, from.length), 0);
@@ -205,9 +205,9 @@ START_TEST(consumer_reads_ahead_across_the_change)
     ck_assert_uint_eq(ahead, 3000);
     /* Wrap of the old storage, end of the old storage, end of the bytes. */
     ck_assert_uint_eq(spans, 3);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     ck_assert_int_eq(byte_release(&c, 3000), 0);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
     ck_assert_uint_eq(held(), 0);
 }
 END_TEST
@@ -216,11 +216,11 @@ START_TEST(release_passes_the_change_in_one_step)
 {
     start_ring(SIZE);
     put(0, 100);
-    ring_offer(&ring, new_store(SIZE), SIZE);
+    ring_resize_offer(&ring, new_store(SIZE), SIZE);
     put(100, 100);
     consumer_refresh(&c);
     ck_assert_int_eq(byte_release(&c, 150), 0);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
     ck_assert_uint_eq(get(150, SIZE), 50);
 }
 END_TEST
@@ -230,10 +230,10 @@ START_TEST(change_while_empty_settles_with_the_next_byte)
     start_ring(SIZE);
     put(0, 300);
     get(0, 300);
-    ring_offer(&ring, new_store(2 * SIZE), 2 * SIZE);
+    ring_resize_offer(&ring, new_store(2 * SIZE), 2 * SIZE);
     ck_assert_uint_eq(put(300, 1), 1);
     ck_assert_uint_eq(get(300, 1), 1);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
     ck_assert_uint_eq(put(301, 4 * SIZE), 2 * SIZE);
     ck_assert_uint_eq(get(301, 4 * SIZE), 2 * SIZE);
 }
@@ -244,12 +244,12 @@ START_TEST(peek_of_an_empty_ring_follows_the_change)
     struct span span;
 
     start_ring(SIZE);
-    ring_offer(&ring, new_store(2 * SIZE), 2 * SIZE);
+    ring_resize_offer(&ring, new_store(2 * SIZE), 2 * SIZE);
     ck_assert_uint_eq(byte_reserve(&p, 1, &span), 1);
     byte_cancel(&p);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     ck_assert_uint_eq(byte_peek(&c, c.head, &span), 0);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
 }
 END_TEST
 
@@ -261,9 +261,9 @@ START_TEST(many_changes_in_a_row_keep_the_stream)
     start_ring(size);
     for (round = 0; round < 24; round++) {
         size = round < 12 ? size * 2 : size / 2;
-        ck_assert_int_eq(ring_settled(&ring), 1);
+        ck_assert_int_eq(ring_resize_settled(&ring), 1);
         written += put(written, size / 4);
-        ring_offer(&ring, new_store(size), size);
+        ring_resize_offer(&ring, new_store(size), size);
         written += put(written, size);
         read += get(read, UINT32_MAX);
         ck_assert_uint_eq(read, written);
@@ -278,7 +278,7 @@ START_TEST(smaller_buffer_has_room_once_the_rest_fits)
 
     start_ring(SIZE);
     put(0, SIZE);
-    ring_offer(&ring, new_store(SIZE / 4), SIZE / 4);
+    ring_resize_offer(&ring, new_store(SIZE / 4), SIZE / 4);
     ck_assert_uint_eq(byte_reserve(&p, 1, &to), 0);
     ck_assert_uint_eq(get(0, SIZE / 2), SIZE / 2);
     ck_assert_uint_eq(byte_reserve(&p, 1, &to), 0);
@@ -287,7 +287,7 @@ START_TEST(smaller_buffer_has_room_once_the_rest_fits)
     ck_assert_uint_eq(get(3 * SIZE / 4, 1), 1);
     ck_assert_uint_eq(put(SIZE, SIZE), 1);
     ck_assert_uint_eq(get(3 * SIZE / 4 + 1, SIZE), SIZE / 4);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
     ck_assert_uint_eq(put(SIZE + 1, SIZE), SIZE / 4);
     ck_assert_uint_eq(get(SIZE + 1, SIZE), SIZE / 4);
     ck_assert_uint_eq(ring.bad, 0);
@@ -298,13 +298,13 @@ START_TEST(offer_that_the_producer_has_not_taken_is_not_settled)
 {
     start_ring(SIZE);
     put(0, 10);
-    ring_offer(&ring, new_store(SIZE), SIZE);
+    ring_resize_offer(&ring, new_store(SIZE), SIZE);
     get(0, 10);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     put(10, 10);
-    ck_assert_int_eq(ring_settled(&ring), 0);
+    ck_assert_int_eq(ring_resize_settled(&ring), 0);
     get(10, 10);
-    ck_assert_int_eq(ring_settled(&ring), 1);
+    ck_assert_int_eq(ring_resize_settled(&ring), 1);
 }
 END_TEST
 

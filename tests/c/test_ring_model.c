@@ -81,14 +81,14 @@ static void byte_switch(uint64_t *rng)
 {
     uint32_t old;
 
-    if (!ring_settled(&ring)) {
+    if (!ring_resize_settled(&ring)) {
         return;
     }
     old = (atomic_load(&ring.offered) + 1) & 1;
     ring.buf[old] = 0;
     ring.size[old] = 0;
     new_size = 1u << (4 + rng_below(rng, 9));
-    ring_offer(&ring, new_store(new_size), new_size);
+    ring_resize_offer(&ring, new_store(new_size), new_size);
 }
 
 START_TEST(random_byte_operations_agree_with_the_model)

@@ -101,14 +101,14 @@ static void change_buffer(uint64_t *rng)
 {
     uint32_t old, size;
 
-    if (!ring_settled(&ring)) {
+    if (!ring_resize_settled(&ring)) {
         return;
     }
     old = (atomic_load_explicit(&ring.offered, memory_order_relaxed) + 1) & 1; /* our own G */
     ring.buf[old] = 0;
     ring.size[old] = 0;
     size = 64u << rng_below(rng, 9);
-    ring_offer(&ring, new_store(size), size);
+    ring_resize_offer(&ring, new_store(size), size);
 }
 
 /**

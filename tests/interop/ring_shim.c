@@ -51,12 +51,12 @@ void shim_ring_init(uint32_t ring, uint32_t buf, uint32_t size, uint32_t start)
 
 void shim_ring_offer(uint32_t ring, uint32_t buf, uint32_t size)
 {
-    ring_offer(at(ring), buf, size);
+    ring_resize_offer(at(ring), buf, size);
 }
 
 int shim_ring_settled(uint32_t ring)
 {
-    return ring_settled(at(ring));
+    return ring_resize_settled(at(ring));
 }
 
 void shim_producer_init(uint32_t side, uint32_t ring)

@@ -25,17 +25,22 @@ function tagsOf(
   });
 }
 
-/** Letters that stand in parentheses in the diagram, such as (A) or (C, A). */
-function lettersOf(diagram: string): Set<string> {
-  const groups = diagram.matchAll(/\(([A-Z](?:, [A-Z])*)\)/g);
+/** Letters that stand in parentheses in the diagrams, such as (A) or (C, A). */
+function lettersOf(diagrams: string): Set<string> {
+  const groups = diagrams.matchAll(/\(([A-Z](?:, [A-Z])*)\)/g);
   return new Set([...groups].flatMap(([, letters = '']) => letters.split(', ')));
 }
 
-/** Checks that each call has a tag of its own within three lines, and that its letter is defined. */
-export function checkAtomics(root: string, diagram: string, files: readonly string[]): string[] {
+/** Checks that each call has a tag of its own within three lines, and that a diagram defines its letter. */
+export function checkAtomics(
+  root: string,
+  diagrams: readonly string[],
+  files: readonly string[],
+): string[] {
   const violations: string[] = [];
   const present = files.filter((path) => existsSync(join(root, path)));
-  const letters = lettersOf(existsSync(join(root, diagram)) ? read(root, diagram) : '');
+  const heads = diagrams.filter((path) => existsSync(join(root, path)));
+  const letters = lettersOf(heads.map((path) => read(root, path)).join('\n'));
   for (const path of present) {
     const text = read(root, path);
     const code = blankComments(text).split('\n');
@@ -47,7 +52,9 @@ export function checkAtomics(root: string, diagram: string, files: readonly stri
         const [tag] = at < 0 ? [] : tags.splice(at, 1);
         if (tag === undefined) violations.push(`${where} has no tag such as 'B, pairs C'`);
         else if (tag.letter !== undefined && !letters.has(tag.letter)) {
-          violations.push(`${where} is tagged ${tag.letter}, which ${diagram} does not define`);
+          violations.push(
+            `${where} is tagged ${tag.letter}, which ${diagrams.join(', ')} does not define`,
+          );
         }
       }
     }
