@@ -2,11 +2,13 @@
 /* abi.h - everything C shares with JavaScript: layouts, commands, events, codes
  *
  * core/abi_gen.c prints js/abi.ts from this file; a test regenerates and compares. Fixed-width
- * integers only. Positions in the arena are u32 offsets from its start; 0 is "none" (the first
+ * integers only. A position in the arena is a u32 offset from its start; 0 is "none" (the first
  * bytes of an arena are never handed out). In wasm an offset is an address.
  *
- * Who writes a field is said at the field: C (the thread that turns the stack), JS (the thread
- * that holds the public object), producer or consumer (of a ring, either side may be either).
+ * A struct that C extends by a part of its own is called abi_x here, and x is C's.
+ *
+ * Each field says which side writes it: C (the thread that runs the stack), JS (the thread that holds
+ * the public object), producer or consumer (of a ring; C or JS may be either).
  */
 #ifndef RINGSTACK_ABI_H
 #define RINGSTACK_ABI_H
@@ -18,7 +20,7 @@
 #define ABI_MAGIC 0x52534b31u /* "RSK1" */
 #define ABI_VERSION 1u
 
-/* A line: producer's and consumer's words stay this far apart, so that they never share a line. */
+/* A cache line: producer's and consumer's words are at least this far apart and never share one. */
 #define ABI_LINE 64u
 
 /* --- Arena ------------------------------------------------------------------------------------ */
@@ -155,7 +157,7 @@ struct abi_iface {
     uint32_t mtu;
     uint32_t frame_max;   /* largest frame either way: MTU, and the Ethernet header on a tap */
     uint32_t listening;   /* JS: tx has a consumer; without one frames are dropped and counted */
-    uint32_t dropped;     /* C: frames dropped because nobody listens */
+    uint32_t dropped;     /* C: frames dropped because tx has no consumer */
     uint32_t tx_packets;  /* C */
     uint32_t rx_packets;  /* C */
     uint64_t tx_bytes;    /* C */
@@ -171,25 +173,24 @@ struct abi_iface {
 
 /* --- Channels -------------------------------------------------------------------------------------------- */
 
-/* What C and one thread that holds public objects have in common besides these: commands, events, a
- * doorbell. The app has the one in stack_ctl; an object that is handed to another thread gets its own
- * (core/channel.c). */
+/* The commands and events of one thread that holds public objects, and its doorbell. The app's channel
+ * is in stack_ctl; an object that is handed to another thread gets its own (core/channel.c). */
 struct abi_channel {
     struct ring commands;     /* producer: the thread; consumer: C */
     struct ring events;       /* producer: C; consumer: the thread */
     struct doorbell doorbell; /* of the thread */
     _Atomic uint32_t state;   /* CHANNEL_*; what may follow what: core/channel.c */
     _Atomic uint32_t next; /* thread: index of the channel behind it in ctl.pending, 0: the last */
-    uint32_t index;        /* C: what ctl.pending calls it */
+    uint32_t index;        /* C: its number in ctl.pending */
     uint32_t engine_doorbell; /* C: offset of the doorbell of the engine */
     uint32_t pending_list;    /* C: offset of ctl.pending */
-    uint32_t key;             /* C: tells a channel from what stood in its place before */
-    uint32_t next_channel;    /* C: offset of another channel, 0: the last (for who finds C dead) */
+    uint32_t key;             /* C: differs from that of a channel which had this memory before */
+    uint32_t next_channel;    /* C: offset of another channel, 0: the last (for JS, after C died) */
     uint32_t pad[7];
 };
 #define CHANNEL_OFFERED 1u  /* no thread has attached it yet */
 #define CHANNEL_ATTACHED 2u /* a thread uses it */
-#define CHANNEL_RECALLED 3u /* C asks the thread to let go: the object is going */
+#define CHANNEL_RECALLED 3u /* C asks the thread to release it: the object will go */
 #define CHANNEL_RELEASED 4u /* the thread uses neither channel nor object any more */
 #define CHANNEL_PENDING 8u  /* or-ed in: it is in ctl.pending; the thread sets it, C clears it */
 
@@ -200,18 +201,18 @@ enum command {
     CMD_IFACE_REMOVE,  /* cmd; answered */
     CMD_IFACE_WIRE, /* cmd, value: offset of the ring to take frames from, 0: its own; answered */
     CMD_OPEN,       /* cmd_socket; answered at once, what comes of it is an EVENT_SOCK */
-    CMD_ACCEPTED,   /* cmd: JS has taken the connection: it no longer counts for the backlog */
+    CMD_ACCEPTED,   /* cmd: JS has taken the connection: it leaves the backlog */
     CMD_KICK,       /* cmd: tx has bytes or wants room, or rx has room past its threshold */
     CMD_SHUTDOWN,   /* cmd: FIN after the last byte of tx */
     CMD_DISCARD,    /* cmd: what still comes is thrown away */
-    CMD_CLOSE,      /* cmd: a listener stops; connections JS was not told of are reset */
+    CMD_CLOSE,      /* cmd: a listener stops; connections not yet announced to JS are reset */
     CMD_ABORT,      /* cmd: RST */
     CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
     CMD_SET_OPTION, /* cmd_option */
     CMD_SHARE_SOCK, /* cmd: gives a connection a channel of its own; answered: its key and offset */
     CMD_SHARE_IFACE, /* cmd: the same for a tun or tap interface */
     CMD_RECALL, /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
-                        once, iface.channel and ctl.channels tell when the threads have let go */
+                        once; iface.channel and ctl.channels change when a thread releases */
     CMD_SYNC,   /* cmd: answered when all before it is carried out */
 };
 
@@ -311,7 +312,7 @@ struct stack_ctl {
 };
 #define TIMER_NONE 0xffffffffu
 
-/* What a turn of the engine returns. */
+/* Results of a turn of the engine (core/loop.c). */
 #define TURN_IDLE 0
 #define TURN_MORE 1
 #define TURN_SOON 2
@@ -338,7 +339,7 @@ enum abi_error {
     ABI_ECONNABORTED = -9,
     ABI_ETIMEDOUT = -10,
     ABI_ENODEV = -11,   /* the interface is gone */
-    ABI_EBADF = -12,    /* no such handle */
+    ABI_EBADF = -12,    /* the handle is of nothing, or no longer */
     ABI_EMSGSIZE = -13, /* can never fit */
     ABI_EAGAIN = -14,   /* no room now */
     ABI_EPROTO = -15,   /* magic, version or size differ */

@@ -197,14 +197,14 @@ void channel_free(struct channel *c)
         link = &channel->next_channel;
     }
     *link = c->pub->next_channel;
-    /* A thread that has kept the handle finds another key, should it still look. */
+    /* A thread that still has the handle finds another key. */
     c->pub->key = 0;
     channels[c->pub->index - 1] = NULL;
     channels_used--;
     ctl->channels--;
     arena_free(offset_of(c->pub));
     heap_free(c);
-    /* The app may wait for that. */
+    /* The app may wait for this. */
     doorbell_ring(offset_of(&ctl->app.doorbell));
 }
 
@@ -228,7 +228,7 @@ struct channel *channel_next(const struct channel *after)
 
 /**
  * channel_take_pending() - The next channel whose thread has sent commands
- * @released: set to 1 if it has let go after its last command, else to 0
+ * @released: set to 1 if the thread has released it after its last command, else to 0
  *
  * Return: channel, or NULL: none. What is on the list is input: an index of nothing, or of a channel that
  * was not pushed, ends it
@@ -253,7 +253,7 @@ struct channel *channel_take_pending(int *released)
     pending_next = atomic_load_explicit(&c->pub->next, memory_order_relaxed); /* before the push */
     state = atomic_fetch_and(&c->pub->state, ~CHANNEL_PENDING); /* before the commands */
     if (!(state & CHANNEL_PENDING)) {
-        /* Nobody pushed it: a list that goes round would never end. */
+        /* It was not pushed: a list that goes in a circle would never end. */
         pending_next = 0;
         return NULL;
     }
@@ -309,7 +309,7 @@ void channel_tell(struct channel *c)
  * channel_flush() - Write and notify all events there are
  * @write_events: writes the events of the sockets of a channel; returns 1 if all were written
  *
- * Return: 1 if room for the rest has come meanwhile: another turn is due
+ * Return: 1 if room for the rest has come by now: another turn is due
  */
 int channel_flush(int (*write_events)(struct channel *c))
 {
@@ -336,7 +336,7 @@ int channel_flush(int (*write_events)(struct channel *c))
  * channel_recall() - Ask for a channel back
  * @c: channel, not the app's
  *
- * Return: 1 if no thread has attached it: it may be freed now; 0: its thread was told
+ * Return: 1 if no thread has attached it: it may be freed now; 0: its thread is asked to release it
  */
 int channel_recall(struct channel *c)
 {

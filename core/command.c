@@ -3,9 +3,9 @@
  *
  * Theory of operation
  *
- * A command is a record of a channel's command ring (core/abi.h). The table says for each how long its
- * record is, which threads may send it, and which function carries it out. A record that does not fit
- * its row is counted in `bad` and answered with ABI_EINVAL; nothing of it is carried out. Rings are
+ * A command is a record of a channel's command ring (core/abi.h). The table has its size, the threads
+ * that may send it, and the function that carries it out. A record that does not fit its row is counted
+ * in `bad` and answered with ABI_EINVAL. Rings are
  * input: a record is copied before it is looked at, since JS may write the ring at any time.
  *
  * Commands are taken only while the event ring has room for an answer. So an answer is never lost, and
@@ -20,7 +20,7 @@
 
 #define COMMANDS_A_TURN 256u
 
-/* Who may send a command. The app may send any. */
+/* Which threads may send a command. The app may send any. */
 enum sender {
     APP,         /* the app alone */
     SOCK_OWNER,  /* the thread that has the connection, too */
@@ -50,7 +50,7 @@ static int add_iface(struct channel *from, const struct cmd *cmd, struct event *
 }
 
 /**
- * remove_iface() - Take an interface away from those who use it
+ * remove_iface() - End the sockets that use an interface, and remove it
  * @handle: interface
  *
  * Return: 0 or ABI_ENODEV
@@ -122,7 +122,7 @@ static struct sock *own_sock(const struct channel *from, const struct cmd *cmd)
  * @cmd: command
  * @answer: left alone
  *
- * Return: 0, ABI_EBADF: no such socket of this thread
+ * Return: 0, ABI_EBADF: the thread has no socket of that handle
  */
 static int sock_command(struct channel *from, const struct cmd *cmd, struct event *answer)
 {
@@ -174,7 +174,7 @@ static int sock_command(struct channel *from, const struct cmd *cmd, struct even
  * @cmd: command
  * @answer: left alone
  *
- * Return: 0, ABI_EBADF, ABI_EINVAL: no such option, or what the protocol says
+ * Return: 0, ABI_EBADF, ABI_EINVAL: no option of that number, or another error of the protocol
  */
 static int set_option(struct channel *from, const struct cmd *cmd, struct event *answer)
 {
@@ -196,7 +196,7 @@ static void take_back(struct channel *c)
     struct sock *s = sock_get(c->sock);
 
     if (s) {
-        /* It was not released before: nobody has it, and nobody will. */
+        /* Its thread has not released it, and no other thread will have it. */
         sock_event_move(s, channel_app());
         s->ops->abort(s, ABI_ECONNABORTED);
         s->ops->release(s);
@@ -314,7 +314,7 @@ union record {
  * may_send() - Whether a thread may send a command
  * @c: its channel
  * @cmd: command
- * @sender: who may send it
+ * @sender: which threads may send it
  *
  * Return: 1 if so
  */

@@ -7,7 +7,7 @@
 static _Atomic uint32_t *posts;
 
 /**
- * doorbell_setup() - Tell where to note that a sleeper must be woken by a message
+ * doorbell_setup() - Set where to note that a sleeper must be woken by a message
  * @word: ctl.posts
  */
 void doorbell_setup(_Atomic uint32_t *word)

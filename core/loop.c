@@ -35,7 +35,7 @@ static struct stack_ctl *ctl;
 static double trimmed;
 
 /**
- * loop_setup() - Tell which stack turns
+ * loop_setup() - Set which stack to run
  * @stack: control block of the stack
  */
 void loop_setup(struct stack_ctl *stack)

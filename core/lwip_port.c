@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* lwip_port.c - what lwIP asks of a platform: the clock, sequence numbers, conversions
  *
- * Time is passed in with every turn and does not move within one. The hooks about routes are in
- * core/iface/route.c, the one about received segments is in core/sock/tcp.c.
+ * Time is passed in with every turn and does not move within one. lwip_port.h declares all hooks; those
+ * about routes are in core/iface/route.c, those about segments in core/sock/tcp_data.c, and those that
+ * lwip/patches add in core/lwext/.
  */
 #include "lwip_port.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - the only exported functions of the module
  *
- * One instance is either an arena's keeper (it calls arena_* for JS) or a stack (stack_*); both
- * may use the copy. Every instance in an arena has globals, C stack and heap of its own.
+ * One instance either allocates in an arena for JS (rs_arena_*) or is a stack (rs_stack_*). Every
+ * instance in an arena has globals, C stack and heap of its own.
  */
 #include "lwip/init.h"
 #include "lwip/netif.h"

@@ -14,7 +14,7 @@ void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start)
     ring->buf[0] = buf;
     ring->size[0] = size;
     ring->switch_pos = start;
-    /* Nobody else sees the header yet: plain order will do for all of these. */
+    /* No other thread sees the header yet: plain order is enough for all of these. */
     atomic_store_explicit(&ring->tail, start, memory_order_relaxed);               /* before B */
     atomic_store_explicit(&ring->head, start, memory_order_relaxed);               /* before D */
     atomic_store_explicit(&ring->data_threshold, start, memory_order_relaxed);     /* before E */
@@ -24,7 +24,7 @@ void ring_init(struct ring *ring, uint32_t buf, uint32_t size, uint32_t start)
 /**
  * producer_init() - Take the producer's side
  * @p: to fill in
- * @ring: header; nobody else produces
+ * @ring: header; it has one producer
  */
 void producer_init(struct producer *p, struct ring *ring)
 {
@@ -38,7 +38,7 @@ void producer_init(struct producer *p, struct ring *ring)
 /**
  * consumer_init() - Take the consumer's side
  * @c: to fill in
- * @ring: header; nobody else consumes
+ * @ring: header; it has one consumer
  */
 void consumer_init(struct consumer *c, struct ring *ring)
 {
@@ -258,7 +258,7 @@ void frame_cancel(struct producer *p)
 }
 
 /**
- * drop_rest() - Give up everything submitted so far: where records begin is no longer known
+ * drop_rest() - Drop everything submitted so far: the borders of records are lost
  * @c: consumer
  */
 static void drop_rest(struct consumer *c)
@@ -268,13 +268,13 @@ static void drop_rest(struct consumer *c)
 }
 
 /**
- * meet() - Go to where the producer says it is, if that cannot be true
+ * resync() - Go to the producer's position if it cannot be true
  * @c: consumer of a frame ring that has seen everything
  *
- * Either this tail is not true, or an earlier one was not and has led head astray: frames are
- * lost, but the two sides meet again.
+ * Either this tail is wrong, or an earlier one was and head is wrong now. Frames are lost, and the two
+ * sides agree again.
  */
-static void meet(struct consumer *c)
+static void resync(struct consumer *c)
 {
     uint32_t tail = atomic_load_explicit(&c->ring->tail, memory_order_seq_cst); /* C, pairs B */
 
@@ -301,7 +301,7 @@ int frame_peek(struct consumer *c, uint32_t max, struct span *out)
         if (c->head == c->tail) {
             consumer_refresh(c);
             if (c->head == c->tail) {
-                meet(c);
+                resync(c);
                 return ABI_EAGAIN;
             }
         }

@@ -29,15 +29,15 @@
  * (E) pairs with (F). All four are sequentially consistent: in their total order either the
  * threshold comes first and the worker sees it, or the position comes first and the sleeper sees
  * that. The threshold is a position ("notify me when you pass this"; virtio calls it the event
- * index). One side writes it and nobody clears it: a threshold in the past is not set. Only the
+ * index). One side writes it, and it is never cleared: a threshold in the past is not set. Only the
  * submit or release that passes the threshold notifies, so the other side is woken once per edge.
  *
- * Both sides work on state of their own (struct producer, struct consumer), which nobody else
- * sees. What stands in the ring is input: a position or a length is read once, checked against
- * the capacity, and dropped and counted in `bad` if it cannot be true.
+ * Each side works on private state (struct producer, struct consumer). The contents of the ring are
+ * input: a position or a length is read once, checked against the capacity, and dropped and counted in
+ * `bad` if it cannot be true.
  *
- * Five verbs: reserve, submit, cancel; peek, release. How a byte ring changes its buffer (letters G to
- * L) is told in core/ring_resize.h, how a sleeper is woken (M, N) in core/doorbell.h.
+ * Five verbs: reserve, submit, cancel; peek, release. core/ring_resize.h explains how a byte ring
+ * changes its buffer (letters G to L), core/doorbell.h how a sleeper is woken (M, N).
  */
 #ifndef RINGSTACK_RING_H
 #define RINGSTACK_RING_H

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* lwipopts.h - our overrides of lwIP's options (see src/include/lwip/opt.h), each with its reason
  *
- * Only what differs from lwIP's default stands here.
+ * Only options that differ from lwIP's default are here.
  */
 #ifndef RINGSTACK_LWIPOPTS_H
 #define RINGSTACK_LWIPOPTS_H
 
-/* --- Platform: one thread turns a stack, time is passed in by the loop ------------------- */
+/* --- Platform: one thread runs a stack, the loop passes the time in ----------------------- */
 #define NO_SYS 1
 #define SYS_LIGHTWEIGHT_PROT 0
 /* core/lwext/timers.c calls the protocol timers itself, and only while a protocol has something to
@@ -15,7 +15,7 @@
 #define LWIP_NETCONN 0
 #define LWIP_SOCKET 0
 #ifndef RINGSTACK_NATIVE
-/* The wasm module has nobody to print to; the native test builds keep the assertions. */
+/* The wasm module cannot print; the native test builds keep the assertions. */
 #define LWIP_NOASSERT 1
 #endif
 
@@ -33,8 +33,8 @@
 #define PBUF_POOL_BUFSIZE 1600
 /* Frames are wrapped where they lie in a ring (custom pbuf, PBUF_REF). */
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
-/* Payload lies in rings, which outlive the call but not the queue of an address resolution:
-   whatever ARP or ND keep, they copy. */
+/* Payload lies in rings, which outlive the call but not the queue of an address resolution: ARP and ND
+   copy all packets they keep. */
 #define PBUF_NEEDS_COPY(p) 1
 
 /* --- Hooks: routes, initial sequence numbers, receive memory, the table of connections
@@ -117,21 +117,21 @@
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 9
-/* The upper bound of the option receiveBuffer; core/sock/tcp.c sets each connection's own. */
+/* The upper bound of the option receiveBuffer; core/sock/tcp_data.c sets each connection's own. */
 #define TCP_WND (16 * 1024 * 1024)
-/* core/sock/tcp.c calls tcp_recved only when an update is worth sending. */
+/* core/sock/tcp_data.c opens the window itself and decides when an update is worth sending. */
 #define TCP_WND_UPDATE_THRESHOLD 1
-/* The transmit ring bounds what is queued, so lwIP's own bounds are out of the way. */
+/* The transmit ring bounds the bytes that are queued, so lwIP's own bound is larger than any ring. */
 #define TCP_SND_BUF (32 * 1024 * 1024)
-/* ... but for the number of pbufs, two a segment: a peer with a tiny MSS must not cost megabytes. */
+/* Pbufs, two per segment: a peer with a tiny MSS must not cost megabytes. */
 #define TCP_SND_QUEUELEN 16384
-/* Nor one that sends single bytes with gaps between. */
+/* A peer that sends single bytes with gaps between must not cost megabytes either. */
 #define TCP_OOSEQ_MAX_PBUFS 4096
 /* Payload is never copied into lwIP. */
 #define TCP_OVERSIZE 0
 #define LWIP_TCP_SACK_OUT 1
 #define LWIP_TCP_KEEPALIVE 1
-/* The socket slot; its destructor tells when lwIP lets go of the rings. */
+/* The socket of the connection (core/sock/tcp.c); its destructor is called when lwIP frees the pcb. */
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1
 /* The clock of delayed ACKs (one interval) and of retransmission (two): the default 250 ms
    makes an RTO of at least 1.5 s. */
@@ -142,8 +142,8 @@
 #define LWIP_TCP_RTO_MAX 60000
 /* lwIP does not back off for SYNs: one a second, for 12 s. */
 #define TCP_SYNMAXRTX 12
-/* A virtual link has no packets that wander for minutes. lwIP counts TIME_WAIT and LAST_ACK with one
-   TCP_MSL; that stays as it is, and core/lwext/timers.c reaps TIME_WAIT after this time itself. */
+/* No packet stays on a virtual link for minutes. lwIP has one TCP_MSL for TIME_WAIT and LAST_ACK; it
+   keeps its default, and core/lwext/timers.c reaps TIME_WAIT after this time. */
 #define TIME_WAIT_MS 10000u
 
 /* --- Counters the engine publishes ------------------------------------------------------------- */

@@ -2,9 +2,9 @@
 /* core_end.c - one stack with a tap and an app that sends or receives one stream, without JavaScript
  *
  * lwIP has one stack a program; as a shared library that is loaded twice it has two. The app does in
- * C what the ring level of the suite does in JavaScript: it copies blocks of 64 KiB into the room that
- * the transmit ring has, and what came out of the receive ring. Its side of the rings follows
- * js/stack/tcp_connection.ts: arm, and kick the stack when the other side asked to be told.
+ * C what the ring level of the suite does in JavaScript: it copies blocks of 64 KiB into the room of the
+ * transmit ring and out of the receive ring. Its side of the rings follows js/stack/tcp_connection.ts: arm,
+ * and kick the stack when the other side asked for it.
  */
 #include <string.h>
 
@@ -228,7 +228,7 @@ static int is_open(void)
 }
 
 /**
- * send_blocks() - Write while there is room; ask to be told when there is none
+ * send_blocks() - Write while there is room; ask for an event when there is none
  */
 static void send_blocks(void)
 {

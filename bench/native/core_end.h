@@ -9,7 +9,7 @@
 #define POOL_BLOCKS 49u /* no power of two is a multiple of it (bench/lib/content.mjs) */
 #define SAMPLE 64u      /* bytes compared of a block when every one would cost too much */
 
-/* What core_pair tells an end at its start. */
+/* Set-up of an end, from core_pair. */
 struct end_setup {
     char *base;          /* the arena, below both libraries */
     uint32_t size;       /* of it */
@@ -20,7 +20,7 @@ struct end_setup {
     uint8_t host;   /* 10.0.0.host */
 };
 
-/* What an end does; each instance has its own. Functions that can fail return 0 or an ABI code. */
+/* Functions of an end; each instance has its own. Those that can fail return 0 or an ABI code. */
 struct end_api {
     const void *statics; /* an address in the library's data */
     int (*start)(const struct end_setup *setup);

@@ -93,8 +93,8 @@ static uint8_t *make_pool(void)
 
 /**
  * run() - Stream for a while
- * @client: who sends
- * @server: who receives
+ * @client: the sender
+ * @server: the receiver
  * @ms: how long
  * @whole: check every byte
  *

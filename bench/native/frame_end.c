@@ -5,7 +5,7 @@
  *        frame_end source PATH BYTES     sends frames to a unix socket, each after its length, until that closes
  *        frame_end sink PATH             takes frames from a unix socket, prints {"frames":…,"ms":…}
  *
- * What a frame says nobody understands (EtherType 0x88b5, for experiments), so that a kernel counts and drops it.
+ * Frames have EtherType 0x88b5, which is for experiments: a kernel counts them and drops them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -45,7 +45,7 @@ static void die(const char *what)
     exit(1);
 }
 
-/** Lays a frame out that everybody gets and nobody understands. */
+/** Lays out a frame to the broadcast address, of an EtherType without a protocol. */
 static void make_frame(uint8_t *frame)
 {
     static const uint8_t header[ETH_HLEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,
@@ -94,7 +94,7 @@ static void send_by_device(const char *name, size_t length)
                 die("sendto");
             }
         }
-        /* What goes on to send into a full queue takes time from who empties it. */
+        /* To go on sending into a full queue takes time from the process that empties it. */
         if (dropped_by(name) != dropped) {
             usleep(QUEUE_US);
             dropped = dropped_by(name);

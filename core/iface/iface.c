@@ -7,9 +7,9 @@
  * nothing. An interface owns two frame rings of the arena; the driver over them is core/iface/ringif.c.
  *
  * A wire makes an interface take its frames from the tx ring of another one, whose JS consumer has
- * stopped: what stood in its own rx before comes first, and what stands in the other ring when the
- * wire is pulled still arrives. The ring's data_doorbell is the engine of whoever consumes, so it
- * changes hands with the wire. So does gso_max_size (segmentation offload, core/iface/ringif.c): it
+ * stopped. Frames that were in its own rx before come first, and frames in the other ring when the
+ * wire is pulled still arrive. A wire changes the ring's data_doorbell to that of the engine that
+ * consumes. So does gso_max_size (segmentation offload, core/iface/ringif.c): it
  * is cleared before the last frames are taken, and JavaScript clears it when it takes a ring over.
  */
 #include "iface/iface.h"
@@ -26,7 +26,7 @@ static uint16_t generations[IFACE_MAX + 1];
 static uint32_t arena_owner, engine_doorbell, app_doorbell;
 
 /**
- * iface_setup() - Tell where memory and doorbells are
+ * iface_setup() - Set where memory and doorbells are
  * @ctl: control block of the stack
  */
 void iface_setup(struct stack_ctl *ctl)
@@ -334,7 +334,7 @@ int iface_wire(uint32_t handle, uint32_t ring)
     }
     if (ifc->wired) {
         atomic_store_explicit(&ifc->rx.ring->gso_max_size, 0, memory_order_relaxed); /* a hint */
-        /* What was sent before it is pulled still arrives. */
+        /* Frames sent before it is pulled still arrive. */
         ringif_input(ifc, ~0u);
         consumer_notify(&ifc->rx);
         atomic_store_explicit(&ifc->rx.ring->data_doorbell, ifc->own_doorbell,
@@ -343,7 +343,7 @@ int iface_wire(uint32_t handle, uint32_t ring)
         ifc->wired = 0;
     }
     if (ring) {
-        /* What came before the wire was plugged comes first. */
+        /* Frames that came before the wire was plugged come first. */
         ringif_input(ifc, ~0u);
         consumer_init(&ifc->rx, at(ring));
         ifc->own_doorbell =
@@ -359,7 +359,7 @@ int iface_wire(uint32_t handle, uint32_t ring)
 
 /**
  * iface_share() - Hand an interface to another thread, or back to the app
- * @handle: interface; nobody consumes its tx and nobody produces into its rx at this moment
+ * @handle: interface; its tx has no consumer and its rx no producer at this moment
  * @channel: offset of the thread's channel, 0: the app
  *
  * Return: 0, ABI_ENODEV, ABI_EINVAL: a loopback interface has no other end
@@ -402,7 +402,7 @@ int iface_poll(uint32_t budget)
 }
 
 /**
- * iface_retry() - Whether room has returned to an interface that had refused a packet
+ * iface_retry() - Whether an interface that had refused a packet has room again
  *
  * Return: 1 if so: the caller has TCP try again
  */
@@ -418,7 +418,7 @@ int iface_retry(void)
 }
 
 /**
- * iface_flush() - Ring the doorbells that this batch owes
+ * iface_flush() - Notify the other ends of what this batch has moved
  */
 void iface_flush(void)
 {
@@ -430,9 +430,9 @@ void iface_flush(void)
 }
 
 /**
- * iface_arm() - Ask for the doorbell of every ring we wait for
+ * iface_arm() - Ask to be notified of every ring we wait for
  *
- * Return: 1 if there is nothing to do meanwhile: the engine may sleep
+ * Return: 1 if there is nothing to do: the engine may sleep
  */
 int iface_arm(void)
 {

@@ -3,13 +3,13 @@
  *
  * Theory of operation
  *
- * An interface owns two frame rings: tx, which we fill, and rx, which we empty. What is at the
- * other end is not our business: JavaScript, or another stack. On a wire inside one arena our rx
- * side simply reads the other interface's tx ring, and a loopback interface reads its own.
+ * An interface owns two frame rings: tx, which we fill, and rx, which we empty. The other end
+ * may be JavaScript or another stack. On a wire inside one arena our rx side reads the other
+ * interface's tx ring, and a loopback interface reads its own.
  *
  * Transmit: low_level_output() gathers headers and payload into the ring, the one copy of the way
- * out. If nobody listens at the other end, the frame is dropped and counted. If the ring is full,
- * lwIP is told ERR_MEM and keeps the segment; `blocked` remembers to call tcp_output() when the
+ * out. If tx has no consumer, the frame is dropped and counted. If the ring is full, lwIP gets ERR_MEM
+ * and keeps the segment; `blocked` remembers to call tcp_output() when the
  * consumer has made room, because lwIP would only try again at the next ACK or timer. Small frames
  * (ACKs, resets, ARP, which lwIP does not keep) may use the last RINGIF_RESERVE bytes of a ring that
  * large ones may not touch.
@@ -26,7 +26,7 @@
  * address resolution copy always (PBUF_NEEDS_COPY). Should a frame be held all the same, the
  * interface takes no more until it is given back: the ring is released in order.
  *
- * Doorbells are considered once a batch (ringif_flush), not once a frame.
+ * The other end is notified once a batch (ringif_flush), not once a frame.
  */
 #include "iface/ringif.h"
 
@@ -44,7 +44,7 @@ static struct stack_stats *stats;
 static uint32_t packets;
 
 /**
- * ringif_setup() - Tell where to count
+ * ringif_setup() - Set where to count
  * @to: the stack's counters
  */
 void ringif_setup(struct stack_stats *to)
@@ -53,7 +53,7 @@ void ringif_setup(struct stack_stats *to)
 }
 
 /**
- * ringif_packets() - Packets in and out so far: tells the timers whether anything goes on
+ * ringif_packets() - Packets in and out so far: the timers stop when it stands still
  *
  * Return: count, wrapping
  */
@@ -63,7 +63,7 @@ uint32_t ringif_packets(void)
 }
 
 /**
- * ringif_gso_max_size() - Largest frame that the other end takes now, whatever the MTU
+ * ringif_gso_max_size() - Largest frame that the consumer of tx accepts now, whatever the MTU
  * @ifc: interface
  *
  * Return: bytes, link header included; 0: none above the MTU
@@ -92,7 +92,7 @@ static int crowded(struct ringif *ifc, uint32_t length)
         return 0;
     }
     producer_refresh(tx);
-    /* In the smallest ring, the largest packet may have no other place. */
+    /* In the smallest ring, the largest packet may fit nowhere else. */
     return tx->tail != tx->head && tx->tail - tx->head + tx->skip + length > most;
 }
 
@@ -257,7 +257,7 @@ static int keeps(const struct ringif *ifc, const struct span *frame)
 }
 
 /**
- * fits() - Whether a frame is as large as one may be: a larger one is a TCP segment to be split (segmentation offload)
+ * fits() - Whether a frame is not too large; above the MTU it must be a TCP segment (segmentation offload)
  * @ifc: interface
  * @frame: the frame, whole header
  *
@@ -392,7 +392,7 @@ int ringif_retry(struct ringif *ifc)
 }
 
 /**
- * ringif_flush() - Ring the doorbells that this batch owes
+ * ringif_flush() - Notify the other ends of what this batch has moved
  * @ifc: interface
  */
 void ringif_flush(struct ringif *ifc)
@@ -402,10 +402,10 @@ void ringif_flush(struct ringif *ifc)
 }
 
 /**
- * ringif_arm() - Ask for the doorbell: when frames come, and when room returns if we are blocked
+ * ringif_arm() - Ask to be notified when frames come, and when room returns if we are blocked
  * @ifc: interface
  *
- * Return: 1 if there is nothing to do meanwhile
+ * Return: 1 if there is nothing to do
  */
 int ringif_arm(struct ringif *ifc)
 {

@@ -22,10 +22,10 @@ struct ringif {
     struct consumer rx;
     struct pbuf_custom slot; /* wraps the frame that lwIP is looking at */
     uint32_t slot_used;      /* lwIP still holds it */
-    uint32_t gso_max_size; /* largest frame it may send to who takes it, 0: no more than the MTU */
-    uint32_t wired;        /* rx is another interface's tx */
-    uint32_t own_doorbell; /* data_doorbell of the ring we are wired to, before we took it */
-    uint32_t blocked;      /* lwIP was told ERR_MEM: tcp_output again when room returns */
+    uint32_t gso_max_size;   /* largest frame it may send above the MTU, 0: none */
+    uint32_t wired;          /* rx is another interface's tx */
+    uint32_t own_doorbell;   /* data_doorbell of the ring we are wired to, before we took it */
+    uint32_t blocked;        /* lwIP got ERR_MEM: tcp_output() again when room returns */
     uint32_t addr_count;
     uint32_t gateway_count;
     struct abi_addr addrs[IFACE_ADDRS];

@@ -3,19 +3,19 @@
  *
  * Theory of operation
  *
- * lwIP's timers walk tcp_active_pcbs every few milliseconds. core/lwext/timers.c parks here, off that
- * list, whatever needs no timer for now, so that what is open but idle costs nothing.
+ * lwIP's timers walk tcp_active_pcbs every few milliseconds. core/lwext/timers.c takes connections that
+ * need no timer now off that list and parks them here, so that an idle connection costs nothing.
  *
  * A parked connection is unparked before anything happens to it: by the table that finds it for a
  * segment (core/lwext/tcp_table.c), by core/sock/tcp*.c before it writes, shuts down or sets an option,
- * by tcp_unpark_all() before lwIP looks through all connections. A reset or tcp_abort() takes it
- * off whatever list it stands on (lwip/patches: tcp-lists). Only connections whose handshake is
- * done are parked, so what lwIP does to half-open ones when a listener closes passes nobody over.
+ * by tcp_unpark_all() before lwIP looks through all connections. A reset or tcp_abort() takes it off
+ * the list it is on (lwip/patches: tcp-lists). Only connections whose handshake is done are parked, so
+ * lwIP finds all half-open ones when a listener closes.
  *
- * What is due at some tick (keep-alive, the end of FIN_WAIT_2) stands on a list by the highest bit
- * in which that tick differs from the present one (`base`). When the present reaches that bit, the
- * whole list is unparked, and the timers park what is not due yet again, closer: a connection
- * moves once per bit at the most, none is ever late, and no list needs an order. All arithmetic is
+ * Timers (keep-alive, the end of FIN_WAIT_2) are kept in a radix heap: list n holds those whose due tick
+ * first differs from the current tick (`base`) in bit n - 1. When the current tick reaches that bit, the
+ * whole list is unparked, and the timers park again those that are not due yet, on a lower list. A
+ * connection moves once per bit at the most, none is late, and no list needs an order. All arithmetic is
  * modulo 2^32; nothing is due in more than 2^31 ticks.
  */
 #include "lwext/tcp_park.h"
@@ -32,7 +32,7 @@ static uint32_t soonest[1 + BITS]; /* no connection of that list is due before t
 static uint32_t base;
 
 /**
- * list_of() - The list for what is due at a tick
+ * list_of() - The list for a due tick
  * @difference: bits in which it differs from base, not 0
  *
  * Return: index
@@ -96,7 +96,7 @@ void tcp_unpark_all(void)
 }
 
 /**
- * tcp_park_tick() - Unpark what may be due at a tick, before that tick is run
+ * tcp_park_tick() - Unpark connections that may be due at a tick, before that tick is run
  * @tick: tick, not before that of the last call
  */
 void tcp_park_tick(uint32_t tick)
@@ -113,10 +113,9 @@ void tcp_park_tick(uint32_t tick)
 }
 
 /**
- * tcp_park_due() - When something parked is due
+ * tcp_park_due() - When the first parked connection may be due
  *
- * Return: slow ticks from now, TIMER_NONE: nothing is; what was due first may have been unparked
- * since
+ * Return: slow ticks from now, TIMER_NONE: none is; the first may have been unparked since
  */
 uint32_t tcp_park_due(void)
 {

@@ -104,7 +104,7 @@ LWIP_COLD void port_tcp_acked(struct tcp_pcb *pcb, u32_t ackno, u32_t acked)
         TCP_WND_INC(pcb->departed, LWIP_MIN(acked, pcb->mss));
         tcp_rexmit(pcb);
     } else if (pcb->unacked && !(pcb->unacked->flags & TF_SEG_REXMITTED)) {
-        /* What was sent after it has arrived: the retransmission that was just acknowledged. */
+        /* A later segment has arrived: the retransmission that was just acknowledged. */
         pcb->unacked->flags |= TF_SEG_LOST;
     }
 }

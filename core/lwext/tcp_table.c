@@ -4,9 +4,9 @@
  * Theory of operation
  *
  * Every connection is in the table from the moment it has its four ends (port_tcp_opened()) until
- * its pcb is freed, TIME_WAIT included; on which of lwIP's lists it stands makes no difference.
- * Slots are lists through the pcbs. The hash is keyed, since peers choose addresses and ports. It
- * is kept in the pcb, so that growing hashes nothing again.
+ * its pcb is freed, TIME_WAIT included, whichever of lwIP's lists it is on. Slots are lists through the
+ * pcbs. The hash is keyed, since peers choose addresses and ports. It is kept in the pcb, so that
+ * growing hashes nothing again.
  *
  * The table doubles when there are more connections than slots and halves when there are eight
  * times fewer. Without memory to grow it stays as it is: the lists become longer, nothing fails.
@@ -95,7 +95,7 @@ struct tcp_pcb *tcp_table_find(const ip_addr_t *local_ip, u16_t local_port,
 }
 
 /**
- * tcp_table_uses() - Whether some connection stands in the way of binding to a port
+ * tcp_table_uses() - Whether some connection prevents binding to a port
  * @ip: local address
  * @port: local port
  * @listener: what is bound will listen: connections a listener accepted, and those in TIME_WAIT,

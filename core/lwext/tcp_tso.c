@@ -3,17 +3,17 @@
  *
  * Theory of operation
  *
- * Most of what a byte costs at an MTU of 1500 is the cost of its packet. Where another stack of ours
- * empties the ring behind an interface, nobody needs packets of that size: TCP hands over several
- * segments as one, as virtio-net does with segmentation offload. port_tcp_segment_max() says how
+ * At an MTU of 1500 most of the cost of a byte is the cost of its packet. If another stack of ours
+ * consumes the ring of an interface, packets need not be that small: TCP hands over several segments
+ * as one, as virtio-net does with segmentation offload. port_tcp_segment_max() says how
  * large one may be, in multiples of the MSS. tcp_write() makes such segments, IP does not fragment
  * them (PBUF_FLAG_LARGE), and congestion control goes on counting in bytes and in the MSS.
  *
- * What is allowed may change while segments are queued, so tcp_output() has the head of its queue
- * cut by port_tcp_cut(). A segment that was queued before the SYN told the MSS is cut there, too.
+ * The limit may change while segments are queued, so port_tcp_cut() cuts the head of the queue in
+ * tcp_output(). It also cuts a segment that was queued before the SYN announced the MSS.
  *
- * A cut refers to the data that is in a ring, and copies only what is lwIP's own: to copy the rest at
- * each cut would take time in the square of the segment.
+ * A cut refers to the data that is in a ring, and copies only lwIP's own: copying the rest at each cut
+ * would take time in the square of the segment.
  */
 #include "lwip/priv/tcp_priv.h"
 

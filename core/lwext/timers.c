@@ -3,27 +3,26 @@
  *
  * Theory of operation
  *
- * lwIP wants tcp_tmr() every TCP_TMR_INTERVAL and the timers of ARP, ND and reassembly every
- * second, for ever. Here both clocks stop when nothing waits for them:
+ * lwIP wants tcp_tmr() every TCP_TMR_INTERVAL and the timers of ARP, ND and reassembly every second,
+ * without end. Here both clocks stop when nothing waits for them:
  *
- * - TCP's is started by every turn and looks after each of its ticks which connections still need
- *   it (pcb_due()): data or a FIN on the way, an ACK to send, a handshake or an ending to finish.
- *   The others are parked (core/lwext/tcp_park.c), for ever or until keep-alive or the end of FIN_WAIT_2
- *   is due, so a tick costs what is busy and not what is open. If none is left, the clock stops.
- *   When it starts again, before the turn does anything, tcp_ticks is moved on by what was
- *   skipped, so all that is measured in ticks stays right.
+ * - Every turn starts TCP's clock. After each tick, it looks which connections still need the timer
+ *   (pcb_due()): data or a FIN on the way, an ACK to send, a handshake or an ending to finish. The
+ *   others are parked (core/lwext/tcp_park.c) until keep-alive or the end of FIN_WAIT_2 is due, if at
+ *   all, so the cost of a tick depends on busy connections and not on open ones. If none is left, the
+ *   clock stops. When it starts again, before the turn does anything, tcp_ticks is moved on by the
+ *   ticks that were skipped, so all times in ticks stay right.
  * - The one-second clock runs for QUIET_AFTER seconds after the last packet, long enough for any
- *   reassembly, address resolution, neighbour probe and TIME_WAIT to end, and then stops. What it
- *   missed is made up for at the start of the next turn, before any entry is used or made.
+ *   reassembly, address resolution, neighbour probe and TIME_WAIT to end, and then stops. The start of
+ *   the next turn runs the seconds it missed, before any entry is used or made.
  *
- * A thread that was held up for long has TCP's clock moved on before it takes frames in, but for
- * CATCH_UP ticks (catch_up()). What was in flight is charged with that time, yet not so much that it
- * is sent again before its ACK, which may wait among the frames, has been seen; what is sent after
- * the pause is not charged with it. The last ticks are run one a turn while frames wait: whoever is
- * to send the ACK was held up by the same thread.
+ * After a pause of the thread, catch_up() moves TCP's clock on before frames are taken in, except for
+ * CATCH_UP ticks. It ages in-flight segments, but keeps them below the RTO until the queued ACKs are
+ * processed; segments sent after the pause are not aged. The last ticks are run one per turn while
+ * frames wait, since the sender of the ACK may have been paused with the same thread.
  *
- * TIME_WAIT is reaped here after TIME_WAIT_MS (lwipopts.h), and earlier, oldest first, when more
- * than TIME_WAIT_MOST stand there.
+ * TIME_WAIT is reaped here after TIME_WAIT_MS (lwipopts.h), and earlier, oldest first, when there are
+ * more than TIME_WAIT_MOST.
  */
 #include "lwext/timers.h"
 
@@ -100,7 +99,7 @@ static uint32_t pcb_due(const struct tcp_pcb *pcb)
 }
 
 /**
- * park_idle() - Park what needs no timer now
+ * park_idle() - Park the connections that need no timer now
  *
  * Return: slow ticks until TCP next needs its timer, TIMER_NONE: not at all
  */
@@ -129,12 +128,12 @@ static void skip_tcp(double now)
 
     tcp_ticks += ticks;
     tcp_time += (double)ticks * TCP_SLOW_INTERVAL;
-    /* A stopped clock owes no tick for the part that is left. */
+    /* A stopped clock runs no tick for the rest of the time. */
     tcp_time = LWIP_MAX(tcp_time, now - TCP_TMR_INTERVAL + 1);
 }
 
 /**
- * catch_up() - Move a running TCP clock on if the thread was held up
+ * catch_up() - Move a running TCP clock on after a pause of the thread
  * @now: ms
  */
 static void catch_up(double now)
@@ -161,7 +160,7 @@ static void catch_up(double now)
 }
 
 /**
- * reap_time_wait() - Free connections that have stood in TIME_WAIT long enough
+ * reap_time_wait() - Free connections that have been in TIME_WAIT long enough
  *
  * The list is newest first.
  */
@@ -250,7 +249,7 @@ void timers_begin(double now)
 }
 
 /**
- * timers_run() - Run what is due, at the end of a turn
+ * timers_run() - Run the timers that are due, at the end of a turn
  * @now: ms
  * @frames_pending: frames wait to be taken in
  */
@@ -294,7 +293,7 @@ uint32_t timers_next(double now)
 }
 
 /**
- * timers_close() - Let what waits for a reassembly time out now
+ * timers_close() - Let all reassembly time out now
  */
 void timers_close(void)
 {

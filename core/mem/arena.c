@@ -9,8 +9,8 @@
  * large thing here is a power of two anyway (rings, stacks, slabs), a block is aligned to its
  * size, and freed neighbours always come together again.
  *
- * Who calls: any thread of any agent that shares the memory, under a spin lock held for a bounded
- * number of steps (at most ARENA_ORDERS splits or merges; arena_free_owner() takes it once per
+ * Any thread of any agent that shares the memory may call, under a spin lock held for a bounded number
+ * of steps (at most ARENA_ORDERS splits or merges; arena_free_owner() takes it once per
  * block). The free lists live in the free blocks, so an untouched page stays untouched until it
  * is needed; the byte map says for each page whether it heads a free or a used block, and of what
  * order. A freed offset that heads no used block is ignored: freeing twice corrupts nothing.
@@ -260,7 +260,7 @@ uint32_t arena_block_size(uint32_t offset)
 /**
  * arena_largest() - Size of the largest free block
  *
- * Return: bytes, 0: there is none; another thread may take it meanwhile
+ * Return: bytes, 0: there is none; another thread may take it at any time
  */
 uint32_t arena_largest(void)
 {
@@ -295,7 +295,7 @@ uint32_t arena_new_owner(void)
 
 /**
  * arena_free_owner() - Give back every block of an owner
- * @owner: number from arena_new_owner(); nobody may use its blocks any more
+ * @owner: number from arena_new_owner(); its blocks are not used any more
  *
  * Return: bytes given back
  */

@@ -14,7 +14,7 @@ extern char *arena_base;
 #endif
 
 /**
- * at() - Address of a place in the arena
+ * at() - Address of an offset in the arena
  * @offset: u32 offset, not 0
  *
  * Return: pointer

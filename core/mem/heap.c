@@ -7,9 +7,9 @@
  * small sizes come from slabs: blocks of SLAB bytes cut into objects of one size class, with a
  * list of free objects through the objects themselves. Taking and giving back are a few loads and
  * stores. A slab is found from an object by masking the address, since arena blocks are aligned
- * to their size. Slabs with room stand in a list per class; a full slab stands in none. A slab
- * that falls empty goes back to the arena, but for one per class that is kept to spare the
- * arena's lock a ping-pong; heap_trim() gives back those too.
+ * to their size. Slabs with room are in a list per class; a full slab is in none. A slab that becomes
+ * empty goes back to the arena, except one per class, which is kept so that the arena's lock is not
+ * taken for every object; heap_trim() frees those too.
  *
  * Anything larger than the largest class is an arena block of its own, with a header in front.
  *
@@ -24,8 +24,7 @@
 /* An arena block that is no slab says so where a slab has its class. */
 #define CLASS_LARGE 0xffu
 
-/* Multiples of 16, so that every object is aligned for anything lwIP or a ring header of a line
- * needs; 64 | 512 and 64 | 576 keep socket slots on line borders. */
+/* Multiples of 16; 512, 576 and 768 are multiples of 64, so sockets start on a cache line. */
 static const uint16_t class_size[] = { 32,  48,  64,  96,  128,  160,  192,  256, 320,
                                        384, 512, 576, 768, 1024, 1536, 2048, 4032 };
 #define CLASSES (sizeof(class_size) / sizeof(class_size[0]))
@@ -39,7 +38,7 @@ struct slab {
     void *free;     /* first free object */
     struct slab *next;
     struct slab *prev;
-    uint32_t listed; /* stands in the list of its class */
+    uint32_t listed; /* is in the list of its class */
 };
 _Static_assert(sizeof(struct slab) <= SLAB_HEADER, "a slab's header fits before its objects");
 #define SLAB_MAGIC 0x51abu
@@ -68,7 +67,7 @@ void heap_init(uint32_t owner)
 
 /**
  * list() - Put a slab with room at the front of its class's list
- * @slab: slab that stands in no list
+ * @slab: slab that is in no list
  */
 static void list(struct slab *slab)
 {
@@ -85,7 +84,7 @@ static void list(struct slab *slab)
 
 /**
  * unlist() - Take a slab out of its class's list
- * @slab: slab that stands in it
+ * @slab: slab that is in it
  */
 static void unlist(struct slab *slab)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* protocol.c - the table of protocols: one row for each kind of socket
  *
- * A new protocol is a struct that begins with struct sock, its functions, and a row here; commands,
- * events, handles, storage and sharing to another thread are there already.
+ * A new protocol is a struct that begins with struct sock, its functions, and a row here. Commands,
+ * events, handles, storage and sharing with other threads work for every row.
  */
 #include "sock/protocol.h"
 

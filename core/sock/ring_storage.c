@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ring_storage.c - buffers of socket rings: from the arena, counted, and given back
+/* ring_storage.c - buffers of socket rings: taken from the arena, counted, and freed
  *
  * A byte ring begins with one small block, which is set up in place before its first byte, and moves
  * to a larger one (core/ring_resize.h). The block it left is freed when both sides have
@@ -13,7 +13,7 @@
 static struct stack_ctl *ctl;
 
 /**
- * ring_storage_setup() - Tell whose memory it is
+ * ring_storage_setup() - Set the owner of the memory
  * @stack: control block of the stack
  */
 void ring_storage_setup(struct stack_ctl *stack)

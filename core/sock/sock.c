@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sock.c - socket slots: handles and who frees what
+/* sock.c - socket slots: handles, states and lifetime
  *
  * Theory of operation
  *
- * A handle is a slot number and a generation: a handle JS kept too long finds nothing, never
+ * A handle is a slot number and a generation, so a handle that JS kept too long finds nothing and never
  * another connection. The table grows by chunks and does not shrink; a free slot costs eight bytes.
  *
- * | state     | how it is told apart           | JS may                      | C may                    |
+ * | state     | condition                      | JS may                      | C may                    |
  * |-----------|--------------------------------|-----------------------------|--------------------------|
  * | listener  | kind SOCK_TCP_LISTENER         | CMD_CLOSE, CMD_RELEASE      | announce connections     |
  * | connecting| pcb, no SOCK_OPEN              | CMD_ABORT, CMD_RELEASE      | open or close it         |
@@ -127,7 +127,7 @@ struct sock *sock_new(uint32_t kind)
  * @cmd: command
  * @out: set to the socket
  *
- * Return: 0, ABI_EINVAL: no such kind, ABI_EMFILE, ABI_ENOMEM, or what its protocol says
+ * Return: 0, ABI_EINVAL: no kind of that number, ABI_EMFILE, ABI_ENOMEM, or an error of its protocol
  */
 int sock_open(const struct cmd_socket *cmd, struct sock **out)
 {

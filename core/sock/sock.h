@@ -25,7 +25,7 @@ struct sock {
     uint32_t released; /* JS has forgotten the handle */
 };
 
-/* What the stack asks of one kind of socket: a row of core/sock/protocol.c. NULL: nothing to do. */
+/* The functions of one kind of socket: a row of core/sock/protocol.c. NULL: nothing to do. */
 struct sock_ops {
     uint32_t size;      /* of its struct, bytes */
     uint32_t can_share; /* a socket may be handed to another thread */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_event.c - what JS is told of a socket
+/* sock_event.c - events of sockets, from C to JS
  *
  * Theory of operation
  *
@@ -7,13 +7,13 @@
  * of its channel until the event ring had room for it. So a full event ring loses nothing, and the
  * list is bounded by the number of sockets.
  *
- * Socket rings have no doorbells: a side that moved a position past the other side's threshold says
- * so with an event (C) or a CMD_KICK (JS).
+ * Socket rings have no doorbells: a side that moves a position past the other side's threshold sends an
+ * event (C) or a CMD_KICK (JS).
  */
 #include "sock/sock_event.h"
 
 /**
- * sock_event() - Tell JS something about a socket
+ * sock_event() - Have an event written for a socket
  * @s: socket
  * @bits: SOCK_*
  */
@@ -26,8 +26,8 @@ void sock_event(struct sock *s, uint32_t bits)
 }
 
 /**
- * sock_event_finish() - Nothing moves on a socket any more: tell JS, or free it if JS has released it
- * @s: socket that its protocol is done with
+ * sock_event_finish() - A socket has ended: write the event, or free it if JS has released it
+ * @s: socket that its protocol has finished with
  * @error: code, 0: both sides closed
  */
 void sock_event_finish(struct sock *s, int error)
@@ -45,8 +45,8 @@ void sock_event_finish(struct sock *s, int error)
 
 /**
  * sock_event_move() - Hand a socket to another thread
- * @s: socket that its thread knows of
- * @to: channel of that thread, which is told all that has happened so far
+ * @s: socket that is announced already
+ * @to: channel of that thread, which gets an event with all bits so far
  */
 void sock_event_move(struct sock *s, struct channel *to)
 {
@@ -57,7 +57,7 @@ void sock_event_move(struct sock *s, struct channel *to)
 }
 
 /**
- * write_events() - Write all that is to be told of one socket
+ * write_events() - Write the events of one socket
  * @c: its channel
  * @s: socket
  *

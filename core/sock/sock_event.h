@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sock_event.h - what JS is told of a socket (theory of operation: core/sock/sock_event.c) */
+/* sock_event.h - events of sockets, from C to JS (theory of operation: core/sock/sock_event.c) */
 #ifndef RINGSTACK_SOCK_EVENT_H
 #define RINGSTACK_SOCK_EVENT_H
 

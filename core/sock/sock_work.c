@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* sock_work.c - sockets with something to do at the end of the batch, or in the next turn
  *
- * A batch of commands or frames notes the sockets it touched, and each runs once after it, whatever
- * happened to it. What cannot be done now (no memory, a last small segment that may become larger)
- * is noted for the next turn.
+ * A batch of commands or frames notes the sockets it touched, and each runs once after the batch. A
+ * socket that cannot do its work now (no memory, a last small segment that may become larger) is noted
+ * for the next turn.
  */
 #include "sock/sock_work.h"
 

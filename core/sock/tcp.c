@@ -5,14 +5,14 @@
  *
  * A socket and an lwIP pcb point at each other (callback_arg, ext_arg) until lwIP is done with the
  * pcb: it entered TIME_WAIT, was reset, timed out or aborted. Then detach() or errf cuts both
- * pointers, and nothing of the socket is reached from lwIP any more; in particular its rings are
- * not, since every path there frees or purges the pcb's segments.
+ * pointers, and lwIP reaches nothing of the socket any more. It does not reach the rings either, since
+ * every path there frees or purges the pcb's segments.
  *
- * Closing. CMD_SHUTDOWN queues a FIN behind the last byte of tx; the other direction stays open
- * for as long as the peer likes. CMD_DISCARD throws away what still comes: we do not use
- * tcp_close(), which answers unread data with a reset and loses what we have queued. After a
- * discard, when our FIN is acknowledged (SOCK_SENT), lwIP is told that we no longer receive, so
- * that it limits the time in FIN_WAIT_2 and answers more data with a reset.
+ * Closing. CMD_SHUTDOWN queues a FIN behind the last byte of tx; the other direction stays open as
+ * long as the peer likes. CMD_DISCARD drops incoming data: tcp_close() would answer unread data with a
+ * reset and lose what we have queued. After a discard, when our FIN is acknowledged (SOCK_SENT),
+ * tcp_shutdown() closes our receiving side: lwIP then limits the time in FIN_WAIT_2 and answers more
+ * data with a reset.
  *
  * JS may release the handle at any time. Unless it asked for a reset, the connection then finishes
  * by itself as an orphan, as if closed.
@@ -59,7 +59,7 @@ static void detach(struct tcp_sock *t)
 {
     struct tcp_pcb *pcb = t->pcb;
 
-    tcp_output(pcb); /* what this batch owes */
+    tcp_output(pcb); /* what this batch has not sent yet */
     tcp_arg(pcb, NULL);
     tcp_ext_arg_set(pcb, 0, NULL);
     tcp_recv(pcb, NULL);
@@ -124,8 +124,8 @@ static int unreachable(const struct tcp_sock *t)
 }
 
 /**
- * nothing_lost() - Whether a reset comes when both sides have ended and all bytes have arrived: the
- * peer did not wait for our FIN
+ * nothing_lost() - Whether both sides have ended and all bytes have arrived when a reset comes: the peer
+ * did not wait for our FIN
  * @t: connection
  *
  * Return: 1 if so
@@ -160,7 +160,7 @@ static void on_error(void *arg, err_t err)
     }
     if (t->discard &&
         (atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_SENT)) {
-        /* All we sent has arrived and we want nothing more: however it ended, it was closed. */
+        /* All we sent has arrived and we want nothing more: it was closed, even by a reset. */
         finish(t, 0);
         return;
     }
@@ -291,7 +291,7 @@ void tcp_sock_shutdown(struct sock *s)
 }
 
 /**
- * tcp_sock_discard() - CMD_DISCARD: what still comes is thrown away
+ * tcp_sock_discard() - CMD_DISCARD: drop incoming data from now on
  * @s: connection; one that is not open yet is aborted
  */
 void tcp_sock_discard(struct sock *s)
@@ -316,7 +316,7 @@ void tcp_sock_discard(struct sock *s)
 /**
  * tcp_sock_abort() - CMD_ABORT: reset the connection
  * @s: connection
- * @error: what JS is told
+ * @error: code for JS
  */
 void tcp_sock_abort(struct sock *s, int error)
 {
@@ -337,7 +337,7 @@ void tcp_sock_release(struct sock *s)
 {
     struct tcp_sock *t = tcp_sock_of(s);
 
-    tcp_sock_accepted(s); /* or not: it waits no longer */
+    tcp_sock_accepted(s); /* it leaves the backlog */
     tcp_sock_discard(s);
     s->released = 1;
     if (!t->pcb) {
@@ -429,7 +429,7 @@ void tcp_sock_run(struct sock *s)
 }
 
 /**
- * tcp_sock_retry() - Have TCP send what an interface had no room for
+ * tcp_sock_retry() - Send again what an interface had no room for
  */
 void tcp_sock_retry(void)
 {

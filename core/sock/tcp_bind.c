@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp_bind.c - local ports of TCP
  *
- * This takes the place of tcp_bind(), which walks all connections for every port it is asked about, and
- * of lwIP's SO_REUSE: a listener may bind while connections it accepted, or some in TIME_WAIT, have its
- * port.
+ * This replaces tcp_bind(), which walks all connections for each port it tries, and lwIP's SO_REUSE: a
+ * listener may bind while connections it accepted, or connections in TIME_WAIT, have its port.
  */
 #include "sock/tcp_bind.h"
 

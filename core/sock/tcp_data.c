@@ -5,24 +5,24 @@
  *
  * Transmit. JS fills tx. `queued` is how far lwIP has been given the bytes, by reference
  * (tcp_write() without TCP_WRITE_FLAG_COPY); they stay in the ring until they are acknowledged
- * (head). Whatever stands in the ring at the end of a batch is queued in one go, so small writes
- * become full segments. When the ring moves to a larger buffer (core/sock/tcp_rings.c), lwIP's
- * references into the old one hold it in place until they are acknowledged.
+ * (head). All bytes in the ring at the end of a batch are queued at once, so small writes become full
+ * segments. When the ring moves to a larger buffer (core/sock/tcp_rings.c), lwIP's references keep the
+ * old one until they are acknowledged.
  *
  * Receive. Payload is copied into rx, the one copy of the way in. Position tail of the ring is
  * rcv_nxt of the connection: port_tcp_inpacket() sees every segment before lwIP does and makes sure
  * that the ring can hold everything up to the segment's end, holes included. If the arena has no
- * memory for that, the segment is dropped there, unacknowledged and counted, and the peer sends it
- * again: so what lwIP hands over always fits.
+ * memory for it, the segment is dropped there, unacknowledged and counted, and the peer sends it again.
+ * So data that lwIP hands over always fits.
  *
- * Both ways, TCP sends at the end of a batch of frames, not after each: one ACK for all that came,
- * one look at what the ACKs that came allow to send. Within a batch, an ACK goes for every quarter of
- * the window.
+ * Both ways, TCP sends at the end of a batch of frames, not after each frame: one ACK for all segments
+ * of the batch, and one call of tcp_output() for all ACKs in it. Within a batch, an ACK goes for every
+ * quarter of the window.
  *
- * Window. lwIP was told rx_max at the start and lowers its window by what it hands over;
- * `recved` is how far the window has been given back: what JS has read goes out with every ACK. For
- * the case that no segment comes to be answered, JS is asked for a CMD_KICK when its reads pass the
- * point from which on an update is worth a segment of its own: a quarter of rx_max.
+ * Window. lwIP starts with a window of rx_max and lowers it by what it hands over; `recved` is how far
+ * the window has been given back. Every ACK advertises the bytes that JS has read. If no segment comes
+ * that could be answered, JS sends a CMD_KICK when its reads are worth a window update of its own: a
+ * quarter of rx_max.
  */
 #include "sock/tcp_data.h"
 
@@ -39,11 +39,11 @@
 #define LWIP_MOST 0xffffu
 
 static struct stack_stats *stats;
-/* What a segment found, for when it is processed. */
+/* State of the connection before the segment that is processed now. */
 static enum tcp_state state_before;
 
 /**
- * tcp_sock_data_setup() - Tell where to count
+ * tcp_sock_data_setup() - Set where to count
  * @to: the stack's counters
  */
 void tcp_sock_data_setup(struct stack_stats *to)
@@ -94,9 +94,8 @@ void tcp_sock_data_open(struct tcp_sock *t)
     t->pcb->rcv_ann_wnd = t->rx_max;
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
     t->pcb->rcv_ann_right_edge = t->pcb->rcv_nxt + LWIP_MIN(t->rx_max, 0xffff);
-    /* That of the peer is known from its first segment on: a segment cut to the 64 KiB of a SYN may
-       be more than it ever opens, and would wait for the persist timer. (One above the MSS would be
-       cut to what the window takes.) */
+    /* The peer's real window is unknown until its first segment: cap the first send, so that it cannot
+       exceed the window and wait for the persist timer. (A segment above the MSS would be split.) */
     if (t->pcb->mss > RING_FIRST) {
         t->pcb->snd_wnd_max = LWIP_MIN(t->pcb->snd_wnd_max, 2 * RING_FIRST);
     }
@@ -106,13 +105,13 @@ void tcp_sock_data_open(struct tcp_sock *t)
 }
 
 /**
- * open_window() - Open the window by bytes that left rx; the next ACK tells
+ * open_window() - Open the window by bytes that left rx; the next ACK advertises it
  * @t: connection
  * @pcb: its pcb
  * @length: bytes
  *
- * Does what tcp_recved() does, but for the bounds: that takes a u16, and it announces nothing until
- * a whole segment (or half of TCP_WND) has become free, which a small buffer never sees.
+ * As tcp_recved(), without its bounds: that takes a u16 and announces nothing until a whole segment
+ * (or half of TCP_WND) has become free, and a small buffer never has that much.
  */
 static void open_window(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t length)
 {
@@ -123,7 +122,7 @@ static void open_window(struct tcp_sock *t, struct tcp_pcb *pcb, uint32_t length
 }
 
 /**
- * give_back() - Open the window by bytes that left rx, and say so
+ * give_back() - Open the window by bytes that left rx, and send an update
  * @t: connection with a pcb
  * @length: bytes, worth a segment
  */
@@ -194,8 +193,8 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         tcp_set_flags(pcb, TF_ACK_DELAY);
     }
     if (pcb->state == SYN_RCVD && p->tot_len > 0 && !tcp_sock_rings_can_accept(p->tot_len)) {
-        /* Accepted now, the connection would have no place for this. A bare ACK would not come again:
-           that it cannot be accepted is told by a reset. */
+        /* There is no memory to accept: drop data (it will be retransmitted). A bare ACK is not
+           retransmitted: on_accepted() then resets the connection. */
         stats->no_memory_drops++;
         return ERR_MEM;
     }
@@ -204,14 +203,15 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     }
     t = tcp_ext_arg_get(pcb, 0);
     if (t && t->fin_queued) {
-        /* lwIP calls nobody when a FIN that had a segment of its own is acknowledged. */
+        /* lwIP has no callback for the ACK of a FIN that had a segment of its own. */
         sock_work(&t->sock);
     }
     if (!t || t->discard || p->tot_len == 0) {
         return ERR_OK;
     }
     tcp_sock_rings_moved(t);
-    /* A window that only ever moved by window_step() would be that much smaller to a peer far away. */
+    /* Advertise freed space with every ACK: waiting for window_step() would shrink the usable window on
+       paths with a long round trip. */
     producer_refresh(&t->sock.rx);
     open_window(t, pcb, t->sock.rx.head - t->recved);
     /* lwIP takes nothing beyond the window. */
@@ -235,7 +235,7 @@ int port_tcp_output_later(struct tcp_pcb *pcb)
 {
     struct tcp_sock *t = NULL;
 
-    /* Whoever opens or closes is not kept waiting, and needs no second batch. */
+    /* A connection that opens or closes answers at once. */
     if (pcb->state == state_before && pcb->state >= ESTABLISHED && pcb->state != TIME_WAIT) {
         t = tcp_ext_arg_get(pcb, 0);
     }
@@ -244,7 +244,7 @@ int port_tcp_output_later(struct tcp_pcb *pcb)
     }
     sock_work(&t->sock);
     if (t->sock.rx.tail - t->answered >= window_step(t)) {
-        /* On a thread of its own the peer goes on meanwhile. */
+        /* ACK every quarter of the window: a peer on another thread must not wait for the batch to end. */
         t->answered = t->sock.rx.tail;
         return 0;
     }
@@ -295,7 +295,8 @@ err_t tcp_sock_data_received(struct tcp_sock *t, struct pbuf *p)
         pbuf_free(p);
         return ERR_OK;
     }
-    /* Passes at once but for what ends a handshake: another thread may have taken that memory. */
+    /* port_tcp_inpacket() has made room, except for data that ends a handshake: another thread may have
+       taken that memory. */
     if (!tcp_sock_rings_ensure(t, p->tot_len)) {
         pbuf_free(p);
         t->sock.pub.error = ABI_ENOBUFS;
@@ -353,7 +354,7 @@ static uint32_t queueable(struct tcp_sock *t, uint32_t mss)
     uint32_t tail = t->queued + (byte_held(&t->sock.tx) - (t->queued - t->sock.tx.head));
     uint32_t rest = (tail - t->queued) % mss;
 
-    /* Whoever writes more than a segment is likely to write more at once: wait for it a turn. */
+    /* JS has written more than a segment and is likely to write more: hold the rest for one turn. */
     if (tail - t->queued < mss || rest == 0 || t->shutdown || (t->held && t->held_tail == tail)) {
         t->held = 0;
         return tail;
@@ -408,14 +409,14 @@ int tcp_sock_data_output(struct tcp_sock *t)
         }
     }
     if (err != ERR_OK) {
-        /* Out of memory for segments: acknowledgements bring some back, or others close. */
+        /* Out of memory for segments: ACKs or closing connections will free some. */
         sock_work_later(&t->sock, 0);
     } else if (!consumer_arm(&t->sock.tx)) {
         sock_work(&t->sock);
     } else if (t->shutdown && t->queued == t->sock.tx.tail) {
         t->fin_queued = tcp_shutdown(t->pcb, 0, 1) == ERR_OK;
         if (t->fin_queued) {
-            /* lwIP counts LAST_ACK from the last segment received, which may be hours ago. */
+            /* lwIP counts LAST_ACK from the last segment received, which may have come hours ago. */
             t->pcb->tmr = tcp_ticks;
         }
     }

@@ -3,10 +3,10 @@
  *
  * Theory of operation
  *
- * Backlog. A SYN is answered only while half-open connections and those that JS has not taken are
- * fewer than the backlog: on_half_open() counts a pcb that lwIP makes for a SYN and marks it with
- * the listener, and the count goes down when its handshake is done or it dies. lwIP's own counter
- * has eight bits.
+ * Backlog. A SYN is answered only while half-open connections and connections that JS has not taken
+ * are fewer than the backlog. on_half_open() counts the pcb that lwIP makes for a SYN and marks it with
+ * the listener; the count goes down when its handshake is done or it dies. lwIP's own counter has eight
+ * bits.
  */
 #include "sock/tcp_listen.h"
 
@@ -152,7 +152,7 @@ int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd)
 }
 
 /**
- * drop_waiting() - Reset the connections JS was never told of, forget the others and the half-open
+ * drop_waiting() - Reset the connections not yet announced to JS, forget the others and the half-open
  * @listener: listener that closes
  */
 static void drop_waiting(struct tcp_listener *listener)
@@ -180,9 +180,9 @@ static void drop_waiting(struct tcp_listener *listener)
 }
 
 /**
- * tcp_sock_listen_abort() - CMD_ABORT: stop listening, for a reason
+ * tcp_sock_listen_abort() - CMD_ABORT: stop listening with an error
  * @s: listener
- * @error: what JS is told
+ * @error: code for JS
  */
 void tcp_sock_listen_abort(struct sock *s, int error)
 {

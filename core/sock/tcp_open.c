@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tcp_open.c - connecting: addresses, rings and the SYN of a TCP connection
  *
- * A connection gets its rings before its SYN is sent (or when the peer's handshake is done), so
- * that out of memory is an error of connect, or a reset to the peer, and not a surprise later.
+ * A connection gets its rings before its SYN is sent (or when the peer's handshake is done), so that
+ * out of memory is an error of connect, or a reset to the peer, and never happens later.
  */
 #include "sock/tcp_open.h"
 

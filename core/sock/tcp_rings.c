@@ -5,16 +5,15 @@
  *
  * rx gets its first block with the first segment and moves to rx_max when that is too small; tx has
  * a small one from the start and gets a larger one when JS found no room, up to tx_max. The old
- * block is given back when both sides have left it (ring_storage_settle()).
+ * block is freed when both sides have left it (ring_storage_settle()).
  *
- * Beyond what it needs, a ring grows by no more than would be there for every other connection on
- * which something moves (share()): few have what they may have, a thousand have less and still no one
- * goes without. Where not even the need can be met, rx does not grow, the segment is dropped, and the
- * peer sends it again.
+ * Beyond its need a ring may grow to the largest free block divided by the number of active
+ * connections (share()), so that one connection cannot starve the rest. If there is no memory even for
+ * the need, rx does not grow, the segment is dropped, and the peer sends it again.
  *
  * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
- * small ones, so that idle connections cost the same whatever they have carried. Only those that
- * moved something since they were last found small and quiet are looked at.
+ * small rings, so that all idle connections cost the same. Only connections that moved something since
+ * they were last found small and quiet are looked at.
  */
 #include "sock/tcp_rings.h"
 
@@ -24,7 +23,7 @@
 #include "sock/ring_storage.h"
 #include "sock/sock_event.h"
 
-/* Slabs and rings of a connection that is accepted, but for the payload that came with it. */
+/* Slabs and rings of an accepted connection, without the payload that came with its handshake. */
 #define ACCEPT_ROOM 49152u
 /* Seconds without a byte after which large rings are taken back. */
 #define QUIET 5u
@@ -70,7 +69,7 @@ void tcp_sock_rings_moved(struct tcp_sock *t)
 }
 
 /**
- * tcp_sock_rings_over() - Leave memory to a connection no longer
+ * tcp_sock_rings_over() - A connection has no share of the memory any more
  * @t: connection whose pcb is gone
  */
 void tcp_sock_rings_over(struct tcp_sock *t)
@@ -79,8 +78,8 @@ void tcp_sock_rings_over(struct tcp_sock *t)
 }
 
 /**
- * share() - How large a ring may become beyond its need: there would be as much for each that moves,
- * and for one more
+ * share() - How large a ring may become beyond its need: every active connection and one more could
+ * have as much
  * @most: its bound
  *
  * Return: bytes
@@ -181,7 +180,7 @@ static int shrink(struct ring *ring, uint32_t held)
  * trim() - Take large rings back from a connection that has gone quiet
  * @t: connection
  *
- * What is taken back is free when JS has followed to the small one; the event makes it look.
+ * The large buffer is free when JS has followed to the small one; the event makes it look.
  *
  * Return: 1 if it is to be looked at again in a second
  */
@@ -203,7 +202,7 @@ static int trim(struct tcp_sock *t)
         return t->quiet < QUIET || !settled;
     }
     producer_refresh(&t->sock.rx);
-    /* What came out of order was promised room behind the hole. */
+    /* Segments that came out of order need room behind the hole. */
     if (!t->pcb->ooseq && shrink(&t->sock.pub.rx, t->sock.rx.tail - t->sock.rx.head)) {
         byte_reserve(&t->sock.rx, 0, &none); /* adopts it */
         sock_event(&t->sock, SOCK_READABLE);

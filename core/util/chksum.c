@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* chksum.c - the Internet checksum (RFC 1071), sixteen bytes a step where there is SIMD
  *
- * In wasm the checksum was the largest single cost of a packet with lwIP's own loops (2.8 GB/s);
- * this one runs at memory speed. The sum of RFC 1071 does not care in which lane a 16-bit word is
- * added, so four accumulators of four 32-bit lanes each take pairs of words and are folded at the
- * end. The instruction that multiplies and adds pairs is the cheapest way to do so, but its words
- * are signed: they are taken less 32768 each, which the end makes good. Lanes cannot overflow: a
- * packet has at most 65535 bytes.
+ * With lwIP's own loops (2.8 GB/s in wasm) the checksum was the largest single cost of a packet; this
+ * one runs at memory speed. In the sum of RFC 1071 a 16-bit word may be added in any lane, so four
+ * accumulators of four 32-bit lanes each take pairs of words and are folded at the end. The instruction
+ * that multiplies and adds pairs is the cheapest way to do so, but its words are signed: 32768 is
+ * subtracted from each and added again at the end. Lanes cannot overflow: a packet has at most 65535
+ * bytes.
  */
 #include <stddef.h>
 #include <stdint.h>

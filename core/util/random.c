@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* random.c - keyed randomness of a stack: sequence numbers, ports, lwIP's own needs
  *
- * SipHash-2-4 (Aumasson and Bernstein, 2012) under two keys from the runtime's crypto: one keys
- * the hash of RFC 6528, the other is run over a counter for everything that wants a number nobody
- * can guess.
+ * SipHash-2-4 (Aumasson and Bernstein, 2012) under two keys from the runtime's crypto: one keys the
+ * hash of RFC 6528, the other runs over a counter and makes all numbers that must not be guessed.
  */
 #include "util/random.h"
 
@@ -80,7 +79,7 @@ void random_init(const uint32_t seed[8])
 }
 
 /**
- * random_u32() - A number nobody can guess
+ * random_u32() - A number that cannot be guessed
  *
  * Return: 32 random bits
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cc.h - what lwIP wants to know of the compiler and the platform */
+/* cc.h - what lwIP needs from the compiler and the platform */
 #ifndef RINGSTACK_ARCH_CC_H
 #define RINGSTACK_ARCH_CC_H
 
@@ -11,7 +11,7 @@ void *heap_malloc(size_t size);
 void *heap_calloc(size_t count, size_t size);
 void heap_free(void *mem);
 
-/* core/util/chksum.c: SIMD where there is SIMD; lwIP's own best is 2.8 GB/s in wasm. */
+/* core/util/chksum.c: with SIMD if there is any; lwIP's fastest sums 2.8 GB/s in wasm. */
 uint16_t chksum(const void *data, int len);
 #define LWIP_CHKSUM chksum
 

@@ -23,7 +23,7 @@ static struct doorbell data_doorbell, room_doorbell;
 static uint32_t next_store;
 
 /**
- * new_store() - Storage nobody uses: the one that was free for the longest time
+ * new_store() - Unused storage: the one that was free for the longest time
  * @size: bytes, at most STORE_MAX
  *
  * Return: its offset in the arena

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* stack_rig.h - one stack driven as JavaScript would, on a virtual clock
  *
- * Commands go in through ctl.commands, events come out of ctl.events, and time is what the test
- * says. The app's side is strict: it writes and reads a socket only until the ring is full or
- * empty, arms its mark, and goes on when an event tells it to; a lost event is a test that stands
- * still. rig_pass() moves the clock only to where the engine asked to be turned, so a timer that
- * the engine forgot does not fire either.
+ * Commands go in through ctl.app.commands, events come out of ctl.app.events, and the test sets the
+ * time. The app's side is strict: it writes and reads a socket only until the ring is full or empty,
+ * arms its threshold, and goes on when an event says so; after a lost event the test stops. rig_pass()
+ * moves the clock only to the time that the engine asked for, so a timer that the engine forgot does
+ * not fire either.
  */
 #ifndef RINGSTACK_STACK_RIG_H
 #define RINGSTACK_STACK_RIG_H
@@ -152,7 +152,7 @@ static inline void take_event(const struct event *event)
         must(event->kind == EVENT_SOCK);
         a = app_of(event->handle);
         if (!a) {
-            /* Of a connection that is not taken yet: what counts stands in its flags too. */
+            /* Of a connection that is not taken yet: the bits that matter are in its flags, too. */
             return;
         }
         a->bits |= event->bits;
@@ -367,7 +367,7 @@ static inline int app_closed(const struct app *a)
 /* --- Time --------------------------------------------------------------------------------------- */
 
 /**
- * rig_settle() - Turn the stack and let the apps work until nobody has anything to do
+ * rig_settle() - Turn the stack and let the apps work until there is nothing to do
  */
 static inline void rig_settle(void)
 {

@@ -3,7 +3,7 @@
  *
  * The peer is 10.0.0.2 and fd00::2 with MAC 02:00:00:00:00:02, the stack 10.0.0.1 and fd00::1.
  * Frames are given one at a time with everything else in the ring poisoned, so that
- * AddressSanitizer sees who reads beside a frame.
+ * AddressSanitizer sees every read beside a frame.
  */
 #ifndef RINGSTACK_TAP_RIG_H
 #define RINGSTACK_TAP_RIG_H
@@ -129,7 +129,7 @@ static inline uint32_t load32(const uint8_t *from)
 /**
  * sum_add() - Add bytes to a checksum
  * @sum: so far
- * @bytes: an even number but for the last part
+ * @bytes: an even number, except in the last part
  * @length: how many
  *
  * Return: unfolded sum
@@ -198,7 +198,7 @@ static inline void put_ip4(uint8_t *ip, uint8_t protocol, uint32_t length, uint3
 
 /**
  * put_tcp() - Write a TCP segment of the peer
- * @tcp: where to, with the data already in place behind header and options
+ * @tcp: where to; the data is there already, behind header and options
  * @peer: connection
  * @flags: TCP_*_FLAG
  * @options: options, a multiple of 4 bytes

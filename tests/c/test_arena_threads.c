@@ -16,22 +16,22 @@
 
 static const char *_Atomic failure;
 
-/* Blocks on their way to whoever frees them. */
+/* Blocks on their way to the thread that frees them. */
 static _Atomic uint32_t post[POSTS];
 
-static void mark(uint32_t offset, uint32_t who)
+static void mark(uint32_t offset, uint32_t thread)
 {
     uint32_t *words = at(offset), last = arena_block_size(offset) / 4 - 1;
 
-    words[0] = words[last / 2] = words[last] = who;
+    words[0] = words[last / 2] = words[last] = thread;
 }
 
-static int marked(uint32_t offset, uint32_t who)
+static int marked(uint32_t offset, uint32_t thread)
 {
     const uint32_t *words = at(offset);
     uint32_t last = arena_block_size(offset) / 4 - 1;
 
-    return words[0] == who && words[last / 2] == who && words[last] == who;
+    return words[0] == thread && words[last / 2] == thread && words[last] == thread;
 }
 
 /**
@@ -49,7 +49,7 @@ static void *churn(void *arg)
         uint32_t *l = &live[rng_below(&rng, LIVE)];
 
         if (*l && !marked(*l, owner)) {
-            atomic_store(&failure, "a block was written by somebody else");
+            atomic_store(&failure, "a block was written by another thread");
         }
         if (*l && rng_below(&rng, 4) == 0) {
             arena_free(atomic_exchange(&post[rng_below(&rng, POSTS)], *l));

@@ -218,7 +218,7 @@ static void meet_peer(void)
     rig_forget();
 }
 
-/* What comes where a link-layer address option of 8 bytes is expected. */
+/* Bytes where a link-layer address option of 8 bytes is expected. */
 static const struct {
     u8_t option[8];
     u16_t len;
@@ -426,7 +426,7 @@ START_TEST(packets_for_unresolved_addresses_are_bounded_together)
         }
         ck_assert_uint_le(queued, ARP_QUEUE_MAX_BYTES);
         ck_assert_uint_gt(queued, ARP_QUEUE_MAX_BYTES - 30000);
-        for (int second = 0; second < 10; second++) /* nobody answers: all is given up */
+        for (int second = 0; second < 10; second++) /* no answer: all is given up */
             etharp_tmr();
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_lwip_patches_tcp.c - test_lwip_patches.c for the patches of TCP's queues
  *
- * The peer offers no window scaling, so our window is 65535 bytes, and nothing is read from it:
- * what the test sends closes it.
+ * The peer offers no window scaling, so our window is 65535 bytes. Nothing is read from it, so data from
+ * the test closes it.
  */
 #include "lwip_rig/suite.h"
 
@@ -55,7 +55,7 @@ START_TEST(segments_out_of_order_overlap)
     data(1400, 600, 0);       /* cuts the end of the one before */
     data(500, 600, 0);        /* loses its end to the one behind */
     data(2600, 400, TCP_FIN); /* another block */
-    data(2500, 500, TCP_FIN); /* takes the place of that */
+    data(2500, 500, TCP_FIN); /* replaces it */
     data(3000, 0, TCP_FIN);   /* nothing but the FIN, again */
     data(700, 1000, 0);       /* covers one whole segment */
     ck_assert_uint_eq(rig_slots, 0);
@@ -297,7 +297,7 @@ END_TEST
 /* answered() - whether lwIP sends something for an empty segment at an offset of the peer's stream */
 static int answered(u32_t offset)
 {
-    rig_ms(1000); /* what is due comes before */
+    rig_ms(1000); /* timers that are due come first */
     rig_forget();
     data(offset, 0, 0);
     rig_ms(1000);

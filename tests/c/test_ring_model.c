@@ -215,7 +215,7 @@ static uint32_t drain(uint32_t max)
             sink = from.data[i];
         }
         frame_release(&c);
-        /* Nobody submits meanwhile, so there is an end. */
+        /* Nothing is submitted at the same time, so there is an end. */
         must(++frames <= SIZE / FRAME_HEADER);
     }
     return frames;
@@ -453,7 +453,7 @@ START_TEST(random_garbage_in_a_byte_ring_is_survived)
                                          : p.tail + rng_below(&rng, 2 * SIZE) - SIZE);
         }
         if (rng_below(&rng, 16) == 0) {
-            /* A change of buffer that nobody offered; one slot has no storage. */
+            /* A change of buffer that was not offered; one slot has no storage. */
             ring.switch_pos = rng_below(&rng, 2) ? rng_u32(&rng) : c.head + rng_below(&rng, SIZE);
             atomic_store(&ring.gen, rng_u32(&rng));
         }

@@ -2,8 +2,8 @@
 /* test_ring_threads.c - both sides of a ring on two threads, asleep whenever there is nothing to do
  *
  * Each side computes the stream from the seed, so the expected bytes never travel through the
- * ring. A side that finds nothing to do arms its mark and sleeps on its doorbell for as long as it
- * takes; if nobody wakes it in PATIENCE seconds a wake-up was lost and the test fails. Runs under
+ * ring. A side that finds nothing to do arms its threshold and sleeps on its doorbell, however long it
+ * takes; if it is not woken in PATIENCE seconds, a wake-up was lost and the test fails. Runs under
  * ThreadSanitizer too, which checks the letters of core/ring.h.
  */
 #include <errno.h>
@@ -26,12 +26,12 @@
 #endif
 #define PATIENCE 20
 
-/* What went wrong on either thread; both end when it is set. */
+/* The failure of either thread; both end when it is set. */
 static const char *_Atomic failure;
 static _Atomic uint32_t sleeps;
 
-/* Who gives the ring larger buffers; NOBODY: the first one stays. */
-enum allocator { NOBODY, PRODUCER, CONSUMER };
+/* The side that gives the ring larger buffers; NO_SIDE: the first one stays. */
+enum allocator { NO_SIDE, PRODUCER, CONSUMER };
 
 struct plan {
     enum allocator allocator;
@@ -40,8 +40,8 @@ struct plan {
 };
 
 static const struct plan plans[] = {
-    { NOBODY, 64, 1 },   { NOBODY, 4096, 3 }, { NOBODY, 65536, 8 }, { PRODUCER, 64, 1 },
-    { PRODUCER, 64, 5 }, { CONSUMER, 64, 1 }, { CONSUMER, 64, 5 },
+    { NO_SIDE, 64, 1 },  { NO_SIDE, 4096, 3 }, { NO_SIDE, 65536, 8 }, { PRODUCER, 64, 1 },
+    { PRODUCER, 64, 5 }, { CONSUMER, 64, 1 },  { CONSUMER, 64, 5 },
 };
 static const struct plan *plan;
 

@@ -132,7 +132,7 @@ START_TEST(quiet_connections_have_small_rings_again)
         ck_assert_double_le(rig_rest(60000), 60000);
         ck_assert_uint_le(ctl->stats.ring_bytes, 4 * 4096);
     }
-    /* Bytes nobody has read stay where they are. */
+    /* Unread bytes stay where they are. */
     server.read_end = server.read;
     client.write_end += 1u << 19;
     client.can_write = 1;

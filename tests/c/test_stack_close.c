@@ -219,7 +219,7 @@ START_TEST(abort_is_a_reset_to_the_peer)
     ck_assert_int_eq(first->error, ABI_ECONNABORTED);
     ck_assert_int_eq(second->error, ABI_ECONNRESET);
     ck_assert_uint_eq(second->bits & SOCK_EOF, 0);
-    /* What had arrived can still be read. */
+    /* Bytes that had arrived can still be read. */
     ck_assert_uint_eq(second->read, 1000);
     second->read_end = NO_LIMIT;
     second->can_read = 1;

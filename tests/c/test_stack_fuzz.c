@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_fuzz.c - what a hostile guest could send: random frames, and frames that are almost right
+/* test_stack_fuzz.c - a hostile guest: random frames, and frames that are almost right
  *
  * Each frame lies alone in the ring with everything behind it poisoned (tap_rig.h). Nothing may
  * crash, read beside a frame, keep memory for good or stop the stack from working; what the app
@@ -258,7 +258,7 @@ static uint32_t random_frame(void)
 }
 
 /**
- * tend() - What the app does meanwhile: takes connections, writes, closes, lets go
+ * tend() - The app goes on: takes connections, writes, closes, releases
  */
 static void tend(void)
 {
@@ -326,7 +326,7 @@ START_TEST(frames_that_are_almost_right)
             rig_pass(rng_size(&rng, 3000));
         }
     }
-    /* Everything is let go; in time it is all forgotten, and the stack works as before. */
+    /* The app releases everything; in time it is all freed, and the stack works as before. */
     for (i = 0; i < 200; i++) {
         if (taken[i].pub) {
             rig_cmd(CMD_ABORT, taken[i].handle, 0);

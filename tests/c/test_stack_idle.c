@@ -169,7 +169,7 @@ static int is_late(void)
 
 START_TEST(keepalive_of_many_parked_connections_is_in_time)
 {
-    /* Where a tick differs from those to come in many bits, or in the highest. */
+    /* Ticks that differ from the next ones in many bits, or in the highest. */
     static const uint32_t ticks[] = { 0x3f0, 0x7fffff80u, 0xffffff80u };
     uint32_t i, segments, least = 0, most = 0;
 

@@ -303,7 +303,7 @@ START_TEST(idle_connection_needs_no_timer)
     turns = ctl->stats.turns;
     rig_now += 86400000.0;
     rig_settle();
-    /* The turn was asked for by nobody; it may want one tick of the clock more. */
+    /* Nothing asked for the turn; it may want one more tick of the clock. */
     ck_assert_double_le(rig_rest(2000), 2000);
     ck_assert_uint_le(ctl->stats.turns - turns, 20);
     say(&client, 100000);

@@ -184,7 +184,7 @@ START_TEST(stream_survives_any_number_of_shortages)
         rig_pass(rng_below(&rng, 2) ? rng_below(&rng, 100) : rng_below(&rng, 3000));
         ck_assert_uint_eq((client.bits | server.bits) & SOCK_CLOSED, 0);
         if (rng_below(&rng, 3) == 0) {
-            /* What the app does while there is no memory. */
+            /* The app goes on while there is no memory. */
             say(&client, rng_size(&rng, 100000));
             say(&server, rng_size(&rng, 10));
             rig_pass(rng_below(&rng, 200));

@@ -29,7 +29,7 @@ static void connect_to_peer(void)
     client.rx_seed = 12;
 }
 
-/* --- Address resolution and nobody there ---------------------------------------------------------- */
+/* --- Address resolution without an answer --------------------------------------------------------- */
 
 START_TEST(connects_on_a_cold_cache_lose_no_syn)
 {
@@ -311,7 +311,7 @@ START_TEST(fragments_without_their_first_give_their_memory_back)
     tap_drop_all();
     ck_assert_uint_eq(heap_used(), used);
     if (_i) {
-        /* What waits when the stack closes is given back as well. */
+        /* Fragments that wait when the stack closes are freed as well. */
         send_fragments(20000, 1480, 3);
     }
 }
@@ -363,7 +363,7 @@ START_TEST(full_transmit_ring_goes_on_when_room_returns)
         if (atomic_load(&ctl->doorbell.seq) != rings) {
             rig_settle();
         } else {
-            /* Everything is taken and nobody rang: only an acknowledgement may be wanted. */
+            /* Everything is taken and the engine was not notified: it may only wait for an ACK. */
             peer_send(&peer, TCP_ACK_FLAG, NULL, 0);
             rig_settle();
         }
@@ -382,7 +382,7 @@ START_TEST(refused_frames_go_out_without_a_timer)
     uint64_t got = 0;
     uint32_t i, length, rings;
 
-    /* What is free of this ring at half is less than what large frames may use. */
+    /* Half of this ring is less than large frames may use. */
     tap_start(IFACE_TUN, 2048, 16384);
     for (i = 0; i < 8; i++) {
         peers[i] = (struct peer){ .port = (uint16_t)(100 + i), .window = 0xffff };

@@ -27,7 +27,7 @@
 #define ROUNDS 20u
 #endif
 
-/* What the ends of a test are like; piece: they read so much at a time and tell each time. */
+/* The ends of a test; piece: they read so much at a time and kick the stack each time. */
 static const struct plan {
     uint32_t window, bytes, piece;
 } plans[] = { { 1u << 20, BYTES, 0 }, { 20000, BYTES, 0 }, { 4096, BYTES / 8, 700 } };

@@ -27,7 +27,7 @@ static void teardown(void)
 /* --- The table ------------------------------------------------------------------------------------ */
 
 /**
- * random_ip() - One of a few addresses, some of them the same but for the last bit or the zone
+ * random_ip() - One of a few addresses, some of them equal except in the last bit or the zone
  * @rng: sequence
  * @ip6: of which family
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ring_shim.c - the verbs of core/ring.c as a module, for tests of C against JavaScript
+/* ring_shim.c - the functions of core/ring.c as a module, for tests of C against JavaScript
  *
- * Twin: ring_shim.ts. The product exports no verbs: there JavaScript has its own. Sides are numbered;
- * whoever uses an instance keeps the numbers of its producers and of its consumers apart.
+ * Twin: ring_shim.ts. The product does not export them: there JavaScript has its own. Sides are numbered;
+ * the user of an instance must not give a producer and a consumer the same number.
  */
 #include "ring.h"
 
@@ -39,7 +39,7 @@ EXPORT uint32_t shim_consumer_held(uint32_t side);
 
 static struct producer producers[SIDES];
 static struct consumer consumers[SIDES];
-/* What the last reserve or peek found. */
+/* Result of the last reserve or peek. */
 static uint32_t offset;
 
 /* --- Rings ----------------------------------------------------------------------------------- */

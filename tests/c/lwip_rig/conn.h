@@ -2,7 +2,7 @@
 /* conn.h - one TCP connection between lwIP and the rig's peer, whose side the test plays
  *
  * conn.pcb is lwIP's side. conn.snd is the next sequence number the peer sends, conn.rcv the next
- * it expects. What lwIP hands up is collected in conn_got[] and not given back to the window.
+ * it expects. Data from lwIP is collected in conn_got[] and not given back to the window.
  */
 #ifndef RINGSTACK_TEST_CONN_H
 #define RINGSTACK_TEST_CONN_H
@@ -17,7 +17,7 @@
 static struct {
     struct tcp_pcb *pcb;
     u32_t snd, rcv;
-    u16_t wnd; /* what the peer offers */
+    u16_t wnd; /* the peer's */
     int ip6, tap;
     u32_t got; /* bytes in conn_got[] */
     int eof;   /* lwIP reported the peer's FIN */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lwip_port.h - stands in for core/lwip_port.h where lwIP is tested without our core
+/* lwip_port.h - replaces core/lwip_port.h where lwIP is tested without our core
  *
  * lwip/lwipopts.h names these hooks. Put this directory before core/ on the include path;
  * lwip_rig/rig.h defines the functions.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* platform.h - heap, checksum, clock and routes for an lwIP that is tested without our core
  *
- * Stands in for core/mem/heap.c, core/util/chksum.c, core/util/random.c and core/lwip_port.c (lwip/arch/cc.h and
+ * Replaces core/mem/heap.c, core/util/chksum.c, core/util/random.c and core/lwip_port.c (lwip/arch/cc.h and
  * lwip/lwipopts.h name what they define). A test can run the heap dry and count what is in use.
  */
 #ifndef RINGSTACK_TEST_PLATFORM_H
@@ -20,9 +20,9 @@ static unsigned rig_allocated;      /* pieces of heap in use */
 static int rig_heap_countdown = -1; /* allocations until the heap is empty; -1: never */
 static u32_t rig_now;               /* the clock */
 static struct tcp_pcb *rig_opened;  /* the connection that was opened last */
-static int rig_output_later;        /* what port_tcp_output_later() says */
-static u16_t rig_segment_max;       /* what port_tcp_segment_max() says; 0: the MSS */
-static u16_t rig_port = 49152;      /* what port_tcp_new_port() said last */
+static int rig_output_later;        /* result of port_tcp_output_later() */
+static u16_t rig_segment_max;       /* result of port_tcp_segment_max(); 0: the MSS */
+static u16_t rig_port = 49152;      /* last result of port_tcp_new_port() */
 static int rig_no_route;            /* there is no route to anywhere but on the link */
 
 /**

@@ -12,7 +12,7 @@
  *      test. rig_slots counts pbufs lwIP has not given back.
  * Out: what lwIP sends is copied to rig_out[], IP header first (the tap's Ethernet header is cut).
  *      rig_full makes the netifs answer ERR_MEM, as a full ring does.
- * Time stands still; rig_ms() turns the TCP timers.
+ * Time does not pass by itself; rig_ms() runs the TCP timers.
  *
  * The peer is 10.0.0.2 / fd00::2 behind the tun, 10.0.1.2 / fe80::2 behind the tap; we are .1 / ::1.
  */
@@ -490,7 +490,7 @@ static void rig_feed_tcp(const struct rig_seg *seg)
  * @i: index in rig_out[]
  * @seg: filled in; opt and data point into the packet
  *
- * Return: 1, or 0 if there is no such packet or it is not TCP
+ * Return: 1, or 0 if there is no packet of that number or it is not TCP
  */
 static int rig_sent(unsigned i, struct rig_seg *seg)
 {

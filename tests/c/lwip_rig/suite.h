@@ -39,7 +39,7 @@ static TCase *add_case(Suite *suite, const char *name)
 }
 
 /**
- * run_cases() - the main function of such a program
+ * run_cases() - the main function of a test program
  * @suite: what to run
  *
  * Return: exit status, 0 if all tests pass

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lwipopts.h - our options, changed where lwIP's own unit tests cannot do with them
  *
- * Each change has its reason. What is not named here is tested as it is shipped.
+ * Each change has its reason. All other options are tested as they are shipped.
  */
 #ifndef RINGSTACK_LWIP_UNIT_LWIPOPTS_H
 #define RINGSTACK_LWIP_UNIT_LWIPOPTS_H
@@ -33,7 +33,7 @@
 #undef MEMP_STATS
 #define MEMP_STATS 1
 
-/* Every suite names the pool of lwIP's timeouts; core/lwext/timers.c stands in their place otherwise. */
+/* Every suite names the pool of lwIP's timeouts; in the product core/lwext/timers.c replaces them. */
 #undef LWIP_TIMERS
 #define LWIP_TIMERS 1
 
@@ -67,8 +67,8 @@
 #define LWIP_UDP 1
 #define ETHARP_SUPPORT_STATIC_ENTRIES 1
 
-/* The IP tests look at the loopback interface, whose packets they have the socket API's thread
-   take: there is no such thread. */
+/* The IP tests look at the loopback interface; its packets would go to the thread of the socket API,
+   which we do not have. */
 #undef LWIP_HAVE_LOOPIF
 #define LWIP_HAVE_LOOPIF 1
 #undef LWIP_NETIF_LOOPBACK
@@ -82,7 +82,7 @@
 #undef LWIP_IPV6_SEND_ROUTER_SOLICIT
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 1
 
-/* What the netif tests test. */
+/* Callbacks that the netif tests test. */
 #define LWIP_NETIF_EXT_STATUS_CALLBACK 1
 
 #endif /* RINGSTACK_LWIP_UNIT_LWIPOPTS_H */

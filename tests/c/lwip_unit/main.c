@@ -3,7 +3,7 @@
  *
  * Left out, since our options leave out what they test: udp, dns, dhcp, mdns, mqtt and pppos (the
  * protocols), sockets (the API of threads), timers (core/ has its own), mem (lwIP's heap;
- * core/mem/heap.c stands in its place).
+ * core/mem/heap.c replaces it).
  */
 #include "lwip_check.h"
 
@@ -26,7 +26,7 @@
 
 /* --- What the port gives lwIP --------------------------------------------------------------- */
 
-/* The C library's heap, watched by AddressSanitizer, in the place of core/mem/heap.c. */
+/* The C library's heap, watched by AddressSanitizer, instead of core/mem/heap.c. */
 void *heap_malloc(size_t size)
 {
     return malloc(size);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stack_large.c - large send: segments above the MSS, to whoever takes them and to nobody else
+/* test_stack_gso.c - segmentation offload: segments above the MSS, only to a consumer that accepts them
  *
- * The peer, played by the test, stands for what empties the interface's tx ring: while it says that
- * it takes large frames it is another stack on a wire, else JavaScript. Its MSS is 536. Every byte
- * that arrives is compared with its seed.
+ * The peer, played by the test, is the consumer of the interface's tx ring: while it announces a
+ * gso_max_size it is another stack on a wire, else JavaScript. Its MSS is 536. Every byte that arrives
+ * is compared with its seed.
  */
 #include "tap_rig.h"
 
 #define MSS 536u
-#define TAKES 0xffffu
+#define GSO_MAX 0xffffu
 
 static struct app client, server, listener;
 static struct peer peer;
@@ -28,7 +28,7 @@ static void teardown(void)
     ck_assert_uint_eq(rs_arena_free_owner(rig_config.owner), 0);
 }
 
-static void set_takes(uint32_t most)
+static void set_gso_max_size(uint32_t most)
 {
     atomic_store(&tap->tx.gso_max_size, most);
 }
@@ -97,17 +97,17 @@ START_TEST(frames_are_large_while_somebody_takes_them)
 
     open_to_peer(_i ? IFACE_TUN : IFACE_TAP, 1u << 18, 0);
     for (i = 0; i < 3; i++) {
-        /* Half of this is queued in large segments, but for the first time. */
-        set_takes(0);
+        /* Except for the first time, half of this is queued in large segments. */
+        set_gso_max_size(0);
         largest = 0;
         receive(at += 100000);
         ck_assert_uint_eq(largest, tap_link + 40 + MSS);
-        set_takes(TAKES);
+        set_gso_max_size(GSO_MAX);
         client.write_end = at + 150000;
         receive(at += 100000);
         ck_assert_uint_gt(largest, 10 * MSS);
         ck_assert_uint_eq((largest - tap_link - 40) % MSS, 0);
-        /* What stands in the ring goes to who took it. */
+        /* Frames that are in the ring go to the consumer that accepted them. */
         tap_drop_all();
     }
     ck_assert_uint_eq(tap->tx_lost, 0);
@@ -117,17 +117,17 @@ END_TEST
 START_TEST(large_frame_that_is_lost_is_sent_again)
 {
     open_to_peer(_i & 1 ? IFACE_TUN : IFACE_TAP, 1u << 18, 0);
-    set_takes(TAKES);
+    set_gso_max_size(GSO_MAX);
     receive(200000);
     ck_assert_uint_gt(largest, 10 * MSS);
     client.write_end = 600000;
     lose = _i & 2 ? 1 : 4;
     receive(300000);
     ck_assert_uint_eq(lose, 0);
-    /* All that was on its way is lost, and who comes then takes none above the MTU. */
+    /* All frames on the way are lost, and the next consumer accepts none above the MTU. */
     rig_settle();
     tap_drop_all();
-    set_takes(0);
+    set_gso_max_size(0);
     largest = 0;
     receive(600000);
     ck_assert_uint_eq(largest, tap_link + 40 + MSS);
@@ -138,7 +138,7 @@ END_TEST
 START_TEST(large_frames_can_be_switched_off)
 {
     open_to_peer(_i ? IFACE_TUN : IFACE_TAP, 1u << 18, IFACE_NO_GSO);
-    set_takes(TAKES);
+    set_gso_max_size(GSO_MAX);
     receive(300000);
     ck_assert_uint_eq(largest, tap_link + 40 + MSS);
 }
@@ -147,7 +147,7 @@ END_TEST
 START_TEST(large_frames_leave_room_in_a_small_ring)
 {
     open_to_peer(_i ? IFACE_TUN : IFACE_TAP, 16384, 0);
-    set_takes(TAKES);
+    set_gso_max_size(GSO_MAX);
     receive(300000);
     ck_assert_uint_gt(largest, 1514);
     ck_assert_uint_le(largest, 4096);
@@ -168,7 +168,7 @@ START_TEST(wire_says_what_it_takes_until_it_is_pulled)
     cmd.handle = tap->handle;
     cmd.value = storage;
     ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
-    ck_assert_uint_eq(atomic_load(&wire->gso_max_size), _i ? 0 : TAKES);
+    ck_assert_uint_eq(atomic_load(&wire->gso_max_size), _i ? 0 : GSO_MAX);
     producer_init(&tap_rx, wire);
     tap_drop_all();
     seeded_fill(client.rx_seed, 0, packet + 40, 60 * MSS);
@@ -221,7 +221,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("stack_large");
+    Suite *suite = suite_create("stack_gso");
     TCase *tc = tcase_create("large");
 
     tcase_add_checked_fixture(tc, setup, teardown);
