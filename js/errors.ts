@@ -15,7 +15,7 @@ import * as abi from './abi.ts';
  * | `EBADF` | the object is closed or now belongs to another thread |
  * | `EBUSY` | the device is in use |
  * | `ECONNABORTED` | we reset the connection or closed the listener; a worker failed to start |
- * | `ECONNREFUSED` | nobody listens on the port |
+ * | `ECONNREFUSED` | no listener on the port |
  * | `ECONNRESET` | the peer reset the connection; a link lost its connection |
  * | `EHOSTUNREACH` | no interface has a route to the host |
  * | `EINVAL` | a bad option or argument; the message has its name, value and range |
@@ -101,7 +101,7 @@ export const ERROR_REASONS: Readonly<Record<NetErrorCode, string>> = {
 
 /** Options of a NetError. */
 export interface NetErrorOptions {
-  /** What is wrong in this case, in place of the default text of the code. */
+  /** The fault in this case, in place of the default text of the code. */
   readonly reason?: string;
   /** The error that led to this one. */
   readonly cause?: unknown;
@@ -142,7 +142,7 @@ export class NetError extends Error {
   }
 
   /**
-   * What JSON.stringify() writes, and what can be posted to another thread.
+   * The form that JSON.stringify() writes and that can be posted to another thread.
    *
    * @returns Its name, code and message.
    * @throws Never.

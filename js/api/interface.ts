@@ -7,7 +7,7 @@ import type { FrameRingReader, FrameRingWriter } from './zero_copy.ts';
 /** One CIDR such as `192.168.1.1/24` or `fd00::1/64`, or a list: at most one IPv4, three IPv6. */
 export type Cidrs = string | readonly string[];
 
-/** What every interface can be given. */
+/** Options of every interface. */
 export interface InterfaceOptions {
   /**
    * Its addresses with their prefix lengths. Without one an interface takes no part in IP: it answers no
@@ -15,8 +15,8 @@ export interface InterfaceOptions {
    */
   readonly ip?: Cidrs;
   /**
-   * Next hop for what no prefix of an interface covers: one IPv4, one IPv6, or both. @default none: such
-   * hosts fail with EHOSTUNREACH
+   * Next hop for hosts that no prefix of an interface covers: one IPv4, one IPv6, or both. @default none:
+   * these hosts fail with EHOSTUNREACH
    */
   readonly gateway?: string | readonly string[];
   /** Largest IP packet in bytes, 576 to 65520. @default 1500 (loopback: 65520) */
@@ -29,7 +29,7 @@ export interface InterfaceOptions {
   /**
    * `false` keeps TCP from sending segments above the MTU. It does so only on a wire between two stacks
    * of one arena and over loopback, where it saves most of the cost of a packet, as network cards do
-   * (TSO, GRO); whoever reads frames never sees one above the MTU. @default true
+   * (TSO, GRO). A program that reads frames never gets one above the MTU. @default true
    */
   readonly largeSend?: boolean;
   /**
@@ -61,18 +61,18 @@ export interface InterfaceStatistics {
   readonly txPackets: number;
   /** Their bytes. */
   readonly txBytes: number;
-  /** Packets dropped on the way out because nobody listened. */
+  /** Packets dropped on the way out because the interface was not listening. */
   readonly dropped: number;
   /**
-   * Packets lost on the way out: small ones that nobody would repeat, for which the ring had no
-   * room, and those too long for the other end of a wire.
+   * Packets lost on the way out: small ones that are not sent again, for which the ring had no room,
+   * and those too long for the other end of a wire.
    */
   readonly lost: number;
   /** Frames dropped on the way in: too short, too long, or no frame at all. */
   readonly invalid: number;
 }
 
-/** What all interfaces have in common. */
+/** The members that all interfaces have. */
 export interface NetworkInterface {
   /** Kind of the interface. */
   readonly type: 'loopback' | 'tun' | 'tap';
@@ -95,7 +95,7 @@ export interface LoopbackInterface extends NetworkInterface {
 }
 
 /**
- * What tun and tap interfaces have in common: the frames the stack sends and takes.
+ * The members that tun and tap interfaces have: streams of the frames that the stack sends and takes.
  *
  * @example
  * ```ts
@@ -124,16 +124,16 @@ export interface FrameInterface extends NetworkInterface {
    */
   readonly writable: WritableStream<Uint8Array>;
   /**
-   * Locks the readable, so that the interface listens, and gives its packets where they lie.
+   * Locks the readable, so that the interface listens, and gives zero-copy access to its packets.
    *
-   * @returns The verbs, until their releaseLock().
+   * @returns Zero-copy access, until its releaseLock().
    * @throws {TypeError} If the readable is locked already.
    */
   getRingReader(): FrameRingReader;
   /**
-   * Locks the writable and gives room for packets, to be filled without a copy.
+   * Locks the writable and gives zero-copy access: room for packets, to be filled without a copy.
    *
-   * @returns The verbs, until their releaseLock().
+   * @returns Zero-copy access, until its releaseLock().
    * @throws {TypeError} If the writable is locked already.
    */
   getRingWriter(): FrameRingWriter;
@@ -154,7 +154,7 @@ export interface FrameInterface extends NetworkInterface {
   /**
    * Hands its frames to another thread: attach(handle) there gives an interface with the streams of this
    * one, so that a VM in a worker feeds it directly. The streams here fail; statistics and
-   * removeInterface() of its stack go on. Removing it asks the other thread to let go first.
+   * removeInterface() of its stack go on. Removing it recalls it from the other thread first.
    *
    * @returns The handle, which structured cloning (postMessage, workerData) carries; it opens once.
    * @throws {NetError} EINVAL if a stream is locked; ENODEV, ENOMEM, ESHUTDOWN.

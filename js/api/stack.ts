@@ -63,7 +63,7 @@ export interface StackArena extends AsyncDisposable {
   readonly size: number;
   /** Bytes not in use. */
   readonly freeBytes: number;
-  /** Bytes JavaScript has copied into and out of it so far, detours counted. */
+  /** Bytes JavaScript has copied into and out of it so far, twice where alignment takes a second copy. */
   readonly bytesCopied: number;
   /**
    * Shares it with another thread: attach(handle) there gives an arena over the same memory. Stacks that
@@ -74,8 +74,8 @@ export interface StackArena extends AsyncDisposable {
    */
   share(): Promise<SharedHandle<StackArena>>;
   /**
-   * Gives back what attach() took in it for this thread, when the stacks that this thread created in it
-   * are closed. An arena that was not attached has nothing to give back.
+   * Frees what attach() took in it for this thread, when the stacks that this thread created in it are
+   * closed. Does nothing for an arena that was not attached.
    *
    * @throws Never.
    */
@@ -94,20 +94,20 @@ export interface StackOptions {
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */
   readonly initializeLoopback?: boolean;
   /**
-   * Who turns the stack: `inline`, the thread that created it; `worker`, a thread of its own, for which
-   * a page must be cross-origin isolated; `auto`, a thread of its own if this one draws a page that may
-   * have one (a page must not be kept busy, and its timers are slow while it is hidden), or else this one.
-   * `stack.engine` tells which it is. @default 'auto'
+   * The thread that runs the stack. `inline`: the thread that created it. `worker`: a thread of its own, for
+   * which a page must be cross-origin isolated. `auto`: a worker on the main thread of an isolated page,
+   * since that must not be kept busy and its timers are slow while the page is hidden; otherwise inline.
+   * `stack.engine` has the choice. @default 'auto'
    */
   readonly engine?: 'auto' | 'inline' | 'worker';
   /**
-   * Of a thread of its own: the URL of its file (`ringstack/worker`), or a function that makes a Worker of
-   * it. @default the one in the package
+   * For a thread of its own: the URL of its file (`ringstack/worker`), or a function that makes a Worker of
+   * it. @default the file in the package
    */
   readonly worker?: URL | string | (() => unknown);
   /** ms that the worker may take to start, 1 to 2147483647. @default 10000 */
   readonly startTimeout?: number;
-  /** Where to live. Stacks of one arena can be wired without copies. @default one for all, 256 MiB */
+  /** The arena to live in. Stacks of one arena can be wired without copies. @default one for all, 256 MiB */
   readonly arena?: StackArena;
   /** Sockets at the most, 1 to 65535. @default 65535 */
   readonly maxSockets?: number;
@@ -227,7 +227,7 @@ export interface StackTcp extends StreamTransport {
  * ```
  */
 export interface NetworkStack extends AsyncDisposable {
-  /** Who turns it: the thread that created it, or one of its own. */
+  /** The thread that runs it: that which created it, or one of its own. */
   readonly engine: 'inline' | 'worker';
   /** Its interfaces. */
   readonly interfaces: StackInterfaces;
@@ -284,8 +284,8 @@ export interface NetworkStack extends AsyncDisposable {
    */
   listenTcp(options: TcpListenOptions): Promise<TcpListener>;
   /**
-   * Resets all connections, removes all interfaces, gives all memory back. Whatever waits for this stack
-   * fails with ESHUTDOWN.
+   * Resets all connections, removes all interfaces, frees all memory. Every promise that waits for this
+   * stack rejects with ESHUTDOWN.
    *
    * @throws Never.
    */

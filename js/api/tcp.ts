@@ -82,16 +82,16 @@ export interface TcpConnection extends AsyncDisposable {
    */
   readonly writable: WritableStream<Uint8Array>;
   /**
-   * Locks the readable and gives its bytes where they lie, without a copy.
+   * Locks the readable and gives zero-copy access to its bytes.
    *
-   * @returns The verbs, until their releaseLock().
+   * @returns Zero-copy access, until its releaseLock().
    * @throws {TypeError} If the readable is locked already.
    */
   getRingReader(): ByteRingReader;
   /**
-   * Locks the writable and gives room in the send buffer, to be filled without a copy.
+   * Locks the writable and gives zero-copy access: room in the send buffer, to be filled without a copy.
    *
-   * @returns The verbs, until their releaseLock().
+   * @returns Zero-copy access, until its releaseLock().
    * @throws {TypeError} If the writable is locked already.
    */
   getRingWriter(): ByteRingWriter;
@@ -133,11 +133,11 @@ export interface TcpConnection extends AsyncDisposable {
   abort(reason?: unknown): void;
   /**
    * Hands the connection to another thread, where attach(handle) opens it: an acceptor can have a pool
-   * of workers serve. What has not been read stays in the connection. This object is closed thereby: its
+   * of workers serve. What has not been read stays in the connection. This object is closed then: its
    * streams fail with EBADF, `closed` resolves.
    *
    * @returns The handle, which structured cloning (postMessage, workerData) carries; it opens once. A
-   *   connection whose handle nobody opens stays until its stack is closed.
+   *   connection whose handle is not opened stays until its stack is closed.
    * @throws {NetError} EINVAL if a stream is locked, EBADF if the connection is over; ENOMEM, ESHUTDOWN.
    */
   share(): Promise<SharedHandle<TcpConnection>>;
@@ -185,7 +185,7 @@ export interface TcpListener extends AsyncDisposable {
    */
   accept(): Promise<TcpConnection>;
   /**
-   * Stops listening. Connections nobody accepted are reset; accepted ones go on.
+   * Stops listening. Connections that were not accepted are reset; accepted ones go on.
    *
    * @throws Never.
    */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// zero_copy - the public interfaces of the zero-copy verbs; imports nothing
+// zero_copy - the public types of zero-copy access; imports nothing
 //
-// The verbs hand out the shared memory itself: a view is valid from the call that gave it until the one
-// that ends its use, and no longer than the connection, the interface or the stack. Then the place is
-// used again: what is read there is somebody else's, and nothing may be written there. Text decoders,
-// fetch() and postMessage() refuse such views; `slice()` makes a copy of one.
+// Zero-copy access gives views on the shared memory itself. A view is valid from the call that returned it
+// until the call that ends its use, and no longer than the connection, the interface or the stack. Then the
+// memory is used again: it must not be read or written any more. Text decoders, fetch() and postMessage()
+// refuse views on shared memory; `slice()` makes a copy of one.
 
 /**
- * Reads a connection where its bytes lie. Whoever has one has the readable locked.
+ * Zero-copy access to what a connection receives. It holds the lock of the readable.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ export interface ByteRingReader {
    */
   peek(): Uint8Array;
   /**
-   * Gives the first bytes of what peek() returned back.
+   * Releases the first bytes that peek() returned.
    *
    * @param length - How many.
    * @throws {RangeError} If peek() did not return so many.
@@ -72,7 +72,7 @@ export interface ByteRingReader {
 }
 
 /**
- * Writes into the send buffer of a connection. Whoever has one has the writable locked.
+ * Zero-copy access to the send buffer of a connection. It holds the lock of the writable.
  *
  * @example
  * ```ts
@@ -109,7 +109,7 @@ export interface ByteRingWriter {
    */
   ready(least?: number): Promise<void>;
   /**
-   * Finds contiguous room; what an earlier call found is given up. Where it is less than was wanted,
+   * Finds contiguous room; what an earlier call found is cancelled. Where it is less than was wanted,
    * the buffer grows, up to the connection's sendBuffer.
    *
    * @param want - Bytes at the most.
@@ -130,7 +130,7 @@ export interface ByteRingWriter {
    */
   submit(length: number): void;
   /**
-   * Gives up what was reserved.
+   * Cancels what was reserved.
    *
    * @throws Never.
    */
@@ -143,7 +143,7 @@ export interface ByteRingWriter {
    */
   close(): Promise<void>;
   /**
-   * Unlocks the writable. What is reserved is given up; a ready() that waits fails.
+   * Unlocks the writable. What is reserved is cancelled; a ready() that waits fails.
    *
    * @throws Never.
    */
@@ -151,7 +151,7 @@ export interface ByteRingWriter {
 }
 
 /**
- * Reads what a stack sends where it lies. Whoever has one has the readable locked: the interface listens.
+ * Zero-copy access to the frames that a stack sends. It holds the lock of the readable: the interface listens.
  *
  * @example
  * ```ts
@@ -191,7 +191,7 @@ export interface FrameRingReader {
    */
   peek(): Uint8Array | undefined;
   /**
-   * Gives the frame that peek() returned back; without one does nothing.
+   * Releases the frame that peek() returned; does nothing without one.
    *
    * @throws {NetError} ENODEV if the interface was removed, ESHUTDOWN if its stack was closed.
    * @throws {TypeError} If the lock was released.
@@ -206,7 +206,7 @@ export interface FrameRingReader {
 }
 
 /**
- * Writes frames into the ring a stack takes them from. Whoever has one has the writable locked.
+ * Zero-copy access to the ring from which a stack takes frames. It holds the lock of the writable.
  *
  * @example
  * ```ts
@@ -227,7 +227,7 @@ export interface FrameRingReader {
  */
 export interface FrameRingWriter {
   /**
-   * Waits for room; what was reserved is given up.
+   * Waits for room; what was reserved is cancelled.
    *
    * @param length - Bytes of the frame.
    * @throws {NetError} EMSGSIZE if it can never fit, ENODEV if the interface was removed, ESHUTDOWN if
@@ -237,7 +237,7 @@ export interface FrameRingWriter {
    */
   ready(length: number): Promise<void>;
   /**
-   * Finds room for a frame; what an earlier call found is given up.
+   * Finds room for a frame; what an earlier call found is cancelled.
    *
    * @param length - Bytes of the frame.
    * @returns A view over shared memory to fill, valid until submit() or cancel(); undefined: full now.
@@ -257,13 +257,13 @@ export interface FrameRingWriter {
    */
   submit(length?: number): void;
   /**
-   * Gives up what was reserved.
+   * Cancels what was reserved.
    *
    * @throws Never.
    */
   cancel(): void;
   /**
-   * Unlocks the writable. What is reserved is given up; a ready() that waits fails.
+   * Unlocks the writable. What is reserved is cancelled; a ready() that waits fails.
    *
    * @throws Never.
    */

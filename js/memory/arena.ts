@@ -56,7 +56,7 @@ function newMemory(size: number): WebAssembly.Memory {
   }
 }
 
-/** What the module needs, by its dylink section. */
+/** The needs of the module, by its dylink section. */
 interface Needs {
   readonly memory: number;
   readonly table: number;

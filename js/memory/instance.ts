@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // instance - one instance of the module over a region of a memory, in the thread that runs it
 
-/** What every instance exports (core/main.c). */
+/** The exports of every instance (core/main.c). */
 export interface Exports {
   /** Made by the linker if the module needs it. */
   __wasm_apply_data_relocs?(): void;
@@ -16,7 +16,7 @@ export interface Exports {
   rs_stack_close(): void;
 }
 
-/** Where an instance lives. */
+/** The region of an instance. */
 export interface Region {
   readonly base: number;
   /** Initial stack pointer. */

@@ -51,7 +51,7 @@ export class SharedMemory {
     for (const callback of callbacks ?? []) callback();
   }
 
-  /** Has a function called as soon as other threads use it; returns what takes that back. */
+  /** Calls a function as soon as other threads use it; returns a function that undoes that. */
   whenShared(callback: () => void): () => void {
     const callbacks = this.#whenShared;
     if (callbacks) callbacks.add(callback);

@@ -76,7 +76,7 @@ export class ByteProducer extends Producer {
     this.publish(length);
   }
 
-  /** Gives up what was reserved. */
+  /** Cancels what was reserved. */
   cancel(): void {
     this.#reserved = 0;
   }

@@ -24,7 +24,7 @@ function crossed(threshold: number, from: number, to: number): boolean {
   return (to - threshold - 1) >>> 0 < (to - from) >>> 0;
 }
 
-/** What the producers of both kinds share. */
+/** Base of the producers of both kinds. */
 export class Producer {
   protected readonly arena: SharedMemory;
   protected readonly i32: Int32Array;
@@ -82,7 +82,7 @@ export class Producer {
   }
 }
 
-/** What the consumers of both kinds share. */
+/** Base of the consumers of both kinds. */
 export class Consumer {
   protected readonly arena: SharedMemory;
   protected readonly i32: Int32Array;

@@ -155,7 +155,7 @@ export class FrameConsumer extends Consumer {
       if (length === FRAME_SKIP) {
         this.publish(this.#size - start);
       } else if (length < 0) {
-        // Where records begin is no longer known: give up what was submitted so far.
+        // The start of the next record is unknown: drop all that was submitted so far.
         this.bad();
         this.publish(this.tail - this.head);
       } else if (length > this.#max) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // builtin - modules of Node, where the runtime has them
 //
-// Not import(): bundlers for the web fail at such a name, even in code that never runs.
+// Not import(): bundlers for the web fail at a name of Node, even in code that never runs.
 
 /** The modules that are used; their types are those of Node. */
 interface Builtins {

@@ -10,7 +10,7 @@ import { builtin } from './builtin.ts';
 
 type WasmSource = NonNullable<StackOptions['wasm']>;
 
-/** Where to read how stack.wasm is served. */
+/** The guide that says how stack.wasm is served. */
 const HELP = '; see docs/bundlers.md';
 /** The first bytes of every module: "\0asm". */
 const MAGIC = [0, 0x61, 0x73, 0x6d];

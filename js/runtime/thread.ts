@@ -9,7 +9,7 @@ const ACTION = 'Cannot start the worker of a stack';
 /** A thread that was started, as js/engine/worker.ts sees it. */
 export interface Thread {
   post(message: unknown): void;
-  /** Has a function called with each message, the first included. */
+  /** Calls a function with each message, the first included. */
   onMessage(callback: (data: unknown) => void): void;
   /** Resolves when it fails or ends by itself. */
   readonly ended: Promise<Error>;

@@ -112,7 +112,7 @@ export function pauseIfOverdue(): Promise<void> | undefined {
 /**
  * Runs a task soon: in a microtask, or after the event loop when the slice is used up.
  *
- * @param task - Runs once; whoever calls keeps it from being queued twice.
+ * @param task - Runs once; the caller must not queue it twice.
  * @throws Never.
  */
 export function schedule(task: Task): void {

@@ -71,7 +71,7 @@ function readGateways(action: string, gateway: InterfaceOptions['gateway']): IpA
   return addresses;
 }
 
-/** What createTapInterface() and its sisters take together. */
+/** The options of all kinds of interfaces. */
 export type AnyInterfaceOptions = InterfaceOptions & TapInterfaceOptions;
 
 /** Checks the options: the command that creates the interface, and what its object shows. */

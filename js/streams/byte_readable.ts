@@ -19,8 +19,8 @@
 // They come before those of the ring, and the stream ends behind them: while there are any, close() or
 // error() of the stream is left to the next pull().
 //
-// States: open; ended or failed with bytes in the ring, which are still delivered; done: the owner knows,
-// and the ring is not touched again, since it may be freed.
+// States: open; ended or failed with bytes in the ring, which are still delivered; done: the ring is not
+// touched again, since the owner may free it.
 
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import type { ByteConsumer } from '../ring.ts';
@@ -41,7 +41,7 @@ const EMPTY: Chunk = new Uint8Array(0);
 /** WebKit has no byte streams: there the stream is a plain one, without BYOB readers. */
 const KIND = typeof ReadableByteStreamController === 'function' ? { type: 'bytes' as const } : {};
 
-/** What a ByteReadable tells its owner. */
+/** Calls of a ByteReadable to its owner. */
 export interface ReadableOwner {
   /** A promise to wait for before reading on, or undefined. */
   pause(): Promise<void> | undefined;
@@ -54,7 +54,6 @@ export interface ReadableOwner {
 }
 
 type Result = ReadableStreamReadResult<Chunk>;
-
 /** A direct read that waits. */
 interface Read {
   readonly resolve: (result: Result) => void;
@@ -157,7 +156,7 @@ export class ByteReadable implements DirectReadable {
     return this.#done;
   }
 
-  /** What the stream failed with, or undefined. */
+  /** The error of the stream, or undefined. */
   get error(): unknown {
     return this.#error;
   }
@@ -202,7 +201,10 @@ export class ByteReadable implements DirectReadable {
 
   /** The stream has a read and no bytes of its own. */
   #pull(): void {
-    if (this.#done) return this.#close();
+    if (this.#done) {
+      this.#close();
+      return;
+    }
     this.#wanted = true;
     this.#retryAfter(this.#owner.pause());
   }
@@ -348,7 +350,10 @@ export class ByteReadable implements DirectReadable {
   #close(): void {
     const controller = this.#controller;
     if (!controller || this.#isTaking) return;
-    if (this.#error !== undefined) return controller.error(this.#error);
+    if (this.#error !== undefined) {
+      controller.error(this.#error);
+      return;
+    }
     try {
       controller.close();
       controller.byobRequest?.respond(0);

@@ -24,7 +24,7 @@ const BATCH_HOPS = 256;
 /** Bytes after which it is notified in the next microtask. */
 const BATCH_BYTES = 64 * 1024;
 
-/** What a ByteWritable tells its owner. */
+/** Calls of a ByteWritable to its owner. */
 export interface WritableOwner {
   /** A promise to wait for before writing on, or undefined. */
   pause(): Promise<void> | undefined;
@@ -120,7 +120,7 @@ export class ByteWritable implements DirectWritable {
     return this.#lock && this.#lock.desiredSize !== 1 ? this.#lock.ready : undefined;
   }
 
-  /** What the stream failed with, or undefined. */
+  /** The error of the stream, or undefined. */
   get error(): unknown {
     return this.#error;
   }

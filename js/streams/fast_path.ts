@@ -9,7 +9,7 @@
 // bytes, read() is the standard's, so the order of reads is kept. Writers get a write() that copies
 // into the ring while the stream is idle; what does not fit goes through the stream.
 //
-// releaseLock() takes these methods away again, and so does nothing else.
+// releaseLock() takes these methods away again.
 
 import { handled } from '../util/deferred.ts';
 import type { Chunk } from './chunk.ts';
@@ -31,7 +31,7 @@ export interface DirectReadable {
 export interface DirectWritable {
   /** Nothing can be written any more. */
   readonly done: boolean;
-  /** What the stream failed with, or undefined. */
+  /** The error of the stream, or undefined. */
   readonly error: unknown;
   /** Copies into the ring as much as fits; returns how much. */
   writeDirect(bytes: Uint8Array): number;

@@ -13,7 +13,7 @@ import { bytesOf } from '../util/bytes.ts';
 import { Deferred } from '../util/deferred.ts';
 import { type Chunk, copyChunk } from './chunk.ts';
 
-/** What a FrameReadable tells its owner. */
+/** Calls of a FrameReadable to its owner. */
 export interface FrameReadableOwner {
   /** A promise to wait for before reading on, or undefined. */
   pause(): Promise<void> | undefined;
@@ -21,11 +21,11 @@ export interface FrameReadableOwner {
   kick(): void;
   /** The stream has a reader that reads, however it was made. */
   reading(): void;
-  /** The program cancelled the stream: nobody reads it again. */
+  /** The program cancelled the stream: it is not read again. */
   onUnlistened(): void;
 }
 
-/** What a FrameWritable tells its owner. */
+/** Calls of a FrameWritable to its owner. */
 export interface FrameWritableOwner {
   /** A promise to wait for before writing on, or undefined. */
   pause(): Promise<void> | undefined;

@@ -3,7 +3,7 @@
 
 import type { Chunk } from './chunk.ts';
 
-/** What an iterator needs of a reader. */
+/** The part of a reader that an iterator uses. */
 export type ChunkReader = Pick<ReadableStreamDefaultReader<Chunk>, 'read' | 'releaseLock'>;
 
 /**

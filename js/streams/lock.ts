@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// lock - what readers and writers answer when their lock is gone, and pipes that end a program never
+// lock - what readers and writers answer when their lock is gone, and pipes that a program may forget
 
 import { handled } from '../util/deferred.ts';
 
@@ -14,7 +14,7 @@ export function released(action: string): TypeError {
  * start pipes and forget them, and that error must not end them.
  *
  * @param readable - Any stream.
- * @returns The same stream. Whoever awaits a pipe still gets its error.
+ * @returns The same stream. Awaiting a pipe still gives its error.
  * @throws Never.
  */
 export function handlePipes<T>(readable: ReadableStream<T>): ReadableStream<T> {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// accept_queue - connects what arrives with those who wait for it: the accept() of every listener
+// accept_queue - matches items that arrive with calls that wait for one: the accept() of listeners
 //
 // Theory of operation
 //
 // Items wait for a take(), or calls of take() wait for items; never both. end() fails the calls that
-// wait and all later ones, and returns the items that nobody took. Items that nobody has taken can be
+// wait and all later ones, and returns the items that were not taken. An item that waits can be
 // removed, since a connection may fail while it waits.
 
 import { handled } from './deferred.ts';
@@ -70,7 +70,7 @@ export class AcceptQueue<T> {
     return handled(taking);
   }
 
-  /** Ends it. The first call counts; returns the items that nobody took. */
+  /** Ends it. The first call counts; returns the items that were not taken. */
   end(error: unknown): T[] {
     if (this.#error !== undefined) return [];
     this.#error = error;

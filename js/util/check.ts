@@ -12,7 +12,7 @@ const SHOWN = 60;
 /** The largest number that C, timers and atomics all take. */
 export const INT32_MAX = 0x7fffffff;
 
-/** What a value must be, if it does not fit; undefined if it fits. */
+/** Says what a value must be if it does not fit; undefined: it fits. */
 export type Rule = (value: unknown) => string | undefined;
 
 /** One rule for each option. */

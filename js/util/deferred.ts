@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // deferred - a promise that is settled from outside
 
-/** A promise with its resolve() and reject(). A rejection that nobody awaits does not end the program. */
+/** A promise with its resolve() and reject(). A rejection that is not awaited does not end the program. */
 export class Deferred<T = void> {
   resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
@@ -16,8 +16,8 @@ export class Deferred<T = void> {
 }
 
 /**
- * Marks a promise as handled: if it rejects and nobody awaits it, the program goes on. Whoever awaits
- * it still gets the error. For promises that a program may ignore, such as that of close().
+ * Marks a promise as handled: if it rejects and is not awaited, the program goes on. Awaiting it still
+ * gives the error. For promises that a program may ignore, such as that of close().
  *
  * @param promise - Any promise.
  * @returns The same promise.
