@@ -6,6 +6,7 @@ import { ERROR_REASONS, NetError, type NetErrorCode } from '../errors.ts';
 /** Codes of the system that NetError does not have, and those that stand for them. */
 const ALIASES: Readonly<Record<string, NetErrorCode>> = {
   EAI_AGAIN: 'ENOTFOUND',
+  ENETDOWN: 'ENETUNREACH',
   ENFILE: 'EMFILE',
   ENOTDIR: 'ENOENT',
 };

@@ -13,6 +13,7 @@ test.each([
   ['ENOENT', 'ENOENT', 'not found'],
   ['ENOTDIR', 'ENOENT', 'not found'],
   ['EAI_AGAIN', 'ENOTFOUND', 'name not found'],
+  ['ENETDOWN', 'ENETUNREACH', 'network is unreachable'],
   ['ENFILE', 'EMFILE', 'too many open sockets'],
   ['EXDEV', 'ECONNRESET', 'connect EXDEV'],
   ['toString', 'ECONNRESET', 'connect toString'],
