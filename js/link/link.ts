@@ -6,6 +6,8 @@ export { connect } from './connect.ts';
 export { FrameEndpoint } from './endpoint.ts';
 export type * from './endpoint_types.ts';
 export { plugEndpoint } from './plugs.ts';
+export { createSwitch } from './switch.ts';
+export type * from './switch_types.ts';
 export type * from './types.ts';
 export type { EndpointLanes, FrameLane } from './wrap.ts';
 export { wrapEndpoint } from './wrap.ts';

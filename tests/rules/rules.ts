@@ -55,6 +55,9 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'link/byte_session': [
     ...['errors', 'codec/framing', 'util/*', 'sched/*', 'link/frame_copy', 'type link/sessions'],
   ],
+  'link/switch*': [
+    ...['errors', 'codec/fields', 'util/*', 'sched/*', 'link/plugs', 'link/switch_*', ...LINK_BASE],
+  ],
   'link/link': ['link/*'],
   'link/filter/*': [
     ...['errors', 'util/*', 'sched/*', 'codec/pcapng', 'link/wrap', 'link/filter/*', ...LINK_BASE],
