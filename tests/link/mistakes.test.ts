@@ -41,7 +41,7 @@ describe('EINVAL with the option, its value and its range', () => {
     ['connect() to an object', /the second must be an endpoint/, () => connect(loop(), wrong({}))],
     [
       'connect() with a string of options',
-      /with the options 'x': must be an object with allowMtuMismatch, signal$/,
+      /with the options 'x': must be an object/,
       () => connect(loop(), loop(), wrong('x')),
     ],
     [
@@ -51,29 +51,29 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'connect() with a signal that is none',
-      /signal (of )?true: must be an AbortSignal$/,
+      /signal true: must be an AbortSignal$/,
       () => connect(loop(), loop(), { signal: wrong(true) }),
     ],
     ['plugEndpoint() of nothing', /must be an endpoint/, () => plugEndpoint(wrong(null), driver)],
     [
       'plugEndpoint() without a sink',
-      /receiver.send (of )?undefined: must be a function$/,
+      /receiver.send undefined: must be a function$/,
       () => plugEndpoint(loop(), wrong({})),
     ],
     ['wrapEndpoint() of a number', /must be an endpoint/, () => wrapEndpoint(wrong(1), {})],
     [
       'wrapEndpoint() with a lane that is none',
-      /incoming (of )?1: must be a function$/,
+      /incoming 1: must be a function$/,
       () => wrapEndpoint(loop(), { incoming: wrong(1) }),
     ],
     [
       'an endpoint with a small MTU',
-      /mtu (of )?67: must be a whole number from 68 to 65535 bytes$/,
+      /mtu 67: must be a whole number from 68 to 65535 bytes$/,
       () => new FrameEndpoint(driver, { mtu: 67 }),
     ],
     [
       'an endpoint of another type',
-      /type (of )?'tab': must be one of 'tap', 'tun'$/,
+      /type 'tab': must be one of 'tap', 'tun'$/,
       () => new FrameEndpoint(driver, { type: wrong('tab') }),
     ],
     ['an endpoint without a driver', /driver.send/, () => new FrameEndpoint(wrong(undefined))],
@@ -85,22 +85,18 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'createFault() with a probability above 1',
-      /drop (of )?2: must be from 0 to 1$/,
+      /drop 2: must be from 0 to 1$/,
       () => createFault({ incoming: { drop: 2 } }),
     ],
     [
       'createFault() with a delay that is no number',
-      /delay (of )?NaN: must be from 0 to/,
+      /delay NaN: must be from 0 to/,
       () => createFault({ delay: Number.NaN }),
     ],
-    [
-      'createFault() with a seed of text',
-      /seed (of )?'x'/,
-      () => createFault({ seed: wrong('x') }),
-    ],
+    ['createFault() with a seed of text', /seed 'x'/, () => createFault({ seed: wrong('x') })],
     [
       'a direction that is none',
-      /direction (of )?'both'/,
+      /direction 'both'/,
       () => createFault().set({ drop: 0 }, wrong('both')),
     ],
     [
@@ -110,7 +106,7 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'a capture with a long name',
-      /name (of )?'.*: must be a string of at most 65535 bytes$/,
+      /name '.*: must be a string of at most 65535 bytes$/,
       () => createCapture().wrap(loop(), { name: 'ä'.repeat(32_768) }),
     ],
     ['a capture of nothing', /must be an endpoint/, () => createCapture().wrap(wrong(undefined))],
@@ -126,30 +122,26 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'writePcapng() with a time that is no number',
-      /time (of )?NaN: must be from 0 to 18446744073709 ms$/,
+      /time NaN: must be from 0 to 18446744073709 ms$/,
       () => writePcapng(['x'], [{ ...frame, time: Number.NaN }]),
     ],
     [
       'writePcapng() without a time',
-      /time (of )?undefined/,
+      /time undefined/,
       () => writePcapng(['x'], [wrong({ interface: 0, bytes: frame.bytes })]),
     ],
     [
       'writePcapng() with an interface without a name',
-      /interface (of )?1: must be a whole number from 0 to 0$/,
+      /interface 1: must be a whole number from 0 to 0$/,
       () => writePcapng(['x'], [{ ...frame, interface: 1 }]),
     ],
     ['connectQemu() without options', /options undefined/, () => connectQemu(wrong(undefined))],
     [
       'connectQemu() to port 0',
-      /port (of )?0: must be .* from 1 to 65535$/,
+      /port 0: must be .* from 1 to 65535$/,
       () => connectQemu({ port: 0 }),
     ],
-    [
-      'connectQemu() with a port of text',
-      /port (of )?'1'/,
-      () => connectQemu({ port: wrong('1') }),
-    ],
+    ['connectQemu() with a port of text', /port '1'/, () => connectQemu({ port: wrong('1') })],
     [
       'connectQemu() with an unknown option',
       /'reconect'/,
@@ -157,37 +149,29 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'connectQemu() that reconnects after a negative time',
-      /Cannot reconnect with (a )?least (of )?-1: must be a whole number from 0 to \d+ ms$/,
+      /Cannot reconnect with least -1: must be a whole number from 0 to \d+ ms$/,
       () => connectQemu({ port: 1, reconnect: { least: -1 } }),
     ],
-    [
-      'listenQemu() with a bad backlog',
-      /backlog (of )?-1/,
-      () => listenQemu({ port: 0, backlog: -1 }),
-    ],
+    ['listenQemu() with a bad backlog', /backlog -1/, () => listenQemu({ port: 0, backlog: -1 })],
     [
       'openQemu() of no stream',
-      /from (of )?1: must be a stream of Node$/,
+      /from 1: must be a stream of Node$/,
       () => openQemu(wrong(1), wrong(1)),
     ],
-    [
-      'openQemuDatagram() without a port',
-      /port (of )?undefined/,
-      () => openQemuDatagram(wrong({})),
-    ],
+    ['openQemuDatagram() without a port', /port undefined/, () => openQemuDatagram(wrong({}))],
     [
       'openQemuDatagram() with a prefix of text',
-      /prefix (of )?'x': must be a Uint8Array$/,
+      /prefix 'x': must be a Uint8Array$/,
       () => openQemuDatagram({ port: 1, prefix: wrong('x') }),
     ],
     [
       'a WebSocket that is none',
-      /socket.send (of )?undefined: must be a function$/,
+      /socket.send undefined: must be a function$/,
       () => acceptWebSocket({}),
     ],
     [
       'a close code of the protocol',
-      /closeCode (of )?1006: must be a whole number from 3000 to 4999$/,
+      /closeCode 1006: must be a whole number from 3000 to 4999$/,
       () => connectWebSocket('ws://127.0.0.1:9', { closeCode: 1006 }),
     ],
     [
@@ -202,12 +186,12 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'createV86NetworkStream() of nothing',
-      /emulator.add_listener (of )?undefined/,
+      /emulator.add_listener undefined/,
       () => createV86NetworkStream(wrong({})),
     ],
     [
       'a card out of range',
-      /nic (of )?256: must be a whole number from 0 to 255$/,
+      /nic 256: must be a whole number from 0 to 255$/,
       () => createV86NetworkStream(emulator, { nic: 256 }),
     ],
     [
@@ -217,7 +201,7 @@ describe('EINVAL with the option, its value and its range', () => {
     ],
     [
       'connectV86() with a string of options',
-      /options (of )?'x': must be an object$/,
+      /options 'x': must be an object$/,
       async () => connectV86(await openStack(), emulator, wrong('x')),
     ],
   ])('%s', async (_, message, call) => {
@@ -243,7 +227,7 @@ describe('EINVAL with the option, its value and its range', () => {
   ])('openTap() with a %s of %j', async (name, value) => {
     const error = await failureOf(() => openTap({ [name]: value }));
     expect(error.code).toBe('EINVAL');
-    expect(error.message).toMatch(new RegExp(`^Cannot open a device with (a )?${name} (of )?`));
+    expect(error.message).toMatch(new RegExp(`^Cannot open a device with ${name} `));
   });
 });
 
