@@ -45,9 +45,11 @@ export default defineConfig({
     // shared memory, and measure the memory of its process.
     pool: 'forks',
     execArgv: ['--expose-gc'],
-    testTimeout: 20_000,
-    // Most tests wait for a timer.
-    maxWorkers: 2,
+    // For a machine that does much else: no test ends by the clock.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Most tests wait for a timer: two take a quarter of two cores.
+    maxWorkers: 4,
     projects: [
       {
         extends: true,

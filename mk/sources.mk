@@ -13,7 +13,7 @@ CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix 
 	protocol) command loop main) $(LWIP_EXT)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
-# Goals that compile nothing of lwIP do without, and so do those that first install what is missing (mk/rules.mk).
+# Goals that compile nothing of lwIP do without, and so do those that first install what is missing (mk/staged.mk).
 LIGHT_GOALS += help setup release bench-compare bench-report js abi docs check-format check-sh check-js check-types \
 	check-docs format clean distclean
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)

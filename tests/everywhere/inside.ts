@@ -42,8 +42,9 @@ interface Progress {
 }
 
 function addWanted(task: Task, wanted: Set<Test>): void {
-  if (task.type !== 'test') for (const child of task.tasks) addWanted(child, wanted);
-  else if (task.mode === 'run') wanted.add(task);
+  if (task.mode === 'skip' || task.mode === 'todo') return;
+  if (task.type === 'test') wanted.add(task);
+  else for (const child of task.tasks) addWanted(child, wanted);
 }
 
 /** Reports tests that ran no hook of the runner's, and what failed outside of any test. */

@@ -119,15 +119,17 @@ describe('inside', () => {
         beforeAll(() => { throw new Error('no host'); });
         test('a', () => {});
         test.skip('b', () => {});
+        describe.skip('left out', () => { test('e', () => {}); });
         describe('inner', () => { test('c', () => {}); });
       });
+      describe.skipIf(true)('left out', () => { test('f', () => {}); });
       describe('whole', () => {
         afterAll(() => { throw new Error('not gone'); });
         test('d', () => {});
       });`);
     expect(namesOf(broken)).toEqual(['broken > a', 'broken > inner > c', 'broken', 'whole']);
     expect(broken.failed[2]?.error).toContain('no host');
-    expect([broken.passed, [...broken.skipped.values()]]).toEqual([1, [1]]);
+    expect([broken.passed, [...broken.skipped.values()]]).toEqual([1, [3]]);
   });
 
   test('A file that cannot be loaded, one without tests, and one that fails outside of its tests are failures.', async () => {

@@ -44,7 +44,7 @@ test('A run in which all is well says so and exits with 0.', () => {
 test('A file, a suite and a clean-up that fail are failures, and so are the tests they kept from running.', () => {
   const { status, closing, problems } = vitest({
     'file.test.mjs': file(
-      "beforeAll(() => { throw new Error('no host'); }); test('a', () => {}); test.skip('b');",
+      "beforeAll(() => { throw new Error('no host'); }); test('a', () => {}); test.skip('b'); describe.skip('c', () => test('d', () => {}));",
     ),
     'suite.test.mjs': file(`
       describe('broken', () => {
@@ -65,7 +65,7 @@ test('A file, a suite and a clean-up that fail are failures, and so are the test
     'suite.test.mjs (planted): broken: no guest',
     'suite.test.mjs (planted): whole: not gone',
   ]);
-  expect(closing).toBe('1 passed, 6 failed, 1 skipped');
+  expect(closing).toBe('1 passed, 6 failed, 2 skipped');
   expect(status).toBe(1);
 });
 
