@@ -8,8 +8,8 @@
 
 /** What a file of the part is in it for, by its name in the table of `make test-everywhere`. */
 export const CHOSEN: Readonly<Record<string, string>> = {
-  transfer: 'the wasm module is found, loaded and compiled; data both ways, timed by the runtime',
-  stack: 'every form of the options wasm and worker; a busy stack yields to the event loop',
+  stack:
+    'the module found, loaded and compiled; every form of wasm and worker; a busy stack yields to the event loop',
   streams: "the runtime's own streams: BYOB readers, chunks, backpressure, iteration",
   byte_access: 'views of shared memory; locks of streams',
   frame_access: 'the same for frames',
@@ -19,11 +19,11 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   worker: 'workers: start, death, end; messages beside shared memory',
   idle: 'no timer runs in an idle stack, and a program with one ends',
   link_direct: 'connect(): the direct form and the streams of the runtime',
+  link_fault: 'ringstack/fault; timers of delayed frames',
   link_pcap: 'ringstack/pcap; writable streams of others',
   link_qemu: 'ringstack/qemu over sockets of node:net and node:dgram',
   link_websocket: 'ringstack/websocket over the package ws',
   link_relay: "ringstack/websocket over the runtime's own WebSocket",
   link_v86: 'ringstack/v86: events of an emulator',
-  lossy: 'ringstack/fault; many timers at once',
   tap: 'ringstack/tap: devices, a child process',
 };
