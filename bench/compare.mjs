@@ -4,7 +4,7 @@
 // usage: node bench/compare.mjs A B
 //
 // A and B are folders with a build (DIR/dist/index.js or DIR/index.js); what is no folder is a command.
-// Environment: SIZE (default 1G), MTU, READER (default, byob, verbs), CHECKSUM (on, off), RUNS (10). Each
+// Environment: SIZE (default 1G), MTU, READER (default, byob, ring), CHECKSUM (on, off), RUNS (10). Each
 // run of a build is a process: start, connect, transfer with every byte checked, close. The figures stay
 // in build/bench-compare.json.
 
@@ -41,7 +41,7 @@ function commandOf(side) {
   const cell = {
     setup: 'pair',
     options: { dist, mtu: Number(env.MTU || 1500), checksum: env.CHECKSUM !== 'off' },
-    measure: 'transfer',
+    metric: 'transfer',
     params: { kind: env.READER || 'default', bytes: parseSize(env.SIZE || '1G') },
   };
   return `node '${here('cell.mjs')}' '${JSON.stringify(cell)}'`;

@@ -4,7 +4,7 @@
 // Environment: SIZE (bytes, or 512M, 2G), FILE (send this instead), MTU, READER (default, byob),
 // ENGINE (inline, worker), CHECKSUM (on, off), CHUNK (bytes a write). `make demo` passes them on.
 //
-// What is sent is cut from a block of random bytes at places that a counter chooses, so that no two
+// The data is cut from a block of random bytes at offsets that a counter chooses, so that no two
 // writes are alike; the receiver knows the same places and compares every byte. Of a file, sender and
 // receiver keep a CRC-32 each. Time runs from before the connect to after the last byte was read and
 // checked and the end of the stream was seen.
@@ -67,7 +67,7 @@ function progressBar() {
 const pool = file ? Buffer.alloc(0) : randomFillSync(Buffer.alloc(POOL + chunkSize));
 const place = (n) => ((n * 2654435761) % POOL) & ~7;
 
-/** What is sent. */
+/** The data to send. */
 async function* content() {
   if (file) {
     yield* createReadStream(file, { highWaterMark: chunkSize });

@@ -66,7 +66,7 @@ const KINDS = {
   default: 'default reader',
   await: 'default reader, each write awaited',
   byob: 'BYOB reader',
-  verbs: 'ring level: JavaScript copies 64 KiB blocks into reserve()d and out of peek()ed bytes',
+  ring: 'ring level: JavaScript copies 64 KiB blocks into reserve()d and out of peek()ed bytes',
   native: "socket.write() and 'data'",
 };
 
@@ -94,7 +94,7 @@ function wireRows() {
   );
 }
 
-function cell(row, column, label, measure, params, more = {}) {
+function cell(row, column, label, metric, params, more = {}) {
   const { setup, options = {} } = row;
   const id = `${row.id}/${column}`;
   const limits = { warm: WARM, timed: TIMED, tail: TAIL };
@@ -105,7 +105,7 @@ function cell(row, column, label, measure, params, more = {}) {
     rowLabel: row.label,
     label,
     ...(setup ? { setup, options } : {}),
-    measure,
+    metric,
     params: { ...limits, ...params },
     ...more,
   };
@@ -163,11 +163,11 @@ function smallCells(row, kind, writing = kind) {
 }
 
 /** The same at the ring level, which needs no web streams. */
-function verbCells(row) {
+function ringCells(row) {
   const label = 'ring level: getRingReader() and getRingWriter()';
   return [
-    cell(row, 'rr-verbs', `TCP_RR, 64 B, ${label}`, 'rr', { kind: 'verbs' }),
-    cell(row, 'crr-verbs', `TCP_CRR, 64 B, ${label}`, 'crr', { kind: 'verbs' }),
+    cell(row, 'rr-ring', `TCP_RR, 64 B, ${label}`, 'rr', { kind: 'ring' }),
+    cell(row, 'crr-ring', `TCP_CRR, 64 B, ${label}`, 'crr', { kind: 'ring' }),
   ];
 }
 
@@ -179,21 +179,21 @@ function blockCell(row, kind) {
 function wireCells() {
   return wireRows().flatMap((row) => {
     const { mtu, checksum, largeSend, through } = row.options;
-    const hasVerbs = through !== 'transform';
-    const kinds = ['default', 'byob', ...(hasVerbs ? ['verbs'] : [])];
+    const hasRings = through !== 'transform';
+    const kinds = ['default', 'byob', ...(hasRings ? ['ring'] : [])];
     const isMain = mtu === 1500 && checksum !== false && largeSend !== false;
     return [
       ...streamCells(row, kinds, 'byob', mtu !== 9000 && largeSend !== false),
       ...(isMain ? smallCells(row, 'default') : []),
-      ...(isMain && hasVerbs ? verbCells(row) : []),
+      ...(isMain && hasRings ? ringCells(row) : []),
       ...(BLOCKED.includes(row.id) ? [blockCell(row, 'byob')] : []),
     ];
   });
 }
 
 /**
- * On toWeb() each write is awaited. Its high-water mark (Node 20) counts chunks as if they were bytes: who
- * heeds writer.ready alone has queued 16,384 chunks before it says wait, and that is slower.
+ * On toWeb() each write is awaited. Its high-water mark (Node 20) counts chunks as if they were bytes: a
+ * writer that only looks at writer.ready queues 16,384 chunks before it has to wait, which is slower.
  */
 function netCells() {
   return NET.map((row) => ({ ...row, setup: 'node_net' })).flatMap((row) => {
@@ -208,7 +208,7 @@ function netCells() {
   });
 }
 
-/** What more there is to compare with: copies, messages, the same core without JavaScript. */
+/** Other baselines: copies, messages, the same core without JavaScript. */
 function limitCells() {
   const memory = { id: 'memory', label: 'memory copy, 64 KiB at a time, one thread' };
   const port = { id: 'port', label: 'MessagePort, 64 KiB buffers filled and transferred' };
@@ -318,7 +318,7 @@ function peerCells(peer) {
 
 const QUICK = [
   /^(tap-1500|tap-1500-nosum|tap-1500-plain|tap-65520-nosum|engine-1500|workers-1500)\/stream1/,
-  /^(tap-1500|engine-1500|net|net2)\/(rr|rr-verbs|crr|crr-verbs|stream8|stream1-native|block)$/,
+  /^(tap-1500|engine-1500|net|net2)\/(rr|rr-ring|crr|crr-ring|stream8|stream1-native|block)$/,
   /^(tap-1500|netweb)\/(small256|stream1-default)/,
   /^(memory|ring|core|open|link20|loss|kernel|start|peer-tap)\//,
 ];

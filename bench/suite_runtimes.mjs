@@ -11,7 +11,7 @@ import { cellsOf } from './suite.mjs';
 const INLINE = 'tap-1500';
 const ENGINE = 'engine-1500';
 const BASELINE = 'net';
-const COLUMNS = ['stream1-native', 'stream1-default', 'stream1-byob', 'stream1-verbs', 'rr'];
+const COLUMNS = ['stream1-native', 'stream1-default', 'stream1-byob', 'stream1-ring', 'rr'];
 
 const PAGES = [
   { id: 'chromium', runtime: 'chromium', label: 'Chromium', isolated: true },

@@ -12,9 +12,9 @@
 //                 { label, skipped: 'no root' }                 cannot be measured here, with the reason
 //               A label is the same in every round, and says all that is not the default. Titles of columns
 //               are shared by the rows of a table; a row may lack some. It throws Skip (lib/skip.mjs)
-//               when nothing of the table can be measured here, any other error when it fails. What it has
-//               started it ends in a finally. A hash that does not match is an error.
-//   versions()  optional: what takes part, as texts such as 'QEMU 7.2.22'; asked for after rows(), in its process
+//               when nothing of the table can be measured here, any other error when it fails. It ends what it
+//               started in a finally. A hash that does not match is an error.
+//   versions()  optional: programs that take part, as texts such as 'QEMU 7.2.22'; asked for after rows(), in its process
 //
 // A table is killed after LIMIT. `make bench-vm` passes ONLY and ROUNDS, `make bench-report` writes the newest
 // result between the marks `bench-vm` of bench/README.md.
@@ -42,7 +42,7 @@ function tableNames() {
     .sort();
 }
 
-/** Measures a table in this process, and tells whoever has started it. */
+/** Measures a table in this process, and reports to the parent process. */
 async function measure(name) {
   const tell = (message) => new Promise((done) => process.send(message, done));
   try {

@@ -65,14 +65,14 @@ const BARS = [
   ['transform-1500/stream1-byob', 'through a TransformStream (no wire)', 'ours'],
   ['tap-1500/stream1-default', 'MTU 1500, default reader', 'ours'],
   ['tap-1500/stream1-byob', 'MTU 1500, BYOB', 'ours'],
-  ['tap-1500/stream1-verbs', 'MTU 1500, ring level', 'ours'],
+  ['tap-1500/stream1-ring', 'MTU 1500, ring level', 'ours'],
   ['engine-1500/stream1-byob', 'MTU 1500, BYOB, engine workers', 'ours'],
   ['workers-1500/stream1-byob', 'MTU 1500, BYOB, two workers', 'ours'],
-  ['tap-1500-nosum/stream1-verbs', 'MTU 1500, checksum off, ring level', 'ours'],
+  ['tap-1500-nosum/stream1-ring', 'MTU 1500, checksum off, ring level', 'ours'],
   ['core/mtu1500', 'MTU 1500, the core built natively', 'theirs'],
   ['tap-65520/stream1-byob', 'MTU 65520, BYOB', 'ours'],
   ['tap-65520-nosum/stream1-byob', 'MTU 65520, checksum off, BYOB', 'ours'],
-  ['tap-65520-nosum/stream1-verbs', 'MTU 65520, checksum off, ring level', 'ours'],
+  ['tap-65520-nosum/stream1-ring', 'MTU 65520, checksum off, ring level', 'ours'],
   ['core/mtu65520-nosum', 'MTU 65520, checksum off, core built natively', 'theirs'],
 ];
 

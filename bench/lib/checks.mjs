@@ -31,19 +31,14 @@ function throughputChecks(get) {
   return [
     atLeast('MTU 1500, BYOB ÷ node:net', ratio(tap, net), 1.3),
     atLeast('MTU 1500, default reader ÷ node:net', ratio(gbps('tap-1500/stream1-default'), net), 1),
-    atLeast('MTU 1500, ring level', gbps('tap-1500/stream1-verbs'), 16, 'Gbit/s'),
+    atLeast('MTU 1500, ring level', gbps('tap-1500/stream1-ring'), 16, 'Gbit/s'),
     atLeast(
       'MTU 1500, checksum off, ring level',
-      gbps('tap-1500-nosum/stream1-verbs'),
+      gbps('tap-1500-nosum/stream1-ring'),
       20,
       'Gbit/s',
     ),
-    atLeast(
-      'MTU 65520, checksum off, ring level',
-      gbps(`${unchecked}/stream1-verbs`),
-      50,
-      'Gbit/s',
-    ),
+    atLeast('MTU 65520, checksum off, ring level', gbps(`${unchecked}/stream1-ring`), 50, 'Gbit/s'),
     atLeast(
       'MTU 65520, checksum off, BYOB ÷ node:net',
       ratio(gbps(`${unchecked}/stream1-byob`), net),
@@ -86,7 +81,7 @@ function smallChecks(get) {
     atLeast('TCP_CRR ÷ node:net', ratio(get('tap-1500/crr', 'perS'), crr), 5),
     atLeast(
       'TCP_CRR at the ring level ÷ node:net',
-      ratio(get('tap-1500/crr-verbs', 'perS'), crr),
+      ratio(get('tap-1500/crr-ring', 'perS'), crr),
       5,
     ),
     atLeast(

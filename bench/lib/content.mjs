@@ -2,10 +2,10 @@
 // content - the seeded bytes that every transfer carries, and the check of what arrives
 //
 // Byte p of a stream is pool[p mod pool size]. A pool has 49 units (a unit is one write): no power of
-// two is a multiple of it, so bytes left over in a ring from its last round never look right. What is
-// written are views of the pool, made once: making content costs a transfer nothing.
+// two is a multiple of it, so bytes left over in a ring from its last round never look right. Writers
+// send views of the pool, made once: content costs a transfer nothing.
 //
-// A check compares every byte (`whole`) or the first 64 of each chunk, at their place in the stream. That
+// A check compares every byte (`whole`) or the first 64 of each chunk, at their place in the stream. This
 // is enough to see bytes lost, doubled, exchanged or out of place (also at the end of a chunk: the next
 // one would begin elsewhere), and costs little beside a fast transfer.
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// hosts - a stack as one end of a measure: it listens, connects, and tells its counters
+// hosts - a stack as one end of a metric: it listens, connects, and reports its counters
 //
 // Only what the API of tcpip.js has is needed, so that a package compatible with it can be measured;
 // what more there is (statistics, an arena) gives more columns.
@@ -16,7 +16,7 @@ export async function loadBuild(path) {
   return import(pathToFileURL(path).href);
 }
 
-/** What a stack, its interfaces and an arena have counted so far; what they do not count is left out. */
+/** The counters of a stack, its interfaces and an arena; those that they do not have are left out. */
 function counters(stack, interfaces, arena, copies) {
   const counts = {};
   const add = (key, value) => {

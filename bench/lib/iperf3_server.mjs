@@ -9,7 +9,7 @@
 // the other, with -P streams.
 
 const COOKIE = 37;
-/** What the bytes of the control connection say. */
+/** Meaning of the bytes of the control connection. */
 const TEST_START = 1;
 const TEST_RUNNING = 2;
 const TEST_END = 4;
@@ -151,7 +151,7 @@ async function serve(first, listener) {
  * Serves one test after another, until the listener closes.
  *
  * @param {import('ringstack').TcpListener} listener - On port 5201.
- * @throws What a test failed with; its client has seen it too.
+ * @throws The error that a test failed with; its client has seen it too.
  */
 export async function serveIperf3(listener) {
   for await (const control of listener) await serve(control, listener);

@@ -2,8 +2,8 @@
 // link - joins two interfaces by a link with delay and seeded loss, frame by frame, in JavaScript
 //
 // A lane is one direction. Frames wait in it until they are due; within SPIN ms of that the lane looks
-// at the clock on every turn of the event loop, since timers have a grain of 1 ms. What is lost
-// depends on the seed and the frame's number alone, not on time.
+// at the clock on every turn of the event loop, since timers have a grain of 1 ms. Losses
+// depend only on the seed and the frame's number, not on time.
 
 const SPIN = 1.5;
 

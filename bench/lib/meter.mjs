@@ -72,7 +72,7 @@ class End {
     this.bytes += length;
   }
 
-  /** What changed in the timed phase. */
+  /** The difference over the timed phase. */
   result() {
     this.phase();
     if (!this.#before || !this.#after) throw new Error('the transfer ended before it was timed');

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 // metric - measures one cell where it is called: in a process (cell), in a page (page/frame)
 
-async function measure({ setup, options, measure: name, params, round = 0 }) {
+async function measure({ setup, options, metric: name, params, round = 0 }) {
   const all = { ...params, round };
-  const { default: roles } = await import(`../metrics/${name}.mjs`);
-  if (!setup) return roles.run(all);
+  const { default: metric } = await import(`../metrics/${name}.mjs`);
+  if (!setup) return metric.run(all);
   const { open } = await import(`../setups/${setup}.mjs`);
-  const bed = await open({ ...options, round });
-  if (roles.run) return roles.run(bed, all);
-  return roles.merge(await bed.run(name, all), all);
+  const fixture = await open({ ...options, round });
+  if (metric.run) return metric.run(fixture, all);
+  return metric.merge(await fixture.run(name, all), all);
 }
 
-/** What an error is to a table: the reason why nothing was measured, or a failure. */
+/** An error as an entry of a table: the reason why nothing was measured, or a failure. */
 export function outcomeOf(error) {
   if (error?.name === 'Skip') return { skipped: error.message };
   const { stack = '' } = error ?? {};

@@ -26,10 +26,10 @@ export class Pages {
   #servers = new Map();
   #browser;
   #name;
-  /** What they say they are, in the order in which they were first started. */
+  /** Names and versions, in the order in which they were first started. */
   versions = new Set();
 
-  /** Where the page is served, isolated or not. */
+  /** Address of the page, isolated or not. */
   async #url(isolated) {
     if (!this.#servers.has(isolated)) {
       this.#servers.set(isolated, await serve({ mounts: MOUNTS, isolated }));
@@ -53,9 +53,9 @@ export class Pages {
     await browser?.close();
   }
 
-  async #measure({ setup, options, measure, params, round }, browser, url) {
+  async #measure({ setup, options, metric, params, round }, browser, url) {
     const page = await browser.open(url);
-    const task = { setup, options, measure, params, round };
+    const task = { setup, options, metric, params, round };
     const outcome = await page.evaluate((cell) => globalThis.benchPage.measure(cell), task);
     await page.close();
     return outcome;

@@ -3,14 +3,14 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 
-const { setup, role, options } = workerData;
-const host = import(`../setups/${setup}.mjs`).then((module) => module.openRole(role, options));
+const { setup, side, options } = workerData;
+const host = import(`../setups/${setup}.mjs`).then((module) => module.openPeer(side, options));
 host.catch(() => {}); // told by the first call
 
-async function run(measure, params, phase, port) {
-  const { default: roles } = await import(`../metrics/${measure}.mjs`);
+async function run(metric, params, phase, port) {
+  const { default: peers } = await import(`../metrics/${metric}.mjs`);
   const ready = (value) => parentPort.postMessage({ ready: value });
-  return roles[role](await host, params, { phase, port, ready });
+  return peers[side](await host, params, { phase, port, ready });
 }
 
 parentPort.on('message', async ({ id, method, args }) => {

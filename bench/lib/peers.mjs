@@ -8,15 +8,15 @@ const ENTRY = new URL('./peer_worker.mjs', import.meta.url);
 
 const newPhase = () => new Int32Array(new SharedArrayBuffer(4 * PHASE_WORDS));
 
-/** A role on a thread of its own: its setup's openRole() makes the host there. */
-export class RemoteRole {
+/** A peer on a thread of its own: its setup's openPeer() makes the host there. */
+export class RemotePeer {
   #worker;
   #next = 1;
   #calls = new Map();
   #ready = () => {};
 
-  constructor(setup, role, options) {
-    this.#worker = new Worker(ENTRY, { workerData: { setup, role, options } });
+  constructor(setup, side, options) {
+    this.#worker = new Worker(ENTRY, { workerData: { setup, side, options } });
     this.#worker.on('message', (message) => this.#settle(message));
     this.#worker.on('error', (error) => this.#fail(error));
   }
@@ -43,46 +43,46 @@ export class RemoteRole {
     });
   }
 
-  /** Runs this role of a measure; returns when it is ready, and its result. */
-  start(measure, params, phase, port) {
+  /** Runs this side of a metric; returns when it is ready, and its result. */
+  start(metric, params, phase, port) {
     let result;
     const ready = new Promise((resolve, reject) => {
       this.#ready = resolve;
-      result = this.call('run', measure, params, phase, port);
+      result = this.call('run', metric, params, phase, port);
       result.catch(reject);
     });
     return { ready, result };
   }
 }
 
-/** A role on this thread, with the face of a remote one. */
-export class LocalRole {
-  constructor(role, host) {
-    this.role = role;
+/** A peer on this thread, with the methods of a remote one. */
+export class LocalPeer {
+  constructor(side, host) {
+    this.side = side;
     this.host = host;
   }
 
-  start(measure, params, phase, port) {
+  start(metric, params, phase, port) {
     let ready = () => {};
     const whenReady = new Promise((resolve) => {
       ready = resolve;
     });
-    const result = import(`../metrics/${measure}.mjs`).then((roles) =>
-      roles.default[this.role](this.host, params, { phase, port, ready }),
+    const result = import(`../metrics/${metric}.mjs`).then((peers) =>
+      peers.default[this.side](this.host, params, { phase, port, ready }),
     );
     // A server that fails never gets ready; a client is never asked.
     return { ready: Promise.race([whenReady, result]), result };
   }
 }
 
-/** Two roles, at least one of them elsewhere. */
-export function bedOf(client, server) {
+/** Two peers, at least one of them on another thread. */
+export function peerFixture(client, server) {
   return {
-    async run(measure, params) {
+    async run(metric, params) {
       const phase = newPhase();
-      const serving = server.start(measure, params, phase, 0);
+      const serving = server.start(metric, params, phase, 0);
       const port = await serving.ready;
-      const connected = client.start(measure, params, phase, port);
+      const connected = client.start(metric, params, phase, port);
       connected.ready.catch(() => {});
       const [clientResult, serverResult] = await Promise.all([connected.result, serving.result]);
       return { client: clientResult, server: serverResult };

@@ -18,7 +18,7 @@ const RUN = 256 * 1024;
 /** Frames of these packets on the wire: with the Ethernet header. */
 export const frameLength = (mtu) => mtu + 14;
 
-/** A rate of such frames, in frames a second, as columns of a table. */
+/** A rate of these frames, per second, as columns of a table. */
 export const rawColumns = (rate, mtu) => ({
   'Mbit/s': (rate * frameLength(mtu) * 8) / 1e6,
   'frames/s': rate,
@@ -73,7 +73,7 @@ export async function countFrames(endpoint) {
 }
 
 /**
- * Offers frames to an endpoint as fast as it takes them. Who counts is the far end.
+ * Offers frames to an endpoint as fast as it takes them. The far end counts.
  *
  * @param {import('ringstack/link').LinkEndpoint} endpoint - Where to.
  * @param {number} length - Of each frame, bytes.

@@ -16,11 +16,11 @@ export const PATIENCE = 20_000;
  * @returns {Promise<any>}
  */
 export function runCell(
-  { setup, options, measure, params, round },
+  { setup, options, metric, params, round },
   { entry = ENTRY, patience = PATIENCE, command = [process.execPath] } = {},
 ) {
   return new Promise((resolve) => {
-    const task = JSON.stringify({ setup, options, measure, params, round });
+    const task = JSON.stringify({ setup, options, metric, params, round });
     const [program, ...args] = command;
     const child = spawn(program, [...args, entry, task], { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';

@@ -66,7 +66,7 @@ const THROUGHPUT = [
   ['native', 'stream1-native', 'gbps'],
   ['default', 'stream1-default', 'gbps'],
   ['BYOB', 'stream1-byob', 'gbps'],
-  ['ring level', 'stream1-verbs', 'gbps'],
+  ['ring level', 'stream1-ring', 'gbps'],
   ['4 flows', 'stream4', 'gbps'],
   ['8 flows', 'stream8', 'gbps'],
   ['both ways', 'both', 'gbps'],
@@ -76,9 +76,9 @@ const SMALL = [
   ['RR/s', 'rr', 'perS'],
   ['p50 µs', 'rr', 'p50us'],
   ['p99 µs', 'rr', 'p99us'],
-  ['RR/s, ring level', 'rr-verbs', 'perS'],
+  ['RR/s, ring level', 'rr-ring', 'perS'],
   ['CRR/s', 'crr', 'perS'],
-  ['CRR/s, ring level', 'crr-verbs', 'perS'],
+  ['CRR/s, ring level', 'crr-ring', 'perS'],
   ['16 B writes/s', 'small16', 'writesPerS'],
   ['256 B writes/s', 'small256', 'writesPerS'],
   ['256 B MB/s', 'small256', 'MBps'],
@@ -86,7 +86,7 @@ const SMALL = [
   ['1 KiB writes/s', 'small1024', 'writesPerS'],
 ];
 
-/** What is measured in other runtimes too, in Gbit/s where nothing else is said. */
+/** Columns that are measured in other runtimes too, in Gbit/s unless they say otherwise. */
 export const RUNTIME_COLUMNS = [
   ...THROUGHPUT.slice(1, 4),
   ['BYOB ÷ Node', 'ratio', 'ratio'],
@@ -118,7 +118,7 @@ const BLOCK = [
   ['Gbit/s', 'gbps'],
 ];
 
-/** What one flow costs: of BYOB readers, or the one kind that a baseline has. */
+/** Cost of one flow: with a BYOB reader, or the one kind that a baseline has. */
 function costTable(cells) {
   const hasByob = new Set(cells.filter((c) => c.column === 'stream1-byob').map((c) => c.row));
   const isMain = ({ column, row }) =>
@@ -220,7 +220,7 @@ export function shortReport(result) {
   return [rowTable(cells, columns), origin(result)].join('\n\n');
 }
 
-/** What the other runtimes have of Node's throughput, with BYOB readers, round by round. */
+/** Throughput of the other runtimes as a fraction of Node's, with BYOB readers, round by round. */
 function ratioCells(cells) {
   const rounds = (id) => cells.find((cell) => cell.id === id)?.metrics.gbps?.values ?? [];
   return cells.flatMap((cell) => {

@@ -3,7 +3,7 @@
 //
 //   default  web streams; writes when writer.ready, default reader
 //   byob     web streams; writes when writer.ready, BYOB reader with one buffer of 256 KiB
-//   verbs    ring level: JavaScript copies a block into the room that reserve() gives, and what
+//   ring     ring level: JavaScript copies a block into the room that reserve() gives, and what
 //            peek() shows into a block of 64 KiB of its own, at a place congruent mod 8 (engines copy
 //            shared memory byte by byte otherwise)
 //   native   node:net's own: socket.write() until it says false, then 'drain'; 'data' events
@@ -29,7 +29,7 @@ async function sendAwaiting(connection, next) {
   await writer.close();
 }
 
-async function sendVerbs(connection, next) {
+async function sendRing(connection, next) {
   const writer = ringEnd(connection, 'getRingWriter');
   for (let chunk = next(); chunk; chunk = next()) {
     for (let at = 0; at < chunk.length; ) {
@@ -82,7 +82,7 @@ async function receiveByob(connection, take) {
   }
 }
 
-async function receiveVerbs(connection, take) {
+async function receiveRing(connection, take) {
   const reader = ringEnd(connection, 'getRingReader');
   const buffer = new ArrayBuffer(BLOCK + 8);
   const blocks = Array.from({ length: 8 }, (_, skew) => new Uint8Array(buffer, skew, BLOCK));
@@ -107,7 +107,7 @@ function receiveNative({ socket }, take) {
 
 function ringEnd(connection, method) {
   if (typeof connection[method] !== 'function')
-    throw new Skip('not in this build: zero-copy verbs');
+    throw new Skip('not in this build: zero-copy access');
   return connection[method]();
 }
 
@@ -115,14 +115,14 @@ const SENDERS = {
   default: sendWeb,
   byob: sendWeb,
   await: sendAwaiting,
-  verbs: sendVerbs,
+  ring: sendRing,
   native: sendNative,
 };
 const RECEIVERS = {
   default: receiveDefault,
   byob: receiveByob,
   await: receiveDefault,
-  verbs: receiveVerbs,
+  ring: receiveRing,
   native: receiveNative,
 };
 
@@ -147,7 +147,7 @@ export const receive = (kind, connection, take) => RECEIVERS[kind](connection, t
 /** Messages of a fixed size, one after the other, on web streams or a native socket. */
 export function messages(kind, connection, size) {
   if (kind === 'native') return nativeMessages(connection, size);
-  return kind === 'verbs' ? verbMessages(connection, size) : webMessages(connection, size);
+  return kind === 'ring' ? ringMessages(connection, size) : webMessages(connection, size);
 }
 
 /** toWeb() closes a writable by itself when the peer has ended. */
@@ -174,7 +174,7 @@ function webMessages(connection, size) {
 }
 
 /** At the ring level: copied into what reserve() gives, and looked at where it lies. */
-function verbMessages(connection, size) {
+function ringMessages(connection, size) {
   const reader = connection.getRingReader();
   const writer = connection.getRingWriter();
   return {

@@ -16,11 +16,11 @@ const BATCH = 256;
 const SIZE = 64;
 
 /** Opens connections; returns both ends of each. */
-async function openAll(bed, listener, count) {
+async function openAll(fixture, listener, count) {
   const ends = [];
   while (ends.length < count) {
     const batch = Math.min(BATCH, count - ends.length);
-    const clients = Array.from({ length: batch }, () => bed.client.connect(listener.port));
+    const clients = Array.from({ length: batch }, () => fixture.client.connect(listener.port));
     for (let i = 0; i < batch; i++) ends.push({ server: await listener.accept() });
     for (const [i, client] of (await Promise.all(clients)).entries()) {
       ends[ends.length - batch + i].client = client;
@@ -35,8 +35,8 @@ const answer = async (ends) => {
 };
 
 /** Nanoseconds a packet of requests and responses on connections chosen at random. */
-async function randomNs(bed, ends, { warm, timed }) {
-  const packets = () => bed.client.counters().packets + bed.server.counters().packets;
+async function randomNs(fixture, ends, { warm, timed }) {
+  const packets = () => fixture.client.counters().packets + fixture.server.counters().packets;
   for (const end of ends) answer(messages('default', end.server, SIZE));
   const clients = ends.map((end) => messages('default', end.client, SIZE));
   const random = seeded(7);
@@ -54,7 +54,7 @@ async function randomNs(bed, ends, { warm, timed }) {
     const ns = (performance.now() - start) * 1e6;
     return { packet: ns / (packets() - before), exchange: ns / count };
   };
-  // What a stream makes when it is first used is not what a connection costs.
+  // Objects that a stream creates on first use are not part of the cost of a connection.
   for (const client of clients) {
     client.write(request);
     await client.read();
@@ -63,23 +63,23 @@ async function randomNs(bed, ends, { warm, timed }) {
   return run(timed);
 }
 
-/** A bed whose server listens already. */
+/** A fixture whose server listens already. */
 const listening = (server, listener) => ({ ...server, listen: async () => listener });
 
 export default {
-  async run(bed, params) {
-    if (!bed.arena) throw new Skip('not in this build: createArena()');
-    const listener = await bed.server.listen();
-    const before = bed.arena.freeBytes;
-    const ends = await openAll(bed, listener, params.open);
-    const bytes = (before - bed.arena.freeBytes) / params.open;
+  async run(fixture, params) {
+    if (!fixture.arena) throw new Skip('not in this build: createArena()');
+    const listener = await fixture.server.listen();
+    const before = fixture.arena.freeBytes;
+    const ends = await openAll(fixture, listener, params.open);
+    const bytes = (before - fixture.arena.freeBytes) / params.open;
     const phase = new Int32Array(new SharedArrayBuffer(4 * PHASE_WORDS));
     const flow = { ...params, flows: 1 };
-    const server = stream.server(listening(bed.server, listener), flow, { phase, ready() {} });
-    const client = stream.client(bed.client, flow, { phase, port: listener.port });
+    const server = stream.server(listening(fixture.server, listener), flow, { phase, ready() {} });
+    const client = stream.client(fixture.client, flow, { phase, port: listener.port });
     const [clientResult, serverResult] = await Promise.all([client, server]);
     const { nsPerPacket } = stream.merge({ client: clientResult, server: serverResult }, flow);
-    const random = await randomNs(bed, ends, params);
+    const random = await randomNs(fixture, ends, params);
     return {
       bytesPerConnection: bytes,
       nsPerPacket,

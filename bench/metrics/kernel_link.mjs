@@ -43,10 +43,10 @@ function framesTo(stdin) {
 }
 
 /** One end: a process with a namespace, its frames, and what it says. */
-function openEnd(role, { congestion, warm, timed }) {
-  const { [role]: own, ...others } = ADDRESSES;
+function openEnd(side, { congestion, warm, timed }) {
+  const { [side]: own, ...others } = ADDRESSES;
   const [peer] = Object.values(others);
-  const child = spawn(PROGRAM, [role, own, peer, congestion, `${warm}`, `${timed}`]);
+  const child = spawn(PROGRAM, [side, own, peer, congestion, `${warm}`, `${timed}`]);
   let words = '';
   const said = new Promise((resolve, reject) => {
     child.stderr.on('data', (text) => {

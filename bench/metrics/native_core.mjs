@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // native_core - the same core and lwipopts.h built natively with -O3 (bench/native/), ring level in C
 //
-// params: mtu, checksum, warm, timed. What wasm and JavaScript cost is the distance to it.
+// params: mtu, checksum, warm, timed. The difference to it is the cost of wasm and JavaScript.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -18,7 +18,7 @@ const BLOCK = 64 * 1024;
 const SEED = 0x5eed;
 const OURS = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
-/** The verbs of the rings, and the layout that both sides of them agree on. */
+/** The access functions of the rings, and the layout that both sides agree on. */
 async function loadRings(dist = OURS) {
   const resolveDir = resolve(dirname(dist), '../js');
   if (!existsSync(`${resolveDir}/ring.ts`)) throw new Skip('no js/ring.ts beside this build');

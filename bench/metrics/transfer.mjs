@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // transfer - one whole transfer of a size, every byte checked, connect and close included
 //
-// params: kind (see lib/workloads), bytes. What `make bench-compare` times from outside.
+// params: kind (see lib/workloads), bytes. `make bench-compare` times it from outside.
 
 import { Check, Content } from '../lib/content.mjs';
 import { receive, send } from '../lib/workloads.mjs';

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // page - the benchmark in a browser: choose rows and columns, run, see a table, keep it as JSON
 //
-// Each cell runs in a frame of its own, made for it and taken away after it. Who opens the page by hand
-// has the cells measured in rounds; lib/pages opens it in browsers and calls benchPage.measure().
+// Each cell runs in a frame of its own, created for it and removed after it. Opened by hand, the page
+// measures the cells in rounds; lib/pages opens it in browsers and calls benchPage.measure().
 
 import { runRounds } from '../lib/rounds.mjs';
 import { RUNTIME_COLUMNS, rowLines } from '../lib/tables.mjs';

@@ -3,7 +3,7 @@
 //
 // Options: mtu, dist, engine; seedApi: only what tcpip.js has, for --peer.
 
-import { bedHere } from '../lib/fixture.mjs';
+import { localFixture } from '../lib/fixture.mjs';
 import { loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
 
 export async function open({ dist, mtu = 65520, engine = 'inline', seedApi }) {
@@ -25,5 +25,5 @@ export async function open({ dist, mtu = 65520, engine = 'inline', seedApi }) {
     copies: arena !== undefined,
   });
   // It is one stack: what it counts is counted once.
-  return { ...bedHere(host, { ...host, counters: () => ({}) }), arena };
+  return { ...localFixture(host, { ...host, counters: () => ({}) }), arena };
 }

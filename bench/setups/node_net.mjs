@@ -7,8 +7,8 @@
 
 import { connect, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
-import { bedHere } from '../lib/fixture.mjs';
-import { bedOf, LocalRole, RemoteRole } from '../lib/peers.mjs';
+import { localFixture } from '../lib/fixture.mjs';
+import { LocalPeer, peerFixture, RemotePeer } from '../lib/peers.mjs';
 
 const HOST = '127.0.0.1';
 
@@ -64,10 +64,10 @@ function netHost({ web = false }) {
   };
 }
 
-export const openRole = (_role, options) => netHost(options);
+export const openPeer = (_side, options) => netHost(options);
 
 export async function open(options) {
-  if (options.threads !== 2) return bedHere(netHost(options), netHost(options));
-  const server = new RemoteRole('node_net', 'server', options);
-  return bedOf(new LocalRole('client', netHost(options)), server);
+  if (options.threads !== 2) return localFixture(netHost(options), netHost(options));
+  const server = new RemotePeer('node_net', 'server', options);
+  return peerFixture(new LocalPeer('client', netHost(options)), server);
 }

@@ -5,7 +5,7 @@
 // TransformStream between (no wire: every frame is a chunk), 'link' a seeded delay and loss; seedApi:
 // only what tcpip.js has, for --peer.
 
-import { bedHere } from '../lib/fixture.mjs';
+import { localFixture } from '../lib/fixture.mjs';
 import { interfaceOptions, loadBuild, makeStack, stackHost } from '../lib/hosts.mjs';
 import { join, roundLink } from '../lib/link.mjs';
 
@@ -51,5 +51,5 @@ export async function open(options) {
       listen: buffers,
       ...(i === 0 && arena ? { arena } : {}),
     });
-  return { ...bedHere(host(0), host(1)), arena };
+  return { ...localFixture(host(0), host(1)), arena };
 }

@@ -5,20 +5,20 @@
 // wire with no JavaScript in it, between two arenas runs of frames are copied.
 
 import { interfaceOptions, loadBuild, makeStack, needShare, stackHost } from '../lib/hosts.mjs';
-import { bedOf, RemoteRole } from '../lib/peers.mjs';
+import { peerFixture, RemotePeer } from '../lib/peers.mjs';
 
 const ADDRESSES = { client: '10.0.0.1', server: '10.0.0.2' };
 
-/** What runs on one of the threads. */
-export async function openRole(role, options) {
+/** One of the threads. */
+export async function openPeer(side, options) {
   const build = await loadBuild(options.dist);
   const arena = options.arena ? await build.attach(options.arena) : await build.createArena();
   const stack = await makeStack(build, { arena, engine: 'inline' });
   const tap = await stack.createTapInterface({
-    ip: `${ADDRESSES[role]}/24`,
+    ip: `${ADDRESSES[side]}/24`,
     ...interfaceOptions(options),
   });
-  const peer = ADDRESSES[role === 'client' ? 'server' : 'client'];
+  const peer = ADDRESSES[side === 'client' ? 'server' : 'client'];
   return {
     ...stackHost(stack, { peer, interfaces: [tap], arena }),
     share: () => tap.share(),
@@ -36,9 +36,9 @@ export async function open(options) {
   const { arenas = 1 } = options;
   const arena = arenas === 1 ? await build.createArena() : undefined;
   const shared = arena ? await arena.share() : undefined;
-  const role = (name) => new RemoteRole('workers', name, { ...options, arena: shared });
-  const client = role('client');
-  const server = role('server');
+  const openSide = (side) => new RemotePeer('workers', side, { ...options, arena: shared });
+  const client = openSide('client');
+  const server = openSide('server');
   await client.call('plug', await server.call('share'));
-  return bedOf(client, server);
+  return peerFixture(client, server);
 }

@@ -84,7 +84,7 @@ async function* measure(mtu) {
   }
 }
 
-/** Two kernels over two such devices joined by connect(): what there is when no stack of ours takes part. */
+/** Two kernels over two of these devices, joined by connect(): the baseline without a stack of ours. */
 async function* measureKernels(mtu) {
   const a = await openNamespace(`ringstack-${process.pid}a`, mtu, KERNEL);
   try {

@@ -97,5 +97,5 @@ export async function* rows() {
   yield* measureSlirp();
 }
 
-/** What takes part. */
+/** Programs that take part, with versions. */
 export const versions = () => [qemuVersion()];

@@ -121,7 +121,7 @@ export async function* rows() {
   }
 }
 
-/** What takes part. */
+/** Programs that take part, with versions. */
 export function versions() {
   const { version } = JSON.parse(
     readFileSync(new URL('../../node_modules/v86/package.json', import.meta.url), 'utf8'),

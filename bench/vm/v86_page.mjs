@@ -54,5 +54,5 @@ export async function* rows() {
   }
 }
 
-/** What takes part. */
+/** Programs that take part, with versions. */
 export const versions = () => [version];

@@ -23,7 +23,7 @@ describe('the step of a clock', () => {
   });
 });
 
-/** What a coarse clock says of latencies: differences of its looks. */
+/** Latencies by a coarse clock: differences of its readings. */
 function seen(latencies: readonly number[], step: number): Float64Array {
   let time = 0;
   return Float64Array.from(latencies, (latency) => {

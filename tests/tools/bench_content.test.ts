@@ -15,7 +15,7 @@ function stream(length: number): Uint8Array {
   return bytes;
 }
 
-/** What a check says of bytes that come in chunks of a size. */
+/** Result of a check of bytes that come in chunks of a size. */
 function checkOf(
   bytes: Uint8Array,
   size: number,

@@ -53,7 +53,7 @@ describe.each(['chromium', 'firefox'])('%s', (name) => {
 
   test.skipIf(!findBrowser(name)).each([
     [`${name}-tap-1500/stream1-byob`, 'gbps'],
-    [`${name}-engine-1500/stream1-verbs`, 'gbps'],
+    [`${name}-engine-1500/stream1-ring`, 'gbps'],
     [`${name}-bare-tap-1500/rr`, 'perS'],
   ])(
     '%s gives %s',
@@ -98,7 +98,7 @@ describe.skipIf(!findBrowser('chromium'))('by hand', () => {
     async () => {
       const page = (await browser.open(`${server.url}bench/page/`)).page as unknown as Page;
       expect(await page.textContent('#where')).toContain('not isolated');
-      for (const column of ['stream1-default', 'stream1-byob', 'stream1-verbs']) {
+      for (const column of ['stream1-default', 'stream1-byob', 'stream1-ring']) {
         await page.uncheck(`input[value="${column}"]`);
       }
       await page.fill('#rounds', '1');

@@ -98,7 +98,7 @@ describe('tables', () => {
 
   const cells = [
     cell('tap-1500/stream1-byob', { gbps: 10, cpuPerGB: 0.5 }),
-    cell('tap-1500/stream1-verbs', {}, { skipped: 'not in this build: zero-copy verbs' }),
+    cell('tap-1500/stream1-ring', {}, { skipped: 'not in this build: zero-copy access' }),
     cell('net/stream1-native', {}, { errors: ['Error: no\n  at x'] }),
   ];
 

@@ -9,7 +9,7 @@ import { plant } from '../rules/files.ts';
 
 type Outcome = { metrics?: Record<string, number>; skipped?: string; error?: string };
 
-const cells = ['a', 'b', 'c'].map((id) => ({ id, measure: id }));
+const cells = ['a', 'b', 'c'].map((id) => ({ id, metric: id }));
 
 /** Runs three cells three times; the outcome of a cell depends on how often it ran. */
 async function rounds(outcome: (id: string, nth: number) => Outcome) {
@@ -35,7 +35,7 @@ describe('rounds', () => {
     expect(told).toBe('000111222');
     expect(results[0]).toEqual({
       id: 'a',
-      measure: 'a',
+      metric: 'a',
       metrics: { gbps: { values: [10, 20, 30], median: 20, min: 10, max: 30 } },
     });
   });
@@ -65,7 +65,7 @@ describe('rounds', () => {
 });
 
 describe('a process', () => {
-  const cell = { measure: 'x', params: {} };
+  const cell = { metric: 'x', params: {} };
 
   function run(text: string, patience = 20_000): Promise<Outcome> {
     const entry = join(plant({ 'cell.mjs': text }), 'cell.mjs');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// bench_suite.test - the cells: each has a setup and a measure that exist, and a label that says its options
+// bench_suite.test - the cells: each has a setup and a metric that exist, and a label that says its options
 
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -12,7 +12,7 @@ interface Cell {
   readonly rowLabel: string;
   readonly label: string;
   readonly setup?: string;
-  readonly measure: string;
+  readonly metric: string;
   readonly options?: {
     readonly mtu?: number;
     readonly checksum?: boolean;
@@ -34,9 +34,9 @@ test('ids are unique', () => {
   expect(new Set(cells.map(({ id }) => id)).size).toBe(cells.length);
 });
 
-test('setups and measures exist', () => {
-  const files = cells.flatMap(({ setup, measure }) => [
-    `metrics/${measure}.mjs`,
+test('setups and metrics exist', () => {
+  const files = cells.flatMap(({ setup, metric }) => [
+    `metrics/${metric}.mjs`,
     ...(setup === undefined ? [] : [`setups/${setup}.mjs`]),
   ]);
   const missing = [...new Set(files)].filter((file) => !existsSync(`${ROOT}bench/${file}`));
@@ -52,7 +52,7 @@ describe('labels', () => {
     ['checksum off, native', (c: Cell) => c.params.checksum === false, /checksum off/],
     ['the engine', (c: Cell) => c.options?.engine === 'worker', /engine: 'worker'/],
     ['BYOB', (c: Cell) => c.params.kind === 'byob', /BYOB/],
-    ['the ring level', (c: Cell) => c.params.kind === 'verbs', /ring level/],
+    ['the ring level', (c: Cell) => c.params.kind === 'ring', /ring level/],
     ['both directions', (c: Cell) => c.params.both === true, /both directions/],
     ['larger windows', (c: Cell) => c.options?.window !== undefined, /buffers of 256 KiB/],
     ['toWeb', (c: Cell) => c.options?.web === true, /Duplex\.toWeb/],
