@@ -7,7 +7,7 @@
  * block and is looked at in every turn. A command CMD_SHARE_* hands an object to another thread and
  * makes a channel for it, one per object, each in one page of the arena:
  *
- * | state    | who changes it, to what                | the thread may          | C may              |
+ * | state    | changed by, to                         | the thread may          | C may              |
  * |----------|----------------------------------------|-------------------------|--------------------|
  * | OFFERED  | a thread to ATTACHED, C to RECALLED    | attach it, once         | free it (RECALLED) |
  * | ATTACHED | C to RECALLED, the thread to RELEASED  | use its object          | write events       |
@@ -230,7 +230,7 @@ struct channel *channel_next(const struct channel *after)
  * channel_take_pending() - The next channel whose thread has sent commands
  * @released: set to 1 if the thread has released it after its last command, else to 0
  *
- * Return: channel, or NULL: none. What is on the list is input: an index of nothing, or of a channel that
+ * Return: channel, or NULL: none. The list is input: an index of nothing, or of a channel that
  * was not pushed, ends it
  */
 struct channel *channel_take_pending(int *released)

@@ -36,7 +36,7 @@
  * input: a position or a length is read once, checked against the capacity, and dropped and counted in
  * `bad` if it cannot be true.
  *
- * Five verbs: reserve, submit, cancel; peek, release. core/ring_resize.h explains how a byte ring
+ * Five operations: reserve, submit, cancel; peek, release. core/ring_resize.h explains how a byte ring
  * changes its buffer (letters G to L), core/doorbell.h how a sleeper is woken (M, N).
  */
 #ifndef RINGSTACK_RING_H

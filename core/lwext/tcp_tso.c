@@ -6,7 +6,7 @@
  * At an MTU of 1500 most of the cost of a byte is the cost of its packet. If another stack of ours
  * consumes the ring of an interface, packets need not be that small: TCP hands over several segments
  * as one, as virtio-net does with segmentation offload. port_tcp_segment_max() says how
- * large one may be, in multiples of the MSS. tcp_write() makes such segments, IP does not fragment
+ * large one may be, in multiples of the MSS. tcp_write() makes these segments, IP does not fragment
  * them (PBUF_FLAG_LARGE), and congestion control goes on counting in bytes and in the MSS.
  *
  * The limit may change while segments are queued, so port_tcp_cut() cuts the head of the queue in

@@ -2,7 +2,7 @@
 // handle - the public type of what is shared with another thread
 
 /**
- * What share() returns. Post it to another thread of the same process (or page); attach() opens it there.
+ * The result of share(). Post it to another thread of the same process (or page); attach() opens it there.
  *
  * @typeParam T - The object that attach() returns.
  */

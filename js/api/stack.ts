@@ -190,7 +190,7 @@ export interface StackTcp extends StreamTransport {
   /**
    * As connectTcp() of the stack.
    *
-   * @param options - Where to and how.
+   * @param options - Destination and settings.
    * @returns The connection, open.
    * @throws {NetError} As connectTcp().
    */
@@ -198,7 +198,7 @@ export interface StackTcp extends StreamTransport {
   /**
    * As listenTcp() of the stack.
    *
-   * @param options - Where and how.
+   * @param options - Address, port and settings.
    * @returns The listener.
    * @throws {NetError} As listenTcp().
    */
@@ -269,7 +269,7 @@ export interface NetworkStack extends AsyncDisposable {
   /**
    * Connects; settles when the connection is open.
    *
-   * @param options - Where to and how.
+   * @param options - Destination and settings.
    * @returns The connection.
    * @throws {NetError} EINVAL, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EADDRNOTAVAIL, EADDRINUSE,
    *   ENODEV, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
@@ -278,7 +278,7 @@ export interface NetworkStack extends AsyncDisposable {
   /**
    * Listens.
    *
-   * @param options - Where and how.
+   * @param options - Address, port and settings.
    * @returns The listener.
    * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.
    */

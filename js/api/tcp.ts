@@ -73,7 +73,7 @@ export interface TcpListenOptions extends TcpOptions {
 export interface TcpConnection extends AsyncDisposable {
   /**
    * Bytes from the peer, a byte stream (BYOB readers work). Ends when the peer ends its side.
-   * Cancelling it resets the connection. What is not read closes the peer's window.
+   * Cancelling it resets the connection. Bytes that are not read close the peer's window.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
@@ -127,13 +127,13 @@ export interface TcpConnection extends AsyncDisposable {
   /**
    * Resets the connection at once.
    *
-   * @param reason - What both streams fail with; ECONNABORTED by default.
+   * @param reason - Error of both streams; ECONNABORTED by default.
    * @throws Never.
    */
   abort(reason?: unknown): void;
   /**
    * Hands the connection to another thread, where attach(handle) opens it: an acceptor can have a pool
-   * of workers serve. What has not been read stays in the connection. This object is closed then: its
+   * of workers serve. Bytes that have not been read stay in the connection. This object is closed then: its
    * streams fail with EBADF, `closed` resolves.
    *
    * @returns The handle, which structured cloning (postMessage, workerData) carries; it opens once. A

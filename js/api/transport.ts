@@ -6,9 +6,9 @@
 
 /** Bytes in both directions. */
 export interface DuplexStream<T = Uint8Array> {
-  /** What comes. */
+  /** Chunks that arrive. */
   readonly readable: ReadableStream<T>;
-  /** Where to write. */
+  /** Chunks to send. */
   readonly writable: WritableStream<T>;
 }
 
@@ -37,7 +37,7 @@ export interface StreamConnection extends DuplexStream {
   /**
    * Closes both directions.
    *
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   close(): Promise<void>;
   /**
@@ -51,7 +51,7 @@ export interface StreamConnection extends DuplexStream {
    * Iterates over what comes.
    *
    * @returns The iterator; it ends with the peer's side.
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array>;
 }
@@ -74,14 +74,14 @@ export interface StreamListener {
   /**
    * Stops listening. A transport without it listens until it ends.
    *
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   close?(): Promise<void>;
   /**
    * Iterates over the connections that come.
    *
    * @returns The iterator; it ends when the listener is closed.
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   [Symbol.asyncIterator](): AsyncIterator<StreamConnection>;
 }
@@ -102,9 +102,9 @@ export interface StreamTransport {
   /**
    * Opens a connection.
    *
-   * @param options - Where to.
+   * @param options - Destination.
    * @returns The connection, open.
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   connect(options: { host: string; port: number }): Promise<StreamConnection>;
   /**
@@ -112,7 +112,7 @@ export interface StreamTransport {
    *
    * @param options - Where.
    * @returns The listener.
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   listen?(options: { host?: string; port: number }): Promise<StreamListener>;
 }
@@ -145,19 +145,19 @@ export interface Datagram {
  * ```
  */
 export interface DatagramSocket {
-  /** Where to write datagrams. */
+  /** Datagrams to send. */
   readonly writable: WritableStream<Datagram>;
   /**
    * Closes the socket.
    *
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   close(): Promise<void>;
   /**
    * Iterates over the datagrams that come.
    *
    * @returns The iterator; it ends when the socket is closed.
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   [Symbol.asyncIterator](): AsyncIterator<Datagram>;
 }
@@ -178,7 +178,7 @@ export interface DatagramTransport {
    *
    * @param options - Address and port to bind; without a port, a random free one.
    * @returns The socket.
-   * @throws What the transport says went wrong.
+   * @throws The error of the transport.
    */
   open(options?: { host?: string; port?: number }): Promise<DatagramSocket>;
 }

@@ -109,7 +109,7 @@ export interface ByteRingWriter {
    */
   ready(least?: number): Promise<void>;
   /**
-   * Finds contiguous room; what an earlier call found is cancelled. Where it is less than was wanted,
+   * Finds contiguous room; the result of an earlier call is cancelled. If it is less than was wanted,
    * the buffer grows, up to the connection's sendBuffer.
    *
    * @param want - Bytes at the most.
@@ -143,7 +143,7 @@ export interface ByteRingWriter {
    */
   close(): Promise<void>;
   /**
-   * Unlocks the writable. What is reserved is cancelled; a ready() that waits fails.
+   * Unlocks the writable. Reserved room is cancelled; a ready() that waits fails.
    *
    * @throws Never.
    */
@@ -263,7 +263,7 @@ export interface FrameRingWriter {
    */
   cancel(): void;
   /**
-   * Unlocks the writable. What is reserved is cancelled; a ready() that waits fails.
+   * Unlocks the writable. Reserved room is cancelled; a ready() that waits fails.
    *
    * @throws Never.
    */

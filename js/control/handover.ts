@@ -56,7 +56,7 @@ export interface ChannelHandle {
  * @param handle - Of the object.
  * @param action - First half of error messages.
  * @param shared - Runs as soon as it is done: from then on the object is not used here.
- * @returns What a handle needs.
+ * @returns The contents of a handle.
  * @throws {NetError} ENOMEM, EBADF, EINVAL, ESHUTDOWN.
  */
 export function offerChannel(

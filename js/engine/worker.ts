@@ -114,7 +114,7 @@ export class WorkerEngine implements Engine {
   /**
    * Starts the thread's work.
    *
-   * @param arena - Where the stack lives.
+   * @param arena - Arena of the stack.
    * @param options - The thread, its region, the configuration.
    * @returns The engine, running.
    * @throws {NetError} ETIMEDOUT if the thread does not answer, ENOMEM if the arena has no room,

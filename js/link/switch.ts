@@ -14,7 +14,7 @@
 //   group or unknown destination                       storm limit, then sent to all other ports
 //
 // The sender is never held up: a frame is taken whatever becomes of it. An endpoint may answer within the call
-// that sends to it. Such an answer, and every frame in a loop of endpoints without queues, comes in while a frame
+// that sends to it. This answer, and every frame in a loop of endpoints without queues, comes in while a frame
 // is being passed on: it is copied and waits for the event loop, so that no call nests in another.
 
 import { NetError } from '../errors.ts';

@@ -43,7 +43,7 @@ const DEFER = 2000;
 const HOLD = 5000;
 const HOLD_MAX = 60_000;
 
-/** What the guard knows of a port. */
+/** State of a port in the guard. */
 interface Guarded {
   readonly number: number;
   nonce: Uint8Array;

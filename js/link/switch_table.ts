@@ -23,7 +23,7 @@ export interface TableEntry<Port> {
 export const macAt = (frame: Uint8Array, at: number): number =>
   u16(frame, at) * 2 ** 32 + u32(frame, at + 2);
 
-/** What learning an address came to. */
+/** Result of learning an address. */
 export type Learned = 'known' | 'new' | 'moved' | 'refused';
 
 /** The forwarding table. Times are ms of any clock that does not go back. */
@@ -91,7 +91,7 @@ export class ForwardingTable<Port> {
     if (oldest !== undefined && entry) this.#forget(oldest, entry);
   }
 
-  /** Forgets the addresses at the front that are too old; those behind them are younger, but for an eighth. */
+  /** Forgets the addresses at the front that are too old; those behind are younger, to an eighth of the limit. */
   #expire(learned: Set<number>, now: number): void {
     for (const mac of learned) {
       const entry = this.#entries.get(mac);

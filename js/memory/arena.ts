@@ -185,7 +185,7 @@ export class Arena extends SharedMemory {
    * Allocates a region for an instance that another thread will make.
    *
    * @param owner - Owner of the region.
-   * @returns Where everything is; its memory is zeroed.
+   * @returns The layout of the region; its memory is zeroed.
    * @throws {NetError} ENOMEM.
    */
   newRegion(owner: number): Region {

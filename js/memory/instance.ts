@@ -31,7 +31,7 @@ export interface Region {
  * @param module - The compiled module.
  * @param memory - The arena's.
  * @param region - Zeroed.
- * @returns What it exports.
+ * @returns Its exports.
  * @throws {WebAssembly.LinkError} If it is another module.
  */
 export function instantiate(

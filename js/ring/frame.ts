@@ -2,7 +2,7 @@
 // frame - the two ends of a frame ring; twin: core/ring.c
 //
 // A record is a header and a frame, padded to 8 bytes and contiguous: where one does not fit before the
-// end of the storage, a skip mark stands instead. What stands in a ring is input: lengths are checked
+// end of the storage, a skip mark stands instead. The contents of a ring are input: lengths are checked
 // before they are used, and a record that cannot be one is dropped and counted.
 
 import {

@@ -41,7 +41,7 @@ function nodeThread(worker: NodeWorker): Thread {
   };
 }
 
-/** Listens before anything is awaited: Deno may fire an event in a microtask, and an unheard error is fatal. */
+/** Listens before anything is awaited: Deno may fire an event in a microtask, and an error without a listener is fatal. */
 function webThread(worker: Worker): Thread {
   const early: unknown[] = [];
   let take = (data: unknown): void => void early.push(data);
@@ -108,7 +108,7 @@ export function isPageThread(): boolean {
 /**
  * Starts the thread of a worker engine.
  *
- * @param source - Where its file is, or what makes a Worker of it; the package's own by default.
+ * @param source - URL of its file, or a function that makes a Worker of it; the package's own by default.
  * @returns The thread, which may still fail to load.
  * @throws {NetError} ENOTSUP if the runtime has no workers, or this page may not share memory with one.
  * @throws {Error} If it is no URL: the error of the runtime.

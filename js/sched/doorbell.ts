@@ -8,7 +8,7 @@
 // sleeps first and then compares the count with the one it has seen. So no notification is lost. The
 // letters are those of core/doorbell.h.
 //
-// An app cannot block: it waits with Atomics.waitAsync(). Where that does not exist, it waits for a
+// An app cannot block: it waits with Atomics.waitAsync(). If that does not exist, it waits for a
 // message of a BroadcastChannel, of which there is one for each memory. The message has no content: every
 // sleeper that receives it looks at its own doorbell. notify() posts it when the sleeper asks for that. C
 // cannot post: it sets ctl.posts, and the thread of the engine posts after the turn.

@@ -51,7 +51,7 @@ const RULES: Rules<StackOptions> = {
 /**
  * Refuses bad options of createStack().
  *
- * @param options - What the program gave.
+ * @param options - Options of the program.
  * @throws {NetError} EINVAL.
  */
 export function checkStackOptions(options: StackOptions): void {
@@ -93,7 +93,7 @@ function startInline(arena: Arena, owner: number, config: number): Engine {
 /**
  * Starts the engine of a new stack, on this thread or on another.
  *
- * @param arena - Where the stack will live.
+ * @param arena - Arena of the stack.
  * @param owner - Owner of its memory in the arena.
  * @param options - Checked.
  * @returns The engine, running.

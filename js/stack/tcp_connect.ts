@@ -50,7 +50,7 @@ function connectCommand(options: TcpConnectOptions, defaults: BufferDefaults, zo
  * Connects.
  *
  * @param channel - Of the stack.
- * @param options - Where to and how.
+ * @param options - Destination and settings.
  * @param defaults - Buffer sizes where options has none.
  * @param zoneOf - Finds the interface of a link-local address.
  * @returns The open connection.

@@ -119,7 +119,7 @@ showAs(Listener, 'TcpListener');
  * Listens.
  *
  * @param channel - Of the stack.
- * @param options - Where and how.
+ * @param options - Address, port and settings.
  * @param defaults - Buffer sizes where options has none.
  * @returns The listener.
  * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.

@@ -70,7 +70,7 @@ const LISTEN: Rules<TcpListenOptions> = {
 /**
  * Refuses bad options of connectTcp().
  *
- * @param options - What the program gave.
+ * @param options - Options of the program.
  * @throws {NetError} EINVAL.
  */
 export function checkConnect(options: TcpConnectOptions): void {
@@ -80,7 +80,7 @@ export function checkConnect(options: TcpConnectOptions): void {
 /**
  * Refuses bad options of listenTcp().
  *
- * @param options - What the program gave.
+ * @param options - Options of the program.
  * @throws {NetError} EINVAL.
  */
 export function checkListen(options: TcpListenOptions): void {

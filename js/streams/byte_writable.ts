@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // The stream is made when a program first asks for it. A write arrives through the stream, directly
-// (js/streams/fast_path.ts), or by zero-copy access (js/streams/byte_access.ts). What finds no room goes
+// (js/streams/fast_path.ts), or by zero-copy access (js/streams/byte_access.ts). A write without room goes
 // through the stream, whose sink waits for room; so order and backpressure are the stream's.
 //
 // The other side is notified once for all writes that follow each other in microtasks: in the first

@@ -12,7 +12,7 @@ export type Chunk = Uint8Array<ArrayBuffer>;
  * Copies bytes out of shared memory, once.
  *
  * @param memory - The shared memory.
- * @param offset - Where the bytes begin.
+ * @param offset - Offset of the first byte.
  * @param length - Bytes.
  * @returns The chunk.
  * @throws Never.

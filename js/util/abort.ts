@@ -4,7 +4,7 @@
 /**
  * Waits for a promise, but no longer than until a signal is aborted.
  *
- * @param promise - What is waited for; if it comes later, `late` gets its value.
+ * @param promise - The promise to wait for; if it settles later, `late` gets its value.
  * @param signal - Ends the wait.
  * @param late - Disposes of a value that came too late.
  * @returns The value.
@@ -35,7 +35,7 @@ export function untilAborted<T>(
 }
 
 /**
- * What is ended together. One signal for all would have a listener for each, and Node warns of more than 10.
+ * A group of operations that end together. One signal for all would have a listener for each, and Node warns of more than 10.
  */
 export class AbortGroup {
   readonly #members = new Set<AbortController>();
@@ -77,11 +77,11 @@ export class AbortGroup {
  *
  * @param ms - The time.
  * @param expired - Makes the reason of the signal when the time is over.
- * @param group - What it is ended with.
+ * @param group - Group that ends it.
  * @param outer - The other signal, if any.
  * @param run - Gets the signal, and must heed it.
- * @returns What it returns.
- * @throws What it throws.
+ * @returns Its result.
+ * @throws Its error.
  */
 export async function withDeadline<T>(
   ms: number,

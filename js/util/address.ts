@@ -367,7 +367,7 @@ export function randomMac(): Uint8Array {
 /**
  * Checks a port number.
  *
- * @param port - What the caller gave.
+ * @param port - Value from the caller.
  * @param min - Lowest port accepted: 0 where 0 means "any free port", else 1.
  * @returns The port, an integer from min to 65535.
  * @throws NetError EINVAL when it is not.

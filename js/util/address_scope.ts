@@ -3,7 +3,7 @@
 
 import { type IpAddress, parseCidr } from './address.ts';
 
-/** Where an address is valid. Whatever is neither public nor named otherwise is `reserved`. */
+/** Scope in which an address is valid. An address that is neither public nor named otherwise is `reserved`. */
 export type AddressScope =
   | 'public'
   | 'private'

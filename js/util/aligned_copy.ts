@@ -6,7 +6,7 @@
 // JavaScript engines copy to and from shared memory byte by byte, five times slower, unless source and
 // destination are congruent mod 8 (they have the same offset within 8 bytes). A copy that is not
 // congruent goes through a private buffer at an offset congruent to the shared side: between private
-// buffers any offset is fast. That is a second copy, but it needs neither wasm nor memory of the
+// buffers any offset is fast. It is a second copy, but it needs neither wasm nor memory of the
 // arena, so a thread that has only the memory can do it.
 
 /** Below this a byte-by-byte copy is cheaper than a second copy. */
@@ -66,7 +66,7 @@ export function copyAligned(
  * Makes a private chunk to which bytes of shared memory can be copied at full speed.
  *
  * @param length - Bytes.
- * @param offset - Where the bytes begin in shared memory.
+ * @param offset - Offset of the first byte in shared memory.
  * @returns The chunk, congruent mod 8 to the offset unless it is tiny.
  * @throws Never.
  */

@@ -4,7 +4,7 @@
 /**
  * Gives the bytes of a chunk.
  *
- * @param chunk - What was written.
+ * @param chunk - Value that was written.
  * @returns A view on the same memory.
  * @throws {TypeError} If it is neither an ArrayBuffer nor a view on one.
  */

@@ -89,10 +89,10 @@ export function oneOf(...names: readonly string[]): Rule {
 /**
  * Refuses a value that does not fit a rule.
  *
- * @param action - What cannot be done with it, such as "Cannot connect".
+ * @param action - The failed action, such as "Cannot connect".
  * @param name - Name of the option or argument.
  * @param value - Its value.
- * @param rule - What it must be.
+ * @param rule - The rule for the value.
  * @throws {NetError} EINVAL.
  * @example
  * ```ts
@@ -118,8 +118,8 @@ export function checkValue(action: string, name: string, value: unknown, rule: R
  * Refuses options that are no object, have unknown names, or values that do not fit. Options that are
  * undefined are not set.
  *
- * @param action - What cannot be done with them, such as "Cannot connect".
- * @param options - What the program gave.
+ * @param action - The failed action, such as "Cannot connect".
+ * @param options - Options of the program.
  * @param rules - One rule for each option.
  * @param required - Options that must be set.
  * @throws {NetError} EINVAL; the message names the option, its value and its range.
@@ -164,7 +164,7 @@ export function checkOptions<Options extends object>(
 /**
  * Refuses a number of bytes that does not fit: the check of the zero-copy calls and of the rings.
  *
- * @param action - What cannot be done, such as "release".
+ * @param action - The failed action, such as "release".
  * @param count - The number.
  * @param least - Smallest number that fits.
  * @param most - Largest number that fits.

@@ -15,7 +15,7 @@ const DIGITS = /^[\d.]+$/;
  * Reads a host.
  *
  * @param host - An IPv4 or IPv6 address, with a zone or in brackets if it is IPv6; or `localhost`.
- * @param action - What cannot be done with a bad one, such as "Cannot connect to".
+ * @param action - The action that fails with a bad one, such as "Cannot connect to".
  * @returns The address; localhost is 127.0.0.1.
  * @throws {NetError} EINVAL; the message says what a host is.
  * @example

@@ -8,7 +8,7 @@ import { show } from './check.ts';
 const LABEL = 63;
 const NAME = 253;
 
-/** What the URL parser would take for more than a host. */
+/** Characters that end a host for the URL parser. */
 const NO_HOST = /[\s/:?#@[\]%]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const NOT_ASCII = /[^\x00-\x7f]/;

@@ -8,7 +8,7 @@ import { normalizeName } from './host_name.ts';
 /** Names and their addresses: of each, one or several, in the order in which they are tried. */
 export type HostsRecord = Readonly<Record<string, string | readonly string[]>>;
 
-/** What a Hosts can be made of: a record, the text of a hosts file, or another Hosts. */
+/** Sources of a Hosts: a record, the text of a hosts file, or another Hosts. */
 export type HostsInit = HostsRecord | string | Hosts;
 
 /** An address of a name. */
@@ -41,7 +41,7 @@ function readLine(line: string): { address: HostAddress; names: string[] } | und
 }
 
 /**
- * Names with fixed addresses. It is live: who was given one sees every change.
+ * Names with fixed addresses. It is live: every user of the object sees each change.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ring.c - byte rings, marks and doorbells on one thread: every verb, every edge */
+/* test_ring.c - byte rings, marks and doorbells on one thread: every operation, every edge */
 #include "ring_rig.h"
 
 #define SIZE 4096u

@@ -7,7 +7,7 @@
  * platform.h. Include this in one file of a program.
  *
  * In:  rig_feed() hands a packet to a netif the way core/iface/ringif.c does: custom PBUF_REF pbufs over
- *      memory that is not lwIP's. That memory is exactly as long as the packet and ends at a page
+ *      memory that is not lwIP's. The memory is exactly as long as the packet and ends at a page
  *      without access (under ASan: is a malloc of its own), so one byte read too far kills the
  *      test. rig_slots counts pbufs lwIP has not given back.
  * Out: what lwIP sends is copied to rig_out[], IP header first (the tap's Ethernet header is cut).

@@ -109,7 +109,7 @@ static void enter(const char *name)
  * @mac: as 01:23:45:67:89:ab, or '-'
  * @is_tap: whether it has a MAC address
  *
- * A user who may use a device of another user may not change it, so nothing is set without need.
+ * A user with the right to use a device of another user may not change it, so nothing is set without need.
  * Prints name, MTU and MAC of the device.
  */
 static void set_up(struct ifreq *ifr, const char *mtu, const char *mac, int is_tap)
