@@ -10,7 +10,7 @@ import { plugEndpoint } from 'ringstack/link';
  * Joins endpoints. A frame for which one has no room is lost to that one, as in a hub.
  *
  * @param {import('ringstack/link').LinkEndpoint[]} endpoints - Network cards of VMs, interfaces of stacks.
- * @returns What takes them apart again.
+ * @returns A function that takes them apart again.
  */
 export function hub(...endpoints) {
   /** @type {import('ringstack/link').FramePlug[]} */

@@ -3,7 +3,7 @@
 //
 // usage: node examples/proxy.mjs [URL]        (http: by default, that of a server which it starts itself)
 //
-// Whoever is on the network (here a second stack; as well a guest with http_proxy=http://10.0.0.1:3128) asks the
+// A client on the network (here a second stack; it could be a guest with http_proxy=http://10.0.0.1:3128) asks the
 // proxy for a URL, or for a tunnel to a host and a port (CONNECT, as for https).
 // @ts-check
 import { once } from 'node:events';
@@ -62,7 +62,7 @@ await once(web.listen(0, '127.0.0.1'), 'listening');
 const { port } = /** @type {import('node:net').AddressInfo} */ (web.address());
 const url = new URL(process.argv[2] ?? `http://127.0.0.1:${port}/`);
 
-/** What the host reads of a connection to the proxy on which it says something. @param {string} words */
+/** The answer that the host reads on a connection to the proxy after it has sent some words. @param {string} words */
 async function ask(words) {
   const socket = socketOf(await host.connectTcp({ host: '10.0.0.1', port: 3128 }));
   socket.write(words);

@@ -3,7 +3,7 @@
 //
 // usage: node examples/websocket_relay.mjs          (needs the package ws, as Node has no WebSocket server)
 //
-// Every message is one Ethernet frame. What a member sends goes to the member it is for, or to all.
+// Every message is one Ethernet frame. A frame goes to the member it is addressed to, or to all.
 // @ts-check
 import { once } from 'node:events';
 import { createStack } from 'ringstack';
@@ -11,7 +11,7 @@ import { connect } from 'ringstack/link';
 import { connectWebSocket } from 'ringstack/websocket';
 import { WebSocket, WebSocketServer } from 'ws';
 
-/** Starts the relay: a switch that learns who has which address. Returns it and where it is. */
+/** Starts the relay: a switch that learns which member has which address. Returns it and its URL. */
 async function startRelay() {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
   /** @type {Map<string, WebSocket>} */
@@ -53,7 +53,7 @@ const { server, url } = await startRelay();
 const alice = await join(url, '10.0.0.1');
 const bob = await join(url, '10.0.0.2');
 
-// Bob answers whoever calls with what they say, in capitals.
+// Bob answers every connection with the same text in capitals.
 const listener = await bob.stack.listenTcp({ port: 7 });
 const answering = (async () => {
   const { readable, writable } = await listener.accept();

@@ -20,7 +20,7 @@ const TYPES = 'build/types';
 const DIST = 'dist';
 /** Threads: each is one self-contained file. */
 const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
-/** What users import and what is no thread's. */
+/** Entries that users import, except those of threads. */
 const NAMES = ENTRIES.map(({ name }) => name).filter((name) => !WORKERS.includes(name));
 const TAP_HELPER = 'link/adapter/linux_tap/helper.c';
 

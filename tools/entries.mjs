@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 const { exports } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 /**
- * What users import, without stack.wasm and package.json.
+ * The entries that users import, without stack.wasm and package.json.
  *
  * @type {{ specifier: string, name: string }[]} `specifier`: as users write it, such as 'ringstack/pcap';
  *   `name`: the path below js/ and dist/ without its extension, such as 'link/filter/pcap'.
@@ -20,7 +20,7 @@ export const ENTRIES = Object.entries(exports)
   }));
 
 /**
- * Where a specifier of the package leads.
+ * The module that a specifier of the package leads to.
  *
  * @param {string} specifier - Such as 'ringstack/pcap'.
  * @returns {string | undefined} The path below js/ and dist/ without its extension; undefined for what is not ours.

@@ -4,7 +4,7 @@
 // usage: node tools/pack.mjs TARBALL        (after make)
 //
 // The registry shows README.md on its page and resolves a relative link against the repository that package.json
-// names. Without one such a link leads nowhere, so the README of the package gives the path of a file instead. The
+// names. Without one this link leads nowhere, so the README of the package gives the path of a file instead. The
 // guides are read where they are installed: there a link stays if what it leads to is in the package too.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -50,7 +50,7 @@ check_flags() {
     pkg-config --cflags --libs check 2>/dev/null || echo '-lcheck -lsubunit -lm -lrt -pthread'
 }
 
-# What is missing: lines of "Debian package|Homebrew package|what it is".
+# Prints what is missing: lines of "Debian package|Homebrew package|what it is".
 missing() {
     for group; do
         case $group in
@@ -112,7 +112,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
             done
             have tshark || echo 'tshark|wireshark|tshark'
-            # Name servers, and who asks them.
+            # Name servers, and their clients.
             for pair in unbound:unbound named:bind9 nsd:nsd dnsmasq:dnsmasq-base dig:bind9-dnsutils \
                 dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf; do
                 program=${pair%:*}
@@ -156,7 +156,7 @@ fi
 log=$(mktemp)
 policy=
 trap 'rm -f "$log"; [ -z "$policy" ] || $sudo rm -f "$policy"' EXIT
-# What is installed for tests must not begin to serve.
+# Servers that are installed for tests must not start.
 case " $* " in
 *' vm '*)
     if [ ! -e /usr/sbin/policy-rc.d ]; then

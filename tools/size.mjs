@@ -28,7 +28,7 @@ function measure(name, bytes) {
   };
 }
 
-/** What a page gets of a file. */
+/** Sizes of a file as a page downloads it. */
 async function shipped(path) {
   if (!path.endsWith('.js')) return readFileSync(path);
   const { outputFiles } = await build({

@@ -10,7 +10,7 @@ import { posix } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { nameOf as entryOf } from '../../tools/entries.mjs';
 
-/** Where the bundles lie. */
+/** Folder of the bundles. */
 export const OUT = 'build/everywhere';
 
 const resolveOurs: Plugin = {
@@ -33,7 +33,7 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
   tap: 'a page has no devices',
 };
 
-/** Whose tests are about the public API alone. */
+/** Folders with tests of the public API only. */
 const FOLDERS = ['tests/stack', 'tests/link', 'tests/services'].filter((name) => existsSync(name));
 
 /** Those of tests/stack by their name alone, all others behind that of their folder. */
@@ -44,14 +44,14 @@ const nameOf = (file: string): string =>
     .replace(/^(stack|vm)\//, '')
     .replaceAll('/', '_');
 
-/** What programs find in node_modules. */
+/** Packages that programs find in node_modules. */
 const EXTERNAL = ['node:*', 'ws'];
 
 /**
  * Bundles one file of tests, with all that runs it.
  *
  * @param file - Its path from the root of the repository.
- * @param outfile - Where to.
+ * @param outfile - Path of the bundle.
  */
 export async function bundleTest(file: string, outfile: string): Promise<void> {
   await build({

@@ -6,7 +6,7 @@
 // runs everything; `make test-everywhere CHOSEN=1` runs this part. tests/tools/everywhere.test.ts checks that
 // the part imports every subpath of the package.
 
-/** What a file of the part is in it for, by its name in the table of `make test-everywhere`. */
+/** The reason why a file is in the chosen part, by its name in the table of `make test-everywhere`. */
 export const CHOSEN: Readonly<Record<string, string>> = {
   stack:
     'the module found, loaded and compiled; every form of wasm and worker; a busy stack yields to the event loop',

@@ -16,7 +16,7 @@ export type Event =
   | ({ readonly end: string } & TestOutcome)
   | { readonly done: true };
 
-/** What became of one file. */
+/** Outcome of one file. */
 export interface FileResult {
   passed: number;
   /** Names and errors. */
@@ -28,7 +28,7 @@ export interface FileResult {
 /** Takes the lines of one file, in any pieces, and adds them up. */
 export class Listener {
   readonly result: FileResult = { passed: 0, failed: [], skipped: new Map() };
-  /** What else was printed, the end of it. */
+  /** End of the other output. */
   readonly output: string[] = [];
   isDone = false;
   #running: string | undefined;

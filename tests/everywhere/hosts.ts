@@ -108,7 +108,7 @@ function program(name: string, path: string, args: readonly string[]): Host {
   };
 }
 
-/** What tools/page/browsers.mjs and tests/everywhere/webkit.ts launch. */
+/** The browsers that tools/page/browsers.mjs and tests/everywhere/webkit.ts launch. */
 export interface Browser {
   readonly version: string;
   open(

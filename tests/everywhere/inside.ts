@@ -33,7 +33,7 @@ function outcomeOf(test: Test): TestOutcome {
   return { state: 'skip', reason: note ?? 'says no reason' };
 }
 
-/** What is known of the tests of a file while they run. */
+/** State of the tests of a file while they run. */
 interface Progress {
   /** Those that are to run: when a set-up fails, the runner says of them that they are skipped. */
   readonly wanted: Set<Test>;

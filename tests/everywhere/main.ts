@@ -6,7 +6,7 @@
 // CHOSEN=1 runs the part that tests/everywhere/chosen.ts names. A name that fits nothing is a failure.
 //
 // Every file has a process or a page of its own; several of them run at a time, since most tests wait for a
-// timer. Hosts come one after another, so that few browsers are open at once. What is not installed is a row
+// timer. Hosts come one after another, so that few browsers are open at once. A host that is not installed is a row
 // that says so; with CI in the environment it is a failure, unless the host is optional.
 
 import { closingLine, statusOf } from '../../tools/test/outcome.mjs';

@@ -91,7 +91,7 @@ function followLines(url: string, onConsole: (text: string) => void): () => Prom
     while (going) {
       await new Promise((resolve) => setTimeout(resolve, EVERY));
       const body = { script, args: [taken] };
-      // A page that is busy or gone answers nothing; the clock of who waits for it decides.
+      // A page that is busy or gone answers nothing; the caller's timeout decides.
       const asked = command(`${url}/execute/sync`, 'POST', body).catch(() => []);
       const lines = (await asked) as string[];
       taken += lines.length;

@@ -22,7 +22,7 @@ function moduleAt(path: string): WebAssembly.Module {
 /** The product's module. */
 export const stackModule = (): WebAssembly.Module => moduleAt('dist/stack.wasm');
 
-/** The verbs of core/ring.c (tests/interop/ring_shim.c). */
+/** The access functions of core/ring.c (tests/interop/ring_shim.c). */
 export const shimModule = (): WebAssembly.Module => moduleAt('build/test/ring_shim.wasm');
 
 /**

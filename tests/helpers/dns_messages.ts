@@ -21,11 +21,11 @@ const LABELS = [
   'xn--bcher-kva',
   'x'.repeat(63),
 ];
-/** What is written with escapes, or not in ASCII. */
+/** Labels that are written with escapes, or are not ASCII. */
 const ODD = ['a\\.b', 'c\\\\d', 'bücher', 'two words', '\\000\\255', '印刷', '*'];
 const OPAQUE = ['NULL', 'LOC', 'CERT', 'OPENPGPKEY', 'TYPE65280', 'TYPE7'] as const;
 
-/** Makes messages. What a message says in two ways is written in the one that parsing gives. */
+/** Makes messages. Fields with two spellings have the one that parsing returns. */
 export class RandomMessages {
   readonly #prng: Prng;
 

@@ -15,7 +15,7 @@ import {
 import { DnsFrames, frameDns } from '../../js/codec/dns_stream.ts';
 import { MemoryNetwork } from './memory_network.ts';
 
-/** What a peer says: parts of a response, bytes as they are, or nothing. */
+/** Answer of a peer: parts of a response, bytes as they are, or nothing. */
 export type Said = Partial<DnsMessage> | Uint8Array | undefined;
 export type Say = (
   query: DnsMessage,
@@ -117,7 +117,7 @@ export async function ask(
   return parseDnsMessage(await server.answer(bytes, { transport }));
 }
 
-/** What a response says, in short. */
+/** Contents of a response, in short. */
 export const short = ({ rcode, answers }: DnsMessage): string =>
   [
     rcode,

@@ -66,7 +66,7 @@ export function ping(from: string, to: string, sequence: number, data: Uint8Arra
   return ipv4(from, to, 1, icmp);
 }
 
-/** What an IPv4 packet says. */
+/** Fields of an IPv4 packet. */
 export interface Packet {
   readonly protocol: number;
   readonly from: string;
@@ -85,7 +85,7 @@ export function readIpv4(packet: Uint8Array): Packet {
   };
 }
 
-/** What an Ethernet frame says. */
+/** Fields of an Ethernet frame. */
 export interface EthernetFrame {
   readonly to: string;
   readonly from: string;
@@ -106,7 +106,7 @@ export function readEthernet(frame: Uint8Array): EthernetFrame {
   };
 }
 
-/** What an ARP packet asks for or says. */
+/** Fields of an ARP packet. */
 export function readArp(payload: Uint8Array): { operation: number; ip: string; asked: string } {
   return {
     operation: word(payload, 6),

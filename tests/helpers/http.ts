@@ -78,7 +78,7 @@ export class Wire {
     return !done;
   }
 
-  /** What comes until the peer ends its side, or resets the connection. */
+  /** Reads until the peer ends its side, or resets the connection. */
   async rest(): Promise<string> {
     try {
       while (await this.#more());

@@ -8,7 +8,7 @@ import { answerBy, dial, openWeb, type Web, type Wire } from './http.ts';
 /** Key of the clients by hand. */
 export const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** What happened to a socket, in order. */
+/** Events of a socket, in order. */
 export function record(socket: WebSocket): string[] {
   const events: string[] = [];
   socket.binaryType = 'arraybuffer';

@@ -84,7 +84,7 @@ export class MemoryNetwork {
     };
   }
 
-  /** Delivers a datagram, from whomever it says. */
+  /** Delivers a datagram, from any source address. */
   inject(to: { host: string; port: number }, datagram: Datagram): void {
     this.#sockets.get(`${to.host} ${to.port}`)?.push(datagram);
   }

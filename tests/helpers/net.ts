@@ -44,7 +44,7 @@ export const ENDS = {
   6: { a: 'fd00::1', b: 'fd00::2' },
 } as const;
 
-/** What a pair can be given. */
+/** Options of a pair. */
 export interface PairOptions {
   readonly stack?: StackOptions;
   /** Of stack b, where it differs. */
@@ -87,7 +87,7 @@ export interface Ends {
   readonly listener: TcpListener;
 }
 
-/** What opening a connection can be given. */
+/** Options for opening a connection. */
 export interface EndsOptions {
   readonly host?: string;
   readonly connect?: Partial<TcpConnectOptions>;
@@ -181,7 +181,7 @@ export async function outcome(promise: Promise<unknown>): Promise<string> {
   }
 }
 
-/** What a call throws, as outcome() tells it. */
+/** The error of a call, as outcome() reports it. */
 export const thrown = (call: () => unknown): Promise<string> => outcome((async () => call())());
 
 /** Rejects, saying what is stuck, when a promise takes too long. */
@@ -197,7 +197,7 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
   }
 }
 
-/** What changes when a stack does anything but wait: it turns for its timers too. */
+/** Counters that change when a stack does anything except wait; its timers make it turn too. */
 const busyness = (): string =>
   [...open].map(({ statistics: s }) => [s.tcpRxSegments, s.tcpTxSegments, s.sockets]).join();
 

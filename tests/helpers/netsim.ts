@@ -2,8 +2,8 @@
 // netsim - two stacks, a link with rate, delay, queue and loss, one transfer; on a virtual clock
 //
 // Nothing here waits or reads a clock: the moment is a number that jumps to whatever is due next (a
-// frame at the end of the link, a stack's timer), and both stacks are given it when they turn. What
-// comes out depends on the seeds and on the module alone, and an hour on the link takes seconds.
+// frame at the end of the link, a stack's timer), and both stacks are given it when they turn. The
+// result depends only on the seeds and the module, and an hour on the link takes seconds.
 //
 // The sender always has bytes to send, the receiver reads at once, and turning takes no time. A
 // retransmission counts as a timeout when the sender turned without a frame having come: nothing but
@@ -35,7 +35,7 @@ import { parseIp } from '../../js/util/address.ts';
 import { Host } from './netsim_host.ts';
 import { Prng } from './prng.ts';
 
-/** What a link does to frames, the same in both directions. */
+/** Faults of a link, the same in both directions. */
 export interface LinkOptions {
   readonly seed: number;
   /** Round-trip time of an empty link, ms. */
@@ -136,7 +136,7 @@ class Lane {
   }
 }
 
-/** What a data segment carries; seq: of its first byte. */
+/** Payload of a data segment; seq: of its first byte. */
 function readSegment(frame: Uint8Array): { seq: number; length: number } {
   const view = new DataView(frame.buffer, frame.byteOffset);
   const header = 20 + (view.getUint8(32) >> 4) * 4;
@@ -296,7 +296,7 @@ class Simulation {
     while (this.#forth.due <= this.#now) this.#arrive(this.#forth.take() as Uint8Array);
     if (this.#to.due <= this.#now) this.#turnTo();
     if (fromDue > this.#now) return;
-    // What timers cause is told apart from what frames cause by a turn before these are taken in.
+    // A turn before the frames are taken in separates the effects of timers from those of frames.
     // After a pause the frames are there first: a thread that was held up finds both at once.
     if (this.#back.due === this.#now) this.#turnFrom();
     while (this.#back.due <= this.#now) this.#from.feed(this.#back.take() as Uint8Array);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // pcapng - reads a pcapng file as strictly as a test needs: anything amiss throws
 
-/** What a file holds. */
+/** Contents of a file. */
 export interface Capture {
   readonly interfaces: { linkType: number; snapLength: number; name: string | undefined }[];
   readonly packets: {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// ports - ports of this machine, for who must know one before anything listens there
+// ports - ports of this machine, for tests that must know one before anything listens there
 
 import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * Below the ports that a system gives to who asks for any (from 32,768 on Linux, 49,152 elsewhere): one of
- * those, let go to be taken again, may meanwhile be another's.
+ * Below the ports that a system chooses when asked for any (from 32,768 on Linux, 49,152 elsewhere): one of
+ * those, closed to be opened again, may belong to another program by then.
  */
 const RANGE = { first: 20_000, count: 12_000 };
 /** Test processes that run at the same time begin so far from each other. */
@@ -30,7 +30,7 @@ async function isFree(kind: 'tcp' | 'udp', port: number): Promise<boolean> {
   return true;
 }
 
-/** A port of 127.0.0.1 that nobody has, and nobody gets who does not ask for it by its number. */
+/** A free port of 127.0.0.1, which no program gets unless it asks for the number. */
 export async function freePort(kind: 'tcp' | 'udp'): Promise<number> {
   for (let tries = 0; tries < RANGE.count; tries++) {
     const port = RANGE.first + next;

@@ -7,7 +7,7 @@ import { Random } from '../../js/util/random.ts';
  * A stream of random numbers that only depends on its seed.
  *
  * `fill` draws from one byte stream whatever the lengths asked for, so a writer and a reader with
- * the same seed agree while cutting it differently. That holds as long as both only call `fill`:
+ * the same seed agree while cutting it differently. This holds as long as both only call `fill`:
  * take sizes and chances from another generator, for example a `fork()`.
  */
 export class Prng extends Random {

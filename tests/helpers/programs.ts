@@ -11,7 +11,7 @@ const run = promisify(execFile);
 const has = (program: string): boolean =>
   spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0;
 
-/** A test that needs a program: skipped, and counted as such, where `tools/setup.sh vm` has not run. */
+/** A test that needs a program: skipped, and counted as skipped, if `tools/setup.sh vm` has not run. */
 export function testWith(program: string): typeof test {
   return has(program) ? test : (test.skip as typeof test);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// rings - a ring laid out as core/ring.c does it, with guarded storage; its words; bells
+// rings - a ring laid out as core/ring.c does it, with guarded storage; its words; doorbells
 
 import {
   DOORBELL_SEQ,
@@ -67,7 +67,7 @@ export function dumpRing(i32: Int32Array, ring: number): string {
   return names.map((name) => `${name} ${ringWord(i32, ring, name).toString(16)}`).join(', ');
 }
 
-/** What ring_offer() does: gives the ring at `ring`, which must be settled, another buffer. */
+/** As ring_offer(): gives the ring at `ring`, which must be settled, another buffer. */
 export function offerStorage(i32: Int32Array, ring: number, buf: number, size: number): void {
   const next = ringWord(i32, ring, 'offered') + 1;
   setRingWord(i32, ring, next & 1 ? 'buf1' : 'buf0', buf);
@@ -75,7 +75,7 @@ export function offerStorage(i32: Int32Array, ring: number, buf: number, size: n
   setRingWord(i32, ring, 'offered', next);
 }
 
-/** What ring_settled() does: whether both sides have left the old buffer. */
+/** As ring_settled(): whether both sides have left the old buffer. */
 export function isSettled(i32: Int32Array, ring: number): boolean {
   return ringWord(i32, ring, 'cons_gen') === ringWord(i32, ring, 'offered');
 }
@@ -87,7 +87,7 @@ export class TestRing {
   readonly place: number;
   readonly #stores: { buf: number; size: number }[] = [];
 
-  /** What ring_init() does; size: of the first storage, 0: none yet. */
+  /** As ring_init(); size: of the first storage, 0: none yet. */
   constructor(arena: Arena, size: number, start: number = NEAR_WRAP) {
     this.arena = arena;
     this.place = arena.alloc(RING_LAYOUT_SIZE, 0);
@@ -132,7 +132,7 @@ export class TestRing {
     return (this.get('tail') - this.get('head')) >>> 0;
   }
 
-  /** The bytes that a verb found; throws if they are not inside of one storage. */
+  /** The bytes that an access function found; throws if they are not inside of one storage. */
   bytes(offset: number, length: number): Uint8Array {
     const within = (buf: number, size: number): boolean =>
       offset >= buf && offset + length <= buf + size;
@@ -160,7 +160,7 @@ export class TestRing {
   }
 }
 
-/** What bell_ring() does: counts a ring of the bell and wakes its sleeper. */
+/** As doorbell_ring(): counts and wakes the sleeper. */
 export function ringBell(i32: Int32Array, bell: number): void {
   const seq = (bell + DOORBELL_SEQ) >>> 2;
   Atomics.add(i32, seq, 1);
@@ -168,9 +168,9 @@ export function ringBell(i32: Int32Array, bell: number): void {
 }
 
 /**
- * Sleeps on a bell until it is rung, by the protocol at the top of core/ring.h.
+ * Sleeps on a doorbell until it is notified, by the protocol at the top of core/ring.h.
  *
- * @param mayWait - Arms what makes somebody ring, looks again; false: there is no need to sleep.
+ * @param mayWait - Sets a wake threshold, looks again; false: there is no need to sleep.
  * @returns 'awake' without having slept, 'rung', or 'timed-out'.
  */
 export function sleepOn(

@@ -2,7 +2,7 @@
 // runtime - what tests need to know of the runtime they run in, and what not all runtimes have alike
 //
 // The tests of tests/stack and tests/link run in Node under vitest and, by tests/everywhere, in other runtimes and in pages.
-// What is missing somewhere skips a test with a reason that the table of `make test-everywhere` shows.
+// A missing feature skips a test with a reason that the table of `make test-everywhere` shows.
 
 import { beforeEach, describe, test } from 'vitest';
 
@@ -11,15 +11,15 @@ const { process: node, location: page } = globalThis as {
   location?: Location;
 };
 
-/** What a page was told: tests/everywhere puts it into its address. */
+/** Settings of a page: tests/everywhere puts them into its address. */
 const asked = new URLSearchParams(page?.search ?? '');
 
-/** Who turns the stacks: the tests of tests/stack run once for each. */
+/** Engine of the stacks: the tests of tests/stack run once for each. */
 export const ENGINE = (node?.env['RINGSTACK_ENGINE'] ?? asked.get('engine') ?? 'inline') as
   | 'inline'
   | 'worker';
 
-/** Address of a relay (tests/helpers/relay.ts) that somebody has opened; undefined: a test opens its own. */
+/** Address of a relay (tests/helpers/relay.ts) that is open already; undefined: a test opens its own. */
 export const RELAY = node?.env['RINGSTACK_RELAY'] ?? asked.get('relay') ?? undefined;
 
 /** Whether this is a page of a browser. */

@@ -4,13 +4,13 @@
 import { onTestFinished } from 'vitest';
 import { HAS_NODE_THREADS } from './runtime.ts';
 
-/** What both kinds of Worker have alike. */
+/** The common part of both kinds of Worker. */
 interface AnyWorker {
   postMessage(message: unknown): void;
   terminate(): unknown;
 }
 
-/** What Node's has instead of addEventListener(). */
+/** Node's method instead of addEventListener(). */
 interface NodeWorker extends AnyWorker {
   on(event: 'message', callback: (data: unknown) => void): void;
 }

@@ -25,13 +25,13 @@ const vector = (items: readonly (readonly number[])[]): number[] => [
 const sized = (bytes: readonly number[]): number[] => [...leb(bytes.length), ...bytes];
 const text = (value: string): number[] => sized([...new TextEncoder().encode(value)]);
 
-/** What a made module has and does. */
+/** Contents of a generated module. */
 export interface ModuleOptions {
   /** Bytes of the dylink.0 section; none without. */
   readonly dylink?: readonly number[];
   /** Words that rs_arena_init() writes: pairs of offset and value. */
   readonly words?: readonly (readonly [number, number])[];
-  /** What rs_arena_init() returns. */
+  /** Result of rs_arena_init(). */
   readonly result?: number;
 }
 

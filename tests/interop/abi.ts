@@ -16,7 +16,7 @@ export function generateAbi(root: string): string {
     const program = join(dir, 'abi_gen');
     const core = join(root, 'core');
     const flags = ['-std=c11', '-Wall', '-Wextra', '-Werror', '-I', core, '-o', program];
-    // What the compiler says is in the error; one test wants it to fail.
+    // The error has the compiler's output; one test expects it to fail.
     execFileSync(CC, [...flags, join(core, 'abi_gen.c')], { stdio: 'pipe' });
     return execFileSync(program, { encoding: 'utf8' });
   } finally {

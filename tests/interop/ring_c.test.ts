@@ -12,11 +12,11 @@ import { CMaker, jsMaker, SHIM_REGION } from './ring_shim.ts';
 
 const arena = new Arena(stackModule(), 16 << 20);
 
-/** Who produces and who consumes. */
+/** Language of the producer and of the consumer. */
 const PAIRINGS = ['C to JS', 'JS to C', 'C to C', 'JS to JS'] as const;
 type Pairing = (typeof PAIRINGS)[number];
 
-/** An instance of the verbs in C. */
+/** An instance of the access functions in C. */
 function newC(within = arena): CMaker {
   const base = within.alloc(SHIM_REGION, 0);
   within.u8.fill(0, base, base + SHIM_REGION);
@@ -24,7 +24,7 @@ function newC(within = arena): CMaker {
   return new CMaker(shimModule(), within.memory, base);
 }
 
-/** A ring with a maker for each side, and who gives it storage: C, where C takes part. */
+/** A ring with a maker for each side, and the side that gives it storage: C, if C takes part. */
 class Rig {
   readonly ring: TestRing;
   readonly producer: Maker;

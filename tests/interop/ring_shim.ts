@@ -13,13 +13,13 @@ import {
 
 type Marks = 'mustNotify' | 'arm' | 'held' | 'offset';
 
-/** The verbs of each side, whoever has them. */
+/** The access functions of each side, in C or JavaScript. */
 export type ByteSource = Pick<ByteProducer, Marks | 'reserve' | 'submit' | 'cancel'>;
 export type ByteSink = Pick<ByteConsumer, Marks | 'peek' | 'release'>;
 export type FrameSource = Pick<FrameProducer, Marks | 'reserve' | 'submit' | 'cancel'>;
 export type FrameSink = Pick<FrameConsumer, Marks | 'peek' | 'release'>;
 
-/** What ring_shim.c exports. */
+/** Exports of ring_shim.c. */
 interface ShimExports {
   __wasm_apply_data_relocs?(): void;
   __wasm_call_ctors?(): void;
@@ -57,7 +57,7 @@ function check(code: number, what: string): void {
   if (code !== 0) throw new RangeError(`Cannot ${what}: code ${code}`);
 }
 
-/** The marks of a producer in C. Its mustNotify() also rings the bell, if the ring names one. */
+/** The wake thresholds of a producer in C. Its mustNotify() also rings the doorbell, if the ring names one. */
 class CProducer {
   protected readonly c: ShimExports;
   protected readonly side: number;

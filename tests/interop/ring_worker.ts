@@ -2,7 +2,7 @@
 // ring_worker - one side of a ring in a thread of its own, for ring_threads.test.ts
 //
 // Contents, lengths and think times come from seeds that the other side knows too. A side that finds
-// nothing to do sleeps on its bell by the protocol at the top of core/ring.h; a wait that nobody ends
+// nothing to do sleeps on its doorbell by the protocol at the top of core/ring.h; a wait that does not end
 // within the timeout is a lost wake-up.
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -11,7 +11,7 @@ import { dumpRing, isSettled, offerStorage, ringBell, sleepOn } from '../helpers
 import type { ByteSink, ByteSource, FrameSink, FrameSource, Maker } from './ring_shim.ts';
 import { CMaker, jsMaker } from './ring_shim.ts';
 
-/** What a worker is told. All places are offsets in the memory. */
+/** Message to a worker. All addresses are offsets in the memory. */
 export interface Task {
   readonly memory: WebAssembly.Memory;
   readonly ring: number;
@@ -34,10 +34,10 @@ export interface Task {
   readonly timeout: number;
 }
 
-/** What a worker answers. */
+/** Answer of a worker. */
 export interface Outcome {
   readonly error?: string;
-  /** Waits that a bell ended, and bells rung. */
+  /** Waits that a doorbell ended, and notifications sent. */
   readonly sleeps: number;
   readonly rings: number;
   readonly offers: number;
@@ -67,7 +67,7 @@ function sleep(mayWait: () => boolean): void {
   }
 }
 
-/** Rings the other side's bell if it asked for that; in C the verb itself rings. */
+/** Notifies the other side if it asked for that; in C the access function itself does. */
 function notify(side: { mustNotify(): boolean }): void {
   if (!side.mustNotify()) return;
   rings++;

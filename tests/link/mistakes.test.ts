@@ -25,7 +25,7 @@ const loop = (): LinkEndpoint => new TransformStream<Uint8Array, Uint8Array>();
 const driver = { send: () => true, ready: async () => {} };
 const frame = { interface: 0, time: 0, bytes: new Uint8Array(60) };
 
-/** What a call of any kind fails with. */
+/** The error of a call of any kind. */
 async function failureOf(call: () => unknown): Promise<{ code?: string; message: string }> {
   try {
     await call();

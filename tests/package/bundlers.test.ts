@@ -17,7 +17,7 @@ interface Row {
   readonly links?: readonly string[];
   /** Builds the project, if it is to be built. */
   readonly build?: boolean;
-  /** Where the page is then. */
+  /** Folder of the built page. */
   open(project: Project): Promise<Site>;
 }
 
@@ -71,7 +71,7 @@ const OVERRIDES = [
   'worker: factory',
 ];
 
-/** What the pages have as globals. */
+/** Globals of the pages. */
 type Page = typeof globalThis & {
   roundTrip(options: object, text: string): Promise<{ echo: string; engines: string }>;
   overrides: Record<string, () => object>;
@@ -117,7 +117,7 @@ class Tab {
       await tab.page.waitForFunction(`globalThis.${name}`, undefined, { timeout: 20_000 });
       return (await tab.evaluate(use, arg)) as T;
     } catch (error) {
-      // What the page has said explains why it does not work.
+      // The console of the page explains why it does not work.
       throw new Error(`${error}\nThe page said: ${this.#said.join('\n')}`, { cause: error });
     }
   }

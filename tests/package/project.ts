@@ -13,7 +13,7 @@ import { serve } from '../../tools/page/serve.mjs';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FIXTURES = join(ROOT, 'tests/package/fixtures');
-/** Where `make test-package` has put the tarball and the bundlers. */
+/** Folder into which `make test-package` has put the tarball and the bundlers. */
 const BUILT = join(ROOT, 'build/package');
 
 /** The tarball under test. */

@@ -13,7 +13,7 @@ import { checkLinks } from '../rules/links.ts';
 import { ownPackage, Project, ROOT, TARBALL } from './project.ts';
 
 const run = promisify(execFile);
-/** What the package may hold: '*' stands for any part of a path. */
+/** Files that the package may hold: '*' stands for any part of a path. */
 const CONTENTS = [
   'package.json',
   'README.md',

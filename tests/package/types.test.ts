@@ -28,7 +28,7 @@ afterAll(() => project.remove());
 /** TypeScript's own library, parsed once for all. */
 const library = new Map<string, ts.SourceFile | undefined>();
 
-/** What the compiler says of files with the options of a tsconfig.json. */
+/** Output of the compiler for files with the options of a tsconfig.json. */
 function check(compilerOptions: object, files: readonly string[] = ['consumer.ts']): string[] {
   const config = { compilerOptions, files };
   const { options, fileNames, errors } = ts.parseJsonConfigFileContent(

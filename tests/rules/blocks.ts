@@ -12,7 +12,7 @@ import { listFiles, read } from './files.ts';
 
 /** One fenced block. */
 export interface Block {
-  /** Where its fence stands: 'README.md:31'. */
+  /** File and line of its fence: 'README.md:31'. */
   readonly origin: string;
   /** The word behind the fence; '' if there is none. */
   readonly language: string;

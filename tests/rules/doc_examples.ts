@@ -16,7 +16,7 @@ import { DOCUMENTS } from './rules.ts';
 
 /** One block. */
 export interface Example {
-  /** Where it stands: 'js/util/address.ts:31'. */
+  /** File and line of its fence: 'js/util/address.ts:31'. */
   readonly origin: string;
   readonly source: string;
   readonly language: 'ts' | 'js';

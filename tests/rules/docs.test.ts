@@ -9,7 +9,7 @@ import { plant, ROOT } from './files.ts';
 const EXAMPLE = ' * @example\n * ```ts\n * assert(true);\n * ```\n';
 const full = `/**\n * Brief.\n * @param a - Bytes.\n * @returns More.\n * @throws Never.\n${EXAMPLE} */\n`;
 
-/** What is missing in a module whose exports are all public. */
+/** Missing parts in a module whose exports are all public. */
 function check(text: string): string[] {
   const root = plant({ 'js/index.ts': "export * from './a.ts';", 'js/a.ts': text });
   return checkDocs(root).map((violation) => violation.replace(/^js\/a\.ts:\d+: /, ''));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// imports - who imports or includes whom, and whether the tables of rules.ts allow it
+// imports - which file imports or includes which, and whether the tables of rules.ts allow it
 
 import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import ts from 'typescript';
 import { blankComments, fits, lineOf, listFiles, parse, read, walk } from './files.ts';
 
-/** What is allowed. The fields are those of rules.ts. */
+/** The allowed edges. The fields are those of rules.ts. */
 export interface EdgeRules {
   readonly jsEdges: Readonly<Record<string, readonly string[]>>;
   readonly jsExternal: Readonly<Record<string, readonly string[]>>;

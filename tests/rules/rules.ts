@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // rules - the house rules of DESIGN.md and STYLE.md that are data
 
-/** What every layer of js/ may import. */
+/** Modules that every layer of js/ may import. */
 const BASE = ['abi', 'errors', 'api/*', 'util/*'];
 
 /** The lower half of link/: facts, rules, copies and waits that its other modules share. */
@@ -80,7 +80,7 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   'link/*': ['type node:*'],
 };
 
-/** What a protocol is built on: memory and lwIP's side, and what is common to all sockets. */
+/** Layers below a protocol: memory, lwIP's side, and the common part of all sockets. */
 const PLATFORM = ['abi', 'mem/*', 'util/*', 'lwip_port', 'iface/*', 'lwext/*'];
 const SOCK = ['sock/ring_storage', 'sock/sock', 'sock/sock_event', 'sock/sock_work'];
 
@@ -136,7 +136,7 @@ export const C_SYSTEM: Readonly<Record<string, readonly string[]>> = {
   abi: ['stdatomic.h', 'stddef.h', 'stdint.h'],
 };
 
-/** Who may include lwIP's headers. */
+/** Files that may include lwIP's headers. */
 export const LWIP_USERS = ['lwip_port', 'iface/*', 'lwext/*', 'sock/tcp*', 'loop', 'main'];
 
 /** Lines at the most. */
@@ -145,7 +145,7 @@ export const MAX_LINES = { c: 600, ts: 400, function: 60 };
 /** Files that no person reads or writes, and whose length says nothing. */
 export const GENERATED = ['js/abi.ts'];
 
-/** Where every atomic carries its letter, language by language; letters are defined in the heads of `diagrams`. */
+/** Files in which every atomic carries its letter; letters are defined in the heads of `diagrams`. */
 export const ATOMICS = {
   diagrams: ['core/ring.h', 'core/ring_resize.h', 'core/doorbell.h'],
   files: [
@@ -170,14 +170,14 @@ export const EXAMPLE_NAMES: Readonly<Record<string, string>> = {
   tun: 'TunInterface',
 };
 
-/** What people read: these files, and all Markdown of these folders. */
+/** The documents: these files, and all Markdown of these folders. */
 export const DOCUMENTS = {
   files: ['README.md', 'bench/README.md', 'examples/README.md'],
   dirs: ['docs'],
 };
 
 /**
- * What is done with the fenced blocks of each language; a block of any other language is a violation.
+ * Treatment of the fenced blocks of each language; a block of any other language is a violation.
  * Whatever the language, isolation headers in a block must be those of tools/page/serve.mjs, both of them.
  * `examples`: examples.ts type-checks them (js: parses), and runs those that assert. An exempt one says why.
  */

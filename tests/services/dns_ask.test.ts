@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// dns_ask.test - how name servers are asked: several, TCP, EDNS, and who is believed
+// dns_ask.test - how name servers are asked: several, TCP, EDNS, and which answers are believed
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// dns_serve.test - a server on a network: what clients may use, who is ended, and closing
+// dns_serve.test - a server on a network: what clients may use, which ones are ended, and closing
 
 import {
   createDns,

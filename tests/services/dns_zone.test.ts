@@ -23,7 +23,7 @@ const INTERNAL = {
 
 const zone = createZone(INTERNAL);
 
-/** What a zone says, in short: types, or why there are none. */
+/** Answer of a zone, in short: types, or why there are none. */
 const says = (
   name: string,
   type: 'A' | 'AAAA' | 'TXT' | 'SOA' | 'ANY' | 'PTR' | 'CNAME',

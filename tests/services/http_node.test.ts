@@ -58,7 +58,7 @@ async function ourClient() {
   return http;
 }
 
-/** What a request of Node is answered. */
+/** Answer to a request of Node. */
 async function ask(url: string, options: object = {}, body?: Uint8Array | string) {
   const request = nodeRequest(url, options);
   request.end(body);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// byte_access.test - the zero-copy verbs of connections: bytes, locks, room, errors, and no copy
+// byte_access.test - zero-copy access to connections: bytes, locks, room, errors, and no copy
 
 import { type ByteRingReader, createArena, type TcpConnection } from 'ringstack';
 import { describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ import {
 import { Prng } from '../helpers/prng.ts';
 import { NO_BYOB, SharedBuffer, sameBytes, testUnless } from '../helpers/runtime.ts';
 
-/** Writes random bytes of a seed through the verbs, in pieces of random sizes; returns their hash. */
+/** Writes random bytes of a seed by zero-copy access, in pieces of random sizes; returns their hash. */
 async function writeRandom(connection: TcpConnection, seed: number, size: number): Promise<string> {
   const random = new Prng(seed);
   const hash = new StreamHash();
@@ -38,7 +38,7 @@ async function writeRandom(connection: TcpConnection, seed: number, size: number
   return hash.digest();
 }
 
-/** Reads to the end through the verbs, in pieces of random sizes. */
+/** Reads to the end by zero-copy access, in pieces of random sizes. */
 async function readRandom(connection: TcpConnection, seed: number): Promise<string> {
   const random = new Prng(seed);
   const hash = new StreamHash();
@@ -197,7 +197,7 @@ describe('locks', () => {
     byob.releaseLock();
     expect(text(value ?? bytes(''))).toBe('456');
     const last = server.getRingReader();
-    // What came after the ring has grown is not contiguous with what came before.
+    // Bytes that arrive after the ring has grown are not contiguous with earlier ones.
     let rest = '';
     while (rest.length < 4) rest += await take(last);
     expect(rest + (await last.ready()) + (await last.ready())).toBe('7890falsefalse');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// close.test - every way a connection ends, and that whoever waits for it is told
+// close.test - every way a connection ends, and that every promise that waits for it settles
 
 import type { TcpConnection } from 'ringstack';
 import { describe, expect, test, vi } from 'vitest';

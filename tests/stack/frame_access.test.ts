@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// frame_access.test - the zero-copy verbs of interfaces: forwarding, locks, room, errors, and no copy
+// frame_access.test - zero-copy access to interfaces: forwarding, locks, room, errors, and no copy
 
 import { createArena, type TapInterface } from 'ringstack';
 import { describe, expect, test } from 'vitest';
@@ -17,10 +17,10 @@ import {
 import { Prng } from '../helpers/prng.ts';
 import { SharedBuffer } from '../helpers/runtime.ts';
 
-/** What a call throws, as outcome() tells it. */
+/** The error of a call, as outcome() reports it. */
 const thrown = (call: () => unknown): Promise<string> => outcome((async () => call())());
 
-/** Carries frames from one interface to another through the verbs, until one of them is gone. */
+/** Carries frames from one interface to another by zero-copy access, until one of them is gone. */
 async function carry(from: TapInterface, to: TapInterface): Promise<number> {
   const reader = from.getRingReader();
   const writer = to.getRingWriter();
@@ -110,7 +110,7 @@ describe('locks', () => {
     reader.releaseLock();
     await connect();
     expect(tun.statistics).toMatchObject({ dropped: 2, txPackets: 1 });
-    // What was not released is still there.
+    // Frames that were not released are still there.
     const { value } = await tun.readable.getReader().read();
     expect(value?.[9]).toBe(6);
   });

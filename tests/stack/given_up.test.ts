@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// given_up.test - reads that are given up with their lock lose nothing, whoever reads next
+// given_up.test - reads that are given up with their lock lose nothing for the next reader
 
 import type { TcpConnection } from 'ringstack';
 import { expect, test } from 'vitest';

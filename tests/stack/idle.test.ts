@@ -26,7 +26,7 @@ import {
 const HELLO = bytes('hello');
 
 describe('idle', () => {
-  /** What goes on in a second in which nobody does anything. */
+  /** Activity in a second in which no test calls anything. */
   async function observe(stacks: NetworkStack[]) {
     await passTime(25_000, stacks, 1000);
     await new Promise((resolve) => setTimeout(resolve, 1100)); // timers set before that

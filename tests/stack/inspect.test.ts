@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { ENDS, openStack, wiredEnds } from '../helpers/net.ts';
 import { ENGINE, HAS_NODE_THREADS, testUnless } from '../helpers/runtime.ts';
 
-/** What JSON.stringify() writes, read again. */
+/** The output of JSON.stringify(), parsed again. */
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 test('JSON.stringify() says what they are', async () => {

@@ -111,7 +111,7 @@ describe('large send', () => {
       for (let n = 0; n < 6; n++) {
         const before = lengths.length;
         hash.update(await readUpTo(server.readable, 500_000));
-        // What was read had come before; what it made room for comes this way.
+        // These bytes were sent before; the room they leave lets more come this way.
         if (n % 2) await until(() => lengths.length > before + 40);
         await part();
         await settle(2);

@@ -64,10 +64,10 @@ async function transfer(a: NetworkStack, b: NetworkStack, link: Link, size: numb
     const listener = await b.listenTcp({ port: 0 });
     const client = await a.connectTcp({ host: ENDS[link.family].b, port: listener.port });
     const sending = write(client, 7, size);
-    // The server may have given up while our acknowledgements were lost; who sends is told so.
+    // The server may have given up while our acknowledgements were lost; the sender gets an error.
     const accepting = listener.accept();
     const server = await Promise.race([accepting, sending.then(() => accepting)]);
-    // If one end fails, the other may have sent all it had and wait for ever: that is TCP.
+    // If one end fails, the other may have sent all it had and wait without end: TCP allows that.
     const [there, here, sent, answered] = await Promise.all([
       read(server),
       read(client),
@@ -141,7 +141,7 @@ describe('a stream arrives intact over a link that', () => {
     'drops 40 %, or fails with an error',
     async () => {
       const outcomes = await runAll({ drop: 0.4 }, 60_000, async (stacks, isOver) => {
-        // What takes TCP minutes need not take us as long.
+        // The test need not wait the minutes that TCP takes.
         await until(() => stacks.length === 2 * LINKS.length * SEEDS.length);
         while (!isOver()) {
           await passTime(500, stacks, 100);

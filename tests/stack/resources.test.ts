@@ -33,7 +33,7 @@ async function pairIn(size: number): Promise<Pair & { arena: StackArena }> {
   return { arena, ...(await wiredPair({ stack: { arena } })) };
 }
 
-/** What must be as before when all that was opened is closed. */
+/** Counters that must be as before when everything is closed again. */
 const used = ({ a, b, arena }: Pair & { arena: StackArena }) => ({
   free: arena.freeBytes,
   a: pick(a),
@@ -198,7 +198,7 @@ testOfTime(
     });
     expect([pair.a.statistics.sockets, pair.b.statistics.sockets]).toEqual([10_000, 10_001]);
     expect(pair.arena.freeBytes).toBeGreaterThan(0);
-    // They still work. Who accepted whom is not who stands beside whom.
+    // They still work. Indices of clients and of accepted connections do not match.
     const servers = new Map(ends.map(({ server }) => [server.remotePort, server]));
     for (let n = 0; n < 10_000; n += 97) {
       const { client } = ends[n] as (typeof ends)[number];

@@ -23,7 +23,7 @@ import {
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 
-/** What a tap drops before it is plugged: its ARP announcement. */
+/** Frames that a tap drops before it is plugged: its ARP announcement. */
 const UNHEARD = 1;
 
 /** Counts the frames that pass through the readable of an interface. */

@@ -48,7 +48,7 @@ ours('a worker that does not start', () => {
   test.each(cases)('since it %s is %s, and takes nothing', async (_, code, options) => {
     const arena = await createArena();
     const before = arena.freeBytes;
-    // What is told need not come soon.
+    // The report may be late.
     const startTimeout = code === 'ETIMEDOUT' ? 500 : 20_000;
     const starting = createStack({ engine: 'worker', arena, startTimeout, ...options });
     expect(await outcome(starting)).toBe(code);

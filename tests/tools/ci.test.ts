@@ -28,7 +28,7 @@ function runCi(goals: Goals, setup = 'exit 0') {
   chmodSync(join(root, 'tools/setup.sh'), 0o755);
   mkdirSync(join(root, '.ci'));
   copyFileSync(join(ROOT, '.ci/run'), join(root, '.ci/run'));
-  // What the outer make has told its children is not for this one.
+  // The settings of an outer make are not for this one.
   const env = { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' };
   const { status, stdout } = spawnSync('bash', ['.ci/run'], { cwd: root, env, encoding: 'utf8' });
   const lines = stdout.trimEnd().split('\n');

@@ -5,9 +5,9 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { ROOT } from '../rules/files.ts';
 
-/** What make prints. */
+/** Output of make. */
 function make(...args: string[]): string {
-  // What an outer make has told its children is not for this one.
+  // The settings of an outer make are not for this one.
   const env = { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' };
   return spawnSync('make', args, { cwd: ROOT, env, encoding: 'utf8' }).stdout;
 }

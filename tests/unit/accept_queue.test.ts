@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// accept_queue.test - items and those who wait for them meet in order, and every wait ends
+// accept_queue.test - items go to their waiters in order, and every wait ends
 
 import { expect, test } from 'vitest';
 import { AcceptQueue } from '../../js/util/accept_queue.ts';

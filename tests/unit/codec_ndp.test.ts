@@ -9,7 +9,7 @@ import { buildNdp, type NdpFields, type NdpMessage, parseNdp } from '../../js/co
 const ENDS = { source: 'fe80::1', destination: 'ff02::1' };
 const EINVAL = expect.objectContaining({ code: 'EINVAL' });
 
-/** What is read of a message that was built, with bytes changed in between. */
+/** The parsed form of a message that was built, with bytes changed in between. */
 function through(fields: NdpFields, change = (_: Uint8Array): void => {}): NdpMessage | undefined {
   const bytes = buildNdp(ENDS, fields);
   change(bytes);

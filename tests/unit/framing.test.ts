@@ -20,7 +20,7 @@ function streamOf(frames: readonly Uint8Array[]): Uint8Array {
   );
 }
 
-/** What a parser makes of chunks: copies of the frames, and the length that ended it. */
+/** Output of a parser for chunks: copies of the frames, and the length that ended it. */
 function parse(chunks: readonly Uint8Array[], parser = new FrameParser(LONGEST)) {
   const frames: Uint8Array[] = [];
   for (const chunk of chunks) {

@@ -238,7 +238,7 @@ describe('writing', () => {
     const text = String.fromCharCode(...Array.from({ length: 256 }, (_, i) => i)).repeat(40);
     expect(fromLatin1(toLatin1(text))).toBe(text);
     expect(toLatin1('ab', 3)).toHaveLength(5);
-    // What a TextDecoder of that name makes other characters of, and a mark that one of UTF-8 takes off.
+    // Bytes that a TextDecoder of that name maps to other characters, and a byte order mark, which one of UTF-8 removes.
     expect(fromLatin1(Uint8Array.of(0x80, 0x9f))).toBe('\x80\x9f');
     expect(fromLatin1(Uint8Array.of(0xef, 0xbb, 0xbf))).toBe('\xef\xbb\xbf');
   });
@@ -296,7 +296,7 @@ test('fuzz: bytes are a head, more is needed, or they are refused', () => {
       if (end < 0) return;
       const head = parseRequestHead(fromLatin1(bytes.subarray(0, end - 2)), limits);
       heads++;
-      // What was taken has one meaning.
+      // An accepted message has one meaning.
       expect(head.isChunked && head.contentLength !== undefined).toBe(false);
       for (const [name, value] of head.fields) {
         expect(name).toMatch(/^[!#$%&'*+\-.^_`|~0-9a-z]+$/);

@@ -9,7 +9,7 @@ import { Prng } from '../helpers/prng.ts';
 
 const limits = { maxHeaderSize: 1000, maxHeaders: 10 };
 
-/** What a decoder made of pieces: data, trailers, how many bytes were not used, whether it is over. */
+/** Output of a decoder for pieces: data, trailers, how many bytes were not used, whether it is over. */
 function decode(pieces: readonly Uint8Array[]) {
   const decoder = new ChunkedDecoder(limits);
   const data: Uint8Array[] = [];

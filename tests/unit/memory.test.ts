@@ -33,7 +33,7 @@ const MiB = 1 << 20;
 const LARGEST = 2 ** 32 - PAGE;
 const newArena = (size?: number): Arena => new Arena(stackModule(), size);
 
-/** What a call throws; fails the test if it is no NetError. */
+/** The error of a call; fails the test if it is no NetError. */
 function errorOf(call: () => unknown): NetError {
   try {
     call();

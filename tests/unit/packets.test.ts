@@ -127,7 +127,7 @@ const WHOLE = [
   inIpv6(58, join(list(136, 0, 0, 0, 0, 0, 0, 0), list(...Array(16).fill(1)), list(2, 1, 1, 2))),
 ];
 
-/** What does not lie within the packet, or before the layer it is in. */
+/** Fields that are outside the packet, or before the layer they are in. */
 function unsound({ layers }: Decoded, length: number): string[] {
   const parts = layers.flatMap((layer) => [layer, ...layer.fields]);
   const outside = parts.filter((one) => one.start < 0 || one.start + one.length > length);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ring.test - byte rings and marks of js/ring.ts on one thread: every verb, every edge
+// ring.test - byte rings and wake thresholds of js/ring.ts on one thread: every function, every edge
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Arena } from '../../js/memory/arena.ts';
@@ -11,7 +11,7 @@ import { NEAR_WRAP, TestRing } from '../helpers/rings.ts';
 const SIZE = 4096;
 /** Bytes before the storage wraps, when a ring starts at NEAR_WRAP. */
 const TO_WRAP = 256;
-/** Where unsigned positions wrap, and where they would if they were signed. */
+/** Positions at which unsigned counters wrap, and signed ones would. */
 const WRAPS = [NEAR_WRAP, 0x7fffff00];
 const arena = new Arena(stackModule(), 4 << 20);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ring_frames.test - frame rings of js/ring.ts on one thread: every verb, every edge, spans
+// ring_frames.test - frame rings of js/ring.ts on one thread: every function, every edge, spans
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FRAME_HEADER, FRAME_SKIP } from '../../js/abi.ts';
@@ -15,7 +15,7 @@ const LARGEST = SIZE / 2 - FRAME_HEADER;
 const TO_WRAP = 256;
 const arena = new Arena(stackModule(), 4 << 20);
 
-/** What a frame of a length takes in the ring. */
+/** Bytes that a frame of a length takes in the ring. */
 const record = (length: number): number => FRAME_HEADER + Math.ceil(length / 8) * 8;
 
 /** A frame ring and both its sides; frames are numbered, and their number seeds their bytes. */

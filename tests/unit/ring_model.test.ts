@@ -31,13 +31,13 @@ function newRing(size: number, start: number): TestRing {
 /** A number up to most, small ones as likely as large ones. */
 const magnitude = (rng: Prng, most: number): number => rng.int((most >>> rng.int(16)) + 1);
 
-/** Where a position, counted from 0, lies in storage. */
+/** Offset in storage of a position, counted from 0. */
 const startOf = (position: number, size: number): number => (NEAR_WRAP + position) & (size - 1);
 /** Positions of odd seeds pass the wrap of u32, those of even ones that of signed numbers. */
 const firstOf = (seed: number): number => (seed % 2 === 1 ? NEAR_WRAP : NEAR_WRAP - 2 ** 31);
 
 /**
- * A byte ring, and what each verb must find. Positions are counted from 0 and never wrap; the bytes
+ * A byte ring, and what each access must find. Positions are counted from 0 and never wrap; the bytes
  * of the stream are computed on both ends.
  */
 class Bytes {

@@ -39,7 +39,7 @@ beforeEach((context) => {
 });
 
 describe('our client and', () => {
-  /** What every peer that can hold all records is asked. */
+  /** Questions to every peer that can hold all records. */
   async function all(client: DnsClient): Promise<void> {
     expect(await client.lookupAll('A.ring.TEST.')).toEqual([
       { address: '10.0.0.1', family: 4 },

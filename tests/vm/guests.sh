@@ -6,7 +6,7 @@
 #   uml/linux uml/initrd         User-mode Linux, with the same programs
 #   ipxe/ipxe.lkrn               iPXE as a kernel image
 #
-# What is there is not made again; remove a folder for newer ones. The exit status is 1 if one could not be fetched;
+# Existing guests are not made again; remove a folder for newer ones. The exit status is 1 if one could not be fetched;
 # the others are there all the same.
 set -u
 cd "$(dirname "$0")/../.."

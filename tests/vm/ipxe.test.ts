@@ -50,7 +50,7 @@ test('iPXE boots, takes a script of ours, and sums up all of its lines', {
     first,
     `#!ipxe\nset net0/ip ${GUEST.ip}\nset net0/netmask 255.255.255.0\nifopen net0\nchain ${web}/script\n`,
   );
-  // What it says at the end is right only if every line came as it was sent.
+  // Its last output is right only if every line came as it was sent.
   const random = new Prng(7);
   const steps = Array.from({ length: 5000 }, () => random.between(1, 100_000));
   const lines = steps.map((step) => `inc sum ${step}\n`).join('');

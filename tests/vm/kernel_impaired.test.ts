@@ -13,7 +13,7 @@ beforeEach((context) => needs(whyNoKernel(), context));
 
 const DELAY = 25;
 
-/** What is done to the frames, and how much is sent. */
+/** Faults of the link, and how much is sent. */
 const CABLES: Readonly<Record<string, FaultOptions & { readonly size: number }>> = {
   'loss 1 %': { drop: 0.01, size: 5_000_000 },
   'loss 5 %': { drop: 0.05, size: 1_000_000 },

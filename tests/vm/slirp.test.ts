@@ -18,7 +18,7 @@ import { Program } from './lib/process.ts';
 import { Scope } from './lib/scope.ts';
 
 const why = lacksProgram(QEMU);
-/** What libslirp calls the guest, which is us, and the machine it runs on. */
+/** Addresses that libslirp gives the guest, which is us, and the machine it runs on. */
 const [OURS, MACHINE] = ['10.0.2.15', '10.0.2.2'];
 const SIZE = 50_000_000;
 
@@ -47,7 +47,7 @@ describe('libslirp', () => {
       ...['-netdev', 'hubport,id=h0,hubid=0,netdev=u', '-netdev', 'hubport,id=h1,hubid=0,netdev=s'],
     ]);
     connect(tap, await listener.accept());
-    // Takes all there is to its end, answers with the digest; sends a payload to who sends nothing.
+    // Takes all there is to its end, answers with the digest; sends a payload to a client that sends nothing.
     service = createServer({ allowHalfOpen: true }, (socket) => {
       const digest = new Digest();
       socket.on('error', () => {});

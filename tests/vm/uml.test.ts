@@ -49,7 +49,7 @@ for (const mtu of [1500, 9000]) {
   });
 }
 
-/** What the guest finds in its environment. */
+/** Environment of the guest. */
 function environment(): NodeJS.ProcessEnv {
   const xstate = guestFile('uml_xstate.so');
   return {

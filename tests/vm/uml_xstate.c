@@ -5,7 +5,7 @@
  * only the whole of what the processor has, 11008 bytes with AMX: it refuses with EFAULT, and the guest dies at boot
  * with "ptrace set fp regs failed, errno = 14". No option of its command line changes that.
  *
- * What is refused is tried again with the rest as it is. No guest of ours uses the rest.
+ * A refused request is repeated with the rest unchanged. No guest of ours uses the rest.
  */
 #include <dlfcn.h>
 #include <elf.h>

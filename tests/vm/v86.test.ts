@@ -108,7 +108,7 @@ describe.each([
   });
 });
 
-/** A figure for who reads the log; rough, since the machine may be busy. */
+/** A figure for readers of the log; rough, since the machine may be busy. */
 function report(
   { type, mtu }: { type: string; mtu: number },
   what: string,

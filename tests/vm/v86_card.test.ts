@@ -7,7 +7,7 @@ import { V86, type V86Options } from 'v86';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Prng } from '../helpers/prng.ts';
 
-/** What the tests set in the emulated ne2k, as a driver would through its registers. */
+/** Fields of the emulated ne2k that the tests set, as a driver would through its registers. */
 interface Ne2k {
   cr: number;
   rxcr: number;

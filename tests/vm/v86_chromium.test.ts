@@ -15,7 +15,7 @@ const SIZE = 20e6;
 const whyNot = findBrowser('chromium') ? undefined : 'needs Chromium';
 beforeEach((context) => needs(whyNot, context));
 
-/** What the page does; its functions are called by their names. */
+/** Functions of the page, called by their names. */
 type Call = (name: string, ...args: unknown[]) => Promise<unknown>;
 
 /** A page with a stack and a guest. */

@@ -7,7 +7,7 @@ import { launch } from '../../tools/page/browsers.mjs';
 import { serve } from '../../tools/page/serve.mjs';
 import { buildPage, PAGE } from '../../tools/page/web.mjs';
 
-/** What an open page can be asked. */
+/** Functions of an open page. */
 export interface TryPage {
   readonly page: Page;
   /** Waits for a state of the page. */
@@ -33,8 +33,8 @@ export interface OpenOptions {
 }
 
 /**
- * Serves a build of a page and opens it in a browser, until the running test ends. What the page says on the
- * console are complaints, which a test that expects some takes out.
+ * Serves a build of a page and opens it in a browser, until the running test ends. Output of the page on the
+ * console counts as complaints; a test that expects some removes them.
  */
 export async function openPage(
   browser: Awaited<ReturnType<typeof launch>>,

@@ -23,7 +23,7 @@ describe.each(['chromium', 'firefox'])('%s', (name) => {
   }, 60_000);
   afterAll(() => browser?.close());
 
-  /** What the page prints last: the engine, or an error. */
+  /** Last output of the page: the engine, or an error. */
   async function run(headers: Readonly<Record<string, string>> = {}): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), 'ringstack-pages-'));
     const catching = PAGE.replace(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// opened_wrong.test - what a person is told who opens a page as a file, or serves it on a port that is taken
+// opened_wrong.test - messages when a page is opened as a file, or served on a port that is taken
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const PAGES = [
   ['bench/page/index.html', 'make bench-page'],
 ] as const;
 
-/** What a page says of its being a file: its text, or '' where that is hidden. */
+/** The page's message that it was opened as a file, or '' if that is hidden. */
 const said = (): string => {
   const note = document.getElementById('from-file');
   return !note || note.hidden ? '' : note.innerText;

@@ -22,7 +22,7 @@ function findWhyNot(): string | undefined {
     guestFiles();
     return undefined;
   } catch (error) {
-    // Where everything is to run, this is no reason to leave it out.
+    // In CI everything must run, so this is no reason to skip.
     if (process.env['CI']) throw error;
     return (error as Error).message;
   }
@@ -33,7 +33,7 @@ if (whyNot !== undefined) test.skip(`the page of the VM: ${whyNot}`);
 
 interface Opened {
   readonly page: Page;
-  /** What was said on the console of the browser. */
+  /** Output on the console of the browser. */
   readonly complaints: string[];
   /** Waits for the guest's web server to have answered. */
   up(): Promise<void>;

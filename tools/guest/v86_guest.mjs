@@ -22,7 +22,7 @@ import { gzipSync } from 'node:zlib';
 import { folders, initramfs } from './initramfs.mjs';
 import { Serial } from './v86_serial.mjs';
 
-/** Where it all is. */
+/** Folder of the guest. */
 export const GUEST = fileURLToPath(new URL('../../build/vm/v86/', import.meta.url));
 
 /** Modules of the kernel, in the order in which tools/guest/v86_init.sh loads them. */
@@ -40,7 +40,7 @@ const MODULES = [
   'net/sched/sch_netem',
 ];
 
-/** What iproute2's tc is linked with, in it or in one another: busybox's knows no netem. */
+/** Libraries of iproute2's tc, and theirs: busybox's tc has no netem. */
 const TC_LIBRARIES = [
   'libbpf.so.1',
   'libelf.so.1',
@@ -191,7 +191,7 @@ export function buildGuest() {
 
 const V86_FOLDER = fileURLToPath(new URL('../../node_modules/v86/', import.meta.url));
 
-/** What a guest is given besides its files; the same for a boot and for a state that is restored. */
+/** Options of a guest besides its files; the same for a boot and for a state that is restored. */
 export function guestOptions({ type = 'virtio', mtu = 1500 } = {}) {
   return {
     // The kernel's boot loader puts the initramfs at 64 MiB.
@@ -250,7 +250,7 @@ export async function buildState(options) {
   const booted = serial.booted();
   await emulator.run();
   await booted;
-  // What the boot has left behind is not needed for the next one.
+  // Leftovers of the boot are not needed for the next one.
   await serial.run('sync; echo 3 >/proc/sys/vm/drop_caches');
   await emulator.stop();
   writeFileSync(`${path}.new`, new Uint8Array(await emulator.save_state()));

@@ -28,7 +28,7 @@ done
 ip link set lo up
 ip addr add "$ip" dev eth0
 ip link set eth0 up
-# What transfers are made of: 1 MiB that cannot be compressed.
+# Content of transfers: 1 MiB that cannot be compressed.
 dd if=/dev/urandom of=/tmp/random bs=64k count=16 2>/dev/null
 httpd -h /srv
 # Zeros where booting has left something in memory that is free, for smaller states. Some MiB stay out of it.

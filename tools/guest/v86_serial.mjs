@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // v86_serial - runs commands in a guest of tools/guest/v86_init.sh over its serial line; Node and browsers
 
-/** What the guest answers a command with: its output, and this. */
+/** The guest answers a command with its output, then this. */
 const ANSWER = /^([\s\S]*?)@@(\d+|ready)\r?\n/;
 
 /** The serial line of one emulator. Commands run one after another. */
@@ -19,7 +19,7 @@ export class Serial {
     });
   }
 
-  /** What has come and belongs to no answer yet. */
+  /** Received text that belongs to no answer yet. */
   get text() {
     return this.#text;
   }

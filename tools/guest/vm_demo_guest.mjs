@@ -23,7 +23,7 @@ export const CARDS = {
   ne2k: { type: 'ne2k', mtu: 1500 },
 };
 
-/** What the shell shows when it waits for a command. */
+/** Prompt of the shell. */
 export const PROMPT = 'guest:/# ';
 /** ms after which a boot has failed, however busy the machine is. */
 const PATIENCE = 300_000;
@@ -78,8 +78,8 @@ export function guestFiles() {
 /** Options of the emulator with a card; the page uses the same, since a state fits no others. */
 export function emulatorOptions(card) {
   const { cmdline, ...options } = guestOptions(CARDS[card]);
-  // ENV is what a shell reads first; the kernel hands it to init, and init to the shell. What an emulated
-  // PC lacks is no news for whoever opens the console.
+  // ENV is what a shell reads first; the kernel hands it to init, and init to the shell. Kernel
+  // messages about missing hardware of the emulated PC are hidden on the console.
   return { ...options, cmdline: `${cmdline} loglevel=3 ringstack.shell ENV=/etc/shell` };
 }
 
@@ -125,7 +125,7 @@ async function boot(files, options) {
  * finds it.
  *
  * @param card - One of CARDS.
- * @param guest - What guestFiles() gives.
+ * @param guest - The result of guestFiles().
  * @param onStep - Is told when it boots.
  * @returns `path` of the state, compressed by zstd, which v86 unpacks itself; `text` the console has shown.
  * @throws If it does not boot, or there is no zstd.

@@ -3,10 +3,10 @@
 //
 // Chromium through playwright-core; Firefox through puppeteer-core over WebDriver BiDi, which playwright
 // cannot drive as distributions build it. Both are given the least that tests of all kinds need: open a
-// page, run a function in it, close. Whoever clicks through a page takes Chromium's own `page`.
+// page, run a function in it, close. To click through a page, use Chromium's own `page`.
 import { existsSync } from 'node:fs';
 
-/** Where distributions and users have them; an environment variable comes first. */
+/** Paths at which distributions and users have them; an environment variable comes first. */
 const PLACES = {
   chromium: [
     process.env.CHROMIUM,

@@ -21,7 +21,7 @@ import { bundleScripts, runPageTool } from './web.mjs';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SCREENSHOT = `${ROOT}docs/vm-demo.png`;
 
-/** Where the built page is. */
+/** Folder of the built page. */
 export const VM_PAGE = `${ROOT}build/vm-demo`;
 
 /** v86 stays a file of its own, as its authors have made it. */

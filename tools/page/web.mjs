@@ -21,7 +21,7 @@ import { serve, serveForPerson } from './serve.mjs';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const SCREENSHOT = `${ROOT}docs/try-it.png`;
 
-/** Where the built page is. */
+/** Folder of the built page. */
 export const PAGE = `${ROOT}build/web`;
 
 /**
@@ -112,7 +112,7 @@ async function takePicture() {
 }
 
 /**
- * What a program that builds a page does, if it was started as one: builds, then what the command line says.
+ * The main function of a program that builds a page: builds, then does what the command line says.
  *
  * @param self - `import.meta.url` of the program.
  * @param page - `folder` of the build; `build()` makes it; `shows`: what it does, behind its address;

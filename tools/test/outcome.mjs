@@ -6,7 +6,7 @@
 //   passed, failed, skipped   tests; an error outside of tests counts as one that failed
 //   problems                  a line for each failure, with its file
 
-/** What nothing came to. */
+/** An empty outcome. */
 export const NOTHING = { passed: 0, failed: 0, skipped: 0, problems: [] };
 
 /** Adds up outcomes. */
@@ -28,11 +28,11 @@ export const closingLine = ({ passed, failed, skipped }) =>
 /** The exit status: 0 only if something ran and nothing failed. */
 export const statusOf = ({ passed, failed }) => (failed === 0 && passed > 0 ? 0 : 1);
 
-/** What a program came to that does not say it: one failure. */
+/** Outcome of a program that does not report one: one failure. */
 const failure = (problem) => ({ passed: 0, failed: 1, skipped: 0, problems: [problem] });
 
 /**
- * What a program of the library Check came to.
+ * Outcome of a program of the library Check.
  *
  * @param {string} program - Its name.
  * @param {string} output - All it has printed.
@@ -73,9 +73,9 @@ function fileOutcome({ project, file, errors, tests }) {
 }
 
 /**
- * What a run of Vitest came to.
+ * Outcome of a run of Vitest.
  *
- * @param record - What tools/test/reporter.mjs has written; undefined: nothing.
+ * @param record - The file that tools/test/reporter.mjs has written; undefined: none.
  * @param {number | string} status - Vitest's exit status, or the signal that ended it.
  */
 export function vitestOutcome(record, status) {

@@ -23,7 +23,7 @@ const REPORTER = fileURLToPath(new URL('./reporter.mjs', import.meta.url));
 /** Lines of a program that failed. */
 const LAST_LINES = 60;
 
-/** What the native programs find in their environment, unless it is there already. */
+/** Environment of the native programs, unless a variable is set already. */
 const NATIVE_ENV = {
   // A report of a sanitizer fails the test that caused it.
   ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_string_checks=1',

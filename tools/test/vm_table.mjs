@@ -4,7 +4,7 @@
 /**
  * Lines of the table.
  *
- * @param record - What tools/test/reporter.mjs has written.
+ * @param record - The file that tools/test/reporter.mjs has written.
  */
 export function vmTable({ files }) {
   const peers = new Map();

@@ -4,7 +4,7 @@
 import { type FrameLane, type FrameSink, type LinkEndpoint, wrapEndpoint } from 'ringstack/link';
 import { ETHERTYPE, readEthernet, readIpv4, word } from '../../helpers/frames.ts';
 
-/** What a TCP segment over IPv4 says. */
+/** Fields of a TCP segment over IPv4. */
 export interface Segment {
   readonly flags: number;
   readonly seq: number;

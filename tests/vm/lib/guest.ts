@@ -14,7 +14,7 @@ export const GUEST = { ip: '10.79.0.1', ours: '10.79.0.2', mac: '52:54:00:12:34:
 /** A guest that runs tests/vm/guests.sh's initramfs. */
 export class Guest {
   readonly program: Program;
-  /** What it calls its network card. */
+  /** Its name for its network card. */
   readonly device: string;
   #commands = 0;
 

@@ -26,7 +26,7 @@ export function whyNoKernel(): string | undefined {
   return findProgram('ip') ? undefined : 'needs iproute2';
 }
 
-/** What lies between and how the kernel is set. */
+/** The link in between and the settings of the kernel. */
 export interface KernelOptions {
   readonly mtu?: number;
   readonly stack?: StackOptions;

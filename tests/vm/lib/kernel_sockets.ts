@@ -10,7 +10,7 @@ import type { PeerRequest } from './kernel_peer.ts';
 import { Program } from './process.ts';
 import type { Scope } from './scope.ts';
 
-/** What a request is answered with. */
+/** Answer to a request. */
 interface Answers {
   listen: { listener: number; port: number };
   accept: number;

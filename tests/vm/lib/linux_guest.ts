@@ -21,10 +21,10 @@ const NETEMS = ['delay 25ms', 'loss 2%', 'delay 5ms reorder 25%', 'duplicate 5%'
 export interface LinuxGuestKind {
   /** Why it cannot be had; undefined: it can. */
   readonly why: string | undefined;
-  /** What it prints when it cannot boot on this machine through a fault of its own. */
+  /** Its output when it cannot boot on this machine through a fault of its own. */
   readonly ownFault?: RegExp;
   readonly mtu: number;
-  /** What reboots it at once. @default 'reboot -f' */
+  /** Command that reboots it at once. @default 'reboot -f' */
   readonly reboot?: string;
   /** Starts it. `card` is the other end of its network card. */
   open(scope: Scope): Promise<{ guest: Guest; card: LinkEndpoint }>;

@@ -14,7 +14,7 @@ import type { Scope } from './scope.ts';
 export const HOST = '127.0.0.1';
 export const MANY = Array.from({ length: 100 }, (_, i) => `10.1.0.${i}`);
 
-/** What each name server of a peer holds. */
+/** Records of each name server of a peer. */
 const RECORDS = [
   'a A 10.0.0.1',
   'a AAAA fd00::1',

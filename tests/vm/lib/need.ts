@@ -10,20 +10,20 @@ declare module 'vitest' {
   interface TaskMeta {
     /** Why it was skipped. */
     why?: string;
-    /** What it measured, roughly. */
+    /** Its measurement, roughly. */
     figure?: string;
   }
 }
 
-/** Where tests/vm/guests.sh puts a file. */
+/** Path at which tests/vm/guests.sh puts a file. */
 export const guestFile = (name: string): string =>
   fileURLToPath(new URL(`../../../build/vm/${name}`, import.meta.url));
 
-/** What to say when a program is not installed; undefined: it is. */
+/** Reason to skip if a program is not installed; undefined: it is. */
 export const lacksProgram = (program: string): string | undefined =>
   findProgram(program) ? undefined : `needs ${program}`;
 
-/** What to say when tests/vm/guests.sh has not made a folder; undefined: it has. */
+/** Reason to skip if tests/vm/guests.sh has not made a folder; undefined: it has. */
 export const lacksGuest = (folder: string, what: string): string | undefined =>
   existsSync(guestFile(folder)) ? undefined : `needs ${what} of tests/vm/guests.sh`;
 

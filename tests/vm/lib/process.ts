@@ -27,7 +27,7 @@ export class Program {
   readonly child: ChildProcess;
   /** All it has printed, both streams as they came. */
   output = '';
-  /** What it has printed to standard output. */
+  /** Its standard output so far. */
   stdout = '';
   /** Its exit status when it has ended, or the signal that ended it. */
   readonly ended: Promise<number | string>;

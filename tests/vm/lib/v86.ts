@@ -16,7 +16,7 @@ export const ADDRESS = {
   other: '192.168.1.3',
 } as const;
 
-/** What a guest runs to be the second one: both come from one state. */
+/** Commands that make a guest the second one: both come from one state. */
 export const BECOME_THE_OTHER =
   'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:03;' +
   ` ip addr flush dev eth0; ip addr add ${ADDRESS.other}/24 dev eth0; ip link set eth0 up`;

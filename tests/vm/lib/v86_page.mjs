@@ -46,7 +46,7 @@ async function openTwo(tap, guest) {
  * Opens both.
  *
  * @param setting - `where` the guest is: 'page', 'worker', or 'both' for two in the page; `ip` of the stack; the `guest`, with URLs of its files.
- * @returns What a test does with them.
+ * @returns Functions for the test.
  */
 export async function openLab({ where, ip, mtu, guest: urls }) {
   const load = async (url) => (await fetch(url)).arrayBuffer();
