@@ -83,7 +83,10 @@ function namesOf(outputs) {
 /** JavaScript of an output, with the new names of the files that it imports, and of its map. */
 function renamed(text, path, names) {
   const own = names.get(path);
-  const imports = text.replaceAll(/(\bfrom |\bimport )"(\.[^"]*)"/g, (_, before, specifier) => {
+  // esbuild keeps the order of files by imports of nothing. Ours have no side effects, and users' bundlers would warn.
+  // The empty line stays, for the source map.
+  const needed = text.replaceAll(/^import "\.[^"]*";$/gm, '');
+  const imports = needed.replaceAll(/(\bfrom )"(\.[^"]*)"/g, (_, before, specifier) => {
     const to = relative(dirname(own), names.get(join(dirname(path), specifier)));
     return `${before}"${to.startsWith('.') ? to : `./${to}`}"`;
   });

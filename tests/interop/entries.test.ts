@@ -77,6 +77,14 @@ test('stacks of dist are joined by its connect()', async () => {
   await b.close();
 });
 
+test('no file imports another one for nothing: bundlers would warn of that', () => {
+  const files = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' });
+  const bare = files
+    .filter((name) => name.endsWith('.js'))
+    .filter((name) => /^import\s*["']/m.test(read(ROOT, `dist/${name}`)));
+  expect(bare).toEqual([]);
+});
+
 test('no file but those of Node and of workers names a module of Node', () => {
   const files = readdirSync(join(ROOT, 'dist/link'), { recursive: true, encoding: 'utf8' })
     // Those of the kernel's tap run in nothing else.
