@@ -8,7 +8,7 @@
  *
  * A parked connection is unparked before anything happens to it: by the table that finds it for a
  * segment (core/lwext/tcp_table.c), by core/sock/tcp*.c before it writes, shuts down or sets an option,
- * by tcp_unpark_all() before lwIP looks through all connections. A reset or tcp_abort() takes it off
+ * by lwext_unpark_all() before lwIP looks through all connections. A reset or tcp_abort() takes it off
  * the list it is on (lwip/patches: tcp-lists). Only connections whose handshake is done are parked, so
  * lwIP finds all half-open ones when a listener closes.
  *
@@ -43,11 +43,11 @@ static uint32_t list_of(uint32_t difference)
 }
 
 /**
- * tcp_park() - Take a connection off lwIP's list of active ones
+ * lwext_park() - Take a connection off lwIP's list of active ones
  * @pcb: connection on that list, its handshake done
  * @ticks: slow ticks until it is due, more than one, TIMER_NONE: not at all
  */
-void tcp_park(struct tcp_pcb *pcb, uint32_t ticks)
+void lwext_park(struct tcp_pcb *pcb, uint32_t ticks)
 {
     uint32_t due = tcp_ticks + ticks, i = ticks == TIMER_NONE ? 0 : list_of(due ^ base);
 
@@ -60,10 +60,10 @@ void tcp_park(struct tcp_pcb *pcb, uint32_t ticks)
 }
 
 /**
- * tcp_unpark() - Give a connection back to lwIP's timers
+ * lwext_unpark() - Give a connection back to lwIP's timers
  * @pcb: connection, parked or not
  */
-void tcp_unpark(struct tcp_pcb *pcb)
+void lwext_unpark(struct tcp_pcb *pcb)
 {
     if (pcb->parked) {
         pcb->parked = 0;
@@ -79,14 +79,14 @@ void tcp_unpark(struct tcp_pcb *pcb)
 static void unpark_list(uint32_t i)
 {
     while (parked[i]) {
-        tcp_unpark(parked[i]);
+        lwext_unpark(parked[i]);
     }
 }
 
 /**
- * tcp_unpark_all() - Unpark all, before lwIP looks through all connections
+ * lwext_unpark_all() - Unpark all, before lwIP looks through all connections
  */
-void tcp_unpark_all(void)
+void lwext_unpark_all(void)
 {
     uint32_t i;
 
@@ -96,10 +96,10 @@ void tcp_unpark_all(void)
 }
 
 /**
- * tcp_park_tick() - Unpark connections that may be due at a tick, before that tick is run
+ * lwext_park_tick() - Unpark connections that may be due at a tick, before that tick is run
  * @tick: tick, not before that of the last call
  */
-void tcp_park_tick(uint32_t tick)
+void lwext_park_tick(uint32_t tick)
 {
     uint32_t passed = tick ^ base, i;
 
@@ -113,11 +113,11 @@ void tcp_park_tick(uint32_t tick)
 }
 
 /**
- * tcp_park_due() - When the first parked connection may be due
+ * lwext_park_due() - When the first parked connection may be due
  *
  * Return: slow ticks from now, TIMER_NONE: none is; the first may have been unparked since
  */
-uint32_t tcp_park_due(void)
+uint32_t lwext_park_due(void)
 {
     uint32_t i;
 

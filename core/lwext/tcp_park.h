@@ -7,10 +7,10 @@
 
 struct tcp_pcb;
 
-void tcp_park(struct tcp_pcb *pcb, uint32_t ticks);
-void tcp_unpark(struct tcp_pcb *pcb);
-void tcp_unpark_all(void);
-void tcp_park_tick(uint32_t tick);
-uint32_t tcp_park_due(void);
+void lwext_park(struct tcp_pcb *pcb, uint32_t ticks);
+void lwext_unpark(struct tcp_pcb *pcb);
+void lwext_unpark_all(void);
+void lwext_park_tick(uint32_t tick);
+uint32_t lwext_park_due(void);
 
 #endif /* RINGSTACK_TCP_PARK_H */

@@ -73,7 +73,7 @@ static int is_between(const struct tcp_pcb *pcb, const ip_addr_t *local_ip, u16_
 }
 
 /**
- * tcp_table_find() - Find the connection between two ends, TIME_WAIT included
+ * lwext_table_find() - Find the connection between two ends, TIME_WAIT included
  * @local_ip: our address
  * @local_port: our port
  * @remote_ip: their address
@@ -81,8 +81,8 @@ static int is_between(const struct tcp_pcb *pcb, const ip_addr_t *local_ip, u16_
  *
  * Return: connection, NULL: there is none
  */
-struct tcp_pcb *tcp_table_find(const ip_addr_t *local_ip, u16_t local_port,
-                               const ip_addr_t *remote_ip, u16_t remote_port)
+struct tcp_pcb *lwext_table_find(const ip_addr_t *local_ip, u16_t local_port,
+                                 const ip_addr_t *remote_ip, u16_t remote_port)
 {
     uint32_t hash = hash_of(local_ip, local_port, remote_ip, remote_port);
     struct tcp_pcb *pcb = table[hash & (slots - 1)];
@@ -95,7 +95,7 @@ struct tcp_pcb *tcp_table_find(const ip_addr_t *local_ip, u16_t local_port,
 }
 
 /**
- * tcp_table_uses() - Whether some connection prevents binding to a port
+ * lwext_table_uses() - Whether some connection prevents binding to a port
  * @ip: local address
  * @port: local port
  * @listener: what is bound will listen: connections a listener accepted, and those in TIME_WAIT,
@@ -105,7 +105,7 @@ struct tcp_pcb *tcp_table_find(const ip_addr_t *local_ip, u16_t local_port,
  *
  * Return: 1 if so
  */
-int tcp_table_uses(const ip_addr_t *ip, u16_t port, int listener)
+int lwext_table_uses(const ip_addr_t *ip, u16_t port, int listener)
 {
     const struct tcp_pcb *pcb;
     uint32_t i;
@@ -137,11 +137,11 @@ struct tcp_pcb *port_tcp_find(const ip_addr_t *local_ip, u16_t local_port,
     struct tcp_pcb **last = &last_found[local_port > remote_port], *pcb = *last;
 
     if (!pcb || !is_between(pcb, local_ip, local_port, remote_ip, remote_port)) {
-        pcb = tcp_table_find(local_ip, local_port, remote_ip, remote_port);
+        pcb = lwext_table_find(local_ip, local_port, remote_ip, remote_port);
     }
     if (pcb) {
         *last = pcb;
-        tcp_unpark(pcb);
+        lwext_unpark(pcb);
     }
     return pcb;
 }

@@ -7,8 +7,8 @@
 
 struct tcp_pcb;
 
-struct tcp_pcb *tcp_table_find(const ip_addr_t *local_ip, u16_t local_port,
-                               const ip_addr_t *remote_ip, u16_t remote_port);
-int tcp_table_uses(const ip_addr_t *ip, u16_t port, int listener);
+struct tcp_pcb *lwext_table_find(const ip_addr_t *local_ip, u16_t local_port,
+                                 const ip_addr_t *remote_ip, u16_t remote_port);
+int lwext_table_uses(const ip_addr_t *ip, u16_t port, int listener);
 
 #endif /* RINGSTACK_TCP_TABLE_H */

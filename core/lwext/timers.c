@@ -112,10 +112,10 @@ static uint32_t park_idle(void)
 
         next = pcb->next;
         if (due > 1) {
-            tcp_park(pcb, due);
+            lwext_park(pcb, due);
         }
     }
-    return tcp_active_pcbs ? 1 : tcp_park_due();
+    return tcp_active_pcbs ? 1 : lwext_park_due();
 }
 
 /**
@@ -194,7 +194,7 @@ static void run_tcp(double now, int frames_pending)
     run = frames_pending ? 1 : LWIP_MIN(missed, CATCH_UP);
     tcp_time += (double)run * TCP_TMR_INTERVAL;
     while (run--) {
-        tcp_park_tick(tcp_ticks + 1);
+        lwext_park_tick(tcp_ticks + 1);
         tcp_tmr();
     }
     if (!(tcp_ticks & 7)) {

@@ -372,7 +372,7 @@ void tcp_sock_kick(struct sock *s)
  */
 static void set_keepalive(struct tcp_pcb *pcb, uint32_t idle)
 {
-    tcp_unpark(pcb);
+    lwext_unpark(pcb);
     if (idle) {
         pcb->keep_idle = idle;
         pcb->keep_intvl = KEEPALIVE_INTERVAL;
@@ -453,7 +453,7 @@ void tcp_sock_interface_gone(const struct ringif *ifc)
     uint32_t i;
 
     abort_reason = ABI_ENODEV;
-    tcp_unpark_all();
+    lwext_unpark_all();
     tcp_netif_ip_addr_changed(netif_ip_addr4(netif), NULL);
     for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
         tcp_netif_ip_addr_changed(netif_ip_addr6(netif, i), NULL);
@@ -466,7 +466,7 @@ void tcp_sock_interface_gone(const struct ringif *ifc)
  */
 void tcp_sock_end(void)
 {
-    tcp_unpark_all();
+    lwext_unpark_all();
     while (tcp_active_pcbs) {
         tcp_abort(tcp_active_pcbs);
     }

@@ -86,8 +86,8 @@ int tcp_sock_bind(struct tcp_pcb *pcb, const ip_addr_t *ip, u16_t port, const ip
         u16_t local = port ? port : (u16_t)(EPHEMERAL_FIRST + start % EPHEMERAL_COUNT);
 
         if (!listening_on(ip, local) &&
-            (remote && !port ? !tcp_table_find(ip, local, remote, remote_port)
-                             : !tcp_table_uses(ip, local, !remote))) {
+            (remote && !port ? !lwext_table_find(ip, local, remote, remote_port)
+                             : !lwext_table_uses(ip, local, !remote))) {
             ip_addr_set(&pcb->local_ip, ip);
             pcb->local_port = local;
             TCP_REG(&tcp_bound_pcbs, pcb);

@@ -130,7 +130,7 @@ static void give_back(struct tcp_sock *t, uint32_t length)
 {
     struct tcp_pcb *pcb = t->pcb;
 
-    tcp_unpark(pcb);
+    lwext_unpark(pcb);
     open_window(t, pcb, length);
     tcp_ack_now(pcb);
     tcp_output(pcb);
@@ -377,7 +377,7 @@ int tcp_sock_data_output(struct tcp_sock *t)
     struct span from;
     err_t err = ERR_OK;
 
-    tcp_unpark(t->pcb);
+    lwext_unpark(t->pcb);
     t->answered = t->sock.rx.tail;
     if (t->fin_queued) {
         tcp_output(t->pcb);

@@ -92,7 +92,7 @@ static void expect_found(const struct tcp_pcb *ends)
     uint32_t i = listed(ends);
     const struct tcp_pcb *pcb = i < PCBS ? pcbs[i] : NULL;
 
-    must(tcp_table_find(&ends->local_ip, ends->local_port, &ends->remote_ip, ends->remote_port) ==
+    must(lwext_table_find(&ends->local_ip, ends->local_port, &ends->remote_ip, ends->remote_port) ==
          pcb);
     must(port_tcp_find(&ends->local_ip, ends->local_port, &ends->remote_ip, ends->remote_port) ==
          pcb);
@@ -190,7 +190,7 @@ START_TEST(pcb_that_was_never_open_is_freed)
     struct tcp_pcb *pcb = tcp_new(), *found;
 
     ck_assert_ptr_nonnull(pcb);
-    found = tcp_table_find(&pcb->local_ip, 0, &pcb->remote_ip, 0);
+    found = lwext_table_find(&pcb->local_ip, 0, &pcb->remote_ip, 0);
     ck_assert_ptr_null(found);
     tcp_abort(pcb);
 }
@@ -220,10 +220,10 @@ START_TEST(what_stands_in_the_way_of_a_port)
     }
     port_tcp_opened(&pcb);
     ck_assert_int_eq(ipaddr_aton(cases[_i].ip, &ip), 1);
-    ck_assert_int_eq(tcp_table_uses(&ip, 7, cases[_i].listener), cases[_i].uses);
-    ck_assert_int_eq(tcp_table_uses(&ip, 8, cases[_i].listener), 0);
+    ck_assert_int_eq(lwext_table_uses(&ip, 7, cases[_i].listener), cases[_i].uses);
+    ck_assert_int_eq(lwext_table_uses(&ip, 8, cases[_i].listener), 0);
     port_tcp_freed(&pcb);
-    ck_assert_int_eq(tcp_table_uses(&ip, 7, cases[_i].listener), 0);
+    ck_assert_int_eq(lwext_table_uses(&ip, 7, cases[_i].listener), 0);
 }
 END_TEST
 
