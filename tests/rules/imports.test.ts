@@ -121,6 +121,22 @@ describe('checkCIncludes', () => {
 });
 
 describe('this repository', () => {
+  test.each([
+    ['sock/tcp_rings', 'sock/tcp_data'],
+    ['sock/tcp_data', 'sock/tcp'],
+    ['sock/tcp', 'sock/tcp_open'],
+    ['sock/sock', 'sock/tcp'],
+    ['sock/sock_event', 'sock/protocol'],
+    ['iface/iface', 'sock/sock'],
+    ['lwext/timers', 'sock/sock'],
+    ['sock/protocol', 'command'],
+    ['channel', 'iface/iface'],
+  ])('%s does not see %s', (name, upper) => {
+    const root = plant({ [`core/${name}.c`]: `#include "${upper}.h"` });
+    expect(checkCIncludes(root, house)).toEqual([
+      `core/${name}.c:1: includes ${upper}.h, which does not point down`,
+    ]);
+  });
   test('js/ imports downwards only', () => expect(checkJsImports(ROOT, house)).toEqual([]));
   test('js/index.ts only re-exports', () => expect(checkIndex(ROOT)).toEqual([]));
   test('C includes downwards only', () => expect(checkCIncludes(ROOT, house)).toEqual([]));

@@ -80,55 +80,40 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   'link/*': ['type node:*'],
 };
 
-/** Layers below a protocol: memory, lwIP's side, and the common part of all sockets. */
-const PLATFORM = ['abi', 'mem/*', 'util/*', 'lwip_port', 'iface/*', 'lwext/*'];
-const SOCK = ['sock/ring_storage', 'sock/sock', 'sock/sock_event', 'sock/sock_work'];
+/** Files that all of core/ may include, and those that all above channels may. */
+const C_BASE = ['abi', 'mem/*', 'util/*'];
+const C_LINK = [...C_BASE, 'ring', 'ring_resize', 'doorbell', 'lwip_port', 'channel'];
+/** Layers below a protocol: interfaces, our side of lwIP, and what all sockets have in common. */
+const C_PROTOCOL = [...C_LINK, 'iface/*', 'lwext/*', 'sock/sock*', 'sock/ring_storage'];
+/** The files of TCP from the bottom up: each may include those before it. */
+const TCP = ['tcp_sock', 'tcp_rings', 'tcp_data', 'tcp', 'tcp_bind', 'tcp_open', 'tcp_listen'].map(
+  (name) => `sock/${name}`,
+);
 
 /**
- * Same for C: paths below core/ without the extension, and those of lwip/ in full, where x.c and x.h are one.
- * A file may include itself.
+ * Same for C, lowest layer first: paths below core/ without the extension, and those of lwip/ in full, where
+ * x.c and x.h are one. A file may include itself. No interface and nothing of lwext/ sees a socket.
  */
 export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   abi: [],
   abi_gen: ['abi'],
-  'mem/libc': [],
-  'mem/arena': ['abi'],
-  'mem/heap': ['abi', 'mem/arena'],
-  'util/random': ['abi'],
-  'util/chksum': [],
-  'util/list': [],
-  'lwip/arch/cc': ['util/*'],
-  'lwip/lwipopts': ['abi', 'util/*'],
-  doorbell: ['abi', 'mem/arena'],
-  ring_resize: ['abi'],
-  ring: ['abi', 'mem/arena', 'doorbell', 'ring_resize'],
-  lwip_port: ['abi', 'util/*'],
-  channel: ['abi', 'mem/*', 'util/*', 'doorbell', 'ring'],
-  'iface/ringif': ['abi', 'ring'],
-  'iface/iface': ['abi', 'mem/*', 'lwip_port', 'iface/ringif'],
-  'iface/route': ['abi', 'lwip_port', 'iface/iface'],
-  'lwext/tcp_park': ['abi'],
-  'lwext/tcp_recovery': ['lwip_port'],
-  'lwext/tcp_rto': ['lwip_port'],
-  'lwext/tcp_tso': ['lwip_port'],
-  'lwext/tcp_table': ['mem/*', 'util/*', 'lwip_port', 'lwext/tcp_park'],
-  'lwext/timers': ['abi', 'iface/ringif', 'lwext/tcp_park'],
-  'sock/ring_storage': ['abi', 'mem/arena', 'ring_resize'],
-  'sock/sock': ['abi', 'mem/*', 'util/*', 'ring', 'channel', 'sock/ring_storage'],
-  'sock/sock_event': ['channel', 'sock/sock'],
-  'sock/sock_work': ['util/*', 'sock/sock'],
-  // TCP, from the bottom up: none of these includes one that stands below it here.
-  'sock/tcp_sock': ['sock/sock'],
-  'sock/tcp_rings': [...PLATFORM, ...SOCK, 'sock/tcp_sock'],
-  'sock/tcp_data': [...PLATFORM, ...SOCK, 'sock/tcp_sock', 'sock/tcp_rings'],
-  'sock/tcp': [...PLATFORM, ...SOCK, 'sock/tcp_sock', 'sock/tcp_rings', 'sock/tcp_data'],
-  'sock/tcp_bind': [...PLATFORM],
-  'sock/tcp_open': [...PLATFORM, 'sock/sock', 'sock/tcp_rings', 'sock/tcp', 'sock/tcp_bind'],
-  'sock/tcp_listen': [...PLATFORM, ...SOCK, 'sock/tcp_rings', 'sock/tcp', 'sock/tcp_bind'],
-  'sock/protocol': ['abi', 'sock/*'],
-  command: ['abi', 'channel', 'iface/*', 'sock/protocol', 'sock/sock_event'],
-  loop: [...PLATFORM, 'abi', 'channel', 'sock/protocol', ...SOCK, 'command'],
-  main: ['mem/*', 'util/*', 'channel', 'iface/*', 'lwext/*', 'sock/protocol', 'command', 'loop'],
+  'mem/*': ['abi', 'mem/*'],
+  'util/*': ['abi'],
+  'lwip/*': ['abi', 'util/*'],
+  doorbell: C_BASE,
+  ring_resize: C_BASE,
+  ring: [...C_BASE, 'doorbell', 'ring_resize'],
+  channel: [...C_BASE, 'doorbell', 'ring'],
+  lwip_port: C_BASE,
+  'iface/*': [...C_LINK, 'iface/*'],
+  'lwext/*': [...C_LINK, 'iface/ringif', 'lwext/*'],
+  'sock/ring_storage': C_LINK,
+  'sock/sock*': [...C_LINK, 'sock/sock*', 'sock/ring_storage'],
+  ...Object.fromEntries(TCP.map((name, i) => [name, [...C_PROTOCOL, ...TCP.slice(0, i)]])),
+  'sock/protocol': [...C_BASE, 'sock/*'],
+  command: [...C_LINK, 'iface/*', 'sock/sock*', 'sock/protocol'],
+  loop: [...C_LINK, 'iface/*', 'lwext/*', 'sock/sock*', 'sock/protocol', 'command'],
+  main: [...C_LINK, 'iface/*', 'lwext/*', 'sock/protocol', 'command', 'loop'],
 };
 
 /** System headers, for those that may not include what they like. */
