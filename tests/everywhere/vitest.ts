@@ -13,8 +13,17 @@ import {
 } from '@vitest/expect';
 import { getCurrentTest } from '@vitest/runner';
 import { fn, spyOn } from '@vitest/spy';
+import { fakeTimers } from './fake_timers.ts';
 
-export { afterAll, beforeAll, beforeEach, describe, onTestFinished, test } from '@vitest/runner';
+export {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  onTestFinished,
+  test,
+} from '@vitest/runner';
 
 for (const plugin of [JestExtend, JestChaiExpect, JestAsymmetricMatchers]) chai.use(plugin);
 
@@ -48,4 +57,4 @@ setState(
   expect,
 );
 
-export const vi = { fn, spyOn };
+export const vi = { fn, spyOn, ...fakeTimers };
