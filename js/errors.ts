@@ -147,7 +147,7 @@ export class NetError extends Error {
    * @returns Its name, code and message.
    * @throws Never.
    */
-  toJSON(): { name: string; code: NetErrorCode; message: string } {
+  toJSON(): Pick<NetError, 'name' | 'code' | 'message'> {
     const { name, code, message } = this;
     return { name, code, message };
   }

@@ -126,7 +126,12 @@ export interface Datagram {
   /** The bytes. */
   data: Uint8Array;
   /** Received: where it was sent to. Sent: the source to use. */
-  local?: { address: string; port: number };
+  local?: {
+    /** Its address. */
+    address: string;
+    /** Its port. */
+    port: number;
+  };
   /** The interface it came by, or goes out of. */
   interface?: unknown;
 }

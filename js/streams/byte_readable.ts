@@ -12,8 +12,7 @@
 // - by zero-copy access (js/streams/byte_access.ts): wait() resolves when peek() has bytes.
 //
 // Zero-copy access and the iterator lock the stream without making one, since that takes longer than a
-// short connection lasts. A stream that is asked for while they hold the lock is locked by a reader of
-// ours.
+// short connection lasts. A stream that is made while they hold the lock is locked by a reader of ours.
 //
 // Leftovers: if a BYOB read was given up with its lock, the bytes that answer it stay in the stream.
 // They come before those of the ring, and the stream ends behind them: while there are any, close() or
@@ -350,6 +349,7 @@ export class ByteReadable implements DirectReadable {
   #close(): void {
     const controller = this.#controller;
     if (!controller || this.#isTaking) return;
+    this.#controller = undefined; // once: closing again would throw, which costs a stack trace
     if (this.#error !== undefined) {
       controller.error(this.#error);
       return;
