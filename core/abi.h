@@ -113,7 +113,7 @@ struct abi_addr {
 /* --- Sockets ----------------------------------------------------------------------------------------- */
 
 /* Kinds of sockets; each is a row of core/sock/protocol.c. */
-enum sock_kind { SOCK_TCP_LISTENER, SOCK_TCP, SOCK_KINDS };
+enum sock_kind { SOCK_TCP_LISTENER, SOCK_TCP, SOCK_UDP, SOCK_ICMP, SOCK_ICMP6, SOCK_KINDS };
 
 /* Bits of sock.flags and of an EVENT_SOCK, all written by C. */
 #define SOCK_OPEN 1u      /* the handshake is done: addresses are valid, rings may be used */
@@ -122,6 +122,8 @@ enum sock_kind { SOCK_TCP_LISTENER, SOCK_TCP, SOCK_KINDS };
 #define SOCK_READABLE 8u  /* event only: bytes came after the consumer found rx empty */
 #define SOCK_WRITABLE 16u /* event only: room came after the producer found tx full */
 #define SOCK_SENT 32u     /* our FIN is acknowledged: every byte written has arrived */
+#define SOCK_ERROR                                                                                 \
+    64u /* event only: a datagram did not arrive; error says why, the socket stays open */
 
 /* The part of a socket that JS sees. JS reads it while it holds the handle, up to CMD_RELEASE. */
 struct abi_sock {
@@ -133,7 +135,31 @@ struct abi_sock {
     int32_t error;
     struct abi_addr local;
     struct abi_addr remote;
+    /* Datagram sockets, all written by C. */
+    uint32_t rx_datagrams;
+    uint32_t tx_datagrams;
+    uint32_t rx_dropped; /* rx was full */
+    uint32_t tx_dropped; /* could not be sent, or an ICMP error came back */
+    uint64_t rx_bytes;   /* payload */
+    uint64_t tx_bytes;
 };
+
+/* Header of a record in the rings of a datagram socket; the payload follows. */
+struct abi_datagram {
+    struct abi_addr remote; /* received: sender; sent: where to, FAMILY_NONE: the connected end */
+    struct abi_addr local;  /* received: where it was sent to; sent: source, FAMILY_NONE: chosen */
+    uint32_t iface;         /* handle: it came by, or is to leave by; sent: 0: chosen */
+    uint8_t ttl;            /* sent: 0: the socket's */
+    uint8_t flags;          /* DATAGRAM_* */
+    uint16_t pad;
+    uint8_t link[8]; /* sent, with DATAGRAM_LINK: MAC of the next hop, first six */
+};
+#define DATAGRAM_LINK 1u
+
+/* The largest payload: lwIP counts a packet in 16 bits, its IP header included. */
+#define UDP_MOST 65507u
+#define UDP_MOST_IPV6 65487u
+#define ICMP_MOST 65495u
 
 /* --- Interfaces ---------------------------------------------------------------------------------------- */
 
@@ -209,6 +235,8 @@ enum command {
     CMD_ABORT,      /* cmd: RST */
     CMD_RELEASE,    /* cmd: JS forgets the handle; C frees what it may */
     CMD_SET_OPTION, /* cmd_option */
+    CMD_JOIN,       /* cmd_group: receive what is sent to a group */
+    CMD_LEAVE,      /* cmd_group: undo CMD_JOIN */
     CMD_SHARE_SOCK, /* cmd: gives a connection a channel of its own; answered: its key and offset */
     CMD_SHARE_IFACE, /* cmd: the same for a tun or tap interface */
     CMD_RECALL, /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
@@ -246,6 +274,25 @@ struct cmd_socket {
     uint32_t nodelay;   /* 0 or 1 */
     uint32_t keepalive; /* ms, 0: off */
     uint32_t kind;      /* SOCK_* */
+    /* Datagram sockets. */
+    uint32_t iface;         /* handle of the interface to bind to, 0: none */
+    uint32_t flags;         /* DGRAM_* */
+    uint32_t ttl;           /* 1..255 */
+    uint32_t multicast_ttl; /* 0..255 */
+};
+
+/* Bits of cmd_socket.flags. */
+#define DGRAM_REUSE 1u          /* other sockets that say so may have the port, too */
+#define DGRAM_BROADCAST 2u      /* may send to broadcast addresses */
+#define DGRAM_MULTICAST_LOOP 4u /* multicast comes back to members on this stack */
+#define DGRAM_DONT_FRAGMENT 8u  /* what is above the MTU is refused */
+
+struct cmd_group {
+    struct cmd cmd;
+    struct abi_addr group;
+    struct abi_addr source; /* only what it sends, FAMILY_NONE: whoever sends */
+    uint32_t iface;         /* handle, 0: the first with an address of the family */
+    uint32_t pad;
 };
 
 /* cmd.value: the value. */
@@ -257,6 +304,8 @@ struct cmd_option {
 enum sock_option {
     OPTION_NODELAY,   /* 1 sends small segments at once (default), 0 is Nagle's algorithm */
     OPTION_KEEPALIVE, /* idle time before the first probe, ms; 0: off */
+    OPTION_TTL,
+    OPTION_MULTICAST_TTL,
 };
 
 /* --- Events: records of channel.events, C to JS ---------------------------------------------------------------- */
@@ -286,6 +335,8 @@ struct stack_stats {
     uint32_t checksum_errors; /* IP, TCP and ICMP together */
     uint32_t input_drops;     /* packets lwIP dropped: malformed, not ours, no route back */
     uint32_t no_memory_drops; /* segments dropped for want of memory (the peer sends again) */
+    uint32_t udp_invalid;     /* datagrams dropped: length or checksum wrong */
+    uint32_t udp_no_socket;   /* datagrams nobody listened for */
     uint32_t sockets;         /* slots in use */
     uint32_t heap_bytes;      /* in use by the stack in its heap */
     uint32_t ring_bytes;      /* storage of socket rings */
@@ -344,6 +395,7 @@ enum abi_error {
     ABI_EAGAIN = -14,   /* no room now */
     ABI_EPROTO = -15,   /* magic, version or size differ */
     ABI_ENOBUFS = -16,  /* the arena had no memory to go on */
+    ABI_EACCES = -17,   /* the socket may not send to broadcast addresses */
 };
 
 #define ABI_ASSERT(what) _Static_assert(what, #what)
@@ -353,6 +405,8 @@ ABI_ASSERT(offsetof(struct ring, buf) - offsetof(struct ring, head) >= ABI_LINE)
 ABI_ASSERT(sizeof(struct frame) == FRAME_HEADER && FRAME_HEADER % FRAME_ALIGN == 0);
 ABI_ASSERT(sizeof(struct abi_addr) == 24);
 ABI_ASSERT(offsetof(struct abi_sock, rx) % ABI_LINE == 0);
+ABI_ASSERT(offsetof(struct abi_sock, rx_bytes) % 8 == 0);
+ABI_ASSERT(sizeof(struct abi_datagram) == 64);
 ABI_ASSERT(offsetof(struct abi_iface, rx) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct abi_iface, tx_bytes) % 8 == 0 &&
            offsetof(struct abi_iface, rx_bytes) % 8 == 0);

@@ -62,16 +62,37 @@ static void sockets(void)
     head("Sockets");
     VALUE(SOCK_TCP_LISTENER);
     VALUE(SOCK_TCP);
+    VALUE(SOCK_UDP);
+    VALUE(SOCK_ICMP);
+    VALUE(SOCK_ICMP6);
     VALUE(SOCK_OPEN);
     VALUE(SOCK_EOF);
     VALUE(SOCK_CLOSED);
     VALUE(SOCK_READABLE);
     VALUE(SOCK_WRITABLE);
     VALUE(SOCK_SENT);
+    VALUE(SOCK_ERROR);
     OFFSET("SOCK_TX", abi_sock, tx);
     OFFSET("SOCK_RX", abi_sock, rx);
     OFFSET("SOCK_LOCAL", abi_sock, local);
     OFFSET("SOCK_REMOTE", abi_sock, remote);
+    OFFSET("SOCK_RX_DATAGRAMS", abi_sock, rx_datagrams);
+    OFFSET("SOCK_TX_DATAGRAMS", abi_sock, tx_datagrams);
+    OFFSET("SOCK_RX_DROPPED", abi_sock, rx_dropped);
+    OFFSET("SOCK_TX_DROPPED", abi_sock, tx_dropped);
+    OFFSET("SOCK_RX_BYTES", abi_sock, rx_bytes);
+    OFFSET("SOCK_TX_BYTES", abi_sock, tx_bytes);
+    OFFSET("DATAGRAM_REMOTE", abi_datagram, remote);
+    OFFSET("DATAGRAM_LOCAL", abi_datagram, local);
+    OFFSET("DATAGRAM_IFACE", abi_datagram, iface);
+    OFFSET("DATAGRAM_TTL", abi_datagram, ttl);
+    OFFSET("DATAGRAM_FLAGS", abi_datagram, flags);
+    OFFSET("DATAGRAM_LINK_ADDRESS", abi_datagram, link);
+    SIZE("DATAGRAM_SIZE", abi_datagram);
+    VALUE(DATAGRAM_LINK);
+    VALUE(UDP_MOST);
+    VALUE(UDP_MOST_IPV6);
+    VALUE(ICMP_MOST);
     OFFSET("ADDR_PORT", abi_addr, port);
     OFFSET("ADDR_FAMILY", abi_addr, family);
     OFFSET("ADDR_PREFIX", abi_addr, prefix);
@@ -140,6 +161,8 @@ static void commands(void)
     VALUE(CMD_ABORT);
     VALUE(CMD_RELEASE);
     VALUE(CMD_SET_OPTION);
+    VALUE(CMD_JOIN);
+    VALUE(CMD_LEAVE);
     VALUE(CMD_SHARE_SOCK);
     VALUE(CMD_SHARE_IFACE);
     VALUE(CMD_RECALL);
@@ -167,11 +190,25 @@ static void commands(void)
     OFFSET("CMD_SOCKET_BACKLOG", cmd_socket, backlog);
     OFFSET("CMD_SOCKET_NODELAY", cmd_socket, nodelay);
     OFFSET("CMD_SOCKET_KEEPALIVE", cmd_socket, keepalive);
+    OFFSET("CMD_SOCKET_IFACE", cmd_socket, iface);
+    OFFSET("CMD_SOCKET_FLAGS", cmd_socket, flags);
+    OFFSET("CMD_SOCKET_TTL", cmd_socket, ttl);
+    OFFSET("CMD_SOCKET_MULTICAST_TTL", cmd_socket, multicast_ttl);
     SIZE("CMD_SOCKET_SIZE", cmd_socket);
+    VALUE(DGRAM_REUSE);
+    VALUE(DGRAM_BROADCAST);
+    VALUE(DGRAM_MULTICAST_LOOP);
+    VALUE(DGRAM_DONT_FRAGMENT);
+    OFFSET("CMD_GROUP_GROUP", cmd_group, group);
+    OFFSET("CMD_GROUP_SOURCE", cmd_group, source);
+    OFFSET("CMD_GROUP_IFACE", cmd_group, iface);
+    SIZE("CMD_GROUP_SIZE", cmd_group);
     OFFSET("CMD_OPTION_OPTION", cmd_option, option);
     SIZE("CMD_OPTION_SIZE", cmd_option);
     VALUE(OPTION_NODELAY);
     VALUE(OPTION_KEEPALIVE);
+    VALUE(OPTION_TTL);
+    VALUE(OPTION_MULTICAST_TTL);
 }
 
 static void events(void)
@@ -213,6 +250,8 @@ static void stack(void)
     OFFSET("STATS_CHECKSUM_ERRORS", stack_stats, checksum_errors);
     OFFSET("STATS_INPUT_DROPS", stack_stats, input_drops);
     OFFSET("STATS_NO_MEMORY_DROPS", stack_stats, no_memory_drops);
+    OFFSET("STATS_UDP_INVALID", stack_stats, udp_invalid);
+    OFFSET("STATS_UDP_NO_SOCKET", stack_stats, udp_no_socket);
     OFFSET("STATS_SOCKETS", stack_stats, sockets);
     OFFSET("STATS_HEAP_BYTES", stack_stats, heap_bytes);
     OFFSET("STATS_RING_BYTES", stack_stats, ring_bytes);
@@ -243,6 +282,7 @@ static void errors(void)
     VALUE(ABI_EAGAIN);
     VALUE(ABI_EPROTO);
     VALUE(ABI_ENOBUFS);
+    VALUE(ABI_EACCES);
 }
 
 int main(void)

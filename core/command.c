@@ -188,6 +188,25 @@ static int set_option(struct channel *from, const struct cmd *cmd, struct event 
 }
 
 /**
+ * member() - CMD_JOIN, CMD_LEAVE
+ * @from: channel it came on
+ * @cmd: command
+ * @answer: left alone
+ *
+ * Return: 0, ABI_EBADF, ABI_EINVAL: it has no groups, or what the protocol says
+ */
+static int member(struct channel *from, const struct cmd *cmd, struct event *answer)
+{
+    struct sock *s = own_sock(from, cmd);
+
+    (void)answer;
+    if (!s) {
+        return ABI_EBADF;
+    }
+    return s->ops->member ? s->ops->member(s, (const struct cmd_group *)cmd) : ABI_EINVAL;
+}
+
+/**
  * take_back() - Take the object of a channel back and free the channel
  * @c: channel, not the app's; its thread uses neither channel nor object any more, or there is none
  */
@@ -296,6 +315,8 @@ static const struct row commands[] = {
     [CMD_ABORT] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
     [CMD_RELEASE] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
     [CMD_SET_OPTION] = { sizeof(struct cmd_option), SOCK_OWNER, set_option },
+    [CMD_JOIN] = { sizeof(struct cmd_group), SOCK_OWNER, member },
+    [CMD_LEAVE] = { sizeof(struct cmd_group), SOCK_OWNER, member },
     [CMD_SHARE_SOCK] = { sizeof(struct cmd), SOCK_OWNER, share },
     [CMD_SHARE_IFACE] = { sizeof(struct cmd), IFACE_OWNER, share },
     [CMD_RECALL] = { sizeof(struct cmd), APP, recall },
@@ -308,6 +329,7 @@ union record {
     struct cmd_iface iface;
     struct cmd_socket socket;
     struct cmd_option option;
+    struct cmd_group group;
 };
 
 /**

@@ -140,6 +140,43 @@ int port_is_any(const struct abi_addr *address)
            __builtin_memcmp(address->bytes, zero, sizeof(zero)) == 0;
 }
 
+/* The macros of lwIP for addresses of either family are large where they stand; these are calls. */
+
+/**
+ * port_ip_is_same() - Whether two addresses are the same, whatever their zones
+ * @a: address
+ * @b: address
+ *
+ * Return: 1 if so
+ */
+int port_ip_is_same(const ip_addr_t *a, const ip_addr_t *b)
+{
+    return IP_IS_V6(a) == IP_IS_V6(b) &&
+           __builtin_memcmp(ip_2_ip6(a)->addr, ip_2_ip6(b)->addr, IP_IS_V6(a) ? 16 : 4) == 0;
+}
+
+/**
+ * port_ip_is_any() - Whether an address is 0.0.0.0 or ::
+ * @address: address
+ *
+ * Return: 1 if so
+ */
+int port_ip_is_any(const ip_addr_t *address)
+{
+    return ip_addr_isany_val(*address);
+}
+
+/**
+ * port_ip_is_group() - Whether an address is a multicast address
+ * @address: address
+ *
+ * Return: 1 if so
+ */
+int port_ip_is_group(const ip_addr_t *address)
+{
+    return ip_addr_ismulticast(address);
+}
+
 /**
  * port_error() - The code of the ABI for an error of a call into lwIP
  * @err: lwIP's error

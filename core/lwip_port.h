@@ -5,6 +5,7 @@
 
 #include "lwip/err.h"
 #include "lwip/ip_addr.h"
+#include "lwip/prot/udp.h" /* ip4.c looks at a port, but includes this only with lwIP's UDP */
 
 #include "abi.h"
 
@@ -41,11 +42,15 @@ void port_tcp_lost(struct tcp_pcb *pcb);
 int port_tcp_rexmit_all(struct tcp_pcb *pcb);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
+int port_udp_accept(const struct netif *inp, u16_t port);
 const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
 int port_to_lwip(const struct abi_addr *from, ip_addr_t *to);
 void port_from_lwip(const ip_addr_t *from, u16_t port, struct abi_addr *to);
 int port_is_any(const struct abi_addr *address);
 int port_error(err_t err);
+int port_ip_is_same(const ip_addr_t *a, const ip_addr_t *b);
+int port_ip_is_any(const ip_addr_t *address);
+int port_ip_is_group(const ip_addr_t *address);
 
 #endif /* RINGSTACK_LWIP_PORT_H */

@@ -83,11 +83,14 @@
 /* The cache entry is remembered per connection, not searched per packet. */
 #define LWIP_NETIF_HWADDRHINT 1
 #define IP_REASS_MAX_PBUFS 64
-#define LWIP_RAW 0
+/* core/lwext/ip_input.c, sock/ and iface/group.c stand in the place of raw.c, udp.c, igmp.c and mld6.c. */
+#define LWIP_RAW 1
 #define LWIP_UDP 0
+/* A datagram for an interface without an address, such as a DHCP client's. */
+#define LWIP_IP_ACCEPT_UDP_PORT(port) port_udp_accept(inp, port)
 #define LWIP_DNS 0
 #define LWIP_DHCP 0
-#define LWIP_IGMP 0
+#define LWIP_IGMP 1
 #define LWIP_ACD 0
 /* Own addresses are routed to the loopback interface by port_ip4_route, over a ring. */
 #define LWIP_HAVE_LOOPIF 0
@@ -97,7 +100,7 @@
 #define LWIP_IPV6 1
 /* One link-local address and three given ones. */
 #define LWIP_IPV6_NUM_ADDRESSES 4
-#define LWIP_IPV6_MLD 0
+#define LWIP_IPV6_MLD 1
 #define LWIP_IPV6_AUTOCONFIG 0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0

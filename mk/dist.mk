@@ -32,7 +32,8 @@ WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
 WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command ring_resize \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
-	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
+	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers group error_limit) \
+	$(addprefix sock/,dgram dgram_table icmp ip_send udp tcp_icmp))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 # The others inline less than -O3 does by itself (225), and are no slower.
 WASM_FAST := $(filter-out $(WASM_SMALL),$(WASM_OBJ:build/$(WASM)/%.o=%))

@@ -5,12 +5,13 @@ LWIP := build/lwip/patched
 LWIPDIR := $(LWIP)/src
 
 # Algorithms that lwIP's hooks call (lwip/patches/); where lwIP is tested alone, these are with it.
-LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_recovery tcp_rto tcp_tso)
+LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_recovery tcp_rto tcp_tso ip_input group)
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) doorbell \
-	ring_resize ring lwip_port $(addprefix iface/,ringif iface route) $(addprefix lwext/,tcp_park tcp_table timers) channel \
+	ring_resize ring lwip_port $(addprefix iface/,ringif iface route) \
+	$(addprefix lwext/,tcp_park tcp_table timers error_limit) channel \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp_rings tcp_data tcp tcp_bind tcp_open tcp_listen \
-	protocol) command loop main) $(LWIP_EXT)
+	dgram_table ip_send udp icmp dgram_data dgram tcp_icmp protocol) command loop main) $(LWIP_EXT)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP do without, and so do those that first install what is missing (mk/staged.mk).
@@ -19,7 +20,8 @@ LIGHT_GOALS += help setup release bench-compare bench-report js abi docs check-f
 ifneq ($(filter-out $(LIGHT_GOALS),$(or $(MAKECMDGOALS),all)),)
 include $(LWIPDIR)/Filelists.mk
 endif
-LWIP_SRC := $(COREFILES) $(CORE4FILES) $(CORE6FILES) $(LWIPDIR)/netif/ethernet.c
+# Without what core/lwext/ip_input.c and group.c stand in for.
+LWIP_SRC := $(filter-out %/raw.c %/igmp.c %/mld6.c,$(COREFILES) $(CORE4FILES) $(CORE6FILES)) $(LWIPDIR)/netif/ethernet.c
 
 JS_SRC := $(sort $(wildcard js/*.ts js/*/*.ts js/*/*/*.ts js/*/*/*/*.ts))
 

@@ -64,6 +64,48 @@ struct ringif *iface_next(const struct ringif *after)
 }
 
 /**
+ * iface_has_family() - Whether an interface has an address of a family
+ * @ifc: interface
+ * @family: FAMILY_*
+ *
+ * Return: 1 if so
+ */
+int iface_has_family(const struct ringif *ifc, uint32_t family)
+{
+    uint32_t i;
+
+    for (i = 0; i < ifc->addr_count; i++) {
+        if (ifc->addrs[i].family == family) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/**
+ * iface_has_address() - Whether an interface has an address, link-local or given
+ * @ifc: interface
+ * @address: address
+ *
+ * Return: 1 if so
+ */
+int iface_has_address(const struct ringif *ifc, const struct abi_addr *address)
+{
+    const struct abi_addr *own = &ifc->pub->link_local;
+    uint32_t i = 0;
+
+    do {
+        if (own->family == address->family &&
+            __builtin_memcmp(own->bytes, address->bytes, address->family == FAMILY_IPV4 ? 4 : 16) ==
+                0) {
+            return 1;
+        }
+        own = &ifc->addrs[i];
+    } while (i++ < ifc->addr_count);
+    return 0;
+}
+
+/**
  * set_addresses() - Give lwIP the addresses
  * @ifc: interface, added
  */

@@ -191,7 +191,7 @@ err_t ringif_init(struct netif *netif)
         netif->output_ip6 = output_ip6;
         netif->flags = 0;
     }
-    netif->flags |= NETIF_FLAG_LINK_UP;
+    netif->flags |= NETIF_FLAG_LINK_UP | NETIF_FLAG_IGMP;
     return ERR_OK;
 }
 
@@ -253,7 +253,7 @@ static int keeps(const struct ringif *ifc, const struct span *frame)
     }
     /* A fragment header may stand behind other extension headers: whatever does not begin with the
        payload is copied. */
-    return ip[6] != IP6_NEXTH_TCP && ip[6] != IP6_NEXTH_ICMP6;
+    return ip[6] != IP6_NEXTH_TCP && ip[6] != IP6_NEXTH_ICMP6 && ip[6] != IP6_NEXTH_UDP;
 }
 
 /**
@@ -370,6 +370,30 @@ static uint32_t roomy(const struct ringif *ifc)
              apart = RINGIF_RESERVE + 2 * FRAME_HEADER + FRAME_ALIGN;
 
     return half > apart ? half - apart : 0;
+}
+
+/**
+ * ringif_has_room() - Whether all fragments of a packet would find room now
+ * @ifc: interface
+ * @length: bytes of the packet
+ * @mtu: bytes of a fragment at the most
+ *
+ * What tx could never hold is let through: it is lost and counted where it does not fit.
+ *
+ * Return: 1 if so; 0: ringif_retry() says when
+ */
+int ringif_has_room(struct ringif *ifc, uint32_t length, uint32_t mtu)
+{
+    uint32_t size = ifc->pub->tx.size[0], count = length / (mtu - IP6_HLEN - 16) + 1;
+    uint32_t need = length + count * (ETHERNET_HEADER + IP6_HLEN + 16 + FRAME_HEADER + FRAME_ALIGN);
+
+    producer_refresh(&ifc->tx);
+    if (!ifc->pub->listening || need > size - RINGIF_RESERVE - mtu ||
+        ifc->tx.tail - ifc->tx.head + need + mtu + RINGIF_RESERVE <= size) {
+        return 1;
+    }
+    ifc->blocked = 1;
+    return 0;
 }
 
 /**

@@ -37,6 +37,7 @@ void ringif_setup(struct stack_stats *to);
 err_t ringif_init(struct netif *netif);
 uint32_t ringif_input(struct ringif *ifc, uint32_t budget);
 uint32_t ringif_gso_max_size(const struct ringif *ifc);
+int ringif_has_room(struct ringif *ifc, uint32_t length, uint32_t mtu);
 int ringif_retry(struct ringif *ifc);
 void ringif_flush(struct ringif *ifc);
 int ringif_arm(struct ringif *ifc);

@@ -6,12 +6,19 @@
  */
 #include "sock/protocol.h"
 
+#include "sock/dgram.h"
+#include "sock/dgram_data.h"
 #include "sock/sock.h"
 #include "sock/tcp.h"
 #include "sock/tcp_data.h"
 #include "sock/tcp_listen.h"
 #include "sock/tcp_open.h"
 #include "sock/tcp_rings.h"
+
+#define DATAGRAM_ROW                                                                               \
+    .size = sizeof(struct dgram_sock), .open = dgram_open, .kick = dgram_kick,                     \
+    .abort = dgram_abort, .release = dgram_release, .set_option = dgram_set_option,                \
+    .member = dgram_member, .run = dgram_run
 
 static const struct sock_ops protocols[SOCK_KINDS] = {
     [SOCK_TCP_LISTENER] = {
@@ -41,6 +48,16 @@ static const struct sock_ops protocols[SOCK_KINDS] = {
         .interface_gone = tcp_sock_interface_gone,
         .end = tcp_sock_end,
     },
+    /* What is done to all datagram sockets is done by the row of UDP. */
+    [SOCK_UDP] = {
+        DATAGRAM_ROW,
+        .setup = dgram_setup,
+        .retry = dgram_data_retry,
+        .interface_gone = dgram_interface_gone,
+        .end = dgram_end,
+    },
+    [SOCK_ICMP] = { DATAGRAM_ROW },
+    [SOCK_ICMP6] = { DATAGRAM_ROW },
 };
 
 /**

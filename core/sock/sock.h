@@ -40,6 +40,7 @@ struct sock_ops {
     void (*abort)(struct sock *s, int error); /* ends at once; frees it if it is released */
     void (*release)(struct sock *s); /* sets released; frees it when nothing is left to do */
     int (*set_option)(struct sock *s, uint32_t option, uint32_t value); /* 0 or a negative code */
+    int (*member)(struct sock *s, const struct cmd_group *cmd);         /* the same */
 
     /* The end of a batch, for a socket that sock_work() or sock_later() was called for. */
     void (*run)(struct sock *s);

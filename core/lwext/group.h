@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* group.h - multicast groups of interfaces (theory of operation: core/lwext/group.c) */
+#ifndef RINGSTACK_GROUP_H
+#define RINGSTACK_GROUP_H
+
+#include "lwip/ip_addr.h"
+#include "lwip/netif.h"
+
+int group_join(struct netif *netif, const ip_addr_t *address);
+void group_leave(struct netif *netif, const ip_addr_t *address);
+
+#endif /* RINGSTACK_GROUP_H */
