@@ -151,19 +151,24 @@ int port_is_any(const struct abi_addr *address)
  */
 int port_ip_is_same(const ip_addr_t *a, const ip_addr_t *b)
 {
+    const uint32_t *x = ip_2_ip6(a)->addr, *y = ip_2_ip6(b)->addr;
+
+    /* Behind an IPv4 address there are zeros (port_to_lwip(), ip_addr_copy_from_ip4()). */
     return IP_IS_V6(a) == IP_IS_V6(b) &&
-           __builtin_memcmp(ip_2_ip6(a)->addr, ip_2_ip6(b)->addr, IP_IS_V6(a) ? 16 : 4) == 0;
+           ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
 }
 
 /**
- * port_ip_is_any() - Whether an address is 0.0.0.0 or ::
+ * port_ip_is_any() - Whether an address is 0.0.0.0 or ::, or that of both families
  * @address: address
  *
  * Return: 1 if so
  */
 int port_ip_is_any(const ip_addr_t *address)
 {
-    return ip_addr_isany_val(*address);
+    const uint32_t *words = ip_2_ip6(address)->addr;
+
+    return (words[0] | words[1] | words[2] | words[3]) == 0;
 }
 
 /**
@@ -174,7 +179,9 @@ int port_ip_is_any(const ip_addr_t *address)
  */
 int port_ip_is_group(const ip_addr_t *address)
 {
-    return ip_addr_ismulticast(address);
+    uint8_t head = *(const uint8_t *)ip_2_ip6(address)->addr;
+
+    return IP_IS_V6(address) ? head == 0xff : head >> 4 == 0xe;
 }
 
 /**

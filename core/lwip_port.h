@@ -4,10 +4,18 @@
 #define RINGSTACK_LWIP_PORT_H
 
 #include "lwip/err.h"
+#include "lwip/ip4.h"
 #include "lwip/ip_addr.h"
 #include "lwip/prot/udp.h" /* ip4.c looks at a port, but includes this only with lwIP's UDP */
 
 #include "abi.h"
+
+#ifndef RINGSTACK_NATIVE
+/* lwIP's IGMP sends options, and so ip4.c puts them in; core/lwext/group.c, which stands in its place, writes its own
+   header. Native tests of lwIP alone have lwIP's. */
+#undef IP_OPTIONS_SEND
+#define IP_OPTIONS_SEND 0
+#endif
 
 struct tcp_pcb;
 struct tcp_hdr;
@@ -42,7 +50,7 @@ void port_tcp_lost(struct tcp_pcb *pcb);
 int port_tcp_rexmit_all(struct tcp_pcb *pcb);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
-int port_udp_accept(const struct netif *inp, u16_t port);
+int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
 const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
 int port_to_lwip(const struct abi_addr *from, ip_addr_t *to);

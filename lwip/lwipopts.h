@@ -83,11 +83,11 @@
 /* The cache entry is remembered per connection, not searched per packet. */
 #define LWIP_NETIF_HWADDRHINT 1
 #define IP_REASS_MAX_PBUFS 64
-/* core/lwext/ip_input.c, sock/ and iface/group.c stand in the place of raw.c, udp.c, igmp.c and mld6.c. */
+/* core/lwext/ip_input.c and group.c stand in the place of raw.c, igmp.c and mld6.c, core/sock/udp.c of udp.c. */
 #define LWIP_RAW 1
 #define LWIP_UDP 0
-/* A datagram for an interface without an address, such as a DHCP client's. */
-#define LWIP_IP_ACCEPT_UDP_PORT(port) port_udp_accept(inp, port)
+/* A datagram for an interface without an address, such as a DHCP client's. The packet may end before its port. */
+#define LWIP_IP_ACCEPT_UDP_PORT(port) port_udp_accept(inp, p, &(port))
 #define LWIP_DNS 0
 #define LWIP_DHCP 0
 #define LWIP_IGMP 1

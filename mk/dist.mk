@@ -32,9 +32,9 @@ WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
 WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command ring_resize \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
-	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers group error_limit) \
-	$(addprefix sock/,dgram dgram_table icmp ip_send udp tcp_icmp))
-$(eval $(call own_flags,$(WASM_SMALL),-Os))
+	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers group error_limit ip_input) \
+	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
+$(eval $(call own_flags,$(WASM_SMALL),-Oz))
 # The others inline less than -O3 does by itself (225), and are no slower.
 WASM_FAST := $(filter-out $(WASM_SMALL),$(WASM_OBJ:build/$(WASM)/%.o=%))
 $(eval $(call own_flags,$(WASM_FAST),-mllvm -inline-threshold=100))
@@ -53,7 +53,7 @@ WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8
 # the tables would push small variables out of these.
 WASM_LAST := $(patsubst %,build/$(WASM)/%.o,$(addprefix core/,sock/sock_work lwip_port command sock/protocol channel) \
 	lwip/src/core/tcp $(addprefix core/,main lwext/tcp_park lwext/tcp_table mem/heap) lwip/src/core/stats \
-	$(addprefix core/,sock/sock iface/iface) $(addprefix lwip/src/core/,ipv4/etharp ipv6/nd6))
+	$(addprefix core/,sock/dgram_table sock/sock iface/iface) $(addprefix lwip/src/core/,ipv4/etharp ipv6/nd6))
 WASM_IN_ORDER := $(filter-out $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
 $(eval $(call flags_file,$(WASM)/link,$(WASM_LINK) $(WASM_IN_ORDER)))
 build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs

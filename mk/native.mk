@@ -13,15 +13,15 @@ build/$(1)/$(2): build/$(1)/tests/c/$(2).o $(3)
 	$$(call run,LD $(1),$(2))$(CC) $(4) $$^ $$(CHECK_LIBS) -o $$@
 endef
 ASAN_LWIP := $(call objects,asan,$(LWIP_SRC))
-ASAN_EXT := $(call objects,asan,$(LWIP_EXT))
+ASAN_ALONE := $(call objects,asan,$(LWIP_ALL) $(LWIP_EXT))
 ASAN_ALL := $(call objects,asan,$(CORE_SRC)) $(ASAN_LWIP)
 TSAN_ALL := $(call objects,tsan,$(CORE_SRC) $(LWIP_SRC))
 $(foreach test,$(CORE_TESTS),$(eval $(call native_test,asan,$(test),$(ASAN_ALL),$(ASAN_FLAGS))))
 $(foreach test,$(TSAN_TESTS),$(eval $(call native_test,tsan,$(test),$(TSAN_ALL),$(TSAN_FLAGS))))
-$(foreach test,$(RIG_TESTS),$(eval $(call native_test,rig,$(test),$(ASAN_LWIP) $(ASAN_EXT),$(ASAN_FLAGS))))
+$(foreach test,$(RIG_TESTS),$(eval $(call native_test,rig,$(test),$(ASAN_ALONE),$(ASAN_FLAGS))))
 
 LWIP_UNIT_OBJ := $(call objects,unit,$(wildcard tests/c/lwip_unit/*.c) core/util/chksum.c) \
-	$(call objects,unit,$(LWIP_UNIT_SRC) $(LWIP_SRC) $(LWIP_EXT))
+	$(call objects,unit,$(LWIP_UNIT_SRC) $(LWIP_ALL) $(LWIP_EXT))
 build/unit/lwip_unit: $(LWIP_UNIT_OBJ)
 	$(call run,LD unit,lwip_unit)$(CC) $(ASAN_FLAGS) $^ $(CHECK_LIBS) -o $@
 

@@ -64,45 +64,25 @@ struct ringif *iface_next(const struct ringif *after)
 }
 
 /**
- * iface_has_family() - Whether an interface has an address of a family
- * @ifc: interface
+ * iface_next_of() - Go through the interfaces that lead out of the stack and have an address of a family
+ * @after: the last one, NULL to begin
  * @family: FAMILY_*
  *
- * Return: 1 if so
+ * Return: interface, or NULL: that was the last
  */
-int iface_has_family(const struct ringif *ifc, uint32_t family)
+struct ringif *iface_next_of(const struct ringif *after, uint32_t family)
 {
+    struct ringif *ifc = iface_next(after);
     uint32_t i;
 
-    for (i = 0; i < ifc->addr_count; i++) {
-        if (ifc->addrs[i].family == family) {
-            return 1;
+    for (; ifc; ifc = ifc->next) {
+        for (i = 0; ifc->pub->kind != IFACE_LOOPBACK && i < ifc->addr_count; i++) {
+            if (ifc->addrs[i].family == family) {
+                return ifc;
+            }
         }
     }
-    return 0;
-}
-
-/**
- * iface_has_address() - Whether an interface has an address, link-local or given
- * @ifc: interface
- * @address: address
- *
- * Return: 1 if so
- */
-int iface_has_address(const struct ringif *ifc, const struct abi_addr *address)
-{
-    const struct abi_addr *own = &ifc->pub->link_local;
-    uint32_t i = 0;
-
-    do {
-        if (own->family == address->family &&
-            __builtin_memcmp(own->bytes, address->bytes, address->family == FAMILY_IPV4 ? 4 : 16) ==
-                0) {
-            return 1;
-        }
-        own = &ifc->addrs[i];
-    } while (i++ < ifc->addr_count);
-    return 0;
+    return NULL;
 }
 
 /**

@@ -11,8 +11,7 @@
 void iface_setup(struct stack_ctl *ctl);
 int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *offset);
 int iface_remove(uint32_t handle);
-int iface_has_family(const struct ringif *ifc, uint32_t family);
-int iface_has_address(const struct ringif *ifc, const struct abi_addr *address);
+struct ringif *iface_next_of(const struct ringif *after, uint32_t family);
 int iface_wire(uint32_t handle, uint32_t ring);
 int iface_share(uint32_t handle, uint32_t channel);
 int iface_poll(uint32_t budget);

@@ -373,26 +373,40 @@ static uint32_t roomy(const struct ringif *ifc)
 }
 
 /**
- * ringif_has_room() - Whether all fragments of a packet would find room now
+ * ringif_has_room() - Whether a packet of a sender that can wait, or all fragments of it, would find room now
  * @ifc: interface
- * @length: bytes of the packet
+ * @length: bytes of the packet, its IP header included
  * @mtu: bytes of a fragment at the most
  *
- * What tx could never hold is let through: it is lost and counted where it does not fit.
+ * As much as the largest frame may be skipped at the end of tx. What is reserved for small packets is left to those
+ * that cannot wait.
  *
- * Return: 1 if so; 0: ringif_retry() says when
+ * Return: 0, ABI_EAGAIN: no, and ringif_retry() says when, ABI_EMSGSIZE: tx could never hold it
  */
 int ringif_has_room(struct ringif *ifc, uint32_t length, uint32_t mtu)
 {
-    uint32_t size = ifc->pub->tx.size[0], count = length / (mtu - IP6_HLEN - 16) + 1;
-    uint32_t need = length + count * (ETHERNET_HEADER + IP6_HLEN + 16 + FRAME_HEADER + FRAME_ALIGN);
+    const uint32_t around = ETHERNET_HEADER + FRAME_HEADER + FRAME_ALIGN;
+    struct producer *tx = &ifc->tx;
+    uint32_t need = length + mtu + 2 * around, most = ifc->pub->tx.size[0] - RINGIF_RESERVE;
 
-    producer_refresh(&ifc->tx);
-    if (!ifc->pub->listening || need > size - RINGIF_RESERVE - mtu ||
-        ifc->tx.tail - ifc->tx.head + need + mtu + RINGIF_RESERVE <= size) {
-        return 1;
+    if (length > mtu) {
+        /* Headers of an IPv6 fragment take 48 bytes, and up to 7 stay free. */
+        need += (length / (mtu - 56) + 1) * (around + 48);
     }
-    ifc->blocked = 1;
+    if (!*(volatile uint32_t *)&ifc->pub->listening) {
+        return 0; /* dropped there, and counted */
+    }
+    if (need > most) {
+        return ABI_EMSGSIZE;
+    }
+    if (tx->tail - tx->head + need > most) {
+        producer_refresh(tx);
+        if (tx->tail - tx->head + need > most) {
+            ifc->pub->tx_blocked++;
+            ifc->blocked = 1;
+            return ABI_EAGAIN;
+        }
+    }
     return 0;
 }
 

@@ -59,14 +59,14 @@ static uint32_t best_prefix(const struct ringif *ifc, uint32_t family, const uin
 }
 
 /**
- * has_address() - Whether an address is an interface's own
+ * route_has() - Whether an address is an interface's own
  * @ifc: interface
  * @family: FAMILY_*
  * @address: its bytes
  *
  * Return: 1 if so
  */
-static int has_address(const struct ringif *ifc, uint32_t family, const uint8_t *address)
+int route_has(const struct ringif *ifc, uint32_t family, const uint8_t *address)
 {
     uint32_t i;
 
@@ -110,7 +110,7 @@ int route_is_own(const struct abi_addr *address)
     const struct ringif *ifc = NULL;
 
     while ((ifc = iface_next(ifc))) {
-        if (has_address(ifc, address->family, address->bytes)) {
+        if (route_has(ifc, address->family, address->bytes)) {
             return 1;
         }
     }
@@ -134,7 +134,7 @@ static struct netif *route(uint32_t family, const uint8_t *src, const uint8_t *d
     while ((ifc = iface_next(ifc))) {
         uint32_t length = best_prefix(ifc, family, dest);
 
-        own |= has_address(ifc, family, dest);
+        own |= route_has(ifc, family, dest);
         if (ifc->pub->kind == IFACE_LOOPBACK && !loopback) {
             loopback = ifc;
         }
@@ -143,7 +143,7 @@ static struct netif *route(uint32_t family, const uint8_t *src, const uint8_t *d
             best = ifc;
         }
         if (has_gateway(ifc, family)) {
-            int has_src = src && has_address(ifc, family, src);
+            int has_src = src && route_has(ifc, family, src);
 
             if (!gateway || (has_src && !gateway_has_src)) {
                 gateway = ifc;

@@ -10,11 +10,11 @@
 static uint32_t tokens = BURST, filled;
 
 /**
- * error_limit() - Whether an ICMP error may be sent now
+ * lwext_error_limit() - Whether an ICMP error may be sent now
  *
  * Return: 1 if so: it is counted
  */
-int error_limit(void)
+int lwext_error_limit(void)
 {
     uint32_t now = sys_now(), passed = now - filled; /* a token a millisecond */
 

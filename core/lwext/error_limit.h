@@ -3,6 +3,6 @@
 #ifndef RINGSTACK_ERROR_LIMIT_H
 #define RINGSTACK_ERROR_LIMIT_H
 
-int error_limit(void);
+int lwext_error_limit(void);
 
 #endif /* RINGSTACK_ERROR_LIMIT_H */

@@ -5,7 +5,7 @@
  *
  * One table serves both families. It stands in the place of lwIP's igmp.c and mld6.c and has their
  * names, since lwIP asks by these whether a packet to a group is for us, passes what comes of IGMP and
- * MLD, and says when an interface goes.
+ * MLD, joins the groups of neighbor discovery (solicited-node), and says when an interface goes.
  *
  * A group is joined once for each socket that wants it (`users`). The first join sends a report, and
  * another one within JOIN_AGAIN, in case the first is lost. A query makes every group it asks for
@@ -13,9 +13,9 @@
  * meantime stands for ours. The last member to report says so when it leaves (RFC 2236, RFC 2710).
  * Queries of IGMPv3 and MLDv2 are answered in the older version, as both allow.
  *
- * The group of all nodes is always received and never reported. The groups that neighbor discovery
- * needs (solicited-node) are received as long as the interface has the address, and reported when
- * somebody asks.
+ * Only links with addresses are told (tap). The group of all nodes is always received and never reported.
+ *
+ * Queries and reports come from the link: with a time to live of 1, and MLD from a link-local address.
  *
  * The clock is that of the one-second timers: a report may come up to a second late, so a query that
  * leaves no more than a second is answered at once.
@@ -36,13 +36,12 @@
 #include "mem/heap.h"
 #include "util/random.h"
 
-/* RFC 2236, 8.10: when the first report is repeated, ms at the most. */
+/* RFC 2236, 8.10: when the first report is repeated, ms at the most. The clock of seconds runs for longer than
+   this after a packet (core/lwext/timers.c). */
 #define JOIN_AGAIN 10000u
-/* RFC 2236, 4: the time a query of version 1 leaves, ms. */
-#define V1_RESPONSE 10000u
 #define SECOND 1000u
-/* A router that asked in the last 400 s with version 1 does not know what leaving is. */
-#define IGMP_V1_TIMEOUT 400000u
+/* RFC 2236, 4: so long after a query of version 1 it is answered in that version, s. */
+#define V1_SECONDS 400u
 
 struct group {
     struct group *next;
@@ -55,8 +54,7 @@ struct group {
 };
 
 static struct group *groups;
-static uint32_t v1_seen;
-static uint8_t v1_router;
+static uint32_t v1_left; /* seconds */
 
 /**
  * find() - The entry of a group
@@ -76,83 +74,100 @@ static struct group *find(const struct netif *netif, const ip_addr_t *address)
 }
 
 /**
- * send_igmp() - Send a message of IGMPv2
- * @netif: interface
- * @type: IGMP_*
- * @group: the group it is about
+ * put_igmp() - Write a message of IGMPv2 with its IPv4 header
+ * @to: 32 bytes, zeroed
+ * @g: entry
+ * @leave: the group is left
  */
-static void send_igmp(struct netif *netif, u8_t type, const ip4_addr_t *group)
+static void put_igmp(uint8_t *to, const struct group *g, int leave)
 {
-    static const u8_t router_alert[4] = { 0x94, 4, 0, 0 };
-    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, IGMP_MINLEN, PBUF_RAM);
-    struct igmp_msg *message;
-    ip4_addr_t to;
+    /* Time to live 1, with the option that has routers look at it (RFC 2113). */
+    static const uint8_t head[10] = { 0x46, 0xc0, 0, 32, 0, 0, 0x40, 0, 1, IP_PROTO_IGMP },
+                         alert[4] = { 0x94, 4, 0, 0 }, routers[4] = { 224, 0, 0, 2 };
+    uint16_t sum;
+
+    __builtin_memcpy(to, head, sizeof(head));
+    __builtin_memcpy(to + 12, netif_ip4_addr(g->netif), 4);
+    __builtin_memcpy(to + 16, leave ? (const void *)routers : ip_2_ip4(&g->address), 4);
+    __builtin_memcpy(to + 20, alert, 4);
+    to[24] = leave ? IGMP_LEAVE_GROUP : v1_left ? IGMP_V1_MEMB_REPORT : IGMP_V2_MEMB_REPORT;
+    __builtin_memcpy(to + 28, ip_2_ip4(&g->address), 4);
+    sum = inet_chksum(to, 24);
+    __builtin_memcpy(to + 10, &sum, 2);
+    sum = inet_chksum(to + 24, 8);
+    __builtin_memcpy(to + 26, &sum, 2);
+}
+
+/**
+ * put_mld() - Write a message of MLDv1 with its IPv6 headers
+ * @to: 72 bytes, zeroed
+ * @g: entry
+ * @leave: the group is left
+ */
+static void put_mld(uint8_t *to, const struct group *g, int leave)
+{
+    /* Hop limit 1; the option has routers look at it (RFC 2711). */
+    static const uint8_t head[8] = { 0x60, 0, 0, 0, 0, 32, IP6_NEXTH_HOPBYHOP, 1 },
+                         alert[8] = { IP6_NEXTH_ICMP6, 0, 5, 2, 0, 0, 1, 0 },
+                         pseudo[8] = { 0, 0, 0, 24, 0, 0, 0, IP6_NEXTH_ICMP6 },
+                         routers[16] = { 0xff, 2, [15] = 2 };
+    uint16_t sum;
+
+    __builtin_memcpy(to, head, sizeof(head));
+    if (ip6_addr_isvalid(netif_ip6_addr_state(g->netif, 0))) {
+        __builtin_memcpy(to + 8, netif_ip6_addr(g->netif, 0), 16); /* the link-local one */
+    }
+    __builtin_memcpy(to + 24, leave ? (const void *)routers : ip_2_ip6(&g->address), 16);
+    to[48] = leave ? ICMP6_TYPE_MLD : ICMP6_TYPE_MLR;
+    __builtin_memcpy(to + 56, ip_2_ip6(&g->address), 16);
+    /* Between addresses and message, the rest of the pseudo header makes one block to sum up. */
+    __builtin_memcpy(to + 40, pseudo, sizeof(pseudo));
+    sum = inet_chksum(to + 8, 64);
+    __builtin_memcpy(to + 50, &sum, 2);
+    __builtin_memcpy(to + 40, alert, sizeof(alert));
+}
+
+/**
+ * tell() - Send a report, or that a group is left; nothing is sent without memory
+ * @g: entry
+ * @leave: the group is left
+ */
+static void tell(const struct group *g, int leave)
+{
+    uint16_t length = IP_IS_V6(&g->address) ? 72 : 32;
+    struct pbuf *p = pbuf_alloc(PBUF_LINK, length, PBUF_RAM);
 
     if (!p) {
         return;
     }
-    ip4_addr_copy(to, *group);
-    if (type == IGMP_LEAVE_GROUP) {
-        IP4_ADDR(&to, 224, 0, 0, 2); /* all routers */
+    __builtin_memset(p->payload, 0, length);
+    if (IP_IS_V6(&g->address)) {
+        put_mld(p->payload, g, leave);
+        ip6_output_if(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, g->netif);
+    } else {
+        put_igmp(p->payload, g, leave);
+        ip4_output_if(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, g->netif);
     }
-    message = p->payload;
-    message->igmp_msgtype = type;
-    message->igmp_maxresp = 0;
-    message->igmp_checksum = 0;
-    ip4_addr_copy(message->igmp_group_address, *group);
-    message->igmp_checksum = inet_chksum(message, IGMP_MINLEN);
-    ip4_output_if_opt(p, netif_ip4_addr(netif), &to, IGMP_TTL, 0, IP_PROTO_IGMP, netif,
-                      (void *)(uintptr_t)router_alert, sizeof(router_alert));
     pbuf_free(p);
 }
 
 /**
- * send_mld() - Send a message of MLDv1
- * @netif: interface
- * @type: ICMP6_TYPE_ML*
- * @group: the group it is about
- */
-static void send_mld(struct netif *netif, u8_t type, const ip6_addr_t *group)
-{
-    struct pbuf *p = pbuf_alloc(PBUF_IP, sizeof(struct mld_header) + MLD6_HBH_HLEN, PBUF_RAM);
-    const ip6_addr_t *from = IP6_ADDR_ANY6;
-    struct mld_header *message;
-    ip6_addr_t to = *group;
-
-    if (!p) {
-        return;
-    }
-    pbuf_remove_header(p, MLD6_HBH_HLEN);
-    if (ip6_addr_isvalid(netif_ip6_addr_state(netif, 0))) {
-        from = netif_ip6_addr(netif, 0); /* the link-local one */
-    }
-    if (type == ICMP6_TYPE_MLD) {
-        ip6_addr_set_allrouters_linklocal(&to);
-    }
-    ip6_addr_assign_zone(&to, IP6_MULTICAST, netif);
-    message = p->payload;
-    __builtin_memset(message, 0, sizeof(*message));
-    message->type = type;
-    ip6_addr_copy_to_packed(message->multicast_address, *group);
-    message->chksum = ip6_chksum_pseudo(p, IP6_NEXTH_ICMP6, p->len, from, &to);
-    ip6_options_add_hbh_ra(p, IP6_NEXTH_ICMP6, IP6_ROUTER_ALERT_VALUE_MLD);
-    ip6_output_if(p, ip6_addr_isany(from) ? NULL : from, &to, 1, 0, IP6_NEXTH_HOPBYHOP, netif);
-    pbuf_free(p);
-}
-
-/**
- * is_reported() - Whether anybody is to know that we are in a group: only one that leaves the host, and
- * not that of all nodes
- * @address: group
+ * is_reported() - Whether anybody is to know that we are in a group
+ * @g: entry
  *
- * Return: 1 if so
+ * Return: 1 if so: it leaves the host, and is not that of all nodes
  */
-static int is_reported(const ip_addr_t *address)
+static int is_reported(const struct group *g)
 {
-    if (IP_IS_V6(address)) {
-        return ip6_addr_multicast_scope(ip_2_ip6(address)) > IP6_MULTICAST_SCOPE_INTERFACE_LOCAL;
+    const ip6_addr_t *ip6 = ip_2_ip6(&g->address);
+
+    if (!(g->netif->flags & NETIF_FLAG_ETHARP)) {
+        return 0;
     }
-    return ip_2_ip4(address)->addr != PP_HTONL(0xe0000001);
+    return IP_IS_V6(&g->address)
+               ? ip6_addr_multicast_scope(ip6) > IP6_MULTICAST_SCOPE_INTERFACE_LOCAL &&
+                     !ip6_addr_isallnodes_linklocal(ip6)
+               : ip_2_ip4(&g->address)->addr != PP_HTONL(0xe0000001);
 }
 
 /**
@@ -161,20 +176,11 @@ static int is_reported(const ip_addr_t *address)
  */
 static void report(struct group *g)
 {
-    if (!(g->netif->flags & NETIF_FLAG_ETHARP) || !is_reported(&g->address)) {
-        return;
+    g->pending = 0;
+    if (is_reported(g)) {
+        tell(g, 0);
+        g->last = 1;
     }
-    if (IP_IS_V6(&g->address)) {
-        send_mld(g->netif, ICMP6_TYPE_MLR, ip_2_ip6(&g->address));
-    } else {
-        u8_t type = IGMP_V2_MEMB_REPORT;
-
-        if (v1_router && sys_now() - v1_seen < IGMP_V1_TIMEOUT) {
-            type = IGMP_V1_MEMB_REPORT;
-        }
-        send_igmp(g->netif, type, ip_2_ip4(&g->address));
-    }
-    g->last = 1;
 }
 
 /**
@@ -184,41 +190,62 @@ static void report(struct group *g)
  */
 static void schedule(struct group *g, uint32_t within)
 {
-    uint32_t now = sys_now(), due = now + random_u32() % (within ? within : 1);
+    uint32_t due;
 
     if (within <= SECOND) {
-        g->pending = 0;
         report(g);
-    } else if (!g->pending || (int32_t)(due - g->due) < 0) {
+        return;
+    }
+    due = sys_now() + random_u32() % (LWIP_MIN(within, JOIN_AGAIN) - SECOND);
+    if (!g->pending || (int32_t)(due - g->due) < 0) {
         g->due = due;
         g->pending = 1;
     }
 }
 
 /**
- * group_join() - Receive what is sent to a group
+ * enter() - Receive what is sent to a group
  * @netif: interface
  * @address: group, of either family
  *
- * Return: 0 or ABI_ENOMEM; each call wants one group_leave()
+ * Return: its entry, or NULL: out of memory
  */
-int group_join(struct netif *netif, const ip_addr_t *address)
+static struct group *enter(struct netif *netif, const ip_addr_t *address)
 {
     struct group *g = find(netif, address);
 
     if (!g) {
         g = heap_calloc(1, sizeof(*g));
         if (!g) {
-            return ABI_ENOMEM;
+            return NULL;
         }
         g->netif = netif;
         g->address = *address;
         g->next = groups;
         groups = g;
+    }
+    g->users++;
+    return g;
+}
+
+/**
+ * lwext_group_join() - Receive what is sent to a group, and say so
+ * @netif: interface
+ * @address: group, of either family
+ *
+ * Return: 0 or ABI_ENOMEM; each call wants one lwext_group_leave()
+ */
+int lwext_group_join(struct netif *netif, const ip_addr_t *address)
+{
+    struct group *g = enter(netif, address);
+
+    if (!g) {
+        return ABI_ENOMEM;
+    }
+    if (g->users == 1) {
         report(g);
         schedule(g, JOIN_AGAIN);
     }
-    g->users++;
     return 0;
 }
 
@@ -238,23 +265,19 @@ static void drop(struct group *g)
 }
 
 /**
- * group_leave() - Undo one group_join()
+ * lwext_group_leave() - Undo one lwext_group_join()
  * @netif: interface
  * @address: group
  */
-void group_leave(struct netif *netif, const ip_addr_t *address)
+void lwext_group_leave(struct netif *netif, const ip_addr_t *address)
 {
     struct group *g = find(netif, address);
 
     if (!g || --g->users) {
         return;
     }
-    if (g->last && (netif->flags & NETIF_FLAG_ETHARP) && is_reported(address)) {
-        if (IP_IS_V6(address)) {
-            send_mld(netif, ICMP6_TYPE_MLD, ip_2_ip6(address));
-        } else {
-            send_igmp(netif, IGMP_LEAVE_GROUP, ip_2_ip4(address));
-        }
+    if (g->last) {
+        tell(g, 1);
     }
     drop(g);
 }
@@ -293,15 +316,15 @@ static void heard(const struct netif *inp, const ip_addr_t *address)
 }
 
 /**
- * igmp_tmr() - Report what is due; once a second, both families
+ * igmp_tmr() - Report what is due, of both families; once a second
  */
 void igmp_tmr(void)
 {
     struct group *g;
 
+    v1_left -= v1_left != 0;
     for (g = groups; g; g = g->next) {
         if (g->pending && (int32_t)(sys_now() - g->due) >= 0) {
-            g->pending = 0;
             report(g);
         }
     }
@@ -319,46 +342,26 @@ void igmp_input(struct pbuf *p, struct netif *inp, const ip4_addr_t *dest)
     ip_addr_t group = { 0 };
 
     (void)dest;
-    if (p->len < IGMP_MINLEN || inet_chksum(message, p->len) != 0) {
+    if (p->len < IGMP_MINLEN || IPH_TTL(ip4_current_header()) != 1 || inet_chksum_pbuf(p) != 0) {
         IP_STATS_INC(ip.drop);
-    } else {
-        ip_addr_copy_from_ip4(group, message->igmp_group_address);
-        if (message->igmp_msgtype == IGMP_MEMB_QUERY) {
-            uint32_t within = message->igmp_maxresp * 100u;
+        pbuf_free(p);
+        return;
+    }
+    ip_addr_copy_from_ip4(group, message->igmp_group_address);
+    if (message->igmp_msgtype == IGMP_MEMB_QUERY) {
+        uint32_t within = message->igmp_maxresp * 100u;
 
-            if (!within) {
-                within = V1_RESPONSE;
-                v1_router = 1;
-                v1_seen = sys_now();
-            }
-            queried(inp, &group, within);
-        } else if (message->igmp_msgtype == IGMP_V2_MEMB_REPORT ||
-                   message->igmp_msgtype == IGMP_V1_MEMB_REPORT) {
-            heard(inp, &group);
+        /* Version 1 has no such field, and no more than this. */
+        if (!within && p->tot_len == IGMP_MINLEN) {
+            within = JOIN_AGAIN;
+            v1_left = V1_SECONDS;
         }
+        queried(inp, &group, within);
+    } else if (message->igmp_msgtype == IGMP_V2_MEMB_REPORT ||
+               message->igmp_msgtype == IGMP_V1_MEMB_REPORT) {
+        heard(inp, &group);
     }
     pbuf_free(p);
-}
-
-/**
- * report_solicited() - Answer a query for the groups that neighbor discovery needs
- * @inp: interface
- * @asked: the group asked for, any: all
- */
-static void report_solicited(struct netif *inp, const ip6_addr_t *asked)
-{
-    s8_t i;
-
-    for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        ip6_addr_t group;
-
-        if (ip6_addr_isvalid(netif_ip6_addr_state(inp, i))) {
-            ip6_addr_set_solicitednode(&group, netif_ip6_addr(inp, i)->addr[3]);
-            if (ip6_addr_isany(asked) || ip6_addr_zoneless_eq(asked, &group)) {
-                send_mld(inp, ICMP6_TYPE_MLR, &group);
-            }
-        }
-    }
 }
 
 /**
@@ -371,15 +374,13 @@ void mld6_input(struct pbuf *p, struct netif *inp)
     const struct mld_header *message = p->payload;
     ip_addr_t group = IPADDR6_INIT(0, 0, 0, 0);
 
-    /* RFC 2710, 3: from the link only. */
     if (p->len < sizeof(*message) || !ip6_addr_islinklocal(ip6_current_src_addr()) ||
         IP6H_HOPLIM(ip6_current_header()) != 1) {
         IP6_STATS_INC(ip6.drop);
     } else {
-        ip6_addr_copy_from_packed(*ip_2_ip6(&group), message->multicast_address);
+        __builtin_memcpy(ip_2_ip6(&group)->addr, &message->multicast_address, 16);
         if (message->type == ICMP6_TYPE_MLQ) {
             queried(inp, &group, lwip_ntohs(message->max_resp_delay));
-            report_solicited(inp, ip_2_ip6(&group));
         } else if (message->type == ICMP6_TYPE_MLR) {
             heard(inp, &group);
         }
@@ -387,23 +388,33 @@ void mld6_input(struct pbuf *p, struct netif *inp)
     pbuf_free(p);
 }
 
-/* A place in memory for lwIP's answer "yes", whose fields it does not look at. */
-static struct igmp_group member4;
-static struct mld_group member6;
-
 /**
  * igmp_lookfor_group() - Whether packets to a group are for us (lwIP's ip4.c)
  * @inp: interface they come from
  * @address: the group
  *
- * Return: NULL: they are not
+ * Return: NULL: they are not; else what lwIP does not look into
  */
 struct igmp_group *igmp_lookfor_group(struct netif *inp, const ip4_addr_t *address)
 {
     ip_addr_t group;
 
     ip_addr_copy_from_ip4(group, *address);
-    return !is_reported(&group) || find(inp, &group) ? &member4 : NULL;
+    return address->addr == PP_HTONL(0xe0000001) ? (void *)&groups : (void *)find(inp, &group);
+}
+
+/**
+ * of_ip6() - Convert a group of lwIP's IPv6
+ * @address: the group
+ *
+ * Return: the same, as one of either family
+ */
+static ip_addr_t of_ip6(const ip6_addr_t *address)
+{
+    ip_addr_t group;
+
+    ip_addr_copy_from_ip6(group, *address);
+    return group;
 }
 
 /**
@@ -411,21 +422,47 @@ struct igmp_group *igmp_lookfor_group(struct netif *inp, const ip4_addr_t *addre
  * @inp: interface they come from
  * @address: the group
  *
- * Return: NULL: they are not
+ * What comes for a solicited-node group is for neighbor discovery, which looks at the address it asks for. So we are
+ * found even if there was no memory to join.
+ *
+ * Return: as igmp_lookfor_group()
  */
 struct mld_group *mld6_lookfor_group(struct netif *inp, const ip6_addr_t *address)
 {
-    ip_addr_t group;
-    s8_t i;
+    ip_addr_t group = of_ip6(address);
 
-    for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES && ip6_addr_issolicitednode(address); i++) {
-        if (ip6_addr_isvalid(netif_ip6_addr_state(inp, i)) &&
-            ip6_addr_solicitednode_eq(address, netif_ip6_addr(inp, i))) {
-            return &member6;
-        }
-    }
-    ip_addr_copy_from_ip6(group, *address);
-    return find(inp, &group) ? &member6 : NULL;
+    return ip6_addr_issolicitednode(address) ? (void *)&groups : (void *)find(inp, &group);
+}
+
+/**
+ * mld6_joingroup_netif() - An interface has an address, and wants its solicited-node group (lwIP's nd6.c)
+ * @netif: interface
+ * @address: the group
+ *
+ * It is reported when somebody asks.
+ *
+ * Return: ERR_OK, ERR_MEM: nor then
+ */
+err_t mld6_joingroup_netif(struct netif *netif, const ip6_addr_t *address)
+{
+    ip_addr_t group = of_ip6(address);
+
+    return enter(netif, &group) ? ERR_OK : ERR_MEM;
+}
+
+/**
+ * mld6_leavegroup_netif() - An interface has an address no longer (lwIP's nd6.c)
+ * @netif: interface
+ * @address: the solicited-node group of it
+ *
+ * Return: ERR_OK
+ */
+err_t mld6_leavegroup_netif(struct netif *netif, const ip6_addr_t *address)
+{
+    ip_addr_t group = of_ip6(address);
+
+    lwext_group_leave(netif, &group);
+    return ERR_OK;
 }
 
 /**
@@ -448,12 +485,28 @@ err_t igmp_stop(struct netif *netif)
 }
 
 /**
+ * again() - Report once more the groups that were reported last by us
+ * @netif: interface
+ * @family: an address of the family
+ */
+static void again(const struct netif *netif, const ip_addr_t *family)
+{
+    struct group *g;
+
+    for (g = groups; g; g = g->next) {
+        if (g->netif == netif && g->last && IP_IS_V6(&g->address) == IP_IS_V6(family)) {
+            report(g);
+        }
+    }
+}
+
+/**
  * igmp_report_groups() - An interface came up or has another address (lwIP's netif.c)
  * @netif: interface
  */
 void igmp_report_groups(struct netif *netif)
 {
-    queried(netif, IP4_ADDR_ANY, SECOND);
+    again(netif, IP4_ADDR_ANY);
 }
 
 /**
@@ -462,10 +515,14 @@ void igmp_report_groups(struct netif *netif)
  */
 void mld6_report_groups(struct netif *netif)
 {
-    queried(netif, IP6_ADDR_ANY, SECOND);
+    again(netif, IP6_ADDR_ANY);
 }
 
 /* What else lwIP calls by these names has nothing to do here. */
+void mld6_tmr(void)
+{
+}
+
 void igmp_init(void)
 {
 }
@@ -479,19 +536,5 @@ err_t igmp_start(struct netif *netif)
 err_t mld6_stop(struct netif *netif)
 {
     (void)netif;
-    return ERR_OK;
-}
-
-err_t mld6_joingroup_netif(struct netif *netif, const ip6_addr_t *address)
-{
-    (void)netif;
-    (void)address;
-    return ERR_OK;
-}
-
-err_t mld6_leavegroup_netif(struct netif *netif, const ip6_addr_t *address)
-{
-    (void)netif;
-    (void)address;
     return ERR_OK;
 }

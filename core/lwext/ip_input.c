@@ -13,10 +13,10 @@
 static ip_input_fn handler;
 
 /**
- * ip_input_register() - Set the function that is called with every packet
+ * lwext_ip_input_register() - Set the function that is called with every packet
  * @fn: it
  */
-void ip_input_register(ip_input_fn fn)
+void lwext_ip_input_register(ip_input_fn fn)
 {
     handler = fn;
 }

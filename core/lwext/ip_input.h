@@ -9,6 +9,6 @@
 /* p is at its IP header; proto is that of its payload. Returns 1 if it has taken and freed p. */
 typedef int (*ip_input_fn)(struct pbuf *p, struct netif *inp, uint8_t proto);
 
-void ip_input_register(ip_input_fn fn);
+void lwext_ip_input_register(ip_input_fn fn);
 
 #endif /* RINGSTACK_IP_INPUT_H */

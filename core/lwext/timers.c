@@ -27,6 +27,7 @@
 #include "lwext/timers.h"
 
 #include "lwip/etharp.h"
+#include "lwip/igmp.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/ip6_frag.h"
 #include "lwip/nd6.h"
@@ -227,6 +228,7 @@ static void run_seconds(double now)
         nd6_tmr();
         ip_reass_tmr();
         ip6_reass_tmr();
+        igmp_tmr();
     }
     reap_time_wait();
 }

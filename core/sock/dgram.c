@@ -4,8 +4,7 @@
  * Theory of operation
  *
  * A datagram socket is a pair of frame rings and an entry in a table (core/sock/dgram_table.c). It is open as soon
- * as it is made and has no states but open and closed: nothing is owed to anybody, so closing frees it at
- * once. tx has its storage from the start; rx gets it with the first datagram, since many sockets
+ * as it is made. tx has its storage from the start; rx gets it with the first datagram, since many sockets
  * only send or wait.
  *
  * | option            | who looks at it                                             |
@@ -15,21 +14,30 @@
  * | DGRAM_BROADCAST   | a broadcast address may be sent to                          |
  * | DGRAM_DONT_FRAGMENT | what is above the MTU is refused, IPv4 sets DF            |
  *
+ * A socket that is released receives no more, and its port is free; it is freed when what stands in tx is sent. One
+ * that is aborted is freed when it is released.
+ *
  * An interface that goes ends the sockets bound to it (ENODEV) or to its addresses (EADDRNOTAVAIL); of the
  * others it takes the memberships. An ICMP error about what a connected socket has sent is told once (SOCK_ERROR)
  * and closes nothing.
+ *
+ * lwIP passes every packet for us to on_packet() first (core/lwext/ip_input.c). It also drops there what lwIP would
+ * answer: packets from nowhere (a DHCP client's datagrams alone come from 0.0.0.0), and packets of unknown
+ * protocols beyond the limit of ICMP errors.
  */
 #include "sock/dgram.h"
 
 #include "lwip/ip.h"
+#include "lwip/prot/icmp6.h"
 
 #include "iface/iface.h"
 #include "iface/route.h"
+#include "lwext/error_limit.h"
 #include "lwext/group.h"
 #include "lwext/ip_input.h"
 #include "lwip_port.h"
 #include "mem/heap.h"
-#include "sock/dgram_data.h"
+#include "sock/dgram_out.h"
 #include "sock/dgram_table.h"
 #include "sock/icmp.h"
 #include "sock/ring_storage.h"
@@ -40,28 +48,6 @@
 #define RING_LEAST 2048u
 #define RING_MOST (16u * 1024 * 1024)
 #define MEMBERSHIPS_MOST 64u
-
-static struct dgram_sock *dgram_of(struct sock *s)
-{
-    return (struct dgram_sock *)(void *)s;
-}
-
-static int is_closed(const struct sock *s)
-{
-    return (atomic_load_explicit(&s->pub.flags, memory_order_relaxed) & SOCK_CLOSED) !=
-           0; /* our own */
-}
-
-/**
- * proto_of() - The protocol of a kind of socket
- * @kind: SOCK_*
- *
- * Return: IP_PROTO_UDP, IP_PROTO_ICMP, IP6_NEXTH_ICMP6
- */
-static uint8_t proto_of(uint32_t kind)
-{
-    return kind == SOCK_UDP ? IP_PROTO_UDP : kind == SOCK_ICMP ? IP_PROTO_ICMP : IP6_NEXTH_ICMP6;
-}
 
 /**
  * is_size() - Whether a ring can have a size
@@ -75,29 +61,27 @@ static int is_size(uint32_t size)
 }
 
 /**
- * check() - Whether a socket can be what a command says
+ * bind() - Take the local address of a socket from a command
+ * @d: socket with its protocol
  * @cmd: command
  *
- * Return: 0, ABI_EINVAL, ABI_ENODEV, ABI_EADDRNOTAVAIL
+ * Return: 0, ABI_EINVAL, ABI_EADDRNOTAVAIL
  */
-static int check(const struct cmd_socket *cmd)
+static int bind(struct dgram_sock *d, const struct cmd_socket *cmd)
 {
-    ip_addr_t ip;
+    uint8_t family = d->proto == IP_PROTO_UDP    ? IPADDR_TYPE_ANY
+                     : d->proto == IP_PROTO_ICMP ? IPADDR_TYPE_V4
+                                                 : IPADDR_TYPE_V6;
 
-    if (!is_size(cmd->rx_max) || !is_size(cmd->tx_max) || cmd->ttl - 1u >= 255 ||
-        cmd->multicast_ttl > 255) {
-        return ABI_EINVAL;
-    }
-    if (cmd->iface && !iface_get(cmd->iface)) {
-        return ABI_ENODEV;
-    }
     if (cmd->local.family == FAMILY_NONE) {
+        IP_SET_TYPE_VAL(d->local, family);
         return 0;
     }
-    if (port_to_lwip(&cmd->local, &ip) != 0) {
+    if (port_to_lwip(&cmd->local, &d->local) != 0 ||
+        (family != IPADDR_TYPE_ANY && family != IP_GET_TYPE(&d->local))) {
         return ABI_EINVAL;
     }
-    if (port_ip_is_any(&ip) || port_ip_is_group(&ip) || route_is_own(&cmd->local)) {
+    if (port_ip_is_any(&d->local) || port_ip_is_group(&d->local) || route_is_own(&cmd->local)) {
         return 0;
     }
     return ABI_EADDRNOTAVAIL;
@@ -105,44 +89,44 @@ static int check(const struct cmd_socket *cmd)
 
 /**
  * connect() - Bind to the other end
- * @d: socket, not in the table yet
+ * @d: socket with its local address, not in the table yet
  * @cmd: command with a remote address
  *
- * A socket that is bound to no address takes the one that the route to the other end has.
+ * A socket that is bound to no address takes the one it would send from.
  *
- * Return: 0, ABI_EINVAL, ABI_EHOSTUNREACH
+ * Return: 0, ABI_EINVAL, ABI_ENODEV, ABI_EHOSTUNREACH
  */
 static int connect(struct dgram_sock *d, const struct cmd_socket *cmd)
 {
-    ip_addr_t from, to;
-    struct netif *netif;
-    const ip_addr_t *source;
+    struct ringif *ifc;
 
-    if (port_to_lwip(&cmd->remote, &to) != 0 || port_ip_is_any(&to) || !cmd->remote.port ||
-        (cmd->local.family != FAMILY_NONE && cmd->local.family != cmd->remote.family)) {
+    if (port_to_lwip(&cmd->remote, &d->remote) != 0 || port_ip_is_any(&d->remote) ||
+        (d->proto == IP_PROTO_UDP && !cmd->remote.port) ||
+        (!IP_IS_ANY_TYPE_VAL(d->local) && IP_GET_TYPE(&d->local) != IP_GET_TYPE(&d->remote))) {
         return ABI_EINVAL;
     }
     d->sock.pub.remote = cmd->remote;
     d->connected = 1;
-    if (cmd->remote.zone && !d->iface) {
+    d->remote_port = d->proto == IP_PROTO_UDP ? cmd->remote.port : 0;
+    if (!d->iface) {
         d->iface = cmd->remote.zone;
     }
-    if (d->iface && !iface_get(d->iface)) {
-        return ABI_ENODEV;
+    ifc = dgram_out_interface(d->iface, &d->local, &d->remote);
+    if (!ifc) {
+        return d->iface ? ABI_ENODEV : ABI_EHOSTUNREACH;
     }
-    port_to_lwip(&cmd->local, &from);
-    if (cmd->local.family != FAMILY_NONE && !port_ip_is_any(&from)) {
+    if (!port_ip_is_any(&d->local)) {
         return 0;
     }
-    ip_addr_set_any(IP_IS_V6(&to), &from);
-    netif = d->iface ? &iface_get(d->iface)->netif : ip_route(&from, &to);
-    source = netif ? ip_netif_get_local_ip(netif, &to) : NULL;
-    if (!source && !d->iface) {
-        return ABI_EHOSTUNREACH;
+    if (port_ip_is_group(&d->remote)) {
+        IP_SET_TYPE_VAL(d->local, IP_GET_TYPE(&d->remote));
+        return 0;
     }
-    if (source && !port_ip_is_group(&to)) {
-        port_from_lwip(source, cmd->local.port, &d->sock.pub.local);
+    dgram_out_source(ifc, &d->remote, &d->local);
+    if (port_ip_is_any(&d->local)) {
+        return d->iface ? 0 : ABI_EHOSTUNREACH;
     }
+    port_from_lwip(&d->local, 0, &d->sock.pub.local);
     return 0;
 }
 
@@ -155,13 +139,19 @@ static int connect(struct dgram_sock *d, const struct cmd_socket *cmd)
  */
 int dgram_open(struct sock *s, const struct cmd_socket *cmd)
 {
-    struct dgram_sock *d = dgram_of(s);
-    int err = check(cmd);
+    struct dgram_sock *d = dgram_sock_of(s);
+    int err;
 
-    if (err) {
-        return err;
+    if (!is_size(cmd->rx_max) || !is_size(cmd->tx_max) || cmd->ttl - 1u >= 255 ||
+        cmd->multicast_ttl > 255) {
+        return ABI_EINVAL;
     }
-    d->proto = proto_of(cmd->kind);
+    if (cmd->iface && !iface_get(cmd->iface)) {
+        return ABI_ENODEV;
+    }
+    d->proto = cmd->kind == SOCK_UDP    ? IP_PROTO_UDP
+               : cmd->kind == SOCK_ICMP ? IP_PROTO_ICMP
+                                        : IP6_NEXTH_ICMP6;
     d->iface = cmd->iface;
     d->flags = cmd->flags;
     d->ttl = (uint8_t)cmd->ttl;
@@ -170,12 +160,14 @@ int dgram_open(struct sock *s, const struct cmd_socket *cmd)
     s->pub.local = cmd->local;
     ring_init(&s->pub.tx, 0, 0, 0);
     ring_init(&s->pub.rx, 0, 0, 0);
-    err = cmd->remote.family == FAMILY_NONE ? 0 : connect(d, cmd);
+    err = bind(d, cmd);
+    err = err || cmd->remote.family == FAMILY_NONE ? err : connect(d, cmd);
     err = err ? err : ring_storage_add(&s->pub.tx, cmd->tx_max);
     err = err ? err : dgram_table_bind(d, cmd->local.port);
     if (err) {
         return err;
     }
+    s->pub.local.port = d->port;
     consumer_init(&s->tx, &s->pub.tx);
     producer_init(&s->rx, &s->pub.rx);
     consumer_arm(&s->tx);
@@ -190,50 +182,48 @@ int dgram_open(struct sock *s, const struct cmd_socket *cmd)
  */
 static void leave_all(struct dgram_sock *d, const struct ringif *ifc)
 {
-    struct membership **link = &d->groups;
+    struct membership **link = &d->groups, *m;
 
-    while (*link) {
-        struct membership *m = *link;
-
+    while ((m = *link)) {
         if (ifc && m->ifc != ifc) {
             link = &m->next;
             continue;
         }
         *link = m->next;
-        group_leave(&m->ifc->netif, &m->group);
+        lwext_group_leave(&m->ifc->netif, &m->group);
         heap_free(m);
     }
 }
 
 /**
- * close_socket() - Nothing is sent or received any more
- * @s: socket
- * @error: what JS is told
+ * detach() - Nothing is received any more
+ * @d: socket
  */
-static void close_socket(struct sock *s, int error)
+static void detach(struct dgram_sock *d)
 {
-    struct dgram_sock *d = dgram_of(s);
-
-    if (is_closed(s)) {
-        return;
-    }
     leave_all(d, NULL);
-    dgram_data_forget(d);
     dgram_table_remove(d);
-    sock_event_finish(s, error);
 }
 
 /**
- * dgram_abort() - CMD_ABORT, or the stack closes: what stands in tx is not sent
- * @s: socket
+ * dgram_abort() - CMD_ABORT, or it cannot go on: what stands in tx is not sent
+ * @s: socket, which is freed if it is released
  * @error: what JS is told
  */
 void dgram_abort(struct sock *s, int error)
 {
-    close_socket(s, error);
-    if (s->released) {
-        sock_free(s);
+    struct dgram_sock *d = dgram_sock_of(s);
+
+    if (d->closed) {
+        return;
     }
+    d->closed = 1;
+    list_remove(&d->blocked);
+    if (!s->released) {
+        detach(d);
+    }
+    s->pub.error = 0; /* of a datagram that did not arrive */
+    sock_event_finish(s, error);
 }
 
 /**
@@ -242,46 +232,27 @@ void dgram_abort(struct sock *s, int error)
  */
 void dgram_release(struct sock *s)
 {
-    if (!is_closed(s)) {
-        dgram_data_output(dgram_of(s));
-    }
-    close_socket(s, 0);
-    sock_free(s);
-}
+    struct dgram_sock *d = dgram_sock_of(s);
 
-/**
- * dgram_kick() - CMD_KICK: tx has datagrams
- * @s: socket
- */
-void dgram_kick(struct sock *s)
-{
-    sock_work(s);
+    if (d->closed) {
+        sock_free(s);
+        return;
+    }
+    detach(d);
+    s->released = 1;
+    dgram_run(s);
 }
 
 /**
  * dgram_run() - Send what stands in tx
- * @s: socket
+ * @s: socket, which is freed if it is released and that was all
  */
 void dgram_run(struct sock *s)
 {
-    if (!is_closed(s)) {
-        dgram_data_output(dgram_of(s));
-    }
-}
+    struct dgram_sock *d = dgram_sock_of(s);
 
-/**
- * dgram_failed() - Something that a socket sent did not arrive
- * @d: socket
- * @error: code of the ABI
- *
- * Counted; a connected socket is told once, until it has been read.
- */
-void dgram_failed(struct dgram_sock *d, int error)
-{
-    d->sock.pub.tx_dropped++;
-    if (d->connected) {
-        d->sock.pub.error = error;
-        sock_event(&d->sock, SOCK_ERROR);
+    if (!d->closed && dgram_out(d) && s->released) {
+        sock_free(s);
     }
 }
 
@@ -295,7 +266,7 @@ void dgram_failed(struct dgram_sock *d, int error)
  */
 int dgram_set_option(struct sock *s, uint32_t option, uint32_t value)
 {
-    struct dgram_sock *d = dgram_of(s);
+    struct dgram_sock *d = dgram_sock_of(s);
 
     if (option == OPTION_TTL && value - 1u < 255) {
         d->ttl = (uint8_t)value;
@@ -308,24 +279,24 @@ int dgram_set_option(struct sock *s, uint32_t option, uint32_t value)
 }
 
 /**
- * group_interface() - The interface of a membership
- * @cmd: command
+ * join() - Become a member of a group
+ * @d: socket that is none
+ * @wanted: the membership
  *
- * Return: interface, NULL: none has an address of the family
+ * Return: 0, ABI_ENOMEM
  */
-static struct ringif *group_interface(const struct cmd_group *cmd)
+static int join(struct dgram_sock *d, const struct membership *wanted)
 {
-    struct ringif *ifc = NULL;
+    struct membership *m = heap_calloc(1, sizeof(*m));
 
-    if (cmd->iface) {
-        return iface_get(cmd->iface);
+    if (!m || lwext_group_join(&wanted->ifc->netif, &wanted->group) != 0) {
+        heap_free(m);
+        return ABI_ENOMEM;
     }
-    while ((ifc = iface_next(ifc))) {
-        if (ifc->pub->kind != IFACE_LOOPBACK && iface_has_family(ifc, cmd->group.family)) {
-            return ifc;
-        }
-    }
-    return NULL;
+    *m = *wanted;
+    m->next = d->groups;
+    d->groups = m;
+    return 0;
 }
 
 /**
@@ -334,65 +305,46 @@ static struct ringif *group_interface(const struct cmd_group *cmd)
  * @cmd: command
  *
  * Return: 0, ABI_EINVAL: no group, ABI_ENODEV, ABI_EADDRINUSE: it is one, ABI_EADDRNOTAVAIL: it is none, ABI_ENOMEM,
- * ABI_ENOBUFS: of too many
+ * ABI_ENOBUFS: of too many, ABI_EBADF: it is closed
  */
 int dgram_member(struct sock *s, const struct cmd_group *cmd)
 {
-    struct ringif *ifc = group_interface(cmd);
-    struct dgram_sock *d = dgram_of(s);
-    struct membership *m, **link;
-    ip_addr_t group, source;
+    struct dgram_sock *d = dgram_sock_of(s);
+    struct membership wanted = { 0 }, **link, *m;
     uint32_t count = 0;
-    int join = cmd->cmd.op == CMD_JOIN;
 
-    if (port_to_lwip(&cmd->group, &group) != 0 || !port_ip_is_group(&group)) {
+    if (port_to_lwip(&cmd->group, &wanted.group) != 0 || !port_ip_is_group(&wanted.group) ||
+        (cmd->source.family != FAMILY_NONE && (cmd->source.family != cmd->group.family ||
+                                               port_to_lwip(&cmd->source, &wanted.source) != 0))) {
         return ABI_EINVAL;
     }
-    if (!ifc) {
-        return ABI_ENODEV;
-    }
-    ip_addr_set_any(IP_IS_V6(&group), &source);
-    if (cmd->source.family != FAMILY_NONE &&
-        (cmd->source.family != cmd->group.family || port_to_lwip(&cmd->source, &source) != 0)) {
-        return ABI_EINVAL;
+    wanted.ifc = cmd->iface ? iface_get(cmd->iface) : iface_next_of(NULL, cmd->group.family);
+    if (!wanted.ifc || d->closed) {
+        return d->closed ? ABI_EBADF : ABI_ENODEV;
     }
     for (link = &d->groups; (m = *link); link = &m->next, count++) {
-        if (m->ifc == ifc && port_ip_is_same(&m->group, &group) &&
-            port_ip_is_same(&m->source, &source)) {
+        if (m->ifc == wanted.ifc && port_ip_is_same(&m->group, &wanted.group) &&
+            port_ip_is_same(&m->source, &wanted.source)) {
             break;
         }
     }
-    if (!join) {
-        if (!m) {
-            return ABI_EADDRNOTAVAIL;
-        }
-        *link = m->next;
-        group_leave(&ifc->netif, &group);
-        heap_free(m);
-        return 0;
+    if (cmd->cmd.op == CMD_JOIN) {
+        return m ? ABI_EADDRINUSE : count >= MEMBERSHIPS_MOST ? ABI_ENOBUFS : join(d, &wanted);
     }
-    if (m) {
-        return ABI_EADDRINUSE;
+    if (!m) {
+        return ABI_EADDRNOTAVAIL;
     }
-    if (count >= MEMBERSHIPS_MOST) {
-        return ABI_ENOBUFS;
-    }
-    m = heap_calloc(1, sizeof(*m));
-    if (!m || group_join(&ifc->netif, &group) != 0) {
-        heap_free(m);
-        return ABI_ENOMEM;
-    }
-    m->ifc = ifc;
-    m->group = group;
-    m->source = source;
-    m->next = d->groups;
-    d->groups = m;
+    *link = m->next;
+    lwext_group_leave(&wanted.ifc->netif, &wanted.group);
+    heap_free(m);
     return 0;
 }
 
 /**
  * dgram_interface_gone() - An interface goes: end the sockets that cannot do without
  * @ifc: interface, still there
+ *
+ * Those that waited for room in it look for another way.
  */
 void dgram_interface_gone(const struct ringif *ifc)
 {
@@ -400,18 +352,21 @@ void dgram_interface_gone(const struct ringif *ifc)
     struct sock *s;
 
     while ((s = sock_next(&cursor))) {
-        struct dgram_sock *d = dgram_of(s);
+        struct dgram_sock *d = dgram_sock_of(s);
 
-        if (s->ops->open != dgram_open || is_closed(s)) {
+        if (s->ops->open != dgram_open) {
             continue;
         }
         leave_all(d, ifc);
         if (d->iface == ifc->pub->handle) {
             dgram_abort(s, ABI_ENODEV);
-        } else if (s->pub.local.family != FAMILY_NONE && iface_has_address(ifc, &s->pub.local)) {
+        } else if (!port_ip_is_any(&d->local) &&
+                   route_has(ifc, IP_IS_V6(&d->local) ? FAMILY_IPV6 : FAMILY_IPV4,
+                             (const uint8_t *)ip_2_ip6(&d->local)->addr)) {
             dgram_abort(s, ABI_EADDRNOTAVAIL);
         }
     }
+    dgram_out_retry();
 }
 
 /**
@@ -432,13 +387,32 @@ void dgram_end(void)
  */
 static int on_packet(struct pbuf *p, struct netif *inp, uint8_t proto)
 {
-    if (proto == IP_PROTO_UDP) {
-        return udp_sock_input(p, inp);
+    int v6 = ip_current_is_v6(), nowhere = !v6 && port_ip_is_any(ip_current_src_addr());
+    struct datagram a;
+
+    if (proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP || proto == IP6_NEXTH_ICMP6) {
+        a.ifc = inp->state;
+        a.from = *ip_current_src_addr();
+        a.to = *ip_current_dest_addr();
+        a.from_port = a.to_port = 0;
+        a.proto = proto;
+        a.ttl = v6 ? IP6H_HOPLIM(ip6_current_header()) : IPH_TTL(ip4_current_header());
+        a.p = p;
+        a.offset = 0;
+        if (proto == IP_PROTO_UDP) {
+            udp_sock_input(p, inp, &a);
+            return 1;
+        }
+        if (!nowhere) {
+            icmp_sock_input(p, inp, &a);
+            return 0;
+        }
     }
-    if (proto == IP_PROTO_ICMP || proto == IP6_NEXTH_ICMP6) {
-        icmp_sock_input(p, inp, proto);
+    if (proto == IP_PROTO_IGMP || (!nowhere && (proto == IP_PROTO_TCP || lwext_error_limit()))) {
+        return 0;
     }
-    return 0;
+    pbuf_free(p);
+    return 1;
 }
 
 /**
@@ -448,5 +422,5 @@ static int on_packet(struct pbuf *p, struct netif *inp, uint8_t proto)
 void dgram_setup(struct stack_stats *stats)
 {
     udp_sock_setup(stats);
-    ip_input_register(on_packet);
+    lwext_ip_input_register(on_packet);
 }

@@ -4,8 +4,9 @@
  * Theory of operation
  *
  * Every open socket stands in the list of its protocol and port (an ICMP socket's port is the
- * identifier of its echoes, 0: none). A connected one also stands in the list of its four ends, which
- * is looked at first, so that ten thousand peers cost a datagram what one does. Both tables have as
+ * identifier of its echoes, 0: none). A connected one also stands in the list of its protocol, port and
+ * remote end. In the list of a port, connected sockets come last and are not looked at for a datagram, so that ten
+ * thousand peers with a socket each cost a datagram what one does, whoever sends it. Both tables have as
  * many lists and grow together when there are more sockets than lists; without memory to grow, the
  * lists become longer and nothing fails. The hash needs no key: only our own sockets are in the table.
  */
@@ -37,9 +38,9 @@ static uint32_t mix(uint32_t hash, uint32_t word)
     return hash ^ hash >> 15;
 }
 
-static struct lists *by_port(uint8_t proto, uint16_t port)
+static struct dgram_sock **by_port(uint8_t proto, uint16_t port)
 {
-    return &table[mix(proto, port) & (slots - 1)];
+    return &table[mix(proto, port) & (slots - 1)].port;
 }
 
 /**
@@ -53,49 +54,31 @@ static struct lists *by_port(uint8_t proto, uint16_t port)
  *
  * Return: where the list begins
  */
-static struct lists *by_ends(uint8_t proto, uint16_t port, const ip_addr_t *remote,
-                             uint16_t remote_port)
+static struct dgram_sock **by_ends(uint8_t proto, uint16_t port, const ip_addr_t *remote,
+                                   uint16_t remote_port)
 {
     uint32_t hash = mix(mix(proto, port), remote_port), i;
 
-    if (IP_IS_V6(remote)) {
-        for (i = 0; i < 4; i++) {
-            hash = mix(hash, ip_2_ip6(remote)->addr[i]);
-        }
-    } else {
-        hash = mix(hash, ip_2_ip4(remote)->addr);
+    for (i = 0; i < 4; i++) {
+        hash = mix(hash, ip_2_ip6(remote)->addr[i]);
     }
-    return &table[hash & (slots - 1)];
-}
-
-/**
- * ends_of() - The addresses of a socket as lwIP has them
- * @d: socket
- * @local: set to the local one; any, if it has none
- * @remote: set to the remote one, or NULL
- */
-static void ends_of(const struct dgram_sock *d, ip_addr_t *local, ip_addr_t *remote)
-{
-    port_to_lwip(&d->sock.pub.local, local);
-    if (remote) {
-        port_to_lwip(&d->sock.pub.remote, remote);
-    }
+    return &table[hash & (slots - 1)].connected;
 }
 
 static void insert(struct dgram_sock *d)
 {
-    struct lists *l = by_port(d->proto, d->sock.pub.local.port);
+    struct dgram_sock **link = by_port(d->proto, d->port), **ends;
 
-    d->next = l->port;
-    l->port = d;
     if (d->connected) {
-        ip_addr_t local, remote;
-
-        ends_of(d, &local, &remote);
-        l = by_ends(d->proto, d->sock.pub.local.port, &remote, d->sock.pub.remote.port);
-        d->next_connected = l->connected;
-        l->connected = d;
+        ends = by_ends(d->proto, d->port, &d->remote, d->remote_port);
+        d->next_connected = *ends;
+        *ends = d;
+        while (*link && !(*link)->connected) {
+            link = &(*link)->next;
+        }
     }
+    d->next = *link;
+    *link = d;
 }
 
 /**
@@ -123,7 +106,9 @@ static void grow(void)
             insert(d);
         }
     }
-    if (old != first) {
+    if (old == first) {
+        __builtin_memset(first, 0, sizeof(first));
+    } else {
         heap_free(old);
     }
 }
@@ -137,17 +122,15 @@ static void grow(void)
  */
 static int overlap(const struct dgram_sock *a, const struct dgram_sock *b)
 {
-    const struct abi_addr *x = &a->sock.pub.local, *y = &b->sock.pub.local;
-    static const uint8_t any[16];
+    const ip_addr_t *x = &a->local, *y = &b->local;
 
     if (a->iface && b->iface && a->iface != b->iface) {
         return 0;
     }
-    if (x->family != y->family) {
-        return x->family == FAMILY_NONE || y->family == FAMILY_NONE;
+    if (IP_GET_TYPE(x) != IP_GET_TYPE(y)) {
+        return IP_IS_ANY_TYPE_VAL(*x) || IP_IS_ANY_TYPE_VAL(*y);
     }
-    return __builtin_memcmp(x->bytes, y->bytes, 16) == 0 ||
-           __builtin_memcmp(x->bytes, any, 16) == 0 || __builtin_memcmp(y->bytes, any, 16) == 0;
+    return port_ip_is_any(x) || port_ip_is_any(y) || port_ip_is_same(x, y);
 }
 
 /**
@@ -161,8 +144,8 @@ static int taken(const struct dgram_sock *d, uint16_t port)
 {
     const struct dgram_sock *other;
 
-    for (other = by_port(d->proto, port)->port; other; other = other->next) {
-        if (other->proto == d->proto && other->sock.pub.local.port == port && overlap(d, other) &&
+    for (other = *by_port(d->proto, port); other; other = other->next) {
+        if (other->proto == d->proto && other->port == port && overlap(d, other) &&
             !(d->flags & other->flags & DGRAM_REUSE)) {
             return 1;
         }
@@ -206,7 +189,7 @@ int dgram_table_bind(struct dgram_sock *d, uint16_t port)
             return ABI_EADDRINUSE;
         }
     }
-    d->sock.pub.local.port = port;
+    d->port = port;
     count++;
     grow();
     insert(d);
@@ -219,17 +202,14 @@ int dgram_table_bind(struct dgram_sock *d, uint16_t port)
  */
 void dgram_table_remove(struct dgram_sock *d)
 {
-    struct dgram_sock **link = &by_port(d->proto, d->sock.pub.local.port)->port;
-    ip_addr_t local, remote;
+    struct dgram_sock **link = by_port(d->proto, d->port);
 
     while (*link != d) {
         link = &(*link)->next;
     }
     *link = d->next;
     if (d->connected) {
-        ends_of(d, &local, &remote);
-        link =
-            &by_ends(d->proto, d->sock.pub.local.port, &remote, d->sock.pub.remote.port)->connected;
+        link = by_ends(d->proto, d->port, &d->remote, d->remote_port);
         while (*link != d) {
             link = &(*link)->next_connected;
         }
@@ -251,48 +231,28 @@ void dgram_table_close(void)
 }
 
 /**
- * dgram_table_first() - The first socket of the list of a port
- * @proto: protocol
- * @port: port
+ * dgram_table_next() - Go through the sockets that a datagram may be for
+ * @a: datagram
+ * @after: the last one, NULL to begin
  *
- * The list holds sockets of other ports as well.
+ * The lists hold others as well. Connected sockets come first.
  *
- * Return: socket, NULL: none
+ * Return: socket, NULL: that was the last
  */
-struct dgram_sock *dgram_table_first(uint8_t proto, uint16_t port)
+struct dgram_sock *dgram_table_next(const struct datagram *a, const struct dgram_sock *after)
 {
-    return by_port(proto, port)->port;
-}
+    struct dgram_sock *d;
 
-/**
- * dgram_table_find() - The connected socket between two ends
- * @proto: protocol
- * @local: our address
- * @port: our port
- * @remote: their address
- * @remote_port: their port
- *
- * Return: socket, NULL: none is connected so
- */
-struct dgram_sock *dgram_table_find(uint8_t proto, const ip_addr_t *local, uint16_t port,
-                                    const ip_addr_t *remote, uint16_t remote_port)
-{
-    struct dgram_sock *d = by_ends(proto, port, remote, remote_port)->connected;
-
-    for (; d; d = d->next_connected) {
-        ip_addr_t own, peer;
-
-        if (d->proto != proto || d->sock.pub.local.port != port ||
-            d->sock.pub.remote.port != remote_port) {
-            continue;
-        }
-        ends_of(d, &own, &peer);
-        if (port_ip_is_same(&peer, remote) &&
-            (port_ip_is_any(&own) || port_ip_is_same(&own, local))) {
+    if (!after || after->connected) {
+        d = after ? after->next_connected : *by_ends(a->proto, a->to_port, &a->from, a->from_port);
+        if (d) {
             return d;
         }
+        d = *by_port(a->proto, a->to_port);
+    } else {
+        d = after->next;
     }
-    return NULL;
+    return d && !d->connected ? d : NULL;
 }
 
 /**
@@ -305,12 +265,10 @@ struct dgram_sock *dgram_table_find(uint8_t proto, const ip_addr_t *local, uint1
  */
 int dgram_table_receives(const struct ringif *ifc, uint8_t proto, uint16_t port)
 {
-    const struct dgram_sock *d = by_port(proto, port)->port;
+    const struct dgram_sock *d = *by_port(proto, port);
 
-    for (; d; d = d->next) {
-        if (d->proto == proto && d->sock.pub.local.port == port && d->iface == ifc->pub->handle) {
-            return 1;
-        }
+    while (d && (d->proto != proto || d->port != port || d->iface != ifc->pub->handle)) {
+        d = d->next;
     }
-    return 0;
+    return d != NULL;
 }

@@ -20,28 +20,14 @@
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/prot/icmp6.h"
-#include "lwip/prot/tcp.h"
-#include "lwip/prot/udp.h"
 
-#include "lwip_port.h"
-#include "sock/dgram_data.h"
-#include "sock/dgram_table.h"
+#include "sock/dgram_in.h"
 #include "sock/ip_send.h"
 #include "sock/tcp_icmp.h"
 
 #define ICMP_HEADER 8u
 /* The header of an IPv4 packet with all its options, and what of its payload is looked at. */
 #define QUOTE_MOST (60u + 8u)
-
-/* The packet that an error is about. */
-struct quote {
-    ip_addr_t from;
-    ip_addr_t to;
-    uint16_t from_port;
-    uint16_t to_port;
-    uint32_t sequence;
-    uint8_t proto;
-};
 
 static uint16_t read16(const uint8_t *from)
 {
@@ -50,44 +36,36 @@ static uint16_t read16(const uint8_t *from)
 
 /**
  * read_quote() - Read the packet that an error is about
- * @p: message of ICMP
- * @proto: IP_PROTO_ICMP or IP6_NEXTH_ICMP6
- * @q: set to it
+ * @e: the error
+ * @q: set to what would answer that packet, as if it came where the error did
+ * @sequence: set to the first sequence number, if it is a segment of TCP
+ *
+ * Of the fragments of a packet only the first has ports.
  *
  * Return: 1, 0: there is too little of it, or it is a later fragment
  */
-static int read_quote(const struct pbuf *p, uint8_t proto, struct quote *q)
+static int read_quote(const struct datagram *e, struct datagram *q, uint32_t *sequence)
 {
-    uint8_t bytes[QUOTE_MOST];
-    uint32_t held = pbuf_copy_partial(p, bytes, QUOTE_MOST, ICMP_HEADER), header;
+    uint8_t bytes[QUOTE_MOST] = { 0 };
+    uint32_t held = pbuf_copy_partial(e->p, bytes, QUOTE_MOST, ICMP_HEADER), header;
+    int v6 = e->proto == IP6_NEXTH_ICMP6, fragment = v6 && bytes[6] == IP6_NEXTH_FRAGMENT;
+    const uint8_t *offset = bytes + (v6 ? 42 : 6);
 
-    __builtin_memset(q, 0, sizeof(*q));
-    if (proto == IP_PROTO_ICMP) {
-        header = (bytes[0] & 15u) * 4;
-        if (held < IP_HLEN || bytes[0] >> 4 != 4 || header < IP_HLEN || header + 8 > held ||
-            ((bytes[6] & 0x1f) | bytes[7])) {
-            return 0;
-        }
-        q->proto = bytes[9];
-        __builtin_memcpy(&ip_2_ip4(&q->from)->addr, bytes + 12, 4);
-        __builtin_memcpy(&ip_2_ip4(&q->to)->addr, bytes + 16, 4);
-    } else {
-        header = IP6_HLEN;
-        if (held < header + 8 || bytes[0] >> 4 != 6) {
-            return 0;
-        }
-        q->proto = bytes[6];
-        IP_SET_TYPE_VAL(q->from, IPADDR_TYPE_V6);
-        IP_SET_TYPE_VAL(q->to, IPADDR_TYPE_V6);
-        __builtin_memcpy(ip_2_ip6(&q->from)->addr, bytes + 8, 16);
-        __builtin_memcpy(ip_2_ip6(&q->to)->addr, bytes + 24, 16);
+    header = v6 ? IP6_HLEN + (fragment ? 8u : 0) : (bytes[0] & 15u) * 4;
+    if (header < IP_HLEN || held < header + 8 || bytes[0] >> 4 != (v6 ? 6 : 4)) {
+        return 0;
     }
-    q->from_port = read16(bytes + header);
-    q->to_port = read16(bytes + header + 2);
-    q->sequence = (uint32_t)read16(bytes + header + 4) << 16 | read16(bytes + header + 6);
-    if (q->proto == proto) {
-        q->from_port = (uint16_t)(q->sequence >> 16); /* the identifier of an echo */
+    if (v6 ? fragment && (offset[0] | (offset[1] & 0xf8)) : (offset[0] & 0x1f) | offset[1]) {
+        return 0;
     }
+    *q = *e;
+    q->proto = bytes[v6 ? fragment ? 40 : 6 : 9];
+    /* Zeros stay behind an IPv4 address. */
+    __builtin_memcpy(ip_2_ip6(&q->to)->addr, bytes + (v6 ? 8 : 12), v6 ? 16 : 4);
+    __builtin_memcpy(ip_2_ip6(&q->from)->addr, bytes + (v6 ? 24 : 16), v6 ? 16 : 4);
+    q->to_port = read16(bytes + header);
+    q->from_port = read16(bytes + header + 2);
+    *sequence = (uint32_t)read16(bytes + header + 4) << 16 | read16(bytes + header + 6);
     return 1;
 }
 
@@ -123,34 +101,35 @@ static int error_of(uint8_t proto, uint8_t type, uint8_t code)
 
 /**
  * pass_error() - Tell the socket that an error is about
- * @p: message of ICMP
- * @a: the same, as a datagram
+ * @e: the error
  * @type: its type
  * @code: its code
  */
-static void pass_error(const struct pbuf *p, struct arrival *a, uint8_t type, uint8_t code)
+static void pass_error(struct datagram *e, uint8_t type, uint8_t code)
 {
-    int error = error_of(a->proto, type, code);
-    struct quote q;
+    int error = error_of(e->proto, type, code);
+    struct datagram q;
+    struct dgram_sock *d;
+    uint32_t sequence;
 
-    if (!error || !read_quote(p, a->proto, &q)) {
+    if (!error || !read_quote(e, &q, &sequence)) {
         return;
     }
     if (q.proto == IP_PROTO_UDP) {
-        struct dgram_sock *d =
-            dgram_table_find(IP_PROTO_UDP, &q.from, q.from_port, &q.to, q.to_port);
-
-        if (d) {
-            dgram_failed(d, error);
+        d = dgram_in_find(&q);
+        if (d && d->connected) {
+            dgram_in_failed(d, error);
         }
     } else if (q.proto == IP_PROTO_TCP) {
         /* Time exceeded is a matter of the way, which may change. */
-        int soft = type == ICMP_TE || (a->proto == IP6_NEXTH_ICMP6 && type == ICMP6_TYPE_TE);
-
-        tcp_icmp_error(&q.from, q.from_port, &q.to, q.to_port, q.sequence, soft ? 0 : error);
-    } else if (q.proto == a->proto && q.from_port) {
-        a->to_port = q.from_port;
-        dgram_data_deliver(a, 1);
+        if (type != (e->proto == IP_PROTO_ICMP ? (uint8_t)ICMP_TE : (uint8_t)ICMP6_TYPE_TE)) {
+            tcp_icmp_error(&q, sequence, error);
+        }
+    } else if (q.proto == e->proto) {
+        e->to_port = (uint16_t)(sequence >> 16); /* the identifier of an echo */
+        if (e->to_port) {
+            dgram_in_deliver(e, 1);
+        }
     }
 }
 
@@ -158,42 +137,31 @@ static void pass_error(const struct pbuf *p, struct arrival *a, uint8_t type, ui
  * icmp_sock_input() - A message of ICMP came
  * @p: packet, at its IP header, whole; lwIP goes on with it
  * @inp: interface it came from
- * @proto: IP_PROTO_ICMP or IP6_NEXTH_ICMP6
+ * @a: the same
  */
-void icmp_sock_input(struct pbuf *p, struct netif *inp, uint8_t proto)
+void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a)
 {
-    u16_t headers = ip_current_header_tot_len();
-    struct arrival a = { .ifc = inp->state, .proto = proto };
+    u16_t headers = ip_current_header_tot_len(), sum = 0;
+    int v4 = a->proto == IP_PROTO_ICMP;
     const uint8_t *message;
 
     pbuf_remove_header(p, headers);
     message = p->payload;
-    if (p->len >= ICMP_HEADER) {
-        u16_t sum = 0;
-
-        IF__NETIF_CHECKSUM_ENABLED(inp, NETIF_CHECKSUM_CHECK_ICMP)
-        {
-            sum = proto == IP_PROTO_ICMP
-                      ? inet_chksum_pbuf(p)
-                      : ip_chksum_pseudo(p, proto, p->tot_len, ip_current_src_addr(),
-                                         ip_current_dest_addr());
-        }
-        if (sum == 0) {
-            a.from = *ip_current_src_addr();
-            a.to = *ip_current_dest_addr();
-            a.ttl = proto == IP_PROTO_ICMP ? IPH_TTL(ip4_current_header())
-                                           : IP6H_HOPLIM(ip6_current_header());
-            a.p = p;
-            a.length = p->tot_len;
-            dgram_data_deliver(&a, 1);
-            if (message[0] == (proto == IP_PROTO_ICMP ? ICMP_ER : ICMP6_TYPE_EREP)) {
-                a.to_port = read16(message + 4);
-                if (a.to_port) {
-                    dgram_data_deliver(&a, 1);
-                }
-            } else {
-                pass_error(p, &a, message[0], message[1]);
+    IF__NETIF_CHECKSUM_ENABLED(inp, NETIF_CHECKSUM_CHECK_ICMP)
+    {
+        sum =
+            v4 ? inet_chksum_pbuf(p) : ip_chksum_pseudo(p, a->proto, p->tot_len, &a->from, &a->to);
+    }
+    if (sum == 0 && p->len >= ICMP_HEADER) {
+        a->length = p->tot_len;
+        dgram_in_deliver(a, 1);
+        if (message[0] == (v4 ? (uint8_t)ICMP_ER : (uint8_t)ICMP6_TYPE_EREP)) {
+            a->to_port = read16(message + 4);
+            if (a->to_port) {
+                dgram_in_deliver(a, 1);
             }
+        } else {
+            pass_error(a, message[0], message[1]);
         }
     }
     pbuf_header_force(p, (s16_t)headers);
@@ -204,33 +172,30 @@ void icmp_sock_input(struct pbuf *p, struct netif *inp, uint8_t proto)
  * @d: socket
  * @out: message, its checksum still to be made
  *
- * Return: as ip_send(), ABI_EINVAL: shorter than any, or of the other family
+ * Return: as ip_send(), ABI_EINVAL: shorter than any
  */
-int icmp_sock_output(struct dgram_sock *d, const struct departure *out)
+int icmp_sock_output(const struct dgram_sock *d, struct datagram *out)
 {
     struct pbuf *p;
-    int err;
+    u16_t sum;
 
-    if (out->length < ICMP_HEADER / 2 || IP_IS_V6(&out->to) != (out->proto == IP6_NEXTH_ICMP6)) {
+    if (out->length < ICMP_HEADER / 2) {
         return ABI_EINVAL;
     }
     if (out->length > ICMP_MOST) {
         return ABI_EMSGSIZE;
     }
-    p = ip_send_packet(0, out->data, out->length);
+    p = ip_send_packet(0, out);
     if (!p) {
         return ABI_ENOBUFS;
     }
+    out->from_port = out->to_port = 0;
     out->data[2] = out->data[3] = 0;
     IF__NETIF_CHECKSUM_ENABLED(&out->ifc->netif, NETIF_CHECKSUM_GEN_ICMP)
     {
-        u16_t sum = IP_IS_V6(&out->to)
-                        ? ip_chksum_pseudo(p, out->proto, p->tot_len, &out->from, &out->to)
-                        : inet_chksum_pbuf(p);
-
+        sum = IP_IS_V6(&out->to) ? ip_chksum_pseudo(p, out->proto, p->tot_len, &out->from, &out->to)
+                                 : inet_chksum_pbuf(p);
         __builtin_memcpy(out->data + 2, &sum, sizeof(sum));
     }
-    err = ip_send(p, out, d->flags & DGRAM_DONT_FRAGMENT);
-    pbuf_free(p);
-    return err;
+    return ip_send(p, out, d->flags & DGRAM_DONT_FRAGMENT);
 }

@@ -3,9 +3,9 @@
 #ifndef RINGSTACK_ICMP_H
 #define RINGSTACK_ICMP_H
 
-#include "sock/dgram.h"
+#include "sock/dgram_sock.h"
 
-void icmp_sock_input(struct pbuf *p, struct netif *inp, uint8_t proto);
-int icmp_sock_output(struct dgram_sock *d, const struct departure *out);
+void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a);
+int icmp_sock_output(const struct dgram_sock *d, struct datagram *out);
 
 #endif /* RINGSTACK_ICMP_H */

@@ -2,7 +2,9 @@
 /* ip_send.c - packets of datagram sockets into lwIP: room, fragments, next hops that are given
  *
  * lwIP does not look whether a fragment found room, so that is asked before: a datagram is sent
- * whole or waits. One that may not be fragmented has its IP header made here, since lwIP sets no flag.
+ * whole or waits. What is asked for and lwIP does not do (a MAC instead of that of the next hop, the flag that
+ * forbids fragments) is done to the finished IPv4 packet, on its way from lwIP's IP to the link: output_special()
+ * stands in the place of the interface's output for the one call.
  */
 #include "sock/ip_send.h"
 
@@ -12,24 +14,28 @@
 #include "lwip/prot/ip4.h"
 #include "netif/ethernet.h"
 
-static const uint8_t *link_address;
+/* What output_special() does. */
+static struct {
+    netif_output_fn output;
+    const uint8_t *link;
+    int dont_fragment;
+} special;
 
 /**
  * ip_send_packet() - A packet whose payload stays where it is
  * @header: bytes of the transport's header
- * @data: payload
- * @length: its bytes
+ * @out: datagram with its payload
  *
  * Return: packet at the transport's header, or NULL: out of memory
  */
-struct pbuf *ip_send_packet(uint32_t header, void *data, uint32_t length)
+struct pbuf *ip_send_packet(uint32_t header, const struct datagram *out)
 {
     struct pbuf *p = pbuf_alloc(PBUF_IP, (u16_t)header, PBUF_RAM), *body;
 
-    if (!p || !length) {
+    if (!p || !out->length) {
         return p;
     }
-    body = pbuf_alloc_reference(data, (u16_t)length, PBUF_REF);
+    body = pbuf_alloc_reference(out->data, (u16_t)out->length, PBUF_REF);
     if (!body) {
         pbuf_free(p);
         return NULL;
@@ -39,51 +45,29 @@ struct pbuf *ip_send_packet(uint32_t header, void *data, uint32_t length)
 }
 
 /**
- * output_to_link() - Send a frame to a MAC that is given instead of that of the next hop
+ * output_special() - Finish an IPv4 packet and pass it to the link
  * @netif: interface
- * @p: packet
- * @dest: next hop, of no use here
+ * @p: packet, at its IP header
+ * @dest: next hop
  *
- * Return: as ethernet_output()
+ * Return: as the interface's output
  */
-static err_t output_to_link(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+static err_t output_special(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
-    struct eth_addr to, from;
+    struct ip_hdr *ip = p->payload;
 
-    (void)dest;
-    __builtin_memcpy(to.addr, link_address, ETH_HWADDR_LEN);
-    __builtin_memcpy(from.addr, netif->hwaddr, ETH_HWADDR_LEN);
-    return ethernet_output(netif, p, &from, &to, ETHTYPE_IP);
-}
-
-/**
- * header_included() - Make the IPv4 header of a packet that may not be fragmented
- * @p: packet at its transport's header
- * @out: where it goes
- *
- * Return: 0 or ABI_ENOBUFS
- */
-static int header_included(struct pbuf *p, const struct departure *out)
-{
-    struct ip_hdr *ip;
-
-    if (pbuf_add_header(p, IP_HLEN)) {
-        return ABI_ENOBUFS;
+    if (special.dont_fragment) {
+        IPH_OFFSET_SET(ip, PP_HTONS(IP_DF));
+        IPH_CHKSUM_SET(ip, 0);
+        IF__NETIF_CHECKSUM_ENABLED(netif, NETIF_CHECKSUM_GEN_IP)
+        {
+            IPH_CHKSUM_SET(ip, inet_chksum(ip, IP_HLEN));
+        }
     }
-    ip = p->payload;
-    __builtin_memset(ip, 0, sizeof(*ip));
-    IPH_VHL_SET(ip, 4, IP_HLEN / 4);
-    IPH_LEN_SET(ip, lwip_htons(p->tot_len));
-    IPH_OFFSET_SET(ip, PP_HTONS(IP_DF));
-    IPH_TTL_SET(ip, out->ttl);
-    IPH_PROTO_SET(ip, out->proto);
-    ip4_addr_copy(ip->src, *ip_2_ip4(&out->from));
-    ip4_addr_copy(ip->dest, *ip_2_ip4(&out->to));
-    IF__NETIF_CHECKSUM_ENABLED(&out->ifc->netif, NETIF_CHECKSUM_GEN_IP)
-    {
-        IPH_CHKSUM_SET(ip, inet_chksum(ip, IP_HLEN));
-    }
-    return 0;
+    return special.link
+               ? ethernet_output(netif, p, (const struct eth_addr *)(const void *)netif->hwaddr,
+                                 (const struct eth_addr *)(const void *)special.link, ETHTYPE_IP)
+               : special.output(netif, p, dest);
 }
 
 /**
@@ -94,62 +78,74 @@ static int header_included(struct pbuf *p, const struct departure *out)
  *
  * Return: lwIP's error
  */
-static err_t output(struct pbuf *p, const struct departure *out, int dont_fragment)
+static err_t output(struct pbuf *p, const struct datagram *out, int dont_fragment)
 {
     struct netif *netif = &out->ifc->netif;
-    netif_output_fn output = netif->output;
     err_t err;
 
     if (IP_IS_V6(&out->to)) {
         return ip6_output_if_src(p, ip_2_ip6(&out->from), ip_2_ip6(&out->to), out->ttl, 0,
                                  out->proto, netif);
     }
-    if (dont_fragment && header_included(p, out) != 0) {
-        return ERR_MEM;
+    special.output = netif->output;
+    special.link = out->ifc->pub->kind == IFACE_TAP ? out->link : NULL;
+    special.dont_fragment = dont_fragment;
+    if (special.link || dont_fragment) {
+        netif->output = output_special;
     }
-    if (out->link && out->ifc->pub->kind == IFACE_TAP) {
-        link_address = out->link;
-        netif->output = output_to_link;
-    }
-    err = ip4_output_if_src(p, ip_2_ip4(&out->from),
-                            dont_fragment ? LWIP_IP_HDRINCL : ip_2_ip4(&out->to), out->ttl, 0,
-                            out->proto, netif);
-    netif->output = output;
+    err = ip4_output_if_src(p, ip_2_ip4(&out->from), ip_2_ip4(&out->to), out->ttl, 0, out->proto,
+                            netif);
+    netif->output = special.output;
     return err;
 }
 
 /**
+ * send() - Send a packet
+ * @p: packet at its transport's header
+ * @out: where it goes
+ * @dont_fragment: refuse what would be fragmented
+ *
+ * Return: as ip_send()
+ */
+static int send(struct pbuf *p, const struct datagram *out, int dont_fragment)
+{
+    uint32_t length = p->tot_len + (IP_IS_V6(&out->to) ? IP6_HLEN : IP_HLEN);
+    uint32_t mtu = out->ifc->netif.mtu;
+    int err;
+
+    if (IP_IS_V6(&out->to) && length > IP6_MIN_MTU_LENGTH) {
+        mtu = nd6_get_destination_mtu(ip_2_ip6(&out->to), &out->ifc->netif);
+    }
+    if (length > mtu && dont_fragment) {
+        return ABI_EMSGSIZE;
+    }
+    err = ringif_has_room(out->ifc, length, mtu);
+    if (err) {
+        return err;
+    }
+    switch (output(p, out, dont_fragment)) {
+    case ERR_OK:
+        return 0;
+    case ERR_RTE:
+        return ABI_EHOSTUNREACH;
+    default:
+        return ABI_ENOBUFS;
+    }
+}
+
+/**
  * ip_send() - Send a packet
- * @p: packet at its transport's header; the caller frees it
+ * @p: packet at its transport's header; freed
  * @out: where it goes
  * @dont_fragment: refuse what would be fragmented
  *
  * Return: 0, ABI_EAGAIN: no room in the interface, which will tell, ABI_EMSGSIZE, ABI_EHOSTUNREACH,
  * ABI_ENOBUFS
  */
-int ip_send(struct pbuf *p, const struct departure *out, int dont_fragment)
+int ip_send(struct pbuf *p, const struct datagram *out, int dont_fragment)
 {
-    uint32_t header = IP_IS_V6(&out->to) ? IP6_HLEN : IP_HLEN;
-    uint32_t mtu = IP_IS_V6(&out->to)
-                       ? nd6_get_destination_mtu(ip_2_ip6(&out->to), &out->ifc->netif)
-                       : out->ifc->netif.mtu;
+    int err = send(p, out, dont_fragment);
 
-    if (p->tot_len + header > mtu) {
-        if (dont_fragment) {
-            return ABI_EMSGSIZE;
-        }
-        if (!ringif_has_room(out->ifc, p->tot_len, mtu)) {
-            return ABI_EAGAIN;
-        }
-    }
-    switch (output(p, out, dont_fragment)) {
-    case ERR_OK:
-        return 0;
-    case ERR_MEM:
-        return out->ifc->blocked ? ABI_EAGAIN : ABI_ENOBUFS;
-    case ERR_RTE:
-        return ABI_EHOSTUNREACH;
-    default:
-        return ABI_ENOBUFS;
-    }
+    pbuf_free(p);
+    return err;
 }

@@ -3,9 +3,9 @@
 #ifndef RINGSTACK_IP_SEND_H
 #define RINGSTACK_IP_SEND_H
 
-#include "sock/dgram.h"
+#include "sock/dgram_sock.h"
 
-struct pbuf *ip_send_packet(uint32_t header, void *data, uint32_t length);
-int ip_send(struct pbuf *p, const struct departure *out, int dont_fragment);
+struct pbuf *ip_send_packet(uint32_t header, const struct datagram *out);
+int ip_send(struct pbuf *p, const struct datagram *out, int dont_fragment);
 
 #endif /* RINGSTACK_IP_SEND_H */

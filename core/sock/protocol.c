@@ -7,20 +7,16 @@
 #include "sock/protocol.h"
 
 #include "sock/dgram.h"
-#include "sock/dgram_data.h"
+#include "sock/dgram_out.h"
 #include "sock/sock.h"
+#include "sock/sock_work.h"
 #include "sock/tcp.h"
 #include "sock/tcp_data.h"
 #include "sock/tcp_listen.h"
 #include "sock/tcp_open.h"
 #include "sock/tcp_rings.h"
 
-#define DATAGRAM_ROW                                                                               \
-    .size = sizeof(struct dgram_sock), .open = dgram_open, .kick = dgram_kick,                     \
-    .abort = dgram_abort, .release = dgram_release, .set_option = dgram_set_option,                \
-    .member = dgram_member, .run = dgram_run
-
-static const struct sock_ops protocols[SOCK_KINDS] = {
+static const struct sock_ops protocols[SOCK_UDP + 1] = {
     [SOCK_TCP_LISTENER] = {
         .size = sizeof(struct tcp_listener),
         .open = tcp_sock_listen,
@@ -48,16 +44,21 @@ static const struct sock_ops protocols[SOCK_KINDS] = {
         .interface_gone = tcp_sock_interface_gone,
         .end = tcp_sock_end,
     },
-    /* What is done to all datagram sockets is done by the row of UDP. */
+    /* And all kinds behind it. */
     [SOCK_UDP] = {
-        DATAGRAM_ROW,
+        .size = sizeof(struct dgram_sock),
+        .open = dgram_open,
+        .kick = sock_work,
+        .abort = dgram_abort,
+        .release = dgram_release,
+        .set_option = dgram_set_option,
+        .member = dgram_member,
+        .run = dgram_run,
         .setup = dgram_setup,
-        .retry = dgram_data_retry,
+        .retry = dgram_out_retry,
         .interface_gone = dgram_interface_gone,
         .end = dgram_end,
     },
-    [SOCK_ICMP] = { DATAGRAM_ROW },
-    [SOCK_ICMP6] = { DATAGRAM_ROW },
 };
 
 /**
@@ -70,7 +71,7 @@ void protocol_setup(struct stack_ctl *ctl, uint32_t max_sockets)
     uint32_t i;
 
     sock_setup(ctl, max_sockets, protocols);
-    for (i = 0; i < SOCK_KINDS; i++) {
+    for (i = 0; i <= SOCK_UDP; i++) {
         if (protocols[i].setup) {
             protocols[i].setup(&ctl->stats);
         }
@@ -84,7 +85,7 @@ void protocol_retry(void)
 {
     uint32_t i;
 
-    for (i = 0; i < SOCK_KINDS; i++) {
+    for (i = 0; i <= SOCK_UDP; i++) {
         if (protocols[i].retry) {
             protocols[i].retry();
         }
@@ -98,7 +99,7 @@ void protocol_trim(void)
 {
     uint32_t i;
 
-    for (i = 0; i < SOCK_KINDS; i++) {
+    for (i = 0; i <= SOCK_UDP; i++) {
         if (protocols[i].trim) {
             protocols[i].trim();
         }
@@ -113,7 +114,7 @@ void protocol_interface_gone(const struct ringif *ifc)
 {
     uint32_t i;
 
-    for (i = 0; i < SOCK_KINDS; i++) {
+    for (i = 0; i <= SOCK_UDP; i++) {
         if (protocols[i].interface_gone) {
             protocols[i].interface_gone(ifc);
         }
@@ -136,7 +137,7 @@ void protocol_end(void)
             s->ops->release(s);
         }
     }
-    for (i = 0; i < SOCK_KINDS; i++) {
+    for (i = 0; i <= SOCK_UDP; i++) {
         if (protocols[i].end) {
             protocols[i].end();
         }

@@ -45,7 +45,7 @@ static uint32_t first_free;
  * sock_setup() - Set up the table
  * @stack: control block of the stack
  * @max_sockets: sockets at the most, 1..65535
- * @table: what to ask of each kind of socket, SOCK_KINDS rows
+ * @table: what to ask of each kind of socket, SOCK_UDP + 1 rows; the last is for all kinds behind it, too
  */
 void sock_setup(struct stack_ctl *stack, uint32_t max_sockets, const struct sock_ops *table)
 {
@@ -98,6 +98,7 @@ static int grow(void)
  */
 struct sock *sock_new(uint32_t kind)
 {
+    const struct sock_ops *ops;
     struct sock *s;
     struct slot *slot;
     uint32_t index;
@@ -105,7 +106,8 @@ struct sock *sock_new(uint32_t kind)
     if (!first_free && grow() != 0) {
         return NULL;
     }
-    s = heap_calloc(1, protocols[kind].size);
+    ops = &protocols[kind < SOCK_UDP ? kind : SOCK_UDP];
+    s = heap_calloc(1, ops->size);
     if (!s) {
         return NULL;
     }
@@ -116,7 +118,7 @@ struct sock *sock_new(uint32_t kind)
     slot->generation++;
     s->pub.handle = (uint32_t)slot->generation << 16 | index;
     s->pub.kind = kind;
-    s->ops = &protocols[kind];
+    s->ops = ops;
     s->channel = channel_app();
     ctl->stats.sockets++;
     return s;

@@ -13,20 +13,17 @@
 
 /**
  * tcp_icmp_error() - An ICMP error quotes a segment
- * @local: its source
- * @port: its source port
- * @remote: its destination
- * @remote_port: its destination port
+ * @answer: ends of what would answer it
  * @sequence: its sequence number
- * @error: code of the ABI, 0: it may pass
+ * @error: code of the ABI
  */
-void tcp_icmp_error(const ip_addr_t *local, uint16_t port, const ip_addr_t *remote,
-                    uint16_t remote_port, uint32_t sequence, int error)
+void tcp_icmp_error(const struct datagram *answer, uint32_t sequence, int error)
 {
-    struct tcp_pcb *pcb = lwext_table_find(local, port, remote, remote_port);
+    struct tcp_pcb *pcb =
+        lwext_table_find(&answer->to, answer->to_port, &answer->from, answer->from_port);
 
-    if (pcb && error && pcb->state == SYN_SENT && pcb->callback_arg &&
-        sequence - pcb->lastack < pcb->snd_nxt - pcb->lastack) {
+    /* What is on the way is the SYN alone. */
+    if (pcb && pcb->state == SYN_SENT && pcb->callback_arg && sequence == pcb->snd_nxt - 1) {
         tcp_sock_abort(pcb->callback_arg, error);
     }
 }

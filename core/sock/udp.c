@@ -19,7 +19,7 @@
 
 #include "lwext/error_limit.h"
 #include "lwip_port.h"
-#include "sock/dgram_data.h"
+#include "sock/dgram_in.h"
 #include "sock/dgram_table.h"
 #include "sock/ip_send.h"
 
@@ -35,18 +35,29 @@ void udp_sock_setup(struct stack_stats *to)
 }
 
 /**
- * port_udp_accept() - Whether a datagram that is for none of our addresses is taken all the same
+ * port_udp_accept() - Whether a packet of UDP that is for none of our addresses is taken all the same
+ * (LWIP_IP_ACCEPT_UDP_PORT)
  * @inp: interface it came from
- * @port: destination, network byte order
+ * @p: packet, at its IP header
+ * @port: where its destination port would stand
  *
- * A socket bound to an interface that has no address yet takes what comes there (DHCP).
+ * A socket bound to an interface that has no address yet takes what comes there (DHCP). Only the first fragment
+ * has a port; without it the others are dropped in time.
  *
  * Return: 1 if so
  */
-int port_udp_accept(const struct netif *inp, u16_t port)
+int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port)
 {
-    return ip4_addr_isany(netif_ip4_addr(inp)) &&
-           dgram_table_receives(inp->state, IP_PROTO_UDP, lwip_ntohs(port));
+    const uint8_t *at = port;
+
+    if (!ip4_addr_isany(netif_ip4_addr(inp))) {
+        return 0;
+    }
+    if (IPH_OFFSET((const struct ip_hdr *)p->payload) & PP_HTONS(IP_OFFMASK)) {
+        return 1;
+    }
+    return at + 2 <= (const uint8_t *)p->payload + p->len &&
+           dgram_table_receives(inp->state, IP_PROTO_UDP, (uint16_t)(at[0] << 8 | at[1]));
 }
 
 /**
@@ -61,7 +72,8 @@ static int check(struct pbuf *p, const struct netif *inp)
     const struct udp_hdr *header = p->payload;
     uint32_t length;
 
-    if (p->len < UDP_HLEN) {
+    /* Groups and broadcast are no sources. lwIP has looked, but not where the interface has no address. */
+    if (p->len < UDP_HLEN || (!ip_current_is_v6() && ip4_addr1(ip4_current_src_addr()) >= 224)) {
         return 0;
     }
     length = lwip_ntohs(header->len);
@@ -84,45 +96,37 @@ static int check(struct pbuf *p, const struct netif *inp)
 
 /**
  * udp_sock_input() - A datagram came
- * @p: packet, at its IP header, whole
+ * @p: packet, at its IP header, whole; freed
  * @inp: interface it came from
- *
- * Return: 1: it was taken and freed
+ * @a: the same, without what stands in the UDP header
  */
-int udp_sock_input(struct pbuf *p, struct netif *inp)
+void udp_sock_input(struct pbuf *p, struct netif *inp, struct datagram *a)
 {
     u16_t headers = ip_current_header_tot_len();
     const struct udp_hdr *udp;
-    struct arrival a;
     int all;
 
     pbuf_remove_header(p, headers);
     if (!check(p, inp)) {
         stats->udp_invalid++;
         pbuf_free(p);
-        return 1;
+        return;
     }
     udp = p->payload;
-    a.ifc = inp->state;
-    a.from = *ip_current_src_addr();
-    a.to = *ip_current_dest_addr();
-    a.from_port = lwip_ntohs(udp->src);
-    a.to_port = lwip_ntohs(udp->dest);
-    a.proto = IP_PROTO_UDP;
-    a.ttl = ip_current_is_v6() ? IP6H_HOPLIM(ip6_current_header()) : IPH_TTL(ip4_current_header());
-    a.p = p;
-    a.offset = UDP_HLEN;
-    a.length = (uint16_t)(p->tot_len - UDP_HLEN);
-    all = port_ip_is_group(&a.to) || (!ip_current_is_v6() && ip_addr_isbroadcast(&a.to, inp));
-    if (!dgram_data_deliver(&a, all)) {
+    a->from_port = lwip_ntohs(udp->src);
+    a->to_port = lwip_ntohs(udp->dest);
+    a->offset = UDP_HLEN;
+    a->length = p->tot_len - UDP_HLEN;
+    all = port_ip_is_group(&a->to) ||
+          (!ip_current_is_v6() && ip4_addr_isbroadcast(ip4_current_dest_addr(), inp));
+    if (!dgram_in_deliver(a, all)) {
         stats->udp_no_socket++;
-        if (!all && error_limit()) {
+        if (!all && !port_ip_is_any(&a->from) && lwext_error_limit()) {
             pbuf_header_force(p, (s16_t)headers);
             icmp_port_unreach(ip_current_is_v6(), p);
         }
     }
     pbuf_free(p);
-    return 1;
 }
 
 /**
@@ -132,11 +136,11 @@ int udp_sock_input(struct pbuf *p, struct netif *inp)
  *
  * Return: as ip_send()
  */
-int udp_sock_output(struct dgram_sock *d, const struct departure *out)
+int udp_sock_output(const struct dgram_sock *d, const struct datagram *out)
 {
     struct pbuf *p;
     struct udp_hdr *udp;
-    int err;
+    u16_t sum;
 
     if (out->length > (IP_IS_V6(&out->to) ? UDP_MOST_IPV6 : UDP_MOST)) {
         return ABI_EMSGSIZE;
@@ -144,7 +148,7 @@ int udp_sock_output(struct dgram_sock *d, const struct departure *out)
     if (!out->to_port) {
         return ABI_EINVAL;
     }
-    p = ip_send_packet(UDP_HLEN, out->data, out->length);
+    p = ip_send_packet(UDP_HLEN, out);
     if (!p) {
         return ABI_ENOBUFS;
     }
@@ -155,11 +159,8 @@ int udp_sock_output(struct dgram_sock *d, const struct departure *out)
     udp->chksum = 0;
     IF__NETIF_CHECKSUM_ENABLED(&out->ifc->netif, NETIF_CHECKSUM_GEN_UDP)
     {
-        u16_t sum = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &out->from, &out->to);
-
+        sum = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &out->from, &out->to);
         udp->chksum = sum ? sum : 0xffff; /* zero says that there is none */
     }
-    err = ip_send(p, out, d->flags & DGRAM_DONT_FRAGMENT);
-    pbuf_free(p);
-    return err;
+    return ip_send(p, out, d->flags & DGRAM_DONT_FRAGMENT);
 }

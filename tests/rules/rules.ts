@@ -90,6 +90,19 @@ const TCP = ['tcp_sock', 'tcp_rings', 'tcp_data', 'tcp', 'tcp_bind', 'tcp_open',
   (name) => `sock/${name}`,
 );
 
+/** The same of UDP and ICMP. */
+const DGRAM = [
+  'dgram_sock',
+  'dgram_table',
+  'dgram_in',
+  'ip_send',
+  'tcp_icmp',
+  'udp',
+  'icmp',
+  'dgram_out',
+  'dgram',
+].map((name) => `sock/${name}`);
+
 /**
  * Same for C, lowest layer first: paths below core/ without the extension, and those of lwip/ in full, where
  * x.c and x.h are one. A file may include itself. No interface and nothing of lwext/ sees a socket.
@@ -110,6 +123,9 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   'sock/ring_storage': C_LINK,
   'sock/sock*': [...C_LINK, 'sock/sock*', 'sock/ring_storage'],
   ...Object.fromEntries(TCP.map((name, i) => [name, [...C_PROTOCOL, ...TCP.slice(0, i)]])),
+  ...Object.fromEntries(
+    DGRAM.map((name, i) => [name, [...C_PROTOCOL, 'sock/tcp', ...DGRAM.slice(0, i)]]),
+  ),
   'sock/protocol': [...C_BASE, 'sock/*'],
   command: [...C_LINK, 'iface/*', 'sock/sock*', 'sock/protocol'],
   loop: [...C_LINK, 'iface/*', 'lwext/*', 'sock/sock*', 'sock/protocol', 'command'],
@@ -122,7 +138,7 @@ export const C_SYSTEM: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that may include lwIP's headers. */
-export const LWIP_USERS = ['lwip_port', 'iface/*', 'lwext/*', 'sock/tcp*', 'loop', 'main'];
+export const LWIP_USERS = ['lwip_port', 'iface/*', 'lwext/*', 'sock/tcp*', ...DGRAM, 'loop', 'main'];
 
 /** Lines at the most. */
 export const MAX_LINES = { c: 600, ts: 400, function: 60 };

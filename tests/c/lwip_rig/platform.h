@@ -273,6 +273,22 @@ struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 }
 
 /**
+ * port_udp_accept() - takes no packets for others
+ * @inp: unused
+ * @p: unused
+ * @port: unused
+ *
+ * Return: 0
+ */
+int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port)
+{
+    LWIP_UNUSED_ARG(inp);
+    LWIP_UNUSED_ARG(p);
+    LWIP_UNUSED_ARG(port);
+    return 0;
+}
+
+/**
  * port_nd6_gateway() - no gateways
  * @netif: unused
  * @dest: unused
