@@ -232,6 +232,7 @@ const ABI_CODES: ErrorTable = {
   [abi.ABI_EAGAIN]: 'EAGAIN',
   [abi.ABI_EPROTO]: 'EPROTO',
   [abi.ABI_ENOBUFS]: 'ENOBUFS',
+  [abi.ABI_EACCES]: 'EACCES',
 };
 
 /**

@@ -2,13 +2,16 @@
 // index - what the package exports
 
 export type * from './api/handle.ts';
+export type * from './api/icmp.ts';
 export type * from './api/interface.ts';
 export type * from './api/stack.ts';
 export type * from './api/tcp.ts';
 export type * from './api/transport.ts';
+export type * from './api/udp.ts';
 export type * from './api/zero_copy.ts';
 export type { NetErrorCode, NetErrorOptions } from './errors.ts';
 export { NetError } from './errors.ts';
 export { createArena } from './memory/default_arena.ts';
 export { attach } from './stack/attach.ts';
+export { IcmpError } from './stack/ping.ts';
 export { createStack } from './stack/stack.ts';

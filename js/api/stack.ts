@@ -5,6 +5,14 @@
 
 import type { SharedHandle } from './handle.ts';
 import type {
+  Hop,
+  IcmpSocket,
+  IcmpSocketOptions,
+  PingSession,
+  PingSessionOptions,
+  TracerouteOptions,
+} from './icmp.ts';
+import type {
   LoopbackInterface,
   LoopbackInterfaceOptions,
   NetworkInterface,
@@ -15,6 +23,7 @@ import type {
 } from './interface.ts';
 import type { TcpConnection, TcpConnectOptions, TcpListener, TcpListenOptions } from './tcp.ts';
 import type { StreamTransport } from './transport.ts';
+import type { UdpSocket, UdpSocketOptions } from './udp.ts';
 
 /** Counters of a stack since it was created; `sockets`, `heapBytes` and `ringBytes` are of this moment. */
 export interface StackStatistics {
@@ -30,6 +39,10 @@ export interface StackStatistics {
   readonly inputDrops: number;
   /** Segments dropped for want of receive memory; the peer sends them again. */
   readonly noMemoryDrops: number;
+  /** Datagrams dropped: their length or checksum is wrong. */
+  readonly udpInvalid: number;
+  /** Datagrams for a port without a socket. */
+  readonly udpNoSocket: number;
   /** Sockets in use. */
   readonly sockets: number;
   /** Bytes in use in the stack's heap. */
@@ -91,6 +104,8 @@ export type WasmModule = typeof globalThis extends {
 
 /** Options of createStack(). */
 export interface StackOptions {
+  /** Hosts of this stack: names and their addresses, or the text of a hosts file. @default none */
+  readonly hosts?: Readonly<Record<string, string | readonly string[]>> | string;
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */
   readonly initializeLoopback?: boolean;
   /**
@@ -206,6 +221,107 @@ export interface StackTcp extends StreamTransport {
 }
 
 /**
+ * The UDP of a stack, under the names of tcpip.js 0.4: what services take as a transport.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const socket = await stack.udp.open({ port: 53 });
+ * assert.equal(socket.localPort, 53);
+ * await stack.close();
+ * ```
+ */
+export interface StackUdp {
+  /**
+   * As openUdp() of the stack.
+   *
+   * @param options - Where and how.
+   * @returns The socket.
+   * @throws {NetError} As openUdp().
+   */
+  open(options?: UdpSocketOptions): Promise<UdpSocket>;
+}
+
+/** Pings of a stack, under the names of tcpip.js 0.4. */
+export interface StackPing {
+  /**
+   * As createPingSession() of the stack.
+   *
+   * @param options - Which host, and how.
+   * @returns The session.
+   * @throws {NetError} As createPingSession().
+   */
+  createSession(options: PingSessionOptions): Promise<PingSession>;
+}
+
+/** An address that a resolver found. */
+export interface ResolvedAddress {
+  /** Numeric. */
+  readonly address: string;
+  /** 4 or 6. */
+  readonly family: 4 | 6;
+}
+
+/** Finds the addresses of names: what `stack.resolver` is set to. A `Dns` of `ringstack/dns` is one. */
+export interface Resolver {
+  /**
+   * Finds all addresses of a name.
+   *
+   * @param name - A name of a host.
+   * @param options - Only of this family; until the signal is aborted.
+   * @returns The addresses, best first.
+   * @throws What it says went wrong.
+   */
+  lookupAll(
+    name: string,
+    options?: { family?: 4 | 6; signal?: AbortSignal },
+  ): Promise<readonly ResolvedAddress[]>;
+}
+
+/**
+ * The hosts of a stack, which every `host` option knows; changes count at once.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack({ hosts: '127.0.0.1 db.internal' });
+ * stack.hosts.set('www.internal', '127.0.0.1');
+ * assert.deepEqual([...stack.hosts.entries()].map(([name]) => name), ['db.internal', 'www.internal']);
+ * const session = await stack.createPingSession({ host: 'www.internal' });
+ * assert.equal(session.host, '127.0.0.1');
+ * await stack.close();
+ * ```
+ */
+export interface StackHosts {
+  /**
+   * Gives a name its addresses, in place of those it has.
+   *
+   * @param name - A name of a host.
+   * @param addresses - Of either family, at least one.
+   * @throws {NetError} EINVAL if the name or an address is malformed.
+   */
+  set(name: string, addresses: string | readonly string[]): void;
+  /**
+   * Forgets a name.
+   *
+   * @param name - A name of a host.
+   * @returns Whether it was known.
+   */
+  delete(name: string): boolean;
+  /**
+   * All names and their addresses.
+   *
+   * @returns Pairs, in the order in which they were set.
+   */
+  entries(): IterableIterator<[string, string[]]>;
+}
+
+/**
  * A TCP/IP stack.
  *
  * @example
@@ -233,6 +349,14 @@ export interface NetworkStack extends AsyncDisposable {
   readonly interfaces: StackInterfaces;
   /** Its TCP: connectTcp() and listenTcp() under the names of tcpip.js 0.4. */
   readonly tcp: StackTcp;
+  /** Its UDP: openUdp() under the names of tcpip.js 0.4, and a transport of datagrams for services. */
+  readonly udp: StackUdp;
+  /** createPingSession() under the names of tcpip.js 0.4. */
+  readonly ping: StackPing;
+  /** Names that every `host` option knows. */
+  readonly hosts: StackHosts;
+  /** Finds the addresses of names that are not in `hosts`. @default undefined: such a name fails with ENOTFOUND */
+  resolver: Resolver | undefined;
   /** Its counters at this moment. */
   readonly statistics: StackStatistics;
   /**
@@ -283,6 +407,39 @@ export interface NetworkStack extends AsyncDisposable {
    * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.
    */
   listenTcp(options: TcpListenOptions): Promise<TcpListener>;
+  /**
+   * Opens a UDP socket.
+   *
+   * @param options - Where and how; all have defaults.
+   * @returns The socket, which receives from now on.
+   * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EHOSTUNREACH (connected: no route), ENODEV, ENOTFOUND, EMFILE, ENOMEM,
+   *   ESHUTDOWN; or the signal's reason.
+   */
+  openUdp(options?: UdpSocketOptions): Promise<UdpSocket>;
+  /**
+   * Opens a ping session with one host.
+   *
+   * @param options - Which host, and how.
+   * @returns The session.
+   * @throws {NetError} EINVAL, ENOTFOUND, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.
+   */
+  createPingSession(options: PingSessionOptions): Promise<PingSession>;
+  /**
+   * Traces the way to a host.
+   *
+   * @param options - Which host, and how.
+   * @returns One hop after the other, for `for await`.
+   * @throws {NetError} EINVAL, ENOTFOUND, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
+   */
+  traceroute(options: TracerouteOptions): AsyncIterableIterator<Hop>;
+  /**
+   * Opens a socket for raw messages of ICMP or ICMPv6.
+   *
+   * @param options - Which and how; all have defaults.
+   * @returns The socket, which receives from now on.
+   * @throws {NetError} EINVAL, EADDRNOTAVAIL, ENODEV, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
+   */
+  openIcmp(options?: IcmpSocketOptions): Promise<IcmpSocket>;
   /**
    * Resets all connections, removes all interfaces, frees all memory. Every promise that waits for this
    * stack rejects with ESHUTDOWN.

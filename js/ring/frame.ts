@@ -42,6 +42,11 @@ export class FrameProducer extends Producer {
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
   }
 
+  /** Length of the largest frame that fits. */
+  get largest(): number {
+    return this.#size / 2 - FRAME_HEADER;
+  }
+
   /** Finds room for a frame at `offset`; returns 1, FULL_NOW or NEVER_FITS. */
   reserve(length: number): number {
     if (length > this.#size / 2 - FRAME_HEADER) return NEVER_FITS;

@@ -45,7 +45,7 @@ import {
   FrameWriter,
   iterate,
 } from '../streams.ts';
-import type { Cidr } from '../util/address.ts';
+import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, formatIp, formatMac, netmask } from '../util/address.ts';
 import { showAs } from '../util/inspect.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wire.ts';
@@ -101,6 +101,12 @@ export class BaseInterface implements NetworkInterface {
       lost: count(IFACE_TX_LOST) + count(IFACE_TX + RING_BAD),
       invalid: count(IFACE_RX_INVALID) + count(IFACE_RX_OVERSIZE) + count(IFACE_RX + RING_BAD),
     };
+  }
+
+  /** Whether it has an address. */
+  has(address: IpAddress): boolean {
+    const text = formatIp(address);
+    return this.addresses.some((cidr) => cidr.slice(0, cidr.indexOf('/')) === text);
   }
 
   /** It is not shared with another thread. */
@@ -222,7 +228,7 @@ export class RingInterface extends BaseInterface implements WireEnd {
   }
 
   listen(): AsyncIterableIterator<Chunk> {
-    return iterate(this.readable);
+    return iterate<Chunk>(this.readable);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Chunk> {

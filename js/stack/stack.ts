@@ -16,7 +16,17 @@ import {
   STATS_TCP_RX_SEGMENTS,
   STATS_TCP_TX_SEGMENTS,
   STATS_TURNS,
+  STATS_UDP_INVALID,
+  STATS_UDP_NO_SOCKET,
 } from '../abi.ts';
+import type {
+  Hop,
+  IcmpSocket,
+  IcmpSocketOptions,
+  PingSession,
+  PingSessionOptions,
+  TracerouteOptions,
+} from '../api/icmp.ts';
 import type {
   LoopbackInterface,
   LoopbackInterfaceOptions,
@@ -28,10 +38,14 @@ import type {
 } from '../api/interface.ts';
 import type {
   NetworkStack,
+  Resolver,
+  StackHosts,
   StackInterfaces,
   StackOptions,
+  StackPing,
   StackStatistics,
   StackTcp,
+  StackUdp,
 } from '../api/stack.ts';
 import type {
   TcpConnection,
@@ -39,6 +53,7 @@ import type {
   TcpListener,
   TcpListenOptions,
 } from '../api/tcp.ts';
+import type { UdpSocket, UdpSocketOptions } from '../api/udp.ts';
 import { Channel } from '../control/channel.ts';
 import { recallFromDead } from '../control/handover.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -47,13 +62,18 @@ import type { Arena } from '../memory/arena.ts';
 import { openArena } from '../memory/default_arena.ts';
 import { show } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
+import { openIcmp } from './icmp_socket.ts';
 import { BaseInterface, type Plan } from './interface.ts';
 import type { AnyInterfaceOptions } from './interface_options.ts';
 import { createInterface } from './interface_options.ts';
 import { InterfaceView } from './interface_view.ts';
+import { Names } from './names.ts';
+import { createPingSession } from './ping.ts';
 import { checkStackOptions, startEngine } from './start.ts';
 import { connectTcp } from './tcp_connect.ts';
 import { listenTcp } from './tcp_listener.ts';
+import { traceroute } from './traceroute.ts';
+import { openUdp } from './udp_socket.ts';
 
 /** Threads that wake each other need more bytes in flight than one thread that does all in turn. */
 const REMOTE_BUFFER = 2 * 1024 * 1024;
@@ -73,6 +93,9 @@ class Stack implements NetworkStack {
     connect: (options) => this.connectTcp(options),
     listen: (options) => this.listenTcp(options),
   };
+  readonly udp: StackUdp = { open: (options) => this.openUdp(options) };
+  readonly ping: StackPing = { createSession: (options) => this.createPingSession(options) };
+  readonly #names: Names;
   #closing: Promise<void> | undefined;
   #last: StackStatistics | undefined;
 
@@ -88,6 +111,7 @@ class Stack implements NetworkStack {
     this.#engine = engine;
     this.#options = options;
     this.#release = release;
+    this.#names = new Names(this.#interfaces, options.hosts);
     this.#channel = new Channel(arena, engine.ctl + STACK_APP, engine.wake, engine.isRemote);
     engine.onTurn(() => this.#channel.drain());
     engine.onFailure((cause) => {
@@ -129,6 +153,8 @@ class Stack implements NetworkStack {
       checksumErrors: count(STATS_CHECKSUM_ERRORS),
       inputDrops: count(STATS_INPUT_DROPS),
       noMemoryDrops: count(STATS_NO_MEMORY_DROPS),
+      udpInvalid: count(STATS_UDP_INVALID),
+      udpNoSocket: count(STATS_UDP_NO_SOCKET),
       sockets: count(STATS_SOCKETS),
       heapBytes: count(STATS_HEAP_BYTES),
       ringBytes: count(STATS_RING_BYTES),
@@ -167,23 +193,40 @@ class Stack implements NetworkStack {
     await iface.remove();
   }
 
+  get hosts(): StackHosts {
+    return this.#names.hosts;
+  }
+
+  get resolver(): Resolver | undefined {
+    return this.#names.resolver;
+  }
+
+  set resolver(resolver: Resolver | undefined) {
+    this.#names.resolver = resolver;
+  }
+
   connectTcp(options: TcpConnectOptions): Promise<TcpConnection> {
-    return connectTcp(this.#channel, options, this.#options, (zone) => this.#zone(zone));
+    return connectTcp(this.#channel, options, this.#options, this.#names);
   }
 
   listenTcp(options: TcpListenOptions): Promise<TcpListener> {
     return listenTcp(this.#channel, options, this.#options);
   }
 
-  /** The handle of the interface that a zone names: its position among all interfaces, from 1. */
-  #zone(zone: string): number {
-    const iface = [...this.#interfaces][Number(zone) - 1];
-    if (!iface) {
-      throw new NetError('EINVAL', `Cannot use the zone ${show(zone)}`, {
-        reason: `must be the number of an interface, from 1 to ${this.#interfaces.size}`,
-      });
-    }
-    return iface.handle;
+  openUdp(options: UdpSocketOptions = {}): Promise<UdpSocket> {
+    return openUdp(this.#channel, options, this.#names);
+  }
+
+  createPingSession(options: PingSessionOptions): Promise<PingSession> {
+    return createPingSession(this.#channel, options, this.#names);
+  }
+
+  traceroute(options: TracerouteOptions): AsyncIterableIterator<Hop> {
+    return traceroute(this.#channel, options, this.#names);
+  }
+
+  openIcmp(options: IcmpSocketOptions = {}): Promise<IcmpSocket> {
+    return openIcmp(this.#channel, options, this.#names);
   }
 
   close(): Promise<void> {

@@ -6,13 +6,11 @@ import type { TcpConnection, TcpConnectOptions } from '../api/tcp.ts';
 import type { Channel } from '../control/channel.ts';
 import { writeAddress } from '../control/commands.ts';
 import { atCaller, NetError } from '../errors.ts';
-import { formatEndpoint } from '../util/address.ts';
+import { formatEndpoint, type IpAddress } from '../util/address.ts';
 import { parseHost } from '../util/host.ts';
+import type { Names } from './names.ts';
 import { Connection } from './tcp_connection.ts';
 import { type BufferDefaults, checkConnect, keepAliveMs, socketCommand } from './tcp_options.ts';
-
-/** Finds the handle of the interface that a zone names. */
-export type ZoneLookup = (zone: string) => number;
 
 /** Calls abort() when the signal is aborted or the time is over; returns what stops that. */
 function guard(options: TcpConnectOptions, action: string, abort: (reason: unknown) => void) {
@@ -31,13 +29,16 @@ function guard(options: TcpConnectOptions, action: string, abort: (reason: unkno
   };
 }
 
-/** The command that connects, and the first half of error messages. */
-function connectCommand(options: TcpConnectOptions, defaults: BufferDefaults, zoneOf: ZoneLookup) {
-  checkConnect(options);
-  const { host, port, localAddress, localPort = 0 } = options;
-  const address = parseHost(host, 'Cannot connect to');
+/** The command that connects to one address, and the first half of error messages. */
+function connectCommand(
+  options: TcpConnectOptions,
+  address: IpAddress,
+  defaults: BufferDefaults,
+  names: Names,
+) {
+  const { port, localAddress, localPort = 0 } = options;
   const command = socketCommand(SOCK_TCP, options, defaults);
-  const zone = address.zone === undefined ? 0 : zoneOf(address.zone);
+  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
   writeAddress(command, CMD_SOCKET_REMOTE, address, port, 0, zone);
   if (localAddress !== undefined || localPort !== 0) {
     const local = localAddress ?? (address.family === 4 ? '0.0.0.0' : '::');
@@ -46,24 +47,15 @@ function connectCommand(options: TcpConnectOptions, defaults: BufferDefaults, zo
   return { command, action: `Cannot connect to ${formatEndpoint(address, port)}` };
 }
 
-/**
- * Connects.
- *
- * @param channel - Of the stack.
- * @param options - Destination and settings.
- * @param defaults - Buffer sizes where options has none.
- * @param zoneOf - Finds the interface of a link-local address.
- * @returns The open connection.
- * @throws {NetError} EINVAL, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EADDRNOTAVAIL, EADDRINUSE,
- *   EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
- */
-export async function connectTcp(
+/** Connects to one address. */
+async function connectTo(
   channel: Channel,
   options: TcpConnectOptions,
+  address: IpAddress,
   defaults: BufferDefaults,
-  zoneOf: ZoneLookup,
+  names: Names,
 ): Promise<TcpConnection> {
-  const { command, action } = connectCommand(options, defaults, zoneOf);
+  const { command, action } = connectCommand(options, address, defaults, names);
   options.signal?.throwIfAborted();
   let connection: Connection | undefined;
   let aborted: { reason: unknown } | undefined;
@@ -85,4 +77,38 @@ export async function connectTcp(
   } finally {
     stop();
   }
+}
+
+/**
+ * Connects. The addresses of a name are tried one after the other.
+ *
+ * @param channel - Of the stack.
+ * @param options - Destination and settings.
+ * @param defaults - Buffer sizes where options has none.
+ * @param names - Names and interfaces of the stack.
+ * @returns The open connection.
+ * @throws {NetError} EINVAL, ENOTFOUND, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EADDRNOTAVAIL, EADDRINUSE,
+ *   EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
+ */
+export async function connectTcp(
+  channel: Channel,
+  options: TcpConnectOptions,
+  defaults: BufferDefaults,
+  names: Names,
+): Promise<TcpConnection> {
+  checkConnect(options);
+  const address = names.numeric(options.host, 'Cannot connect to');
+  if (address) return connectTo(channel, options, address, defaults, names);
+  options.signal?.throwIfAborted();
+  const found = await names.resolveAll(options.host, undefined, options.signal);
+  let last: unknown;
+  for (const one of found) {
+    try {
+      return await connectTo(channel, options, one, defaults, names);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      last = error;
+    }
+  }
+  throw atCaller(last);
 }

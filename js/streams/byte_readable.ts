@@ -135,7 +135,7 @@ export class ByteReadable implements DirectReadable {
   }
 
   /** A reader for an iterator, which needs no stream if there is none yet. */
-  getReader(): ChunkReader {
+  getReader(): ChunkReader<Chunk> {
     if (this.#stream) return this.#stream.getReader();
     this.lock();
     let isReleased = false;

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 // iterate - `for await` over connections and interfaces
 
-import type { Chunk } from './chunk.ts';
-
 /** The part of a reader that an iterator uses. */
-export type ChunkReader = Pick<ReadableStreamDefaultReader<Chunk>, 'read' | 'releaseLock'>;
+export type ChunkReader<T> = Pick<ReadableStreamDefaultReader<T>, 'read' | 'releaseLock'>;
 
 /**
  * Iterates over a stream.
@@ -13,10 +11,10 @@ export type ChunkReader = Pick<ReadableStreamDefaultReader<Chunk>, 'read' | 'rel
  * @returns The iterator; leaving the loop early unlocks the stream and cancels nothing.
  * @throws {TypeError} If it is locked.
  */
-export function iterate(readable: { getReader(): ChunkReader }): AsyncIterableIterator<Chunk> {
+export function iterate<T>(readable: { getReader(): ChunkReader<T> }): AsyncIterableIterator<T> {
   const reader = readable.getReader();
   let isOver = false;
-  const finish = (): IteratorResult<Chunk> => {
+  const finish = (): IteratorResult<T> => {
     if (!isOver) reader.releaseLock();
     isOver = true;
     return { done: true, value: undefined };

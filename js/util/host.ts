@@ -12,6 +12,26 @@ const NAME = /^[a-z\d_-]+(?:\.[a-z\d_-]+)*\.?$/i;
 const DIGITS = /^[\d.]+$/;
 
 /**
+ * Whether a host is a name that somebody has to look up.
+ *
+ * @param host - Anything a program gave as one.
+ * @returns false for an address, `localhost`, and what is malformed.
+ * @throws Never.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { isHostName } from '../js/util/host.ts';
+ *
+ * assert.equal(isHostName('db.internal'), true);
+ * assert.equal(isHostName('10.0.0.2'), false);
+ * ```
+ */
+export function isHostName(host: string): boolean {
+  if (typeof host !== 'string' || /^localhost\.?$/i.test(host)) return false;
+  return NAME.test(host) && !DIGITS.test(host);
+}
+
+/**
  * Reads a host.
  *
  * @param host - An IPv4 or IPv6 address, with a zone or in brackets if it is IPv6; or `localhost`.
@@ -36,6 +56,6 @@ export function parseHost(host: string, action: string): IpAddress {
   if (typeof host !== 'string') throw refuse('must be a string');
   if (/^localhost\.?$/i.test(host)) return parseIp('127.0.0.1');
   if (MISTAKE.test(host)) throw refuse('must be a host alone, without scheme, port and path');
-  if (NAME.test(host) && !DIGITS.test(host)) throw refuse("must be an IP address or 'localhost'");
+  if (isHostName(host)) throw refuse("must be an IP address or 'localhost'");
   return parseIp(host.replace(/^\[(.*)\]$/, '$1'), { zone: true });
 }

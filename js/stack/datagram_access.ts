@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// datagram_access - zero-copy access to the rings of a UDP socket (js/api/udp.ts)
+
+import type {
+  DatagramAddress,
+  DatagramRingReader,
+  DatagramRingWriter,
+  UdpDatagram,
+} from '../api/udp.ts';
+import { released } from '../streams/lock.ts';
+import { checkCount } from '../util/check.ts';
+import type { DatagramEnds, Destination } from './datagram_ends.ts';
+
+/** Reads datagrams where they lie. */
+export class DatagramReader implements DatagramRingReader {
+  readonly #ends: DatagramEnds;
+  readonly #lock: ReadableStreamDefaultReader<UdpDatagram>;
+  #isReleased = false;
+  #length = -1;
+
+  /** Locks the stream; throws a TypeError if it is locked. */
+  constructor(ends: DatagramEnds, stream: ReadableStream<UdpDatagram>) {
+    this.#lock = stream.getReader();
+    this.#lock.closed.catch(() => {});
+    this.#ends = ends;
+  }
+
+  async ready(): Promise<boolean> {
+    if (this.#isReleased) throw released('read');
+    return this.#ends.wait();
+  }
+
+  peek(): Uint8Array | undefined {
+    if (this.#isReleased) throw released('read');
+    const { channel } = this.#ends;
+    this.#length = this.#ends.gone ? -1 : this.#ends.peek();
+    if (this.#length < 0) return undefined;
+    const { payload } = this.#ends;
+    return channel.arena.u8.subarray(payload, payload + this.#length);
+  }
+
+  get remoteAddress(): string {
+    return this.#length < 0 ? '' : this.#ends.sender().host;
+  }
+
+  get remotePort(): number {
+    return this.#length < 0 ? 0 : this.#ends.sender().port;
+  }
+
+  get localAddress(): string {
+    return this.#length < 0 ? '' : this.#ends.receiver().address;
+  }
+
+  get ttl(): number {
+    return this.#length < 0 ? 0 : this.#ends.arrival().ttl;
+  }
+
+  release(): void {
+    if (this.#isReleased) throw released('read');
+    if (this.#length >= 0 && !this.#ends.gone) this.#ends.release();
+    this.#length = -1;
+  }
+
+  releaseLock(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#lock.releaseLock();
+  }
+}
+
+/** Writes datagrams where they are sent from. */
+export class DatagramWriter implements DatagramRingWriter {
+  readonly #ends: DatagramEnds;
+  readonly #lock: WritableStreamDefaultWriter<UdpDatagram>;
+  readonly #destinationOf: (to: DatagramAddress) => Destination;
+  #where: Destination = {};
+  #isReleased = false;
+  #reserved = -1;
+
+  /** Locks the stream; throws a TypeError if it is locked. */
+  constructor(
+    ends: DatagramEnds,
+    stream: WritableStream<UdpDatagram>,
+    destinationOf: (to: DatagramAddress) => Destination,
+  ) {
+    this.#lock = stream.getWriter();
+    this.#lock.closed.catch(() => {});
+    this.#ends = ends;
+    this.#destinationOf = destinationOf;
+  }
+
+  async ready(length: number): Promise<void> {
+    if (this.reserve(length)) return this.cancel();
+    await this.#ends.room(length);
+    this.#ends.admitted();
+  }
+
+  to(to: DatagramAddress): void {
+    this.#where = this.#destinationOf(to);
+  }
+
+  reserve(length: number): Uint8Array | undefined {
+    if (this.#isReleased) throw released('write');
+    checkCount('reserve', length, 0, Number.MAX_SAFE_INTEGER);
+    this.#reserved = -1;
+    const offset = this.#ends.isFull ? 0 : this.#ends.reserve(length);
+    if (offset === 0) return undefined;
+    this.#reserved = length;
+    return this.#ends.channel.arena.u8.subarray(offset, offset + length);
+  }
+
+  submit(length: number = this.#reserved): void {
+    if (this.#isReleased) throw released('write');
+    if (this.#ends.gone) throw this.#ends.gone;
+    checkCount('submit', length, 0, this.#reserved);
+    this.#reserved = -1;
+    this.#ends.submit(length, this.#where);
+  }
+
+  cancel(): void {
+    if (this.#reserved < 0) return;
+    this.#reserved = -1;
+    if (!this.#ends.gone) this.#ends.cancel();
+  }
+
+  releaseLock(): void {
+    if (this.#isReleased) return;
+    this.cancel();
+    this.#isReleased = true;
+    this.#lock.releaseLock();
+  }
+}

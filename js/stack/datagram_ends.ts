@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: MIT
+// datagram_ends - the app's ends of a datagram socket: records in two frame rings; twin: core/sock/dgram_data.c
+//
+// Theory of operation
+//
+// A record is struct abi_datagram and the payload. What is read waits in the ring: a reader asks, and is
+// answered at once or by the next SOCK_READABLE. What is written goes into the ring or waits for room there, in
+// order. C lays the storage of rx with the first datagram, so its end is made when the first event comes.
+//
+// An error about what was sent (SOCK_ERROR) ends nothing. It fails the reader that waits longest, or the next one.
+//
+// Addresses come as bytes and are wanted as text. Most datagrams have the same as the one before, so the last
+// ones are kept, both ways.
+
+import {
+  ADDR_FAMILY,
+  ADDR_PORT,
+  ADDR_ZONE,
+  CMD_ABORT,
+  CMD_KICK,
+  CMD_OPTION_OPTION,
+  CMD_OPTION_SIZE,
+  CMD_RELEASE,
+  CMD_SET_OPTION,
+  DATAGRAM_FLAGS,
+  DATAGRAM_IFACE,
+  DATAGRAM_LINK,
+  DATAGRAM_LINK_ADDRESS,
+  DATAGRAM_LOCAL,
+  DATAGRAM_REMOTE,
+  DATAGRAM_SIZE,
+  DATAGRAM_TTL,
+  RING_SIZE,
+  SOCK_CLOSED,
+  SOCK_ERROR,
+  SOCK_LOCAL,
+  SOCK_READABLE,
+  SOCK_REMOTE,
+  SOCK_RX,
+  SOCK_RX_BYTES,
+  SOCK_RX_DATAGRAMS,
+  SOCK_RX_DROPPED,
+  SOCK_TX,
+  SOCK_TX_BYTES,
+  SOCK_TX_DATAGRAMS,
+  SOCK_TX_DROPPED,
+  SOCK_WRITABLE,
+} from '../abi.ts';
+import type { UdpStatistics } from '../api/udp.ts';
+import type { Channel, Made, SocketEvents } from '../control/channel.ts';
+import { newCommand, readAddress } from '../control/commands.ts';
+import { NetError, netErrorFromCode } from '../errors.ts';
+import { FrameConsumer, FrameProducer, NEVER_FITS } from '../ring.ts';
+import { type Chunk, copyChunk } from '../streams/chunk.ts';
+import { formatIp, type IpAddress } from '../util/address.ts';
+import { Deferred, handled } from '../util/deferred.ts';
+import { Queue } from '../util/queue.ts';
+
+/** Words of struct abi_addr before its zone: address, port and family. */
+const ADDR_WORDS = ADDR_ZONE >> 2;
+
+/** Where a datagram goes, and what is said of it. */
+export interface Destination {
+  /** undefined: the connected end. */
+  readonly to?: IpAddress | undefined;
+  readonly port?: number;
+  /** Handle of the interface of a link-local address, or 0. */
+  readonly zone?: number;
+  readonly from?: IpAddress | undefined;
+  /** Handle of the interface it leaves by, or 0. */
+  readonly iface?: number;
+  readonly ttl?: number;
+  readonly link?: Uint8Array | undefined;
+}
+
+/** An address of the arena as text; the last one is kept. */
+class AddressText {
+  readonly #words = new Int32Array(ADDR_WORDS);
+  #text = '';
+
+  read(i32: Int32Array, view: DataView, at: number): string {
+    let same = this.#text !== '';
+    for (let i = 0; i < ADDR_WORDS; i++) {
+      const word = i32[(at >>> 2) + i] ?? 0;
+      same &&= this.#words[i] === word;
+      this.#words[i] = word;
+    }
+    if (!same) this.#text = formatIp(readAddress(view, at).address);
+    return this.#text;
+  }
+}
+
+/** The app's ends of one socket. */
+export class DatagramEnds implements SocketEvents {
+  readonly channel: Channel;
+  readonly handle: number;
+  readonly closed: Promise<void>;
+  readonly #offset: number;
+  readonly #tx: FrameProducer;
+  #rx: FrameConsumer | undefined;
+  readonly #ended = new Deferred();
+  /** true: there is a datagram, false: none comes any more. */
+  readonly #readers = new Queue<Deferred<boolean>>();
+  readonly #writers = new Queue<{ length: number; ready: Deferred }>();
+  /** An error about what was sent that nobody has been told of. */
+  #failure: NetError | undefined;
+  #gone: NetError | undefined;
+  #last: UdpStatistics | undefined;
+  readonly #remote = new AddressText();
+  readonly #local = new AddressText();
+
+  constructor(channel: Channel, made: Made) {
+    this.channel = channel;
+    this.handle = made.handle;
+    this.#offset = made.offset;
+    this.#tx = new FrameProducer(channel.arena, made.offset + SOCK_TX);
+    this.closed = handled(this.#ended.promise);
+    channel.register(made.handle, this);
+  }
+
+  /** The largest payload that fits into tx. */
+  get largest(): number {
+    return this.#tx.largest - DATAGRAM_SIZE;
+  }
+
+  /** Why it is closed, or undefined. */
+  get gone(): NetError | undefined {
+    return this.#gone;
+  }
+
+  /** An address of the socket as C has it; `isBound`: it is one. */
+  address(which: 'local' | 'remote'): { address: IpAddress; port: number; isBound: boolean } {
+    const { view } = this.channel.arena;
+    const at = this.#offset + (which === 'local' ? SOCK_LOCAL : SOCK_REMOTE);
+    return { ...readAddress(view, at), isBound: view.getUint8(at + ADDR_FAMILY) !== 0 };
+  }
+
+  get statistics(): UdpStatistics {
+    return this.#last ?? this.#readStatistics();
+  }
+
+  #readStatistics(): UdpStatistics {
+    const { view } = this.channel.arena;
+    const count = (field: number): number => view.getUint32(this.#offset + field, true);
+    const bytes = (field: number): number => Number(view.getBigUint64(this.#offset + field, true));
+    return {
+      rxDatagrams: count(SOCK_RX_DATAGRAMS),
+      rxBytes: bytes(SOCK_RX_BYTES),
+      txDatagrams: count(SOCK_TX_DATAGRAMS),
+      txBytes: bytes(SOCK_TX_BYTES),
+      rxDropped: count(SOCK_RX_DROPPED),
+      txDropped: count(SOCK_TX_DROPPED),
+    };
+  }
+
+  // --- Reading ---
+
+  /** The end of rx, once C has laid its storage. */
+  #consumer(): FrameConsumer | undefined {
+    if (this.#rx || this.#gone) return this.#rx;
+    const ring = this.#offset + SOCK_RX;
+    const { i32 } = this.channel.arena;
+    const size = Atomics.load(i32, (ring + RING_SIZE) >>> 2);
+    if (size > 0) this.#rx = new FrameConsumer(this.channel.arena, ring, size);
+    return this.#rx;
+  }
+
+  /**
+   * Finds the oldest datagram; asks to be notified when there is none.
+   *
+   * @returns Length of its payload, -1: none there now.
+   */
+  peek(): number {
+    const rx = this.#consumer();
+    if (!rx) return -1;
+    for (;;) {
+      const length = rx.peek();
+      if (length >= DATAGRAM_SIZE) return length - DATAGRAM_SIZE;
+      if (length >= 0) rx.release();
+      else if (rx.arm()) return -1;
+    }
+  }
+
+  /** Offset of the payload that peek() has found. */
+  get payload(): number {
+    return (this.#rx?.offset ?? 0) + DATAGRAM_SIZE;
+  }
+
+  /** A copy of the payload that peek() has found. */
+  copy(length: number): Chunk {
+    return copyChunk(this.channel.arena, this.payload, length);
+  }
+
+  /** Sender of the datagram that peek() has found; zone: handle of the interface of a link-local one. */
+  sender(): { host: string; port: number; zone: number } {
+    const { i32, view } = this.channel.arena;
+    const at = (this.#rx?.offset ?? 0) + DATAGRAM_REMOTE;
+    const host = this.#remote.read(i32, view, at);
+    const zone = i32[(at + ADDR_ZONE) >>> 2] ?? 0;
+    return { host, port: view.getUint16(at + ADDR_PORT, true), zone };
+  }
+
+  /** Where the datagram that peek() has found was sent to. */
+  receiver(): { address: string; port: number } {
+    const { i32, view } = this.channel.arena;
+    const at = (this.#rx?.offset ?? 0) + DATAGRAM_LOCAL;
+    const address = this.#local.read(i32, view, at);
+    return { address, port: view.getUint16(at + ADDR_PORT, true) };
+  }
+
+  /** Handle of the interface, and the time to live, of the datagram that peek() has found. */
+  arrival(): { iface: number; ttl: number } {
+    const { view } = this.channel.arena;
+    const at = this.#rx?.offset ?? 0;
+    return {
+      iface: view.getUint32(at + DATAGRAM_IFACE, true),
+      ttl: view.getUint8(at + DATAGRAM_TTL),
+    };
+  }
+
+  /** Gives the datagram that peek() has found back. */
+  release(): void {
+    this.#rx?.release();
+  }
+
+  /**
+   * Waits for a datagram.
+   *
+   * @returns true: peek() finds one, false: the socket is closed.
+   * @throws {NetError} An error about what was sent, once.
+   */
+  wait(): Promise<boolean> {
+    if (this.#failure) {
+      const error = this.#failure;
+      this.#failure = undefined;
+      return Promise.reject(error);
+    }
+    if (this.#gone) return Promise.resolve(false);
+    if (this.#readers.length === 0 && this.peek() >= 0) return Promise.resolve(true);
+    const reader = new Deferred<boolean>();
+    this.#readers.push(reader);
+    return reader.promise;
+  }
+
+  /** Another wait() may go on: the one before has taken its datagram. */
+  next(): void {
+    while (this.#readers.length > 0 && this.peek() >= 0) {
+      this.#readers.shift()?.resolve(true);
+      return;
+    }
+  }
+
+  // --- Writing ---
+
+  /** Readers wait: whoever comes later waits behind them. */
+  get hasReaders(): boolean {
+    return this.#readers.length > 0;
+  }
+
+  /**
+   * Finds room for a datagram.
+   *
+   * @returns Offset of its payload, 0: no room now.
+   * @throws {NetError} EMSGSIZE if it can never fit, or why the socket is closed.
+   */
+  reserve(length: number): number {
+    if (this.#gone) throw this.#gone;
+    const room = this.#tx.reserve(DATAGRAM_SIZE + length);
+    if (room === NEVER_FITS) {
+      throw new NetError('EMSGSIZE', `Cannot send a datagram of ${length} bytes`, {
+        reason: `the send buffer holds ${this.largest}`,
+      });
+    }
+    return room === 1 ? this.#tx.offset + DATAGRAM_SIZE : 0;
+  }
+
+  /** Hands the reserved datagram to the stack. */
+  submit(length: number, where: Destination): void {
+    this.#writeRecord(where);
+    this.#tx.submit(DATAGRAM_SIZE + length);
+    if (this.#tx.mustNotify()) this.channel.send(CMD_KICK, this.handle);
+  }
+
+  /** Gives up what was reserved. */
+  cancel(): void {
+    this.#tx.cancel();
+  }
+
+  #writeRecord(where: Destination): void {
+    const { i32, view } = this.channel.arena;
+    const at = this.#tx.offset;
+    i32.fill(0, at >>> 2, (at + DATAGRAM_SIZE) >>> 2);
+    const { to, from, link } = where;
+    if (to) this.#writeAddress(at + DATAGRAM_REMOTE, to, where.port ?? 0, where.zone ?? 0);
+    if (from) this.#writeAddress(at + DATAGRAM_LOCAL, from, 0, 0);
+    if (where.iface) view.setUint32(at + DATAGRAM_IFACE, where.iface, true);
+    if (where.ttl) view.setUint8(at + DATAGRAM_TTL, where.ttl);
+    if (link) {
+      view.setUint8(at + DATAGRAM_FLAGS, DATAGRAM_LINK);
+      for (let i = 0; i < 6; i++) view.setUint8(at + DATAGRAM_LINK_ADDRESS + i, link[i] ?? 0);
+    }
+  }
+
+  #writeAddress(at: number, address: IpAddress, port: number, zone: number): void {
+    const { view } = this.channel.arena;
+    const { bytes, family } = address;
+    const length = family === 4 ? 4 : 16;
+    for (let i = 0; i < length; i++) view.setUint8(at + i, bytes[i] ?? 0);
+    view.setUint16(at + ADDR_PORT, port, true);
+    view.setUint8(at + ADDR_FAMILY, family);
+    if (zone) view.setUint32(at + ADDR_ZONE, zone, true);
+  }
+
+  /** Waits for room; those that wait go on in order. */
+  room(length: number): Promise<void> {
+    const ready = new Deferred();
+    this.#writers.push({ length, ready });
+    this.#admit();
+    return ready.promise;
+  }
+
+  /** Writers wait for room: whoever comes later waits behind them. */
+  get isFull(): boolean {
+    return this.#writers.length > 0;
+  }
+
+  /** Lets the first writer go on if there is room for its datagram. */
+  #admit(): void {
+    for (let first = this.#writers.first; first; first = this.#writers.first) {
+      if (!this.#gone && this.#tx.reserve(DATAGRAM_SIZE + first.length) !== 1) {
+        if (this.#tx.arm(1)) return;
+        continue;
+      }
+      this.#tx.cancel();
+      this.#writers.shift();
+      first.ready.resolve();
+      // The others follow when this one has put its datagram into the ring.
+      return;
+    }
+  }
+
+  /** The writer that was admitted has used its room. */
+  admitted(): void {
+    if (this.#writers.length > 0) this.#admit();
+  }
+
+  /**
+   * Sends a datagram, when there is room.
+   *
+   * @throws {NetError} EMSGSIZE, or why the socket is closed.
+   */
+  async send(bytes: Uint8Array, where: Destination): Promise<void> {
+    let offset = this.isFull ? 0 : this.reserve(bytes.length);
+    const waits = offset === 0;
+    while (offset === 0) {
+      await this.room(bytes.length);
+      offset = this.reserve(bytes.length);
+    }
+    this.copyIn(offset, bytes);
+    this.submit(bytes.length, where);
+    if (waits) this.admitted();
+  }
+
+  /** Has a wait() that waits look again at what its caller waits for. */
+  interrupt(): void {
+    this.#readers.shift()?.resolve(!this.#gone);
+  }
+
+  // --- Options and events ---
+
+  /** Sets an option of the socket in C. */
+  set(option: number, value: number): void {
+    const command = newCommand(CMD_SET_OPTION, this.handle, CMD_OPTION_SIZE, value);
+    command.setUint32(CMD_OPTION_OPTION, option, true);
+    void this.channel.call(command, 'Cannot set an option', () => {}).catch(() => {});
+  }
+
+  onEvent(bits: number, error: number): void {
+    if (bits & SOCK_ERROR) this.#fail(netErrorFromCode(error, 'Cannot reach the other end'));
+    if (bits & SOCK_READABLE) this.next();
+    if (bits & SOCK_WRITABLE) this.#admit();
+    if (bits & SOCK_CLOSED && !this.#gone) {
+      this.#end(netErrorFromCode(error, 'Cannot use the socket'), true);
+      this.#forget();
+    }
+  }
+
+  onShutdown(error: NetError): void {
+    this.#end(new NetError(error.code, 'Cannot use the socket', { cause: error }), false);
+  }
+
+  #fail(error: NetError): void {
+    const reader = this.#readers.shift();
+    if (reader) reader.reject(error);
+    else this.#failure = error;
+  }
+
+  /** Ends everything that waits; failed: it was not the program that closed the socket. */
+  #end(error: NetError, failed: boolean): void {
+    if (this.#gone) return;
+    this.#last = this.#readStatistics();
+    this.#gone = error;
+    this.#rx = undefined;
+    for (let r = this.#readers.shift(); r; r = this.#readers.shift()) r.resolve(false);
+    for (let w = this.#writers.shift(); w; w = this.#writers.shift()) w.ready.reject(error);
+    if (failed) this.#ended.reject(error);
+    else this.#ended.resolve();
+  }
+
+  /** Closes the socket: what is in tx is still sent, readers end. */
+  close(text: string): void {
+    if (this.#gone) return;
+    this.#end(new NetError('ESHUTDOWN', 'Cannot use the socket', { reason: text }), false);
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.channel.send(CMD_RELEASE, this.handle);
+    this.channel.unregister(this.handle);
+  }
+
+  /** Closes the socket and drops what is in tx. */
+  abort(text: string): void {
+    if (!this.#gone) this.channel.send(CMD_ABORT, this.handle);
+    this.close(text);
+  }
+
+  /** Copies a payload to where reserve() found room. */
+  copyIn(offset: number, bytes: Uint8Array): void {
+    this.channel.arena.copyIn(offset, bytes, 0, bytes.length);
+  }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+// traceroute - the way to a host: probes with a growing time to live, and what routers answer
+//
+// All probes of a hop are sent at once, each with a number of its own: the sequence number of an echo, or the
+// port of a datagram (from 33434 on, where nobody listens). A raw ICMP socket hears the answers, which quote that
+// number.
+
+import type { Hop, HopReply, TracerouteOptions } from '../api/icmp.ts';
+import type { Channel } from '../control/channel.ts';
+import { formatIp, type IpAddress } from '../util/address.ts';
+import {
+  any,
+  checkOptions,
+  INT32_MAX,
+  oneOf,
+  type Rules,
+  range,
+  text,
+  whole,
+} from '../util/check.ts';
+import type { DatagramEnds } from './datagram_ends.ts';
+import { openIcmpEnds } from './icmp_socket.ts';
+import type { Names } from './names.ts';
+import { echoRequest, quoted, TYPES } from './ping.ts';
+import { openUdp } from './udp_socket.ts';
+
+const HOPS = 30;
+const PROBES = 3;
+const TIMEOUT = 1000;
+const FIRST_PORT = 33434;
+const UDP = 17;
+const PAYLOAD = new Uint8Array(32);
+
+const OPTIONS: Rules<TracerouteOptions> = {
+  host: text,
+  maxHops: whole(1, 255),
+  probes: whole(1, 10),
+  timeout: range(1, INT32_MAX, ' ms'),
+  method: oneOf('icmp', 'udp'),
+  signal: any,
+};
+
+/** Sends one probe. */
+type Probe = (ttl: number, number: number) => Promise<void>;
+
+/** What a message says of a probe. */
+interface Answer {
+  readonly number: number;
+  readonly kind: HopReply['kind'];
+  readonly code: number;
+}
+
+/** Reads the number of the probe that a message answers; undefined: it is about something else. */
+function answerOf(
+  family: 4 | 6,
+  isUdp: boolean,
+  identifier: number,
+  message: Uint8Array,
+): Answer | undefined {
+  const [type = 0, code = 0] = message;
+  const { reply, unreachable, timeExceeded } = TYPES[family];
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  if (type === reply && !isUdp && message.length >= 8 && view.getUint16(4) === identifier) {
+    return { number: view.getUint16(6), kind: 'reply', code };
+  }
+  if (type !== unreachable && type !== timeExceeded) return undefined;
+  const inner = quoted(family, message);
+  if (!inner || (inner.protocol === UDP) !== isUdp) return undefined;
+  const { header } = inner;
+  // UDP: source port, destination port. Echo: identifier, sequence number behind type, code and checksum.
+  if (header.getUint16(isUdp ? 0 : 4) !== identifier) return undefined;
+  const number = isUdp ? header.getUint16(2) - FIRST_PORT : header.getUint16(6);
+  const isPort = type === unreachable && code === (family === 4 ? 3 : 4);
+  const kind = type === timeExceeded ? 'time-exceeded' : isUdp && isPort ? 'reply' : 'unreachable';
+  return { number, kind, code };
+}
+
+/** Sends the probes of one hop and waits for their answers. */
+async function probeHop(
+  ends: DatagramEnds,
+  family: 4 | 6,
+  isUdp: boolean,
+  identifier: number,
+  ttl: number,
+  options: Required<Pick<TracerouteOptions, 'probes' | 'timeout'>>,
+  probe: Probe,
+): Promise<Hop> {
+  const { probes, timeout } = options;
+  const first = (ttl - 1) * probes;
+  const sent = new Map<number, number>();
+  const replies: HopReply[] = [];
+  for (let i = 0; i < probes; i++) {
+    sent.set(first + i, performance.now());
+    await probe(ttl, first + i);
+  }
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    ends.interrupt();
+  }, timeout);
+  try {
+    while (!isOver && sent.size > 0 && (await ends.wait().catch(() => true))) {
+      const length = ends.peek();
+      if (length < 0) continue;
+      const host = ends.sender().host;
+      const answer = answerOf(family, isUdp, identifier, ends.copy(length));
+      ends.release();
+      const start = answer && sent.get(answer.number);
+      if (!answer || start === undefined) continue;
+      sent.delete(answer.number);
+      const { kind, code } = answer;
+      const roundTripTime = performance.now() - start;
+      replies.push({ host, roundTripTime, kind, ...(kind !== 'reply' && { code }) });
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+  return { ttl, replies };
+}
+
+/** The probes of a method, and the number that answers carry besides. */
+async function prober(
+  channel: Channel,
+  names: Names,
+  address: IpAddress,
+  isUdp: boolean,
+  ends: DatagramEnds,
+): Promise<{ identifier: number; probe: Probe; close: () => Promise<void> }> {
+  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+  if (!isUdp) {
+    const [random = 1] = crypto.getRandomValues(new Uint16Array(1));
+    const identifier = random || 1;
+    const probe: Probe = (ttl, number) =>
+      ends.send(echoRequest(address.family, identifier, number, PAYLOAD), {
+        to: address,
+        zone,
+        ttl,
+      });
+    return { identifier, probe, close: async () => {} };
+  }
+  const socket = await openUdp(channel, {}, names);
+  const writer = socket.writable.getWriter();
+  const host =
+    address.zone === undefined ? formatIp(address) : `${formatIp(address)}%${address.zone}`;
+  const probe: Probe = (ttl, number) =>
+    writer.write({ host, port: FIRST_PORT + number, data: PAYLOAD, ttl });
+  return { identifier: socket.localPort, probe, close: () => socket.close() };
+}
+
+/**
+ * Traces the way to a host.
+ *
+ * @param channel - Of the stack.
+ * @param options - Which host, and how.
+ * @param names - Names and interfaces of the stack.
+ * @returns One hop after the other; the last one has the reply of the host, or says that there is no way.
+ * @throws {NetError} EINVAL, ENOTFOUND, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
+ */
+export async function* traceroute(
+  channel: Channel,
+  options: TracerouteOptions,
+  names: Names,
+): AsyncIterableIterator<Hop> {
+  checkOptions('Cannot trace a route', options, OPTIONS, ['host']);
+  const { host, maxHops = HOPS, probes = PROBES, timeout = TIMEOUT, method, signal } = options;
+  const isUdp = method === 'udp';
+  signal?.throwIfAborted();
+  const address = await names.resolve(host, undefined, signal);
+  const { family } = address;
+  const plan = { family, identifier: 0, ttl: 64 };
+  const ends = await openIcmpEnds(channel, plan, `Cannot trace a route to ${formatIp(address)}`);
+  const onAbort = (): void => ends.interrupt();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  let close = async (): Promise<void> => {};
+  try {
+    const way = await prober(channel, names, address, isUdp, ends);
+    close = way.close;
+    for (let ttl = 1; ttl <= maxHops; ttl++) {
+      const hop = await probeHop(
+        ends,
+        family,
+        isUdp,
+        way.identifier,
+        ttl,
+        { probes, timeout },
+        way.probe,
+      );
+      signal?.throwIfAborted();
+      yield hop;
+      if (hop.replies.some(({ kind }) => kind !== 'time-exceeded')) return;
+    }
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    ends.close('traceroute is over');
+    await close();
+  }
+}
