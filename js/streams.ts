@@ -17,8 +17,8 @@
 export { RingReader, RingWriter } from './streams/byte_access.ts';
 export { ByteReadable } from './streams/byte_readable.ts';
 export { ByteWritable } from './streams/byte_writable.ts';
-export type { Chunk } from './streams/chunk.ts';
+export { type Chunk, copyChunk } from './streams/chunk.ts';
 export { FrameReader, FrameWriter } from './streams/frame_access.ts';
 export { FrameReadable, FrameWritable } from './streams/frame_streams.ts';
 export { iterate } from './streams/iterate.ts';
-export { handlePipes } from './streams/lock.ts';
+export { handlePipes, released } from './streams/lock.ts';

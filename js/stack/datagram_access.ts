@@ -7,14 +7,18 @@ import type {
   DatagramRingWriter,
   UdpDatagram,
 } from '../api/udp.ts';
-import { released } from '../streams/lock.ts';
+import type { NetError } from '../errors.ts';
+import { released } from '../streams.ts';
 import { checkCount } from '../util/check.ts';
-import type { DatagramEnds, Destination } from './datagram_ends.ts';
+import { Deferred } from '../util/deferred.ts';
+import type { DatagramEnds } from './datagram_ends.ts';
+import type { Destination } from './datagram_record.ts';
 
 /** Reads datagrams where they lie. */
 export class DatagramReader implements DatagramRingReader {
   readonly #ends: DatagramEnds;
   readonly #lock: ReadableStreamDefaultReader<UdpDatagram>;
+  readonly #waiting = new Set<Deferred<boolean>>();
   #isReleased = false;
   #length = -1;
 
@@ -27,7 +31,25 @@ export class DatagramReader implements DatagramRingReader {
 
   async ready(): Promise<boolean> {
     if (this.#isReleased) throw released('read');
-    return this.#ends.wait();
+    const given = new Deferred<boolean>();
+    this.#waiting.add(given);
+    try {
+      return await Promise.race([this.#wait(), given.promise]);
+    } finally {
+      this.#waiting.delete(given);
+    }
+  }
+
+  /** Passes on what comes when the lock is released, to whoever waits next. */
+  async #wait(): Promise<boolean> {
+    try {
+      return await this.#ends.wait();
+    } catch (error) {
+      if (this.#isReleased) this.#ends.fail(error as NetError);
+      throw error;
+    } finally {
+      if (this.#isReleased) this.#ends.next();
+    }
   }
 
   peek(): Uint8Array | undefined {
@@ -40,31 +62,38 @@ export class DatagramReader implements DatagramRingReader {
   }
 
   get remoteAddress(): string {
-    return this.#length < 0 ? '' : this.#ends.sender().host;
+    return this.#length < 0 ? '' : this.#ends.record.sender.host;
   }
 
   get remotePort(): number {
-    return this.#length < 0 ? 0 : this.#ends.sender().port;
+    return this.#length < 0 ? 0 : this.#ends.record.sender.port;
   }
 
   get localAddress(): string {
-    return this.#length < 0 ? '' : this.#ends.receiver().address;
+    return this.#length < 0 ? '' : this.#ends.record.receiver.address;
   }
 
   get ttl(): number {
-    return this.#length < 0 ? 0 : this.#ends.arrival().ttl;
+    return this.#length < 0 ? 0 : this.#ends.record.ttl;
   }
 
   release(): void {
     if (this.#isReleased) throw released('read');
     if (this.#length >= 0 && !this.#ends.gone) this.#ends.release();
     this.#length = -1;
+    this.#ends.next();
+  }
+
+  /** Whether it has its lock. */
+  get isActive(): boolean {
+    return !this.#isReleased;
   }
 
   releaseLock(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
     this.#lock.releaseLock();
+    for (const waiting of this.#waiting) waiting.reject(released('read'));
   }
 }
 
@@ -93,6 +122,7 @@ export class DatagramWriter implements DatagramRingWriter {
     if (this.reserve(length)) return this.cancel();
     await this.#ends.room(length);
     this.#ends.admitted();
+    if (this.#isReleased) throw released('write');
   }
 
   to(to: DatagramAddress): void {
@@ -102,10 +132,12 @@ export class DatagramWriter implements DatagramRingWriter {
   reserve(length: number): Uint8Array | undefined {
     if (this.#isReleased) throw released('write');
     checkCount('reserve', length, 0, Number.MAX_SAFE_INTEGER);
-    this.#reserved = -1;
+    this.cancel();
+    this.#ends.check(length);
     const offset = this.#ends.isFull ? 0 : this.#ends.reserve(length);
     if (offset === 0) return undefined;
     this.#reserved = length;
+    this.#ends.hold(true);
     return this.#ends.channel.arena.u8.subarray(offset, offset + length);
   }
 
@@ -115,12 +147,15 @@ export class DatagramWriter implements DatagramRingWriter {
     checkCount('submit', length, 0, this.#reserved);
     this.#reserved = -1;
     this.#ends.submit(length, this.#where);
+    this.#ends.hold(false);
   }
 
   cancel(): void {
     if (this.#reserved < 0) return;
     this.#reserved = -1;
-    if (!this.#ends.gone) this.#ends.cancel();
+    if (this.#ends.gone) return;
+    this.#ends.cancel();
+    this.#ends.hold(false);
   }
 
   releaseLock(): void {

@@ -3,33 +3,22 @@
 //
 // Theory of operation
 //
-// A record is struct abi_datagram and the payload. What is read waits in the ring: a reader asks, and is
-// answered at once or by the next SOCK_READABLE. What is written goes into the ring or waits for room there, in
-// order. C lays the storage of rx with the first datagram, so its end is made when the first event comes.
+// A record is struct abi_datagram (js/stack/datagram_record.ts) and the payload. What is read waits in the ring: a
+// reader asks, and is answered at once or by the next SOCK_READABLE. What is written goes into the ring or waits
+// for room there, in order: the writer that is told of room stays the first until it has used it. C lays the
+// storage of rx with the first datagram, so its end is made when the first event comes.
 //
 // An error about what was sent (SOCK_ERROR) ends nothing. It fails the reader that waits longest, or the next one.
-//
-// Addresses come as bytes and are wanted as text. Most datagrams have the same as the one before, so the last
-// ones are kept, both ways.
 
 import {
   ADDR_FAMILY,
-  ADDR_PORT,
-  ADDR_ZONE,
   CMD_ABORT,
   CMD_KICK,
   CMD_OPTION_OPTION,
   CMD_OPTION_SIZE,
   CMD_RELEASE,
   CMD_SET_OPTION,
-  DATAGRAM_FLAGS,
-  DATAGRAM_IFACE,
-  DATAGRAM_LINK,
-  DATAGRAM_LINK_ADDRESS,
-  DATAGRAM_LOCAL,
-  DATAGRAM_REMOTE,
   DATAGRAM_SIZE,
-  DATAGRAM_TTL,
   RING_SIZE,
   SOCK_CLOSED,
   SOCK_ERROR,
@@ -45,50 +34,18 @@ import {
   SOCK_TX_DATAGRAMS,
   SOCK_TX_DROPPED,
   SOCK_WRITABLE,
+  UDP_MOST,
 } from '../abi.ts';
 import type { UdpStatistics } from '../api/udp.ts';
 import type { Channel, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
-import { FrameConsumer, FrameProducer, NEVER_FITS } from '../ring.ts';
-import { type Chunk, copyChunk } from '../streams/chunk.ts';
-import { formatIp, type IpAddress } from '../util/address.ts';
+import { FrameConsumer, FrameProducer } from '../ring.ts';
+import { type Chunk, copyChunk } from '../streams.ts';
+import type { IpAddress } from '../util/address.ts';
 import { Deferred, handled } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
-
-/** Words of struct abi_addr before its zone: address, port and family. */
-const ADDR_WORDS = ADDR_ZONE >> 2;
-
-/** Where a datagram goes, and what is said of it. */
-export interface Destination {
-  /** undefined: the connected end. */
-  readonly to?: IpAddress | undefined;
-  readonly port?: number;
-  /** Handle of the interface of a link-local address, or 0. */
-  readonly zone?: number;
-  readonly from?: IpAddress | undefined;
-  /** Handle of the interface it leaves by, or 0. */
-  readonly iface?: number;
-  readonly ttl?: number;
-  readonly link?: Uint8Array | undefined;
-}
-
-/** An address of the arena as text; the last one is kept. */
-class AddressText {
-  readonly #words = new Int32Array(ADDR_WORDS);
-  #text = '';
-
-  read(i32: Int32Array, view: DataView, at: number): string {
-    let same = this.#text !== '';
-    for (let i = 0; i < ADDR_WORDS; i++) {
-      const word = i32[(at >>> 2) + i] ?? 0;
-      same &&= this.#words[i] === word;
-      this.#words[i] = word;
-    }
-    if (!same) this.#text = formatIp(readAddress(view, at).address);
-    return this.#text;
-  }
-}
+import { type Destination, RecordReader, writeRecord } from './datagram_record.ts';
 
 /** The app's ends of one socket. */
 export class DatagramEnds implements SocketEvents {
@@ -104,23 +61,24 @@ export class DatagramEnds implements SocketEvents {
   readonly #writers = new Queue<{ length: number; ready: Deferred }>();
   /** An error about what was sent that nobody has been told of. */
   #failure: NetError | undefined;
+  #isHeld = false;
   #gone: NetError | undefined;
   #last: UdpStatistics | undefined;
-  readonly #remote = new AddressText();
-  readonly #local = new AddressText();
+  readonly #record: RecordReader;
 
   constructor(channel: Channel, made: Made) {
     this.channel = channel;
     this.handle = made.handle;
     this.#offset = made.offset;
+    this.#record = new RecordReader(channel.arena);
     this.#tx = new FrameProducer(channel.arena, made.offset + SOCK_TX);
     this.closed = handled(this.#ended.promise);
     channel.register(made.handle, this);
   }
 
-  /** The largest payload that fits into tx. */
+  /** The largest payload that fits into tx and into a datagram. */
   get largest(): number {
-    return this.#tx.largest - DATAGRAM_SIZE;
+    return Math.min(this.#tx.largest - DATAGRAM_SIZE, UDP_MOST);
   }
 
   /** Why it is closed, or undefined. */
@@ -191,31 +149,10 @@ export class DatagramEnds implements SocketEvents {
     return copyChunk(this.channel.arena, this.payload, length);
   }
 
-  /** Sender of the datagram that peek() has found; zone: handle of the interface of a link-local one. */
-  sender(): { host: string; port: number; zone: number } {
-    const { i32, view } = this.channel.arena;
-    const at = (this.#rx?.offset ?? 0) + DATAGRAM_REMOTE;
-    const host = this.#remote.read(i32, view, at);
-    const zone = i32[(at + ADDR_ZONE) >>> 2] ?? 0;
-    return { host, port: view.getUint16(at + ADDR_PORT, true), zone };
-  }
-
-  /** Where the datagram that peek() has found was sent to. */
-  receiver(): { address: string; port: number } {
-    const { i32, view } = this.channel.arena;
-    const at = (this.#rx?.offset ?? 0) + DATAGRAM_LOCAL;
-    const address = this.#local.read(i32, view, at);
-    return { address, port: view.getUint16(at + ADDR_PORT, true) };
-  }
-
-  /** Handle of the interface, and the time to live, of the datagram that peek() has found. */
-  arrival(): { iface: number; ttl: number } {
-    const { view } = this.channel.arena;
-    const at = this.#rx?.offset ?? 0;
-    return {
-      iface: view.getUint32(at + DATAGRAM_IFACE, true),
-      ttl: view.getUint8(at + DATAGRAM_TTL),
-    };
+  /** The head of the datagram that peek() has found. */
+  get record(): RecordReader {
+    this.#record.at = this.#rx?.offset ?? 0;
+    return this.#record;
   }
 
   /** Gives the datagram that peek() has found back. */
@@ -242,12 +179,9 @@ export class DatagramEnds implements SocketEvents {
     return reader.promise;
   }
 
-  /** Another wait() may go on: the one before has taken its datagram. */
+  /** Another wait() may go on: the one before has taken its datagram, or leaves it. */
   next(): void {
-    while (this.#readers.length > 0 && this.peek() >= 0) {
-      this.#readers.shift()?.resolve(true);
-      return;
-    }
+    if (this.#readers.length > 0 && this.peek() >= 0) this.#readers.shift()?.resolve(true);
   }
 
   // --- Writing ---
@@ -264,19 +198,24 @@ export class DatagramEnds implements SocketEvents {
    * @throws {NetError} EMSGSIZE if it can never fit, or why the socket is closed.
    */
   reserve(length: number): number {
-    if (this.#gone) throw this.#gone;
+    this.check(length);
     const room = this.#tx.reserve(DATAGRAM_SIZE + length);
-    if (room === NEVER_FITS) {
-      throw new NetError('EMSGSIZE', `Cannot send a datagram of ${length} bytes`, {
-        reason: `the send buffer holds ${this.largest}`,
-      });
-    }
     return room === 1 ? this.#tx.offset + DATAGRAM_SIZE : 0;
+  }
+
+  /** Refuses a payload that can never fit, and one of a closed socket. */
+  check(length: number): void {
+    if (this.#gone) throw this.#gone;
+    const { largest } = this;
+    if (length <= largest) return;
+    throw new NetError('EMSGSIZE', `Cannot send a datagram of ${length} bytes`, {
+      reason: `the send buffer takes at most ${largest}`,
+    });
   }
 
   /** Hands the reserved datagram to the stack. */
   submit(length: number, where: Destination): void {
-    this.#writeRecord(where);
+    writeRecord(this.channel.arena, this.#tx.offset, where);
     this.#tx.submit(DATAGRAM_SIZE + length);
     if (this.#tx.mustNotify()) this.channel.send(CMD_KICK, this.handle);
   }
@@ -286,32 +225,7 @@ export class DatagramEnds implements SocketEvents {
     this.#tx.cancel();
   }
 
-  #writeRecord(where: Destination): void {
-    const { i32, view } = this.channel.arena;
-    const at = this.#tx.offset;
-    i32.fill(0, at >>> 2, (at + DATAGRAM_SIZE) >>> 2);
-    const { to, from, link } = where;
-    if (to) this.#writeAddress(at + DATAGRAM_REMOTE, to, where.port ?? 0, where.zone ?? 0);
-    if (from) this.#writeAddress(at + DATAGRAM_LOCAL, from, 0, 0);
-    if (where.iface) view.setUint32(at + DATAGRAM_IFACE, where.iface, true);
-    if (where.ttl) view.setUint8(at + DATAGRAM_TTL, where.ttl);
-    if (link) {
-      view.setUint8(at + DATAGRAM_FLAGS, DATAGRAM_LINK);
-      for (let i = 0; i < 6; i++) view.setUint8(at + DATAGRAM_LINK_ADDRESS + i, link[i] ?? 0);
-    }
-  }
-
-  #writeAddress(at: number, address: IpAddress, port: number, zone: number): void {
-    const { view } = this.channel.arena;
-    const { bytes, family } = address;
-    const length = family === 4 ? 4 : 16;
-    for (let i = 0; i < length; i++) view.setUint8(at + i, bytes[i] ?? 0);
-    view.setUint16(at + ADDR_PORT, port, true);
-    view.setUint8(at + ADDR_FAMILY, family);
-    if (zone) view.setUint32(at + ADDR_ZONE, zone, true);
-  }
-
-  /** Waits for room; those that wait go on in order. */
+  /** Waits for room; those that wait go on in order, and each calls admitted() when it has used its room. */
   room(length: number): Promise<void> {
     const ready = new Deferred();
     this.#writers.push({ length, ready });
@@ -319,29 +233,32 @@ export class DatagramEnds implements SocketEvents {
     return ready.promise;
   }
 
-  /** Writers wait for room: whoever comes later waits behind them. */
+  /** Writers wait, or one has reserved room: whoever comes later waits behind them. */
   get isFull(): boolean {
-    return this.#writers.length > 0;
+    return this.#writers.length > 0 || this.#isHeld;
+  }
+
+  /** Keeps the others off while a record is reserved and not submitted yet. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (!isHeld) this.#admit();
   }
 
   /** Lets the first writer go on if there is room for its datagram. */
   #admit(): void {
-    for (let first = this.#writers.first; first; first = this.#writers.first) {
-      if (!this.#gone && this.#tx.reserve(DATAGRAM_SIZE + first.length) !== 1) {
-        if (this.#tx.arm(1)) return;
-        continue;
-      }
-      this.#tx.cancel();
-      this.#writers.shift();
-      first.ready.resolve();
-      // The others follow when this one has put its datagram into the ring.
-      return;
+    const { first } = this.#writers;
+    if (!first || this.#isHeld) return;
+    while (this.#tx.reserve(DATAGRAM_SIZE + first.length) !== 1) {
+      if (this.#tx.arm(1)) return;
     }
+    this.#tx.cancel();
+    first.ready.resolve();
   }
 
-  /** The writer that was admitted has used its room. */
+  /** The first writer has used the room that it was told of. */
   admitted(): void {
-    if (this.#writers.length > 0) this.#admit();
+    this.#writers.shift();
+    this.#admit();
   }
 
   /**
@@ -350,15 +267,30 @@ export class DatagramEnds implements SocketEvents {
    * @throws {NetError} EMSGSIZE, or why the socket is closed.
    */
   async send(bytes: Uint8Array, where: Destination): Promise<void> {
-    let offset = this.isFull ? 0 : this.reserve(bytes.length);
-    const waits = offset === 0;
-    while (offset === 0) {
-      await this.room(bytes.length);
-      offset = this.reserve(bytes.length);
-    }
-    this.copyIn(offset, bytes);
+    if (this.trySend(bytes, where)) return;
+    await this.room(bytes.length);
+    if (this.#gone) throw this.#gone;
+    this.#put(this.reserve(bytes.length), bytes, where);
+    this.admitted();
+  }
+
+  /**
+   * Sends a datagram now.
+   *
+   * @returns false: no room now, or others wait.
+   * @throws {NetError} EMSGSIZE, or why the socket is closed.
+   */
+  trySend(bytes: Uint8Array, where: Destination): boolean {
+    this.check(bytes.length);
+    const offset = this.isFull ? 0 : this.reserve(bytes.length);
+    if (offset === 0) return false;
+    this.#put(offset, bytes, where);
+    return true;
+  }
+
+  #put(offset: number, bytes: Uint8Array, where: Destination): void {
+    this.channel.arena.copyIn(offset, bytes, 0, bytes.length);
     this.submit(bytes.length, where);
-    if (waits) this.admitted();
   }
 
   /** Has a wait() that waits look again at what its caller waits for. */
@@ -376,7 +308,7 @@ export class DatagramEnds implements SocketEvents {
   }
 
   onEvent(bits: number, error: number): void {
-    if (bits & SOCK_ERROR) this.#fail(netErrorFromCode(error, 'Cannot reach the other end'));
+    if (bits & SOCK_ERROR) this.fail(netErrorFromCode(error, 'Cannot reach the other end'));
     if (bits & SOCK_READABLE) this.next();
     if (bits & SOCK_WRITABLE) this.#admit();
     if (bits & SOCK_CLOSED && !this.#gone) {
@@ -389,7 +321,8 @@ export class DatagramEnds implements SocketEvents {
     this.#end(new NetError(error.code, 'Cannot use the socket', { cause: error }), false);
   }
 
-  #fail(error: NetError): void {
+  /** Fails the wait() that waits longest, or the next one. */
+  fail(error: NetError): void {
     const reader = this.#readers.shift();
     if (reader) reader.reject(error);
     else this.#failure = error;
@@ -423,10 +356,5 @@ export class DatagramEnds implements SocketEvents {
   abort(text: string): void {
     if (!this.#gone) this.channel.send(CMD_ABORT, this.handle);
     this.close(text);
-  }
-
-  /** Copies a payload to where reserve() found room. */
-  copyIn(offset: number, bytes: Uint8Array): void {
-    this.channel.arena.copyIn(offset, bytes, 0, bytes.length);
   }
 }

@@ -41,6 +41,7 @@ import { showAs } from '../util/inspect.ts';
 import { DatagramEnds } from './datagram_ends.ts';
 import { member } from './membership.ts';
 import type { Names } from './names.ts';
+import { closeWhenAborted } from './signal.ts';
 
 const BUFFER = 256 * 1024;
 const TTL = 64;
@@ -129,8 +130,11 @@ class Socket implements IcmpSocket {
     this.writable = new WritableStream<IcmpMessage>({
       write: async (message) => {
         if (this.#ends.gone) throw this.#ends.gone;
+        const bytes = bytesOf(message.data);
         // The failure of one message is no error of the stream.
-        await this.#send(bytesOf(message.data), message).catch(() => {});
+        await this.#send(bytes, message).catch((error) => {
+          if (this.#ends.gone) throw error;
+        });
       },
       close: () => this.close(),
       abort: () => this.#ends.abort(CLOSED),
@@ -155,12 +159,12 @@ class Socket implements IcmpSocket {
     while (await this.#ends.wait()) {
       const length = this.#ends.peek();
       if (length < 0) continue;
-      const { host, zone } = this.#ends.sender();
-      const { iface, ttl } = this.#ends.arrival();
+      const { host, zone } = this.#ends.record.sender;
+      const { iface, ttl } = this.#ends.record;
       const message: IcmpMessage = {
         host: zone ? `${host}%${this.#names.zoneOf(zone)}` : host,
         data: this.#ends.copy(length),
-        local: this.#ends.receiver().address,
+        local: this.#ends.record.receiver.address,
         ttl,
       };
       const through = this.#names.interfaceOf(iface);
@@ -187,6 +191,7 @@ class Socket implements IcmpSocket {
     const through = message.interface;
     const action = 'Cannot send an ICMP message';
     checkValue(action, 'host', host, text);
+    if (ttl !== undefined) checkValue(action, 'ttl', ttl, ttlRule);
     if (bytes.length < 4 || bytes.length > ICMP_MOST) {
       const code = bytes.length < 4 ? 'EINVAL' : 'EMSGSIZE';
       throw new NetError(code, `${action} of ${bytes.length} bytes`, {
@@ -210,20 +215,11 @@ class Socket implements IcmpSocket {
   }
 
   join(group: string, options: { interface?: NetworkInterface } = {}): Promise<void> {
-    return this.#member(CMD_JOIN, 'Cannot join', group, options);
+    return member(this.#ends, this.#names, CMD_JOIN, group, options);
   }
 
   leave(group: string, options: { interface?: NetworkInterface } = {}): Promise<void> {
-    return this.#member(CMD_LEAVE, 'Cannot leave', group, options);
-  }
-
-  async #member(
-    op: number,
-    action: string,
-    group: string,
-    options: { interface?: NetworkInterface },
-  ): Promise<void> {
-    await member(this.#ends, this.#names, op, action, group, options);
+    return member(this.#ends, this.#names, CMD_LEAVE, group, options);
   }
 
   async close(): Promise<void> {
@@ -265,9 +261,5 @@ export async function openIcmp(
   const local = host === undefined ? undefined : names.address(host, 'Cannot bind to');
   const iface = through ? names.handle(through) : 0;
   const ends = await openIcmpEnds(channel, { family, identifier: 0, ttl, local, iface }, action);
-  const socket = new Socket(ends, names, family, ttl);
-  if (signal?.aborted) await socket.close();
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', () => void socket.close(), { once: true });
-  return socket;
+  return closeWhenAborted(new Socket(ends, names, family, ttl), signal);
 }

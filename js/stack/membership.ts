@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 // membership - joins multicast groups and leaves them; twin: core/sock/dgram.c
 
-import { CMD_GROUP_GROUP, CMD_GROUP_IFACE, CMD_GROUP_SIZE, CMD_GROUP_SOURCE } from '../abi.ts';
+import {
+  CMD_GROUP_GROUP,
+  CMD_GROUP_IFACE,
+  CMD_GROUP_SIZE,
+  CMD_GROUP_SOURCE,
+  CMD_JOIN,
+} from '../abi.ts';
 import type { NetworkInterface } from '../api/interface.ts';
 import { newCommand, writeAddress } from '../control/commands.ts';
 import { atCaller } from '../errors.ts';
@@ -14,7 +20,6 @@ import type { Names } from './names.ts';
  * @param ends - Of the socket.
  * @param names - Of the stack.
  * @param op - CMD_JOIN or CMD_LEAVE.
- * @param action - What cannot be done if it fails.
  * @param group - Multicast address.
  * @param options - Interface, and source.
  * @throws {NetError} EINVAL, ENODEV, EADDRINUSE, EADDRNOTAVAIL, or why the socket is closed.
@@ -23,10 +28,10 @@ export async function member(
   ends: DatagramEnds,
   names: Names,
   op: number,
-  action: string,
   group: string,
   options: { interface?: NetworkInterface; source?: string },
 ): Promise<void> {
+  const action = op === CMD_JOIN ? 'Cannot join' : 'Cannot leave';
   if (ends.gone) throw atCaller(ends.gone);
   const address = names.address(group, action);
   const command = newCommand(op, ends.handle, CMD_GROUP_SIZE);

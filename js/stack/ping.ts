@@ -162,6 +162,7 @@ class Session implements PingSession {
   readonly #options: PingSessionOptions;
   readonly #waiting = new Map<number, Waiting>();
   #next = 0;
+  #isClosed = false;
 
   constructor(
     ends: DatagramEnds,
@@ -185,17 +186,22 @@ class Session implements PingSession {
 
   /** Settles pings until the socket is closed. */
   async #read(): Promise<void> {
-    while (await this.#ends.wait().catch(() => true)) {
+    const wait = (): Promise<boolean> =>
+      this.#ends.wait().catch((error) => {
+        // Nothing of what was sent has left: there is no way to the host.
+        for (const { reply } of this.#waiting.values()) reply.reject(error);
+        return true;
+      });
+    while (await wait()) {
       const length = this.#ends.peek();
       if (length < 0) continue;
-      const from = this.#ends.sender().host;
-      const { ttl } = this.#ends.arrival();
+      const from = this.#ends.record.sender.host;
+      const { ttl } = this.#ends.record;
       const message = this.#ends.copy(length);
       this.#ends.release();
       this.#take(from, ttl, message);
     }
-    const error = new NetError('ESHUTDOWN', `Cannot ping ${this.host}`, { reason: CLOSED });
-    for (const { reply } of this.#waiting.values()) reply.reject(this.#ends.gone ?? error);
+    for (const { reply } of this.#waiting.values()) reply.reject(this.#ends.gone);
     this.#waiting.clear();
   }
 
@@ -237,12 +243,9 @@ class Session implements PingSession {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       const request = echoRequest(this.#family, this.identifier, sequence, payload);
+      const where = { to: this.#address, zone: this.#zone, ...(ttl !== undefined && { ttl }) };
       this.#waiting.set(sequence, { payload, sent: performance.now(), reply });
-      await this.#ends.send(request, {
-        to: this.#address,
-        zone: this.#zone,
-        ...(ttl !== undefined && { ttl }),
-      });
+      this.#ends.send(request, where).catch((error) => reply.reject(error));
       return await reply.promise;
     } catch (error) {
       throw atCaller(error);
@@ -254,16 +257,33 @@ class Session implements PingSession {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#ends.close(CLOSED);
   }
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<PingReply> {
     const { interval = INTERVAL } = this.#options;
-    for (let isFirst = true; !this.#ends.gone; isFirst = false) {
-      if (!isFirst) await new Promise((resolve) => setTimeout(resolve, interval));
-      if (this.#ends.gone) return;
-      yield await this.ping();
+    while (!this.#ends.gone) {
+      let reply: PingReply;
+      try {
+        reply = await this.ping();
+      } catch (error) {
+        if (this.#isClosed) return;
+        throw error;
+      }
+      yield reply;
+      await this.#pause(interval);
     }
+  }
+
+  /** Waits so many ms, or until the session is closed. */
+  async #pause(time: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, time);
+    });
+    await Promise.race([over, this.#ends.closed.catch(() => {})]);
+    clearTimeout(timer);
   }
 
   toJSON(): object {

@@ -73,7 +73,7 @@ import { checkStackOptions, startEngine } from './start.ts';
 import { connectTcp } from './tcp_connect.ts';
 import { listenTcp } from './tcp_listener.ts';
 import { traceroute } from './traceroute.ts';
-import { openUdp } from './udp_socket.ts';
+import { openUdp } from './udp_open.ts';
 
 /** Threads that wake each other need more bytes in flight than one thread that does all in turn. */
 const REMOTE_BUFFER = 2 * 1024 * 1024;

@@ -6,6 +6,7 @@
 // number.
 
 import type { Hop, HopReply, TracerouteOptions } from '../api/icmp.ts';
+import type { UdpSocket } from '../api/udp.ts';
 import type { Channel } from '../control/channel.ts';
 import { formatIp, type IpAddress } from '../util/address.ts';
 import {
@@ -22,7 +23,7 @@ import type { DatagramEnds } from './datagram_ends.ts';
 import { openIcmpEnds } from './icmp_socket.ts';
 import type { Names } from './names.ts';
 import { echoRequest, quoted, TYPES } from './ping.ts';
-import { openUdp } from './udp_socket.ts';
+import { openUdp } from './udp_open.ts';
 
 const HOPS = 30;
 const PROBES = 3;
@@ -50,13 +51,19 @@ interface Answer {
   readonly code: number;
 }
 
+/** What holds for all hops of a route. */
+interface Trace {
+  readonly family: 4 | 6;
+  readonly isUdp: boolean;
+  readonly identifier: number;
+  readonly probes: number;
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Reads the number of the probe that a message answers; undefined: it is about something else. */
-function answerOf(
-  family: 4 | 6,
-  isUdp: boolean,
-  identifier: number,
-  message: Uint8Array,
-): Answer | undefined {
+function answerOf(trace: Trace, message: Uint8Array): Answer | undefined {
+  const { family, isUdp, identifier } = trace;
   const [type = 0, code = 0] = message;
   const { reply, unreachable, timeExceeded } = TYPES[family];
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
@@ -76,16 +83,8 @@ function answerOf(
 }
 
 /** Sends the probes of one hop and waits for their answers. */
-async function probeHop(
-  ends: DatagramEnds,
-  family: 4 | 6,
-  isUdp: boolean,
-  identifier: number,
-  ttl: number,
-  options: Required<Pick<TracerouteOptions, 'probes' | 'timeout'>>,
-  probe: Probe,
-): Promise<Hop> {
-  const { probes, timeout } = options;
+async function probeHop(ends: DatagramEnds, ttl: number, trace: Trace, probe: Probe): Promise<Hop> {
+  const { probes, timeout, signal } = trace;
   const first = (ttl - 1) * probes;
   const sent = new Map<number, number>();
   const replies: HopReply[] = [];
@@ -99,11 +98,11 @@ async function probeHop(
     ends.interrupt();
   }, timeout);
   try {
-    while (!isOver && sent.size > 0 && (await ends.wait().catch(() => true))) {
+    while (!isOver && !signal?.aborted && sent.size > 0 && (await ends.wait().catch(() => true))) {
       const length = ends.peek();
       if (length < 0) continue;
-      const host = ends.sender().host;
-      const answer = answerOf(family, isUdp, identifier, ends.copy(length));
+      const host = ends.record.sender.host;
+      const answer = answerOf(trace, ends.copy(length));
       ends.release();
       const start = answer && sent.get(answer.number);
       if (!answer || start === undefined) continue;
@@ -118,34 +117,32 @@ async function probeHop(
   return { ttl, replies };
 }
 
-/** The probes of a method, and the number that answers carry besides. */
-async function prober(
-  channel: Channel,
-  names: Names,
+/** The probes of a method; `identifier` is what answers to them carry besides their number. */
+function prober(
   address: IpAddress,
-  isUdp: boolean,
+  names: Names,
   ends: DatagramEnds,
-): Promise<{ identifier: number; probe: Probe; close: () => Promise<void> }> {
-  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
-  if (!isUdp) {
-    const [random = 1] = crypto.getRandomValues(new Uint16Array(1));
-    const identifier = random || 1;
+  socket: UdpSocket | undefined,
+): { identifier: number; probe: Probe } {
+  if (socket) {
+    const host = textOf(address);
+    const writer = socket.writable.getWriter();
     const probe: Probe = (ttl, number) =>
-      ends.send(echoRequest(address.family, identifier, number, PAYLOAD), {
-        to: address,
-        zone,
-        ttl,
-      });
-    return { identifier, probe, close: async () => {} };
+      writer.write({ host, port: FIRST_PORT + number, data: PAYLOAD, ttl });
+    return { identifier: socket.localPort, probe };
   }
-  const socket = await openUdp(channel, {}, names);
-  const writer = socket.writable.getWriter();
-  const host =
-    address.zone === undefined ? formatIp(address) : `${formatIp(address)}%${address.zone}`;
+  const [random = 1] = crypto.getRandomValues(new Uint16Array(1));
+  const identifier = random || 1;
+  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+  const { family } = address;
   const probe: Probe = (ttl, number) =>
-    writer.write({ host, port: FIRST_PORT + number, data: PAYLOAD, ttl });
-  return { identifier: socket.localPort, probe, close: () => socket.close() };
+    ends.send(echoRequest(family, identifier, number, PAYLOAD), { to: address, zone, ttl });
+  return { identifier, probe };
 }
+
+/** An address as text, with its zone. */
+const textOf = (address: IpAddress): string =>
+  address.zone === undefined ? formatIp(address) : `${formatIp(address)}%${address.zone}`;
 
 /**
  * Traces the way to a host.
@@ -166,25 +163,20 @@ export async function* traceroute(
   const isUdp = method === 'udp';
   signal?.throwIfAborted();
   const address = await names.resolve(host, undefined, signal);
+  const remote = { host: textOf(address), port: FIRST_PORT };
+  // Connected, so that it fails at once without a route.
+  const socket = await openUdp(channel, { remote }, names);
+  if (!isUdp) await socket.close();
   const { family } = address;
   const plan = { family, identifier: 0, ttl: 64 };
   const ends = await openIcmpEnds(channel, plan, `Cannot trace a route to ${formatIp(address)}`);
   const onAbort = (): void => ends.interrupt();
   signal?.addEventListener('abort', onAbort, { once: true });
-  let close = async (): Promise<void> => {};
   try {
-    const way = await prober(channel, names, address, isUdp, ends);
-    close = way.close;
+    const { identifier, probe } = prober(address, names, ends, isUdp ? socket : undefined);
+    const told = { family, isUdp, identifier, probes, timeout, signal };
     for (let ttl = 1; ttl <= maxHops; ttl++) {
-      const hop = await probeHop(
-        ends,
-        family,
-        isUdp,
-        way.identifier,
-        ttl,
-        { probes, timeout },
-        way.probe,
-      );
+      const hop = await probeHop(ends, ttl, told, probe);
       signal?.throwIfAborted();
       yield hop;
       if (hop.replies.some(({ kind }) => kind !== 'time-exceeded')) return;
@@ -192,6 +184,6 @@ export async function* traceroute(
   } finally {
     signal?.removeEventListener('abort', onAbort);
     ends.close('traceroute is over');
-    await close();
+    await socket.close();
   }
 }

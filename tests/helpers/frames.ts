@@ -123,3 +123,45 @@ export function tcpFlags(packet: Uint8Array): number {
   const { protocol, payload } = readIpv4(packet);
   return protocol === 6 ? (payload[13] ?? 0) & 0x3f : -1;
 }
+
+/** A UDP datagram as an IPv4 packet, without a checksum. */
+export function udp(
+  from: { ip: string; port: number },
+  to: { ip: string; port: number },
+  data: Uint8Array,
+): Uint8Array {
+  const header = [...u16(from.port), ...u16(to.port), ...u16(8 + data.length), 0, 0];
+  return ipv4(from.ip, to.ip, 17, concat([Uint8Array.from(header), data]));
+}
+
+/** Ports and payload of a UDP datagram, or undefined for any other IPv4 packet. */
+export function readUdp(packet: Uint8Array) {
+  const { protocol, payload, ...ends } = readIpv4(packet);
+  if (protocol !== 17) return undefined;
+  return {
+    ...ends,
+    fromPort: word(payload, 0),
+    toPort: word(payload, 2),
+    ttl: packet[8] ?? 0,
+    data: payload.subarray(8),
+  };
+}
+
+/** An ICMP error about an IPv4 packet, as an IPv4 packet. */
+export function icmpError(from: string, type: number, code: number, about: Uint8Array): Uint8Array {
+  const quote = about.subarray(0, ((about[0] ?? 0) & 15) * 4 + 8);
+  const message = concat([Uint8Array.from([type, code, 0, 0, 0, 0, 0, 0]), quote]);
+  message.set(u16(checksum(message)), 2);
+  return ipv4(from, readIpv4(about).from, 1, message);
+}
+
+/** The same for an IPv6 packet; it comes from the address that the packet was sent to. */
+export function icmp6Error(type: number, code: number, about: Uint8Array): Uint8Array {
+  const quote = about.subarray(0, 48);
+  const message = concat([Uint8Array.from([type, code, 0, 0, 0, 0, 0, 0]), quote]);
+  const [from, to] = [about.subarray(24, 40), about.subarray(8, 24)];
+  const pseudo = Uint8Array.from([0, 0, ...u16(message.length), 0, 0, 0, 58]);
+  message.set(u16(checksum(concat([from, to, pseudo, message]))), 2);
+  const header = Uint8Array.from([0x60, 0, 0, 0, ...u16(message.length), 58, 64]);
+  return concat([header, from, to, message]);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// datagram_record - struct abi_datagram, the head of a datagram in a ring; twin: core/sock/dgram_data.c
+//
+// Addresses come as bytes and are wanted as text. Most datagrams have the same as the one before, so the last
+// ones are kept, both ways.
+
+import {
+  ADDR_FAMILY,
+  ADDR_PORT,
+  ADDR_ZONE,
+  DATAGRAM_FLAGS,
+  DATAGRAM_IFACE,
+  DATAGRAM_LINK,
+  DATAGRAM_LINK_ADDRESS,
+  DATAGRAM_LOCAL,
+  DATAGRAM_REMOTE,
+  DATAGRAM_SIZE,
+  DATAGRAM_TTL,
+} from '../abi.ts';
+import { readAddress } from '../control/commands.ts';
+import type { SharedMemory } from '../memory/shared_memory.ts';
+import { formatIp, type IpAddress } from '../util/address.ts';
+
+/** Words of struct abi_addr before its zone: address, port and family. */
+const ADDR_WORDS = ADDR_ZONE >> 2;
+
+/** Where a datagram goes, and what is said of it. */
+export interface Destination {
+  /** undefined: the connected end. */
+  readonly to?: IpAddress | undefined;
+  readonly port?: number;
+  /** Handle of the interface of a link-local address, or 0. */
+  readonly zone?: number;
+  readonly from?: IpAddress | undefined;
+  /** Handle of the interface it leaves by, or 0. */
+  readonly iface?: number;
+  readonly ttl?: number;
+  readonly link?: Uint8Array | undefined;
+}
+
+/** An address of the arena as text; the last one is kept. */
+class AddressText {
+  readonly #words = new Int32Array(ADDR_WORDS);
+  #text = '';
+
+  read(i32: Int32Array, view: DataView, at: number): string {
+    let same = this.#text !== '';
+    for (let i = 0; i < ADDR_WORDS; i++) {
+      const word = i32[(at >>> 2) + i] ?? 0;
+      same &&= this.#words[i] === word;
+      this.#words[i] = word;
+    }
+    if (!same) this.#text = formatIp(readAddress(view, at).address);
+    return this.#text;
+  }
+}
+
+/** Reads the head of the record at `at`. */
+export class RecordReader {
+  at = 0;
+  readonly #arena: SharedMemory;
+  readonly #remote = new AddressText();
+  readonly #local = new AddressText();
+
+  constructor(arena: SharedMemory) {
+    this.#arena = arena;
+  }
+
+  /** Who sent it; zone: handle of the interface of a link-local one. */
+  get sender(): { host: string; port: number; zone: number } {
+    const { i32, view } = this.#arena;
+    const at = this.at + DATAGRAM_REMOTE;
+    const host = this.#remote.read(i32, view, at);
+    const zone = i32[(at + ADDR_ZONE) >>> 2] ?? 0;
+    return { host, port: view.getUint16(at + ADDR_PORT, true), zone };
+  }
+
+  /** Where it was sent to. */
+  get receiver(): { address: string; port: number } {
+    const { i32, view } = this.#arena;
+    const at = this.at + DATAGRAM_LOCAL;
+    const address = this.#local.read(i32, view, at);
+    return { address, port: view.getUint16(at + ADDR_PORT, true) };
+  }
+
+  /** Handle of the interface it came by. */
+  get iface(): number {
+    return this.#arena.view.getUint32(this.at + DATAGRAM_IFACE, true);
+  }
+
+  /** Its time to live. */
+  get ttl(): number {
+    return this.#arena.view.getUint8(this.at + DATAGRAM_TTL);
+  }
+}
+
+function writeAddress(
+  view: DataView,
+  at: number,
+  address: IpAddress,
+  port: number,
+  zone: number,
+): void {
+  const { bytes, family } = address;
+  const length = family === 4 ? 4 : 16;
+  for (let i = 0; i < length; i++) view.setUint8(at + i, bytes[i] ?? 0);
+  view.setUint16(at + ADDR_PORT, port, true);
+  view.setUint8(at + ADDR_FAMILY, family);
+  if (zone) view.setUint32(at + ADDR_ZONE, zone, true);
+}
+
+/**
+ * Writes the head of a record.
+ *
+ * @param arena - Where the ring is.
+ * @param at - Offset of the record.
+ * @param where - What the head says.
+ * @throws Never.
+ */
+export function writeRecord(arena: SharedMemory, at: number, where: Destination): void {
+  const { i32, view } = arena;
+  i32.fill(0, at >>> 2, (at + DATAGRAM_SIZE) >>> 2);
+  const { to, from, link } = where;
+  if (to) writeAddress(view, at + DATAGRAM_REMOTE, to, where.port ?? 0, where.zone ?? 0);
+  if (from) writeAddress(view, at + DATAGRAM_LOCAL, from, 0, 0);
+  if (where.iface) view.setUint32(at + DATAGRAM_IFACE, where.iface, true);
+  if (where.ttl) view.setUint8(at + DATAGRAM_TTL, where.ttl);
+  if (link) {
+    view.setUint8(at + DATAGRAM_FLAGS, DATAGRAM_LINK);
+    for (let i = 0; i < 6; i++) view.setUint8(at + DATAGRAM_LINK_ADDRESS + i, link[i] ?? 0);
+  }
+}
