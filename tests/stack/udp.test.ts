@@ -173,10 +173,10 @@ describe('a datagram arrives', () => {
   test('only at the socket of the address it was sent to', async () => {
     const { stack, client } = await loopbackPair();
     const one = await stack.openUdp({ host: '127.0.0.1', port: 9 });
-    const other = await stack.openUdp({ host: '127.0.0.2', port: 9 }).catch(() => undefined);
+    const other = await stack.openUdp({ host: '::1', port: 9 });
     await client.send(bytes('one'), { host: '127.0.0.1', port: 9 });
     expect(text((await one.receive()).data)).toBe('one');
-    expect(other?.statistics.rxDatagrams ?? 0).toBe(0);
+    expect(other.statistics.rxDatagrams).toBe(0);
   });
 
   test('nowhere without a socket, which is counted', async () => {
@@ -281,7 +281,7 @@ describe('what a socket sends', () => {
 
   test('comes from the address that the datagram says, if it is ours', async () => {
     const { a, server, to } = await udpPair();
-    const second = await a.createTapInterface({ ip: '10.1.0.1/24' });
+    await a.createTapInterface({ ip: '10.1.0.1/24' });
     const client = await a.openUdp();
     const writer = client.writable.getWriter();
     const local = { address: '10.1.0.1', port: 0 };
@@ -289,7 +289,6 @@ describe('what a socket sends', () => {
     expect((await server.receive()).host).toBe('10.1.0.1');
     await writer.write({ ...to, data: bytes('y'), local: { address: '224.0.0.9', port: 0 } });
     expect((await server.receive()).host).toBe(ENDS[4].a);
-    expect(second.type).toBe('tap');
   });
 
   test('goes nowhere without a route, which is counted', async () => {
