@@ -74,12 +74,21 @@ export interface PingSession extends AsyncDisposable {
    * @param options - Timeout, payload, time to live, signal.
    * @returns The reply.
    * @throws {NetError} ETIMEDOUT if none comes; EHOSTUNREACH, ECONNREFUSED or EMSGSIZE if an ICMP error comes instead (`from`
-   *   says who sent it, `type` and `icmpCode` what it says); EINVAL for a bad option; ESHUTDOWN if the session is closed.
+   *   is its sender, `type` and `icmpCode` are its own); EINVAL for a bad option; ESHUTDOWN if the session is closed.
    */
   ping(options?: PingOptions): Promise<PingReply>;
-  /** Closes the session; pings that wait fail. */
+  /**
+   * Closes the session; pings that wait fail.
+   *
+   * @throws Never.
+   */
   close(): Promise<void>;
-  /** Pings at the session's interval, each when the one before is over; leaving the loop closes nothing. */
+  /**
+   * Pings at the session's interval, each when the one before is over.
+   *
+   * @returns The iterator; leaving the loop closes nothing, and closing the session ends the loop.
+   * @throws {NetError} As ping().
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<PingReply>;
 }
 
@@ -99,7 +108,7 @@ export interface TracerouteOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What one probe brought. */
+/** The answer to one probe. */
 export interface HopReply {
   /** Address that answered. */
   readonly host: string;
@@ -179,7 +188,7 @@ export interface IcmpSocket extends AsyncDisposable {
    * Sends one message.
    *
    * @param data - The message, its checksum of any value.
-   * @param host - Where to.
+   * @param host - Destination.
    * @returns Settles when it is in the send ring.
    * @throws {NetError} EMSGSIZE, EINVAL, ENOTFOUND, ESHUTDOWN.
    */
@@ -207,8 +216,42 @@ export interface IcmpSocket extends AsyncDisposable {
    * @throws {NetError} EADDRNOTAVAIL if the socket is no such member.
    */
   leave(group: string, options?: { interface?: NetworkInterface }): Promise<void>;
-  /** Closes the socket; reads end with done. */
+  /**
+   * Closes the socket; reads end with done.
+   *
+   * @throws Never.
+   */
   close(): Promise<void>;
-  /** Iterates over what is received; leaving the loop unlocks the readable and closes nothing. */
+  /**
+   * Iterates over what is received.
+   *
+   * @returns The iterator; leaving the loop unlocks the readable and closes nothing.
+   * @throws {TypeError} If the readable is locked.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<IcmpMessage>;
+}
+
+/**
+ * Pings of a stack, under the names of tcpip.js 0.4.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const session = await stack.ping.createSession({ host: '127.0.0.1' });
+ * assert.equal((await session.ping()).sequenceNumber, 0);
+ * await stack.close();
+ * ```
+ */
+export interface StackPing {
+  /**
+   * As createPingSession() of the stack.
+   *
+   * @param options - The host, and settings.
+   * @returns The session.
+   * @throws {NetError} As createPingSession().
+   */
+  createSession(options: PingSessionOptions): Promise<PingSession>;
 }

@@ -10,6 +10,7 @@ import type {
   IcmpSocketOptions,
   PingSession,
   PingSessionOptions,
+  StackPing,
   TracerouteOptions,
 } from './icmp.ts';
 import type {
@@ -21,9 +22,10 @@ import type {
   TunInterface,
   TunInterfaceOptions,
 } from './interface.ts';
+import type { Resolver, StackHosts } from './names.ts';
 import type { TcpConnection, TcpConnectOptions, TcpListener, TcpListenOptions } from './tcp.ts';
 import type { StreamTransport } from './transport.ts';
-import type { UdpSocket, UdpSocketOptions } from './udp.ts';
+import type { StackUdp, UdpSocket, UdpSocketOptions } from './udp.ts';
 
 /** Counters of a stack since it was created; `sockets`, `heapBytes` and `ringBytes` are of this moment. */
 export interface StackStatistics {
@@ -221,107 +223,6 @@ export interface StackTcp extends StreamTransport {
 }
 
 /**
- * The UDP of a stack, under the names of tcpip.js 0.4: what services take as a transport.
- *
- * @example
- * ```ts
- * import assert from 'node:assert/strict';
- * import { createStack } from 'ringstack';
- *
- * const stack = await createStack();
- * const socket = await stack.udp.open({ port: 53 });
- * assert.equal(socket.localPort, 53);
- * await stack.close();
- * ```
- */
-export interface StackUdp {
-  /**
-   * As openUdp() of the stack.
-   *
-   * @param options - Where and how.
-   * @returns The socket.
-   * @throws {NetError} As openUdp().
-   */
-  open(options?: UdpSocketOptions): Promise<UdpSocket>;
-}
-
-/** Pings of a stack, under the names of tcpip.js 0.4. */
-export interface StackPing {
-  /**
-   * As createPingSession() of the stack.
-   *
-   * @param options - Which host, and how.
-   * @returns The session.
-   * @throws {NetError} As createPingSession().
-   */
-  createSession(options: PingSessionOptions): Promise<PingSession>;
-}
-
-/** An address that a resolver found. */
-export interface ResolvedAddress {
-  /** Numeric. */
-  readonly address: string;
-  /** 4 or 6. */
-  readonly family: 4 | 6;
-}
-
-/** Finds the addresses of names: what `stack.resolver` is set to. A `Dns` of `ringstack/dns` is one. */
-export interface Resolver {
-  /**
-   * Finds all addresses of a name.
-   *
-   * @param name - A name of a host.
-   * @param options - Only of this family; until the signal is aborted.
-   * @returns The addresses, best first.
-   * @throws What it says went wrong.
-   */
-  lookupAll(
-    name: string,
-    options?: { family?: 4 | 6; signal?: AbortSignal },
-  ): Promise<readonly ResolvedAddress[]>;
-}
-
-/**
- * The hosts of a stack, which every `host` option knows; changes count at once.
- *
- * @example
- * ```ts
- * import assert from 'node:assert/strict';
- * import { createStack } from 'ringstack';
- *
- * const stack = await createStack({ hosts: '127.0.0.1 db.internal' });
- * stack.hosts.set('www.internal', '127.0.0.1');
- * assert.deepEqual([...stack.hosts.entries()].map(([name]) => name), ['db.internal', 'www.internal']);
- * const session = await stack.createPingSession({ host: 'www.internal' });
- * assert.equal(session.host, '127.0.0.1');
- * await stack.close();
- * ```
- */
-export interface StackHosts {
-  /**
-   * Gives a name its addresses, in place of those it has.
-   *
-   * @param name - A name of a host.
-   * @param addresses - Of either family, at least one.
-   * @throws {NetError} EINVAL if the name or an address is malformed.
-   */
-  set(name: string, addresses: string | readonly string[]): void;
-  /**
-   * Forgets a name.
-   *
-   * @param name - A name of a host.
-   * @returns Whether it was known.
-   */
-  delete(name: string): boolean;
-  /**
-   * All names and their addresses.
-   *
-   * @returns Pairs, in the order in which they were set.
-   */
-  entries(): IterableIterator<[string, string[]]>;
-}
-
-/**
  * A TCP/IP stack.
  *
  * @example
@@ -355,7 +256,7 @@ export interface NetworkStack extends AsyncDisposable {
   readonly ping: StackPing;
   /** Names that every `host` option knows. */
   readonly hosts: StackHosts;
-  /** Finds the addresses of names that are not in `hosts`. @default undefined: such a name fails with ENOTFOUND */
+  /** Finds the addresses of names that are not in `hosts`. @default undefined: these names fail with ENOTFOUND */
   resolver: Resolver | undefined;
   /** Its counters at this moment. */
   readonly statistics: StackStatistics;
@@ -410,7 +311,7 @@ export interface NetworkStack extends AsyncDisposable {
   /**
    * Opens a UDP socket.
    *
-   * @param options - Where and how; all have defaults.
+   * @param options - Address, port and settings; all have defaults.
    * @returns The socket, which receives from now on.
    * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EHOSTUNREACH (connected: no route), ENODEV, ENOTFOUND, EMFILE, ENOMEM,
    *   ESHUTDOWN; or the signal's reason.

@@ -54,7 +54,7 @@ export interface UdpSocketOptions {
   readonly multicastTtl?: number;
   /** Multicast that it sends also comes to members on this stack. @default true */
   readonly multicastLoopback?: boolean;
-  /** What is larger than the path's MTU is refused with EMSGSIZE instead of fragmented. @default false */
+  /** A datagram above the path's MTU is refused with EMSGSIZE instead of fragmented. @default false */
   readonly dontFragment?: boolean;
   /** Receive ring: bytes, rounded up to a power of two, 2 KiB to 16 MiB. Half of it bounds a datagram. @default 262144 */
   readonly receiveBuffer?: number;
@@ -68,7 +68,7 @@ export interface UdpSocketOptions {
 export interface MembershipOptions {
   /** Interface to receive on. @default the first with an address of the family */
   readonly interface?: NetworkInterface;
-  /** Receives only what this host sends to the group. @default whoever sends */
+  /** Receives only what this host sends to the group. @default any host */
   readonly source?: string;
 }
 
@@ -141,11 +141,37 @@ export interface DatagramRingReader {
    * @throws {TypeError} If the lock was released.
    */
   release(): void;
-  /** Unlocks the readable. A ready() that waits fails. */
+  /**
+   * Unlocks the readable. A ready() that waits fails.
+   *
+   * @throws Never.
+   */
   releaseLock(): void;
 }
 
-/** Writes datagrams into the send ring. What is sent goes where the last to() said, or to the connected end. */
+/**
+ * Writes datagrams into the send ring. They go to the destination that to() was given last, or to the connected end.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const server = await stack.openUdp({ port: 9 });
+ * const client = await stack.openUdp();
+ * const writer = client.getRingWriter();
+ * writer.to({ host: '127.0.0.1', port: 9 });
+ * for (const byte of [1, 2]) {
+ *   await writer.ready(100);
+ *   writer.reserve(100)?.fill(byte);
+ *   writer.submit(10); // ten of the hundred bytes
+ * }
+ * assert.equal((await server.receive()).data.length, 10);
+ * assert.equal((await server.receive()).data[0], 2);
+ * await stack.close();
+ * ```
+ */
 export interface DatagramRingWriter {
   /**
    * Waits for room.
@@ -173,16 +199,26 @@ export interface DatagramRingWriter {
    * Sends what reserve() returned. The stack is asked for a turn once, at the end of the task.
    *
    * @param length - Payload, bytes, no more than was reserved. @default all of it
+   * @throws {RangeError} If it is more than was reserved.
+   * @throws {NetError} ESHUTDOWN if the socket is closed.
    */
   submit(length?: number): void;
-  /** Gives up what was reserved. */
+  /**
+   * Gives up what was reserved.
+   *
+   * @throws Never.
+   */
   cancel(): void;
-  /** Unlocks the writable. */
+  /**
+   * Unlocks the writable.
+   *
+   * @throws Never.
+   */
   releaseLock(): void;
 }
 
 /**
- * A UDP socket. It receives from the moment it is open. What finds its receive ring full is dropped and counted.
+ * A UDP socket. It receives from the moment it is open. A datagram that finds the receive ring full is dropped and counted.
  * A datagram that cannot be sent is dropped and counted; its failure never ends the socket.
  *
  * @example
@@ -227,7 +263,7 @@ export interface UdpSocket extends AsyncDisposable {
    * Sends one datagram.
    *
    * @param data - Payload.
-   * @param to - Where to; a connected socket may leave it out.
+   * @param to - Destination; a connected socket may leave it out.
    * @returns Settles when it is in the send ring.
    * @throws {NetError} EMSGSIZE if it is too long, EINVAL for a bad address or port, ENOTFOUND for an unknown name,
    *   ESHUTDOWN if the socket is closed.
@@ -237,7 +273,7 @@ export interface UdpSocket extends AsyncDisposable {
    * Sends one datagram now or not at all.
    *
    * @param data - Payload.
-   * @param to - Where to, a numeric address; a connected socket may leave it out.
+   * @param to - Destination, a numeric address; a connected socket may leave it out.
    * @returns false: the send ring has no room now.
    * @throws {NetError} As send().
    */
@@ -281,8 +317,42 @@ export interface UdpSocket extends AsyncDisposable {
    * @throws {TypeError} If the writable is locked already.
    */
   getRingWriter(): DatagramRingWriter;
-  /** Closes the socket; reads end with done. */
+  /**
+   * Closes the socket; reads end with done. Datagrams in the send ring are still sent.
+   *
+   * @throws Never.
+   */
   close(): Promise<void>;
-  /** Iterates over what is received; leaving the loop unlocks the readable and closes nothing. */
+  /**
+   * Iterates over what is received.
+   *
+   * @returns The iterator; leaving the loop unlocks the readable and closes nothing.
+   * @throws {TypeError} If the readable is locked.
+   */
   [Symbol.asyncIterator](): AsyncIterableIterator<UdpDatagram>;
+}
+
+/**
+ * The UDP of a stack, under the names of tcpip.js 0.4: what services take as a transport.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const socket = await stack.udp.open({ port: 53 });
+ * assert.equal(socket.localPort, 53);
+ * await stack.close();
+ * ```
+ */
+export interface StackUdp {
+  /**
+   * As openUdp() of the stack.
+   *
+   * @param options - Address, port and settings.
+   * @returns The socket.
+   * @throws {NetError} As openUdp().
+   */
+  open(options?: UdpSocketOptions): Promise<UdpSocket>;
 }

@@ -40,7 +40,7 @@ export class DatagramReader implements DatagramRingReader {
     }
   }
 
-  /** Passes on what comes when the lock is released, to whoever waits next. */
+  /** Passes on what comes when the lock is released, to the one that waits next. */
   async #wait(): Promise<boolean> {
     try {
       return await this.#ends.wait();

@@ -3,8 +3,8 @@
 //
 // Theory of operation
 //
-// A record is struct abi_datagram (js/stack/datagram_record.ts) and the payload. What is read waits in the ring: a
-// reader asks, and is answered at once or by the next SOCK_READABLE. What is written goes into the ring or waits
+// A record is struct abi_datagram (js/stack/datagram_record.ts) and the payload. Datagrams wait in the ring: a
+// reader asks, and is answered at once or by the next SOCK_READABLE. A datagram to send goes into the ring or waits
 // for room there, in order: the writer that is told of room stays the first until it has used it. C lays the
 // storage of rx with the first datagram, so its end is made when the first event comes.
 //
@@ -186,7 +186,7 @@ export class DatagramEnds implements SocketEvents {
 
   // --- Writing ---
 
-  /** Readers wait: whoever comes later waits behind them. */
+  /** Readers wait: later ones wait behind them. */
   get hasReaders(): boolean {
     return this.#readers.length > 0;
   }
@@ -233,7 +233,7 @@ export class DatagramEnds implements SocketEvents {
     return ready.promise;
   }
 
-  /** Writers wait, or one has reserved room: whoever comes later waits behind them. */
+  /** Writers wait, or one has reserved room: later ones wait behind them. */
   get isFull(): boolean {
     return this.#writers.length > 0 || this.#isHeld;
   }

@@ -24,7 +24,7 @@ import { formatIp, type IpAddress } from '../util/address.ts';
 /** Words of struct abi_addr before its zone: address, port and family. */
 const ADDR_WORDS = ADDR_ZONE >> 2;
 
-/** Where a datagram goes, and what is said of it. */
+/** The way of a datagram to send. */
 export interface Destination {
   /** undefined: the connected end. */
   readonly to?: IpAddress | undefined;
@@ -66,7 +66,7 @@ export class RecordReader {
     this.#arena = arena;
   }
 
-  /** Who sent it; zone: handle of the interface of a link-local one. */
+  /** The sender; zone: handle of the interface of a link-local one. */
   get sender(): { host: string; port: number; zone: number } {
     const { i32, view } = this.#arena;
     const at = this.at + DATAGRAM_REMOTE;
@@ -75,7 +75,7 @@ export class RecordReader {
     return { host, port: view.getUint16(at + ADDR_PORT, true), zone };
   }
 
-  /** Where it was sent to. */
+  /** The address and port it was sent to. */
   get receiver(): { address: string; port: number } {
     const { i32, view } = this.#arena;
     const at = this.at + DATAGRAM_LOCAL;
@@ -112,9 +112,9 @@ function writeAddress(
 /**
  * Writes the head of a record.
  *
- * @param arena - Where the ring is.
+ * @param arena - The memory of the ring.
  * @param at - Offset of the record.
- * @param where - What the head says.
+ * @param where - The contents of the head.
  * @throws Never.
  */
 export function writeRecord(arena: SharedMemory, at: number, where: Destination): void {

@@ -57,7 +57,7 @@ const OPTIONS: Rules<IcmpSocketOptions> = {
   signal: any,
 };
 
-/** What an ICMP socket of C is opened with. */
+/** The settings of an ICMP socket of C. */
 export interface IcmpPlan {
   readonly family: 4 | 6;
   /** Identifier of its echoes; 0: it receives every message. */
@@ -72,8 +72,8 @@ export interface IcmpPlan {
  * Opens an ICMP socket of C.
  *
  * @param channel - Of the stack.
- * @param plan - What to open.
- * @param action - What cannot be done if it fails.
+ * @param plan - Its settings.
+ * @param action - For the message if it fails.
  * @returns Its ends.
  * @throws {NetError} EADDRNOTAVAIL, ENODEV, EMFILE, ENOMEM, ESHUTDOWN.
  */
@@ -244,7 +244,7 @@ showAs(Socket, 'IcmpSocket');
  * Opens a socket for raw messages.
  *
  * @param channel - Of the stack.
- * @param options - Which and how.
+ * @param options - Family and settings.
  * @param names - Names and interfaces of the stack.
  * @returns The socket.
  * @throws {NetError} EINVAL, EADDRNOTAVAIL, ENODEV, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.

@@ -5,7 +5,7 @@
 // an interface are the number of C's handle of the interface.
 
 import type { NetworkInterface } from '../api/interface.ts';
-import type { Resolver } from '../api/stack.ts';
+import type { Resolver } from '../api/names.ts';
 import { NetError } from '../errors.ts';
 import { type IpAddress, parseIp } from '../util/address.ts';
 import { show } from '../util/check.ts';

@@ -69,7 +69,20 @@ export const TYPES = {
   6: { request: 128, reply: 129, unreachable: 1, timeExceeded: 3 },
 } as const;
 
-/** An ICMP error came in place of a reply: `code` is that of a NetError. */
+/**
+ * An ICMP error came in place of a reply: `code` is that of a NetError.
+ *
+ * @example
+ * ```ts
+ * import { createStack, IcmpError } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const session = await stack.createPingSession({ host: '192.0.2.1' });
+ * const error = await session.ping().catch((reason) => reason);
+ * if (error instanceof IcmpError) console.log(`${error.from} says ${error.type}, ${error.icmpCode}`);
+ * await stack.close();
+ * ```
+ */
 export class IcmpError extends NetError {
   /** Address that sent it. */
   readonly from: string;
@@ -78,6 +91,16 @@ export class IcmpError extends NetError {
   /** Code of the ICMP message. */
   readonly icmpCode: number;
 
+  /**
+   * Makes the error.
+   *
+   * @param code - As of a NetError.
+   * @param action - The call that failed.
+   * @param from - Sender of the ICMP message.
+   * @param type - Type of the message.
+   * @param icmpCode - Code of the message.
+   * @throws Never.
+   */
   constructor(code: NetErrorCode, action: string, from: string, type: number, icmpCode: number) {
     super(code, action, { reason: `${from} says ICMP type ${type}, code ${icmpCode}` });
     this.from = from;
@@ -92,7 +115,7 @@ export class IcmpError extends NetError {
  * @param family - Of the host.
  * @param identifier - Of the session.
  * @param sequence - Number of the request.
- * @param payload - What is to come back.
+ * @param payload - Comes back in the reply.
  * @returns The message.
  * @throws Never.
  */
@@ -301,7 +324,7 @@ showAs(Session, 'PingSession');
  * Opens a ping session.
  *
  * @param channel - Of the stack.
- * @param options - Which host, and how.
+ * @param options - The host, and settings.
  * @param names - Names and interfaces of the stack.
  * @returns The session.
  * @throws {NetError} EINVAL, ENOTFOUND, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.

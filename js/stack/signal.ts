@@ -4,7 +4,7 @@
 import { handled } from '../util/deferred.ts';
 
 /**
- * Closes a socket when a signal is aborted. The signal is let go with the socket.
+ * Closes a socket when a signal is aborted. The listener is removed when the socket closes.
  *
  * @param socket - The socket, open.
  * @param signal - The signal, or undefined.

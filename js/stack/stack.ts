@@ -25,6 +25,7 @@ import type {
   IcmpSocketOptions,
   PingSession,
   PingSessionOptions,
+  StackPing,
   TracerouteOptions,
 } from '../api/icmp.ts';
 import type {
@@ -36,16 +37,13 @@ import type {
   TunInterface,
   TunInterfaceOptions,
 } from '../api/interface.ts';
+import type { Resolver, StackHosts } from '../api/names.ts';
 import type {
   NetworkStack,
-  Resolver,
-  StackHosts,
   StackInterfaces,
   StackOptions,
-  StackPing,
   StackStatistics,
   StackTcp,
-  StackUdp,
 } from '../api/stack.ts';
 import type {
   TcpConnection,
@@ -53,7 +51,7 @@ import type {
   TcpListener,
   TcpListenOptions,
 } from '../api/tcp.ts';
-import type { UdpSocket, UdpSocketOptions } from '../api/udp.ts';
+import type { StackUdp, UdpSocket, UdpSocketOptions } from '../api/udp.ts';
 import { Channel } from '../control/channel.ts';
 import { recallFromDead } from '../control/handover.ts';
 import type { Engine } from '../engine/engine.ts';

@@ -44,14 +44,14 @@ const OPTIONS: Rules<TracerouteOptions> = {
 /** Sends one probe. */
 type Probe = (ttl: number, number: number) => Promise<void>;
 
-/** What a message says of a probe. */
+/** The answer to a probe. */
 interface Answer {
   readonly number: number;
   readonly kind: HopReply['kind'];
   readonly code: number;
 }
 
-/** What holds for all hops of a route. */
+/** The same for all hops of a route. */
 interface Trace {
   readonly family: 4 | 6;
   readonly isUdp: boolean;
@@ -148,7 +148,7 @@ const textOf = (address: IpAddress): string =>
  * Traces the way to a host.
  *
  * @param channel - Of the stack.
- * @param options - Which host, and how.
+ * @param options - The host, and settings.
  * @param names - Names and interfaces of the stack.
  * @returns One hop after the other; the last one has the reply of the host, or says that there is no way.
  * @throws {NetError} EINVAL, ENOTFOUND, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.

@@ -95,7 +95,7 @@ function openCommand(options: UdpSocketOptions, address: IpAddress | undefined, 
  * Opens a UDP socket.
  *
  * @param channel - Of the stack.
- * @param options - Where and how.
+ * @param options - Address, port and settings.
  * @param names - Names and interfaces of the stack.
  * @returns The socket.
  * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EHOSTUNREACH, ENODEV, ENOTFOUND, EMFILE, ENOMEM, ESHUTDOWN; or the

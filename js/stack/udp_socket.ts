@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // udp_socket - UDP sockets as the public objects; twin: core/sock/udp.c
 //
-// The rings and those who wait at them are js/stack/datagram_ends.ts. Here datagrams are objects: one a chunk of a
+// The rings and the promises that wait for them are js/stack/datagram_ends.ts. Here datagrams are objects: one a chunk of a
 // stream, one a call. A failure of one datagram rejects its send(); on the writable it is counted instead, since
 // a rejected write ends a WritableStream for good.
 
@@ -34,7 +34,7 @@ const CLOSED = 'udp socket closed';
 const ttlRule = whole(1, 255);
 const multicastTtlRule = whole(0, 255);
 
-/** Where a datagram can go. */
+/** Rules of a destination. */
 export const ADDRESS: Rules<DatagramAddress> = { host: text, port: whole(1, 65535) };
 
 /** A UDP socket. */
@@ -290,7 +290,7 @@ export class Socket implements UdpSocket {
     const where = this.#destination(to, address, datagram.data.byteLength);
     if (!local && !through && ttl === undefined && linkAddress === undefined) return where;
     if (ttl !== undefined) checkValue('Cannot send', 'ttl', ttl, ttlRule);
-    // What was received is written back as it is: an address that is none of ours is no source.
+    // A received datagram may be written back as it is: an address that is none of ours is no source.
     const source = local && this.#names.numeric(local.address, 'Cannot send from');
     return {
       ...where,
@@ -301,7 +301,7 @@ export class Socket implements UdpSocket {
     };
   }
 
-  /** Counts a datagram that could not be sent; what a closed socket says is an error of the stream. */
+  /** Counts a datagram that could not be sent; the error of a closed socket is one of the stream. */
   #fail(error: unknown): void {
     if (this.#ends.gone) throw error;
     this.#unsent++;

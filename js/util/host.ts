@@ -12,7 +12,7 @@ const NAME = /^[a-z\d_-]+(?:\.[a-z\d_-]+)*\.?$/i;
 const DIGITS = /^[\d.]+$/;
 
 /**
- * Whether a host is a name that somebody has to look up.
+ * Whether a host is a name that has to be looked up.
  *
  * @param host - Anything a program gave as one.
  * @returns false for an address, `localhost`, and what is malformed.

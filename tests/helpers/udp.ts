@@ -14,11 +14,11 @@ import { ENDS, ignore, openStack, type Pair, type PairOptions, wiredPair } from 
 export interface UdpPair extends Pair {
   readonly client: UdpSocket;
   readonly server: UdpSocket;
-  /** Where the server is reached. */
+  /** The address of the server. */
   readonly to: { host: string; port: number };
 }
 
-/** What a pair of sockets can be given. */
+/** Options of a pair of sockets. */
 export interface UdpPairOptions extends PairOptions {
   readonly host?: string;
   readonly client?: UdpSocketOptions;

@@ -23,7 +23,7 @@ function resolverOf(names: Record<string, string[]>) {
   };
 }
 
-/** What every call that takes a host does with this one. */
+/** Outcomes of every call that takes a host. */
 async function everywhere(stack: NetworkStack, host: string): Promise<string[]> {
   const listener = await stack.listenTcp({ port: 80 });
   const socket = await stack.openUdp();
