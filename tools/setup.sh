@@ -112,9 +112,9 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
             done
             have tshark || echo 'tshark|wireshark|tshark'
-            # What uses UDP and ICMP; name servers, and their clients.
-            for pair in socat:socat ping:iputils-ping traceroute:traceroute unbound:unbound named:bind9 nsd:nsd dnsmasq:dnsmasq-base dig:bind9-dnsutils \
-                dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf; do
+            # Programs that use UDP and ICMP; name servers, and their clients.
+            for pair in socat:socat ping:iputils-ping traceroute:traceroute unbound:unbound named:bind9 nsd:nsd \
+                dnsmasq:dnsmasq-base dig:bind9-dnsutils dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"
