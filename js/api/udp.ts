@@ -23,7 +23,12 @@ export interface UdpDatagram {
    * Received: where the datagram was sent to. To send: the source to use; an address that is none of ours, such as
    * that of a group, is left out, so that a datagram can be written back as it is.
    */
-  local?: { address: string; port: number };
+  local?: {
+    /** Numeric. */
+    address: string;
+    /** To send: not used, the source port is that of the socket. */
+    port: number;
+  };
   /** Received: the interface it came by. To send: the interface it leaves by. */
   interface?: NetworkInterface;
   /** Received: its time to live (IPv6: hop limit). To send: 1 to 255 instead of the socket's. */
