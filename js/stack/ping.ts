@@ -33,6 +33,9 @@ import type { Names } from './names.ts';
 
 /** Header of an echo: type, code, checksum, identifier, sequence number. */
 export const ECHO_HEADER = 8;
+/** Offsets in it. */
+export const ECHO_IDENTIFIER = 4;
+export const ECHO_SEQUENCE = 6;
 const IPV6_HEADER = 40;
 const TIMEOUT = 1000;
 const INTERVAL = 1000;
@@ -128,8 +131,8 @@ export function echoRequest(
   const message = new Uint8Array(ECHO_HEADER + payload.length);
   const view = new DataView(message.buffer);
   view.setUint8(0, TYPES[family].request);
-  view.setUint16(4, identifier);
-  view.setUint16(6, sequence);
+  view.setUint16(ECHO_IDENTIFIER, identifier);
+  view.setUint16(ECHO_SEQUENCE, sequence);
   message.set(payload, ECHO_HEADER);
   return message;
 }
@@ -232,7 +235,9 @@ class Session implements PingSession {
     const [type = 0, code = 0] = message;
     const now = performance.now();
     if (type === TYPES[this.#family].reply) {
-      const sequenceNumber = new DataView(message.buffer, message.byteOffset).getUint16(6);
+      const sequenceNumber = new DataView(message.buffer, message.byteOffset).getUint16(
+        ECHO_SEQUENCE,
+      );
       const waiting = this.#waiting.get(sequenceNumber);
       const payload = message.slice(ECHO_HEADER);
       if (!waiting || from !== this.host || !isSame(payload, waiting.payload)) return;
@@ -241,7 +246,7 @@ class Session implements PingSession {
       waiting.reply.resolve({ host, identifier, sequenceNumber, payload, roundTripTime, ttl });
       return;
     }
-    const sequence = quoted(this.#family, message)?.header.getUint16(6) ?? -1;
+    const sequence = quoted(this.#family, message)?.header.getUint16(ECHO_SEQUENCE) ?? -1;
     const action = `Cannot ping ${this.host}`;
     this.#waiting
       .get(sequence)

@@ -22,7 +22,7 @@ import {
 import type { DatagramEnds } from './datagram_ends.ts';
 import { openIcmpEnds } from './icmp_socket.ts';
 import type { Names } from './names.ts';
-import { echoRequest, quoted, TYPES } from './ping.ts';
+import { ECHO_IDENTIFIER, ECHO_SEQUENCE, echoRequest, quoted, TYPES } from './ping.ts';
 import { openUdp } from './udp_open.ts';
 
 const HOPS = 30;
@@ -30,6 +30,9 @@ const PROBES = 3;
 const TIMEOUT = 1000;
 const FIRST_PORT = 33434;
 const UDP = 17;
+/** Offsets in the header of UDP. */
+const UDP_SOURCE = 0;
+const UDP_DESTINATION = 2;
 const PAYLOAD = new Uint8Array(32);
 
 const OPTIONS: Rules<TracerouteOptions> = {
@@ -67,16 +70,22 @@ function answerOf(trace: Trace, message: Uint8Array): Answer | undefined {
   const [type = 0, code = 0] = message;
   const { reply, unreachable, timeExceeded } = TYPES[family];
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
-  if (type === reply && !isUdp && message.length >= 8 && view.getUint16(4) === identifier) {
-    return { number: view.getUint16(6), kind: 'reply', code };
+  if (
+    type === reply &&
+    !isUdp &&
+    message.length >= 8 &&
+    view.getUint16(ECHO_IDENTIFIER) === identifier
+  ) {
+    return { number: view.getUint16(ECHO_SEQUENCE), kind: 'reply', code };
   }
   if (type !== unreachable && type !== timeExceeded) return undefined;
   const inner = quoted(family, message);
   if (!inner || (inner.protocol === UDP) !== isUdp) return undefined;
   const { header } = inner;
-  // UDP: source port, destination port. Echo: identifier, sequence number behind type, code and checksum.
-  if (header.getUint16(isUdp ? 0 : 4) !== identifier) return undefined;
-  const number = isUdp ? header.getUint16(2) - FIRST_PORT : header.getUint16(6);
+  if (header.getUint16(isUdp ? UDP_SOURCE : ECHO_IDENTIFIER) !== identifier) return undefined;
+  const number = isUdp
+    ? header.getUint16(UDP_DESTINATION) - FIRST_PORT
+    : header.getUint16(ECHO_SEQUENCE);
   const isPort = type === unreachable && code === (family === 4 ? 3 : 4);
   const kind = type === timeExceeded ? 'time-exceeded' : isUdp && isPort ? 'reply' : 'unreachable';
   return { number, kind, code };
