@@ -290,7 +290,7 @@ struct cmd_socket {
 struct cmd_group {
     struct cmd cmd;
     struct abi_addr group;
-    struct abi_addr source; /* only what it sends, FAMILY_NONE: whoever sends */
+    struct abi_addr source; /* only what it sends, FAMILY_NONE: any host */
     uint32_t iface;         /* handle, 0: the first with an address of the family */
     uint32_t pad;
 };

@@ -182,6 +182,10 @@ static void commands(void)
     OFFSET("CMD_IFACE_ADDRS", cmd_iface, addrs);
     OFFSET("CMD_IFACE_GATEWAYS", cmd_iface, gateways);
     SIZE("CMD_IFACE_SIZE", cmd_iface);
+}
+
+static void socket_commands(void)
+{
     OFFSET("CMD_SOCKET_KIND", cmd_socket, kind);
     OFFSET("CMD_SOCKET_LOCAL", cmd_socket, local);
     OFFSET("CMD_SOCKET_REMOTE", cmd_socket, remote);
@@ -295,6 +299,7 @@ int main(void)
     interfaces();
     channels();
     commands();
+    socket_commands();
     events();
     stack();
     errors();

@@ -378,7 +378,7 @@ static uint32_t roomy(const struct ringif *ifc)
  * @length: bytes of the packet, its IP header included
  * @mtu: bytes of a fragment at the most
  *
- * As much as the largest frame may be skipped at the end of tx. What is reserved for small packets is left to those
+ * As much as the largest frame may be skipped at the end of tx. The reserve for small packets is left to those
  * that cannot wait.
  *
  * Return: 0, ABI_EAGAIN: no, and ringif_retry() says when, ABI_EMSGSIZE: tx could never hold it

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* group.c - multicast groups of interfaces: what is received, and who is told (IGMPv2, MLDv1)
+/* group.c - multicast groups of interfaces: reception, and reports to routers and switches (IGMPv2, MLDv1)
  *
  * Theory of operation
  *
@@ -283,7 +283,7 @@ void lwext_group_leave(struct netif *netif, const ip_addr_t *address)
 }
 
 /**
- * queried() - Somebody asks which groups have members
+ * queried() - A router asks which groups have members
  * @inp: interface
  * @address: the group asked for, any: all
  * @within: time to answer, ms
@@ -422,7 +422,7 @@ static ip_addr_t of_ip6(const ip6_addr_t *address)
  * @inp: interface they come from
  * @address: the group
  *
- * What comes for a solicited-node group is for neighbor discovery, which looks at the address it asks for. So we are
+ * Packets to a solicited-node group are for neighbor discovery, which looks at the address they ask for. So we are
  * found even if there was no memory to join.
  *
  * Return: as igmp_lookfor_group()
@@ -439,7 +439,7 @@ struct mld_group *mld6_lookfor_group(struct netif *inp, const ip6_addr_t *addres
  * @netif: interface
  * @address: the group
  *
- * It is reported when somebody asks.
+ * It is reported when a router asks.
  *
  * Return: ERR_OK, ERR_MEM: nor then
  */
@@ -518,7 +518,7 @@ void mld6_report_groups(struct netif *netif)
     again(netif, IP6_ADDR_ANY);
 }
 
-/* What else lwIP calls by these names has nothing to do here. */
+/* The other functions of these files that lwIP calls have nothing to do here. */
 void mld6_tmr(void)
 {
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ip_input.h - who gets packets before lwIP's own protocols (theory of operation: core/lwext/ip_input.c) */
+/* ip_input.h - packets for our protocols, before lwIP's own (theory of operation: core/lwext/ip_input.c) */
 #ifndef RINGSTACK_IP_INPUT_H
 #define RINGSTACK_IP_INPUT_H
 

@@ -7,7 +7,7 @@
  * as it is made. tx has its storage from the start; rx gets it with the first datagram, since many sockets
  * only send or wait.
  *
- * | option            | who looks at it                                             |
+ * | option            | meaning                                                     |
  * |-------------------|-------------------------------------------------------------|
  * | iface             | what is sent leaves there, what is received came by it      |
  * | DGRAM_REUSE       | several sockets may have one port, if all of them say so    |

@@ -4,7 +4,7 @@
  * Theory of operation
  *
  * A record of a ring is struct abi_datagram and the payload. The payload is copied from the packet into rx of every
- * socket it is for: one copy each. What finds rx full is dropped and counted, the newest first, as kernels do.
+ * socket it is for: one copy each. A datagram that finds rx full is dropped and counted, the newest first, as kernels do.
  *
  * A datagram to one address goes to the socket that fits best: a connected one before one bound to the address, before
  * one bound to any. One to a group or to all goes to each that fits.
@@ -43,7 +43,7 @@ static int is_member(const struct dgram_sock *d, const struct datagram *a)
  * @d: socket
  * @a: datagram
  *
- * What the stack takes of ICMP to a group is for every ICMP socket; nobody joins the group of all nodes.
+ * ICMP to a group that the stack takes is for every ICMP socket: there is no need to join the group of all nodes.
  *
  * Return: 0: not at all, else the more the better
  */

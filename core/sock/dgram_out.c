@@ -6,9 +6,9 @@
  * A record of a ring is struct abi_datagram and the payload. The payload stays where JavaScript put
  * it, lwIP puts headers before it, and the interface copies it into its ring: one copy.
  *
- * Nothing blocks and nothing is queued besides the rings. What an interface has no room for stays in tx
+ * Nothing blocks and nothing is queued besides the rings. A datagram that an interface has no room for stays in tx
  * and is sent when room has returned (`blocked`); a datagram of several fragments waits until all
- * have room, so that it is never sent in part. What cannot be sent at all (no route, too long) is dropped and counted;
+ * have room, so that it is never sent in part. One that cannot be sent at all (no route, too long) is dropped and counted;
  * a connected socket is told why.
  *
  * A record is input: another thread may write it while it is read here. Its fields are read once, or checked where

@@ -11,10 +11,10 @@ struct membership {
     struct membership *next;
     struct ringif *ifc;
     ip_addr_t group;
-    ip_addr_t source; /* only what this host sends; any: whoever sends */
+    ip_addr_t source; /* only what this host sends; any: every host */
 };
 
-/* UDP and ICMP sockets. What is decided by is kept here: the app may write to the part it sees. */
+/* UDP and ICMP sockets. Decisions are made by these fields: the app may write to the part it sees. */
 struct dgram_sock {
     struct sock sock;
     struct dgram_sock *next;           /* list of its port */

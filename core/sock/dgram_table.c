@@ -6,7 +6,7 @@
  * Every open socket stands in the list of its protocol and port (an ICMP socket's port is the
  * identifier of its echoes, 0: none). A connected one also stands in the list of its protocol, port and
  * remote end. In the list of a port, connected sockets come last and are not looked at for a datagram, so that ten
- * thousand peers with a socket each cost a datagram what one does, whoever sends it. Both tables have as
+ * thousand peers with a socket each cost a datagram what one does, whichever sends it. Both tables have as
  * many lists and grow together when there are more sockets than lists; without memory to grow, the
  * lists become longer and nothing fails. The hash needs no key: only our own sockets are in the table.
  */

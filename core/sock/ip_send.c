@@ -2,8 +2,8 @@
 /* ip_send.c - packets of datagram sockets into lwIP: room, fragments, next hops that are given
  *
  * lwIP does not look whether a fragment found room, so that is asked before: a datagram is sent
- * whole or waits. What is asked for and lwIP does not do (a MAC instead of that of the next hop, the flag that
- * forbids fragments) is done to the finished IPv4 packet, on its way from lwIP's IP to the link: output_special()
+ * whole or waits. Two wishes that lwIP does not know (a MAC instead of that of the next hop, the flag that
+ * forbids fragments) are done to the finished IPv4 packet, on its way from lwIP's IP to the link: output_special()
  * stands in the place of the interface's output for the one call.
  */
 #include "sock/ip_send.h"
@@ -14,7 +14,7 @@
 #include "lwip/prot/ip4.h"
 #include "netif/ethernet.h"
 
-/* What output_special() does. */
+/* The wishes, for output_special(). */
 static struct {
     netif_output_fn output;
     const uint8_t *link;

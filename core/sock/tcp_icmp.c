@@ -22,7 +22,7 @@ void tcp_icmp_error(const struct datagram *answer, uint32_t sequence, int error)
     struct tcp_pcb *pcb =
         lwext_table_find(&answer->to, answer->to_port, &answer->from, answer->from_port);
 
-    /* What is on the way is the SYN alone. */
+    /* The SYN alone is on the way. */
     if (pcb && pcb->state == SYN_SENT && pcb->callback_arg && sequence == pcb->snd_nxt - 1) {
         tcp_sock_abort(pcb->callback_arg, error);
     }

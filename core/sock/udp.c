@@ -3,7 +3,7 @@
  *
  * Theory of operation
  *
- * In: lwIP has reassembled the packet and checked its IP header. What is shorter or longer than it says,
+ * In: lwIP has reassembled the packet and checked its IP header. A datagram that is shorter than it says,
  * or whose checksum is wrong, is dropped and counted. A checksum of zero means none over IPv4 and is
  * refused over IPv6 (RFC 8200, 8.1). A datagram for a port without a socket is answered by an ICMP
  * error, if it was sent to us alone, within the limit of core/lwext/error_limit.c.

@@ -216,6 +216,40 @@ static inline int dg_member(uint32_t op, struct app *a, const char *group, uint3
     return rig_call(&cmd, sizeof(cmd));
 }
 
+/* --- Fixtures, and sockets in one line ----------------------------------------------------------- */
+
+static struct app a, b, c;
+
+static inline void setup_tap(void)
+{
+    dg_start(IFACE_TAP);
+}
+
+static inline void setup_tun(void)
+{
+    dg_start(IFACE_TUN);
+}
+
+static inline int open_at(struct app *app, const char *local, uint16_t port, uint32_t flags)
+{
+    struct cmd_socket cmd = dg_command(SOCK_UDP, local, port, NULL, 0);
+
+    cmd.flags |= flags;
+    return dg_open(app, cmd);
+}
+
+static inline void drop(struct app *app)
+{
+    app_release(app);
+    rig_settle();
+}
+
+static inline int connect_to(struct app *app, const char *local, uint16_t port, const char *remote,
+                             uint16_t remote_port)
+{
+    return dg_open(app, dg_command(SOCK_UDP, local, port, remote, remote_port));
+}
+
 /* --- Packets ------------------------------------------------------------------------------------ */
 
 /**
@@ -258,7 +292,7 @@ static inline void put_ip6(uint8_t *ip, uint8_t next, uint32_t length, uint8_t t
     memcpy(ip + 24, our_ip6, 16);
 }
 
-/* What give() makes different. */
+/* Differences of a packet of give(). */
 struct twist {
     const uint8_t *from, *to; /* addresses */
     uint8_t ttl;              /* 0: 64 */
