@@ -158,7 +158,7 @@ static int transmit(struct dgram_sock *d, struct datagram *out)
     if (all && !(d->flags & DGRAM_BROADCAST)) {
         return ABI_EACCES;
     }
-    if (port_ip_is_any(&out->from)) {
+    if (port_ip_is_any(&out->from) || port_ip_is_group(&out->from)) {
         dgram_out_source(out->ifc, &out->to, &out->from);
     }
     /* With a time to live of 0 it does not leave the host. */
