@@ -138,7 +138,15 @@ export const C_SYSTEM: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that may include lwIP's headers. */
-export const LWIP_USERS = ['lwip_port', 'iface/*', 'lwext/*', 'sock/tcp*', ...DGRAM, 'loop', 'main'];
+export const LWIP_USERS = [
+  'lwip_port',
+  'iface/*',
+  'lwext/*',
+  'sock/tcp*',
+  ...DGRAM,
+  'loop',
+  'main',
+];
 
 /** Lines at the most. */
 export const MAX_LINES = { c: 600, ts: 400, function: 60 };
