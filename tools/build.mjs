@@ -73,7 +73,13 @@ function namesOf(outputs) {
   const names = new Map();
   for (const [path, { entryPoint, inputs }] of Object.entries(outputs)) {
     if (path.endsWith('.map')) continue;
-    const name = entryPoint ? relative(DIST, path) : leaderOf(inputs);
+    // A file that is loaded on first use is an entry as well, for esbuild.
+    const isEntry = entryPoint && NAMES.map(source).includes(entryPoint);
+    const name = isEntry
+      ? relative(DIST, path)
+      : entryPoint
+        ? `${entryPoint.replace(/^js\/|\.ts$/g, '')}.js`
+        : leaderOf(inputs);
     names.set(path, name).set(`${path}.map`, `${name}.map`);
   }
   if (new Set(names.values()).size === names.size) return names;
@@ -86,7 +92,7 @@ function renamed(text, path, names) {
   // esbuild keeps the order of files by imports of nothing. Ours have no side effects, and users' bundlers would warn.
   // The empty line stays, for the source map.
   const needed = text.replaceAll(/^import "\.[^"]*";$/gm, '');
-  const imports = needed.replaceAll(/(\bfrom )"(\.[^"]*)"/g, (_, before, specifier) => {
+  const imports = needed.replaceAll(/(\bfrom |\bimport\()"(\.[^"]*)"/g, (_, before, specifier) => {
     const to = relative(dirname(own), names.get(join(dirname(path), specifier)));
     return `${before}"${to.startsWith('.') ? to : `./${to}`}"`;
   });

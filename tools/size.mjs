@@ -8,7 +8,7 @@
 // numbers and must not be reached; `with` names subpaths whose bytes count as well, and `why` says what the
 // bytes are for. Exits with 1 where a budget is reached, and where a subpath has none or does not say why.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -28,12 +28,30 @@ function measure(name, bytes) {
   };
 }
 
-/** Sizes of a file as a page downloads it. */
+/** An output and those that it imports, not on first use, as one. */
+function staticBytes(entry, outputFiles, { outputs }) {
+  const wanted = new Set();
+  const add = (path) => {
+    if (wanted.has(path)) return;
+    wanted.add(path);
+    for (const { path: next, kind } of outputs[path].imports) {
+      if (kind === 'import-statement' && outputs[next]) add(next);
+    }
+  };
+  add(Object.keys(outputs).find((path) => outputs[path].entryPoint === relative('.', entry)));
+  const files = outputFiles.filter(({ path }) => wanted.has(relative('.', path)));
+  return Buffer.concat(files.map(({ contents }) => contents));
+}
+
+/** Sizes of a file as a page downloads it: without files that are loaded on first use. */
 async function shipped(path) {
   if (!path.endsWith('.js')) return readFileSync(path);
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [path],
     bundle: true,
+    splitting: true,
+    outdir: 'build/size',
+    metafile: true,
     minify: true,
     format: 'esm',
     target: 'es2022',
@@ -43,7 +61,7 @@ async function shipped(path) {
     // A worker's entry counts although nothing is imported from it.
     ignoreAnnotations: true,
   });
-  return outputFiles[0].contents;
+  return staticBytes(path, outputFiles, metafile);
 }
 
 /** Files by the subpaths that users import; package.json itself is for tools. */

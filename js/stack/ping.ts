@@ -73,16 +73,17 @@ export const TYPES = {
 } as const;
 
 /**
- * An ICMP error came in place of a reply: `code` is that of a NetError.
+ * An ICMP error came in place of a reply: `code` is that of a NetError. The main entry exports its type alone.
  *
  * @example
  * ```ts
- * import { createStack, IcmpError } from 'ringstack';
+ * import { createStack, type IcmpError } from 'ringstack';
  *
  * const stack = await createStack();
  * const session = await stack.createPingSession({ host: '192.0.2.1' });
- * const error = await session.ping().catch((reason) => reason);
- * if (error instanceof IcmpError) console.log(`${error.from} says ${error.type}, ${error.icmpCode}`);
+ * await session.ping().catch((error: IcmpError) => {
+ *   if (error.code !== 'ETIMEDOUT') console.log(`${error.from} says ${error.type}, ${error.icmpCode}`);
+ * });
  * await stack.close();
  * ```
  */

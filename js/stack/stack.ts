@@ -60,22 +60,21 @@ import type { Arena } from '../memory/arena.ts';
 import { openArena } from '../memory/default_arena.ts';
 import { show } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
-import { openIcmp } from './icmp_socket.ts';
 import { BaseInterface, type Plan } from './interface.ts';
 import type { AnyInterfaceOptions } from './interface_options.ts';
 import { createInterface } from './interface_options.ts';
 import { InterfaceView } from './interface_view.ts';
 import { Names } from './names.ts';
-import { createPingSession } from './ping.ts';
 import { checkStackOptions, startEngine } from './start.ts';
 import { connectTcp } from './tcp_connect.ts';
 import { listenTcp } from './tcp_listener.ts';
-import { traceroute } from './traceroute.ts';
-import { openUdp } from './udp_open.ts';
 
 /** Threads that wake each other need more bytes in flight than one thread that does all in turn. */
 const REMOTE_BUFFER = 2 * 1024 * 1024;
 const LOOPBACK = '127.0.0.1/8';
+
+/** UDP and ICMP are a file of their own. */
+const loadDatagrams = () => import('./datagrams.ts');
 
 /** A stack with its engine. */
 class Stack implements NetworkStack {
@@ -211,19 +210,23 @@ class Stack implements NetworkStack {
     return listenTcp(this.#channel, options, this.#options);
   }
 
-  openUdp(options: UdpSocketOptions = {}): Promise<UdpSocket> {
+  async openUdp(options: UdpSocketOptions = {}): Promise<UdpSocket> {
+    const { openUdp } = await loadDatagrams();
     return openUdp(this.#channel, options, this.#names);
   }
 
-  createPingSession(options: PingSessionOptions): Promise<PingSession> {
+  async createPingSession(options: PingSessionOptions): Promise<PingSession> {
+    const { createPingSession } = await loadDatagrams();
     return createPingSession(this.#channel, options, this.#names);
   }
 
-  traceroute(options: TracerouteOptions): AsyncIterableIterator<Hop> {
-    return traceroute(this.#channel, options, this.#names);
+  async *traceroute(options: TracerouteOptions): AsyncIterableIterator<Hop> {
+    const { traceroute } = await loadDatagrams();
+    yield* traceroute(this.#channel, options, this.#names);
   }
 
-  openIcmp(options: IcmpSocketOptions = {}): Promise<IcmpSocket> {
+  async openIcmp(options: IcmpSocketOptions = {}): Promise<IcmpSocket> {
+    const { openIcmp } = await loadDatagrams();
     return openIcmp(this.#channel, options, this.#names);
   }
 
