@@ -359,12 +359,18 @@ static void run_command(struct channel *from, const struct span *record)
     union record c;
     int is_answered = 1;
 
-    __builtin_memset(&c, 0, sizeof(c));
-    __builtin_memcpy(&c, record->data, record->length < sizeof(c) ? record->length : sizeof(c));
+    c.cmd = (struct cmd){ 0 };
+    if (record->length >= sizeof(c.cmd)) {
+        c.cmd = *(const struct cmd *)(const void *)record->data;
+    }
     if (c.cmd.op < sizeof(commands) / sizeof(commands[0])) {
         row = &commands[c.cmd.op];
     }
     if (row->run && record->length == row->size && may_send(from, &c.cmd, row->sender)) {
+        if (row->size > sizeof(c.cmd)) {
+            __builtin_memcpy((uint8_t *)&c + sizeof(c.cmd), record->data + sizeof(c.cmd),
+                             row->size - sizeof(c.cmd));
+        }
         answer.error = row->run(from, &c.cmd, &answer);
         is_answered = c.cmd.id != 0;
     } else {
