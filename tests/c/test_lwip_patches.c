@@ -432,6 +432,39 @@ START_TEST(packets_for_unresolved_addresses_are_bounded_together)
 }
 END_TEST
 
+/* --- 0032-nd6-queue --------------------------------------------------------------------------- */
+
+/* Bytes that a test sends to a neighbor whose address is not known. */
+#define WAITING 33
+
+START_TEST(solicitation_brings_the_address_that_packets_wait_for)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_IP, WAITING, PBUF_RAM);
+    u8_t message[128];
+    u16_t len = nd_message(message, ICMP6_TYPE_NS, 1);
+    ip6_addr_t peer;
+    unsigned found = 0;
+
+    IP6_ADDR(&peer, PP_HTONL(0xfe800000), 0, 0, PP_HTONL(2));
+    ip6_addr_assign_zone(&peer, IP6_UNICAST, &rig_tap);
+    memset(p->payload, 0, WAITING);
+    ck_assert_int_eq(
+        ip6_output_if(p, netif_ip6_addr(&rig_tap, 0), &peer, 64, 0, IP6_NEXTH_UDP, &rig_tap),
+        ERR_OK);
+    pbuf_free(p);
+    ck_assert_int_eq(neighbor_cache[0].state, ND6_INCOMPLETE);
+    rig_forget();
+    message[len] = ND6_OPTION_TYPE_SOURCE_LLADDR;
+    message[len + 1] = 1;
+    memcpy(message + len + 2, peer_mac, sizeof(peer_mac));
+    rig_feed_icmp6(&rig_tap, message, (u16_t)(len + 8), 0);
+    for (unsigned i = 0; i < rig_out_count; i++)
+        found += rig_out[i].len == IP6_HLEN + WAITING && rig_out[i].data[6] == IP6_NEXTH_UDP;
+    ck_assert_uint_eq(found, 1);
+    ck_assert_ptr_null(neighbor_cache[0].q);
+}
+END_TEST
+
 /* --- The suite ------------------------------------------------------------------------------- */
 
 /**
@@ -472,5 +505,7 @@ int main(void)
     tcase_add_test(tcase, ip6_headers_and_fragments_of_more_than_a_packet);
     tcase = add_case(suite, "0017");
     tcase_add_test(tcase, packets_for_unresolved_addresses_are_bounded_together);
+    tcase = add_case(suite, "0032");
+    tcase_add_test(tcase, solicitation_brings_the_address_that_packets_wait_for);
     return run_cases(suite);
 }
