@@ -48,6 +48,7 @@ static void loop_back(struct datagram *out)
     out->p = &p;
     out->offset = 0;
     dgram_in_deliver(out, 1);
+    out->p = NULL;
 }
 
 /**

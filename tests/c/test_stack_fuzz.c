@@ -3,9 +3,10 @@
  *
  * Each frame lies alone in the ring with everything behind it poisoned (tap_rig.h). Nothing may
  * crash, read beside a frame, keep memory for good or stop the stack from working; what the app
- * reads may be anything, since an on-path guest can inject it.
+ * reads may be anything, since an on-path guest can inject it. Datagram sockets of every kind, connected and members of
+ * groups, are open all the time.
  */
-#include "tap_rig.h"
+#include "dgram_rig.h"
 
 #define FRAMES 30000u
 
@@ -13,8 +14,32 @@ static struct app listener, taken[200];
 static struct peer peer;
 static uint64_t rng;
 static uint8_t frame[FRAME_MOST + 64];
+static struct app datagrams[5];
 
-static const uint8_t our_ip6[16] = { 0xfd, [15] = 1 }, peer_ip6[16] = { 0xfd, [15] = 2 };
+static const uint8_t groups4[][4] = { { 224, 0, 0, 1 }, { 224, 1, 1, 1 } };
+static const uint8_t groups6[][16] = { { 0xff, 2, [15] = 1 }, { 0xff, 5, [15] = 9 } };
+
+/**
+ * open_datagrams() - Open a socket of each kind
+ */
+static void open_datagrams(void)
+{
+    struct cmd_socket cmds[] = {
+        dg_command(SOCK_UDP, NULL, 7, NULL, 0),
+        dg_command(SOCK_UDP, NULL, 8, "10.0.0.2", 1000),
+        dg_command(SOCK_UDP, NULL, 9, "fd00::2", 1000),
+        dg_command(SOCK_ICMP, NULL, 0, NULL, 0),
+        dg_command(SOCK_ICMP6, NULL, 77, NULL, 0),
+    };
+    uint32_t i;
+
+    for (i = 0; i < 5; i++) {
+        cmds[i].rx_max = cmds[i].tx_max = 4096;
+        ck_assert_int_eq(dg_open(&datagrams[i], cmds[i]), 0);
+    }
+    ck_assert_int_eq(dg_member(CMD_JOIN, &datagrams[0], "224.1.1.1", 0, NULL), 0);
+    ck_assert_int_eq(dg_member(CMD_JOIN, &datagrams[0], "ff05::9", 0, NULL), 0);
+}
 
 /**
  * setup() - A tap with a listener of both families and a connection
@@ -28,30 +53,23 @@ static void setup(void)
     cmd.backlog = 20;
     cmd.rx_max = cmd.tx_max = 20000;
     ck_assert_int_eq(rig_open(&listener, cmd), 0);
-}
-
-static void teardown(void)
-{
-    rs_stack_close();
-    ck_assert_uint_eq(rs_arena_free_owner(rig_config.owner), 0);
+    open_datagrams();
 }
 
 /**
- * put_ip6() - Write an IPv6 header from the peer to the stack
+ * ip6_header() - Write an IPv6 header, mostly from the peer to the stack
  * @ip: where to
  * @next: next header
- * @length: of what follows
  */
-static void put_ip6(uint8_t *ip, uint8_t next, uint32_t length)
+static void ip6_header(uint8_t *ip, uint8_t next)
 {
-    memset(ip, 0, 40);
-    ip[0] = 0x60;
-    store16(ip + 4, length);
-    ip[6] = next;
-    ip[7] = 255;
-    memcpy(ip + 8, peer_ip6, 16);
-    memcpy(ip + 24, our_ip6, 16);
+    put_ip6(ip, next, 0, rng_below(&rng, 4) ? 255 : 1);
     if (rng_below(&rng, 4) == 0) {
+        memcpy(ip + 8, peer_local, 16);
+    }
+    if (rng_below(&rng, 6) == 0) {
+        memcpy(ip + 24, groups6[rng_below(&rng, 2)], 16);
+    } else if (rng_below(&rng, 4) == 0) {
         /* All nodes, or our solicited-node address. */
         static const uint8_t solicited[16] = { 0xff, 2, [11] = 1, 0xff, 0, 0, 1 },
                              all[16] = { 0xff, 2, [15] = 1 };
@@ -110,6 +128,70 @@ static uint32_t tcp_segment(uint8_t *to, uint32_t most)
 }
 
 /**
+ * udp_datagram() - A datagram for one of the sockets, or nearly so
+ * @to: where to
+ * @most: bytes of data at the most
+ *
+ * Return: its bytes; the checksum is 0
+ */
+static uint32_t udp_datagram(uint8_t *to, uint32_t most)
+{
+    uint32_t length = 8 + rng_size(&rng, most);
+
+    seeded_fill(rng_u32(&rng), 0, to, length);
+    store16(to, 1000 + rng_below(&rng, 2));
+    store16(to + 2, 6 + rng_below(&rng, 5));
+    store16(to + 4, rng_below(&rng, 8) ? length : rng_size(&rng, 0xffff));
+    store16(to + 6, 0);
+    return length;
+}
+
+/**
+ * icmp4_message() - An echo, a reply, or an error about a packet of ours
+ * @to: where to
+ *
+ * Return: its bytes
+ */
+static uint32_t icmp4_message(uint8_t *to)
+{
+    static const uint8_t types[] = { 8, 0, 3, 3, 11, 5, 13 };
+    uint32_t length = 8 + rng_size(&rng, 1400);
+
+    seeded_fill(rng_u32(&rng), 0, to, length + 48);
+    to[0] = types[rng_below(&rng, sizeof(types))];
+    to[1] = (uint8_t)rng_below(&rng, 5);
+    if (rng_below(&rng, 2)) {
+        put_ip4(to + 8, rng_below(&rng, 2) ? UDP : 6, 8, 1, 0);
+        memcpy(to + 20, our_ip4, 4);
+        memcpy(to + 24, peer_ip4, 4);
+        store16(to + 28, 8);
+        store16(to + 30, 1000);
+    }
+    store16(to + 2, 0);
+    store16(to + 2, sum_fold(sum_add(0, to, length)));
+    return length;
+}
+
+/**
+ * igmp_message() - A query or a report
+ * @to: where to
+ *
+ * Return: its bytes
+ */
+static uint32_t igmp_message(uint8_t *to)
+{
+    static const uint8_t types[] = { 0x11, 0x12, 0x16, 0x17, 0x22 };
+    uint32_t length = rng_below(&rng, 20);
+
+    seeded_fill(rng_u32(&rng), 0, to, 20);
+    to[0] = types[rng_below(&rng, sizeof(types))];
+    memcpy(to + 4, groups4[1], rng_below(&rng, 2) ? 4 : 0);
+    store16(to + 2, 0);
+    store16(to + 2, sum_fold(sum_add(0, to, length)));
+    return length;
+}
+
+/**
  * icmp6_message() - A message of neighbour discovery, an echo or an error, with random options
  * @to: where to
  *
@@ -117,14 +199,28 @@ static uint32_t tcp_segment(uint8_t *to, uint32_t most)
  */
 static uint32_t icmp6_message(uint8_t *to)
 {
-    static const uint8_t types[] = { 133, 134, 135, 136, 137, 128, 129, 1, 2, 3, 4, 130, 143, 255 };
+    static const uint8_t types[] = { 133, 134, 135, 136, 137, 128, 129, 1,
+                                     2,   3,   4,   130, 131, 132, 143, 255 };
     uint32_t length = 8 + rng_size(&rng, 200), at_byte = 24;
 
     seeded_fill(rng_u32(&rng), 0, to, length + 32);
     to[0] = types[rng_below(&rng, sizeof(types))];
     to[1] = (uint8_t)(rng_below(&rng, 4) ? 0 : rng_u32(&rng));
     if (rng_below(&rng, 4)) {
-        memcpy(to + 8, rng_below(&rng, 2) ? our_ip6 : peer_ip6, 16);
+        memcpy(to + 8,
+               rng_below(&rng, 2)   ? our_ip6
+               : rng_below(&rng, 2) ? groups6[1]
+                                    : peer_ip6,
+               16);
+        if (to[0] < 5 && rng_below(&rng, 2)) {
+            /* An error about a datagram of ours. */
+            put_ip6(to + 8, rng_below(&rng, 4) ? UDP : 44, 8, 64);
+            memcpy(to + 16, our_ip6, 16);
+            memcpy(to + 32, peer_ip6, 16);
+            store16(to + 48, 9);
+            store16(to + 50, 1000);
+            return length;
+        }
         while (at_byte + 8 < length) {
             /* Options of one or two units, or of none or too many. */
             to[at_byte] = (uint8_t)(1 + rng_below(&rng, 5));
@@ -136,7 +232,7 @@ static uint32_t icmp6_message(uint8_t *to)
 }
 
 /**
- * sum_of_packet() - Make the checksum of a TCP or ICMP packet over IPv6 right
+ * sum_of_packet() - Make the checksum of a TCP, UDP or ICMP packet right
  * @ip: header
  * @next: protocol
  * @body: what follows the headers
@@ -144,29 +240,29 @@ static uint32_t icmp6_message(uint8_t *to)
  */
 static void sum_of_packet(uint8_t *ip, uint8_t next, uint8_t *body, uint32_t length)
 {
-    uint8_t *sum = body + (next == 6 ? 16 : 2);
+    uint8_t *sum = body + (next == 6 ? 16 : next == UDP ? 6 : 2);
 
     store16(sum, 0);
-    store16(sum, sum_fold(sum_add(sum_add(next + length, ip + 8, 32), body, length)));
+    store16(sum, sum_of(ip, next, body, length));
 }
 
 static uint32_t ip4_packet(uint8_t *ip)
 {
-    uint32_t length, kind = rng_below(&rng, 8);
-    uint8_t protocol = 6;
+    uint32_t length, kind = rng_below(&rng, 12);
+    uint8_t protocol = 6, ttl = 64, to[4];
 
     if (kind < 4) {
         length = tcp_segment(ip + 20, 1400);
     } else if (kind < 6) {
-        length = 8 + rng_size(&rng, 1400);
+        length = icmp4_message(ip + 20);
         protocol = 1;
-        seeded_fill(rng_u32(&rng), 0, ip + 20, length);
-        ip[20] = (uint8_t)(rng_below(&rng, 2) ? 8 : rng_below(&rng, 16));
-        if (ip[20] != 8 && length > 48) {
-            put_ip4(ip + 28, 6, 20, 1, 0);
-        }
-        store16(ip + 22, 0);
-        store16(ip + 22, sum_fold(sum_add(0, ip + 20, length)));
+    } else if (kind < 9) {
+        length = udp_datagram(ip + 20, 1400);
+        protocol = UDP;
+    } else if (kind < 10) {
+        length = igmp_message(ip + 20);
+        protocol = 2;
+        ttl = rng_below(&rng, 8) ? 1 : 64;
     } else {
         length = rng_size(&rng, 1480);
         protocol = (uint8_t)rng_u32(&rng);
@@ -174,15 +270,25 @@ static uint32_t ip4_packet(uint8_t *ip)
     }
     put_ip4(ip, protocol, length, rng_below(&rng, 20),
             rng_below(&rng, 4) ? 0 : rng_below(&rng, 2) << 13 | rng_size(&rng, 0x1fff));
+    memcpy(to, rng_below(&rng, 4) ? our_ip4 : groups4[rng_below(&rng, 2)], 4);
+    if (rng_below(&rng, 16) == 0) {
+        to[3] = 255;
+    }
+    ip[8] = ttl;
+    memcpy(ip + 16, to, 4);
+    memset(ip + 12, 0, rng_below(&rng, 32) ? 0 : 4);
+    store16(ip + 10, 0);
+    store16(ip + 10, sum_fold(sum_add(0, ip, 20)));
     return 20 + length;
 }
 
 static uint32_t ip6_packet(uint8_t *ip)
 {
     uint32_t length, extra = 0;
-    uint8_t next = rng_below(&rng, 2) ? 6 : 58, *body = ip + 40;
+    static const uint8_t protocols[] = { 6, 6, ICMP6, ICMP6, UDP };
+    uint8_t next = protocols[rng_below(&rng, 5)], *body = ip + 40;
 
-    put_ip6(ip, next, 0);
+    ip6_header(ip, next);
     if (rng_below(&rng, 4) == 0) {
         /* Extension headers: hop by hop, routing, fragment, destination options. */
         static const uint8_t headers[] = { 0, 43, 44, 60 };
@@ -200,7 +306,9 @@ static uint32_t ip6_packet(uint8_t *ip)
             extra += 8;
         }
     }
-    length = next == 6 ? tcp_segment(body + extra, 1300) : icmp6_message(body + extra);
+    length = next == 6     ? tcp_segment(body + extra, 1300)
+             : next == UDP ? udp_datagram(body + extra, 1300)
+                           : icmp6_message(body + extra);
     store16(ip + 4, extra + length);
     sum_of_packet(ip, next, body + extra, length);
     return 40 + extra + length;
@@ -262,23 +370,32 @@ static uint32_t random_frame(void)
  */
 static void tend(void)
 {
-    struct app *a = &taken[rng_below(&rng, 200)];
+    struct app *one = &taken[rng_below(&rng, 200)], *d = &datagrams[rng_below(&rng, 5)];
+    struct abi_datagram record = { .remote =
+                                       address(rng_below(&rng, 2) ? "10.0.0.2" : "fd00::2", 1000) };
 
-    if (!a->pub) {
-        if (rig_accept(a)) {
-            a->unchecked = 1;
-            a->write_end = rng_size(&rng, 5000);
+    while (rng_below(&rng, 4) && dg_take(d) >= 0) {
+    }
+    dg_put(d, &record, dg_bytes, 8 + rng_size(&rng, 1500));
+    seeded_fill(rng_u32(&rng), 0, dg_bytes, 64);
+    memcpy(&record, dg_bytes, sizeof(record));
+    dg_put(d, &record, dg_bytes, rng_size(&rng, 60));
+
+    if (!one->pub) {
+        if (rig_accept(one)) {
+            one->unchecked = 1;
+            one->write_end = rng_size(&rng, 5000);
         }
         return;
     }
     if (rng_below(&rng, 3) == 0) {
         static const uint32_t ends[] = { CMD_SHUTDOWN, CMD_DISCARD, CMD_ABORT };
 
-        rig_cmd(ends[rng_below(&rng, 3)], a->handle, 0);
+        rig_cmd(ends[rng_below(&rng, 3)], one->handle, 0);
     }
-    if ((a->bits & SOCK_CLOSED) || rng_below(&rng, 3) == 0) {
-        app_release(a);
-        a->pub = NULL;
+    if ((one->bits & SOCK_CLOSED) || rng_below(&rng, 3) == 0) {
+        app_release(one);
+        one->pub = NULL;
     }
 }
 
@@ -341,6 +458,10 @@ START_TEST(frames_that_are_almost_right)
         rig_pass(1000);
         tap_drop_all();
     }
+    for (i = 0; i < 5; i++) {
+        app_release(&datagrams[i]);
+    }
+    rig_settle();
     ck_assert_uint_eq(ctl->stats.sockets, 1);
     ck_assert_uint_eq(ctl->stats.ring_bytes, 0);
     used = heap_used();
@@ -355,7 +476,7 @@ int main(void)
     Suite *suite = suite_create("stack_fuzz");
     TCase *tc = tcase_create("fuzz");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, setup, dg_stop);
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, frames_of_every_length);
     tcase_add_loop_test(tc, frames_that_are_almost_right, 0, 6);
