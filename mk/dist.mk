@@ -32,11 +32,14 @@ WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
 WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command ring_resize \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
-	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers group error_limit ip_input) \
+	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
+# Datagrams and groups: smaller still.
+WASM_LEAST := $(addprefix core/,$(addprefix lwext/,group error_limit ip_input) \
 	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
-$(eval $(call own_flags,$(WASM_SMALL),-Oz))
+$(eval $(call own_flags,$(WASM_SMALL),-Os))
+$(eval $(call own_flags,$(WASM_LEAST),-Oz))
 # The others inline less than -O3 does by itself (225), and are no slower.
-WASM_FAST := $(filter-out $(WASM_SMALL),$(WASM_OBJ:build/$(WASM)/%.o=%))
+WASM_FAST := $(filter-out $(WASM_SMALL) $(WASM_LEAST),$(WASM_OBJ:build/$(WASM)/%.o=%))
 $(eval $(call own_flags,$(WASM_FAST),-mllvm -inline-threshold=100))
 # Loops over all bytes of a packet, and the rounds of a cipher.
 $(eval $(call own_flags,core/util/chksum core/util/random,-funroll-loops))
