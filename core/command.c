@@ -362,6 +362,9 @@ static void run_command(struct channel *from, const struct span *record)
     c.cmd = (struct cmd){ 0 };
     if (record->length >= sizeof(c.cmd)) {
         c.cmd = *(const struct cmd *)(const void *)record->data;
+    } else {
+        /* Too short to be carried out; its id may be there to answer to */
+        __builtin_memcpy(&c.cmd, record->data, record->length);
     }
     if (c.cmd.op < sizeof(commands) / sizeof(commands[0])) {
         row = &commands[c.cmd.op];

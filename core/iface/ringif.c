@@ -184,8 +184,8 @@ err_t ringif_init(struct netif *netif)
         netif->output = etharp_output;
         netif->output_ip6 = ethip6_output;
         netif->linkoutput = low_level_output;
-        netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET |
-                       NETIF_FLAG_MLD6;
+        netif->flags =
+            NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
         netif->hwaddr_len = ETH_HWADDR_LEN;
     } else {
         netif->output = output_ip4;
