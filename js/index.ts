@@ -14,5 +14,5 @@ export type { NetErrorCode, NetErrorOptions } from './errors.ts';
 export { NetError } from './errors.ts';
 export { createArena } from './memory/default_arena.ts';
 export { attach } from './stack/attach.ts';
-export type { IcmpError } from './stack/ping.ts';
+export type { IcmpError } from './stack/icmp_error.ts';
 export { createStack } from './stack/stack.ts';

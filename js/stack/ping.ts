@@ -28,6 +28,7 @@ import {
 import { Deferred } from '../util/deferred.ts';
 import { showAs } from '../util/inspect.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
+import { IcmpError } from './icmp_error.ts';
 import { openIcmpEnds } from './icmp_socket.ts';
 import type { Names } from './names.ts';
 
@@ -71,47 +72,6 @@ export const TYPES = {
   4: { request: 8, reply: 0, unreachable: 3, timeExceeded: 11 },
   6: { request: 128, reply: 129, unreachable: 1, timeExceeded: 3 },
 } as const;
-
-/**
- * An ICMP error came in place of a reply: `code` is that of a NetError. The main entry exports its type alone.
- *
- * @example
- * ```ts
- * import { createStack, type IcmpError } from 'ringstack';
- *
- * const stack = await createStack();
- * const session = await stack.createPingSession({ host: '192.0.2.1' });
- * await session.ping().catch((error: IcmpError) => {
- *   if (error.code !== 'ETIMEDOUT') console.log(`${error.from} says ${error.type}, ${error.icmpCode}`);
- * });
- * await stack.close();
- * ```
- */
-export class IcmpError extends NetError {
-  /** Address that sent it. */
-  readonly from: string;
-  /** Type of the ICMP message. */
-  readonly type: number;
-  /** Code of the ICMP message. */
-  readonly icmpCode: number;
-
-  /**
-   * Makes the error.
-   *
-   * @param code - As of a NetError.
-   * @param action - The call that failed.
-   * @param from - Sender of the ICMP message.
-   * @param type - Type of the message.
-   * @param icmpCode - Code of the message.
-   * @throws Never.
-   */
-  constructor(code: NetErrorCode, action: string, from: string, type: number, icmpCode: number) {
-    super(code, action, { reason: `${from} says ICMP type ${type}, code ${icmpCode}` });
-    this.from = from;
-    this.type = type;
-    this.icmpCode = icmpCode;
-  }
-}
 
 /**
  * Builds an echo request; its checksum is made by C.
