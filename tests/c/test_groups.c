@@ -23,7 +23,7 @@ static uint32_t take_reports(void)
     while (take_packet()) {
         int v6 = sent.bytes[0] >> 4 == 6, leave;
 
-        if (v6 ? memcmp(sent.body + 8, group6, 16) : memcmp(sent.body + 4, group4, 4)) {
+        if (v6 ? memcmp(sent.body + 8, group6, 16) != 0 : memcmp(sent.body + 4, group4, 4) != 0) {
             continue; /* of a solicited-node group */
         }
         count++;
