@@ -207,7 +207,7 @@ class Socket implements IcmpSocket {
     const source = local === undefined ? undefined : this.#names.address(local, 'Cannot send from');
     await this.#ends.send(bytes, {
       to,
-      zone: to.zone === undefined ? 0 : this.#names.handleOf(to.zone),
+      zone: this.#names.zoneHandle(to),
       from: source && this.#names.isOwn(source) ? source : undefined,
       iface: through ? this.#names.handle(through) : 0,
       ...(ttl !== undefined && { ttl }),

@@ -40,7 +40,7 @@ export async function member(
   if (source !== undefined) {
     writeAddress(command, CMD_GROUP_SOURCE, names.address(source, `${action} ${group} from`));
   }
-  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+  const zone = names.zoneHandle(address);
   command.setUint32(CMD_GROUP_IFACE, through ? names.handle(through) : zone, true);
   await ends.channel.call(command, `${action} ${group}`, () => {});
 }

@@ -45,6 +45,11 @@ export class Names {
     });
   }
 
+  /** The handle of the interface that an address names by its zone; 0: it has none. */
+  zoneHandle(address: IpAddress | undefined): number {
+    return address?.zone === undefined ? 0 : this.handleOf(address.zone);
+  }
+
   /** The handle of an interface that a program gave. */
   handle(iface: NetworkInterface): number {
     if (iface instanceof BaseInterface && this.#interfaces.has(iface)) return iface.handle;

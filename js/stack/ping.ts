@@ -303,7 +303,7 @@ export async function createPingSession(
   checkOptions('Cannot open a ping session', options, SESSION, ['host']);
   const { host, family, localAddress, ttl = TTL } = options;
   const address = await names.resolve(host, family);
-  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+  const zone = names.zoneHandle(address);
   const local =
     localAddress === undefined ? undefined : names.address(localAddress, 'Cannot ping from');
   // 0 is what C calls a socket without an identifier.

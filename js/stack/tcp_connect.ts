@@ -38,7 +38,7 @@ function connectCommand(
 ) {
   const { port, localAddress, localPort = 0 } = options;
   const command = socketCommand(SOCK_TCP, options, defaults);
-  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+  const zone = names.zoneHandle(address);
   writeAddress(command, CMD_SOCKET_REMOTE, address, port, 0, zone);
   if (localAddress !== undefined || localPort !== 0) {
     const local = localAddress ?? (address.family === 4 ? '0.0.0.0' : '::');

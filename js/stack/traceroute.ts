@@ -142,7 +142,7 @@ function prober(
   }
   const [random = 1] = crypto.getRandomValues(new Uint16Array(1));
   const identifier = random || 1;
-  const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+  const zone = names.zoneHandle(address);
   const { family } = address;
   const probe: Probe = (ttl, number) =>
     ends.send(echoRequest(family, identifier, number, PAYLOAD), { to: address, zone, ttl });

@@ -86,7 +86,7 @@ function openCommand(options: UdpSocketOptions, address: IpAddress | undefined, 
   const local = isDual(address, options) ? undefined : (address ?? parseIp('::'));
   if (local) writeAddress(command, CMD_SOCKET_LOCAL, local, port);
   else command.setUint16(CMD_SOCKET_LOCAL + ADDR_PORT, port, true);
-  const zone = local?.zone === undefined ? 0 : names.handleOf(local.zone);
+  const zone = names.zoneHandle(local);
   command.setUint32(CMD_SOCKET_IFACE, through ? names.handle(through) : zone, true);
   return command;
 }
@@ -116,7 +116,7 @@ export async function openUdp(
     checkOptions('Cannot connect a UDP socket', remote, ADDRESS, ['host', 'port']);
     const family = isDual(local, options) ? undefined : (local?.family ?? 6);
     const address = await names.resolve(remote.host, family, signal);
-    const zone = address.zone === undefined ? 0 : names.handleOf(address.zone);
+    const zone = names.zoneHandle(address);
     writeAddress(command, CMD_SOCKET_REMOTE, address, remote.port, 0, zone);
     action = `Cannot connect a UDP socket to ${formatEndpoint(address, remote.port)}`;
   }

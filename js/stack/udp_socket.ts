@@ -206,7 +206,7 @@ export class Socket implements UdpSocket {
         reason: `the socket is bound to an IPv${this.#family} address`,
       });
     }
-    const zone = address.zone === undefined ? 0 : this.#names.handleOf(address.zone);
+    const zone = this.#names.zoneHandle(address);
     return { to: address, port: to.port, zone };
   }
 
