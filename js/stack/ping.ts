@@ -145,6 +145,8 @@ class Session implements PingSession {
   readonly identifier: number;
   readonly #ends: DatagramEnds;
   readonly #address: IpAddress;
+  /** The host as the sender of a reply: without zone. */
+  readonly #sender: string;
   readonly #zone: number;
   readonly #options: PingSessionOptions;
   readonly #waiting = new Map<number, Waiting>();
@@ -163,6 +165,7 @@ class Session implements PingSession {
     this.#zone = zone;
     this.#options = options;
     this.host = formatIp(address);
+    this.#sender = formatIp({ family: address.family, bytes: address.bytes });
     this.identifier = identifier;
     void this.#read();
   }
@@ -201,7 +204,7 @@ class Session implements PingSession {
       );
       const waiting = this.#waiting.get(sequenceNumber);
       const payload = message.slice(ECHO_HEADER);
-      if (!waiting || from !== this.host || !isSame(payload, waiting.payload)) return;
+      if (!waiting || from !== this.#sender || !isSame(payload, waiting.payload)) return;
       const { host, identifier } = this;
       const roundTripTime = now - waiting.sent;
       waiting.reply.resolve({ host, identifier, sequenceNumber, payload, roundTripTime, ttl });

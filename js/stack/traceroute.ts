@@ -134,7 +134,7 @@ function prober(
   socket: UdpSocket | undefined,
 ): { identifier: number; probe: Probe } {
   if (socket) {
-    const host = textOf(address);
+    const host = formatIp(address);
     const writer = socket.writable.getWriter();
     const probe: Probe = (ttl, number) =>
       writer.write({ host, port: FIRST_PORT + number, data: PAYLOAD, ttl });
@@ -148,10 +148,6 @@ function prober(
     ends.send(echoRequest(family, identifier, number, PAYLOAD), { to: address, zone, ttl });
   return { identifier, probe };
 }
-
-/** An address as text, with its zone. */
-const textOf = (address: IpAddress): string =>
-  address.zone === undefined ? formatIp(address) : `${formatIp(address)}%${address.zone}`;
 
 /**
  * Traces the way to a host.
@@ -172,7 +168,7 @@ export async function* traceroute(
   const isUdp = method === 'udp';
   signal?.throwIfAborted();
   const address = await names.resolve(host, undefined, signal);
-  const remote = { host: textOf(address), port: FIRST_PORT };
+  const remote = { host: formatIp(address), port: FIRST_PORT };
   // Connected, so that it fails at once without a route.
   const socket = await openUdp(channel, { remote }, names);
   if (!isUdp) await socket.close();

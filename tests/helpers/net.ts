@@ -80,6 +80,16 @@ export async function wiredPair(options?: PairOptions): Promise<Pair> {
   return pair;
 }
 
+/** Two stacks joined at fe80::a and fe80::b: the zone of each interface is 1. */
+export async function linkLocalPair(): Promise<Pair> {
+  const a = await openStack({ initializeLoopback: false });
+  const b = await openStack({ initializeLoopback: false });
+  const tapA = await a.createTapInterface({ ip: 'fe80::a/64' });
+  const tapB = await b.createTapInterface({ ip: 'fe80::b/64' });
+  plug(tapA, tapB);
+  return { a, b, tapA, tapB };
+}
+
 /** The two ends of a connection. */
 export interface Ends {
   readonly client: TcpConnection;

@@ -4,7 +4,16 @@
 import { NetError } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import { icmp6Error, icmpError, readIpv4 } from '../helpers/frames.ts';
-import { bytes, ENDS, ignore, openStack, outcome, until, wiredPair } from '../helpers/net.ts';
+import {
+  bytes,
+  ENDS,
+  ignore,
+  linkLocalPair,
+  openStack,
+  outcome,
+  until,
+  wiredPair,
+} from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 import { NO_DISPOSE, sameBytes, testUnless } from '../helpers/runtime.ts';
 import { handHost } from '../helpers/udp.ts';
@@ -51,6 +60,14 @@ describe('a ping', () => {
     const session = await a.createPingSession({ host: ENDS[family].b, timeout: 15_000 });
     const payload = new Prng(size).bytes(size);
     expect(sameBytes((await session.ping({ payload })).payload, payload)).toBe(true);
+  });
+
+  test('of a link-local address by its zone', async () => {
+    const { a } = await linkLocalPair();
+    const session = await a.createPingSession({ host: 'fe80::b%1' });
+    expect(session.host).toBe('fe80::b%1');
+    expect((await session.ping()).host).toBe('fe80::b%1');
+    expect(await outcome(a.createPingSession({ host: 'fe80::b%9' }))).toBe('EINVAL');
   });
 
   test('can run beside others, each with its own number', async () => {

@@ -4,7 +4,7 @@
 import type { Hop } from 'ringstack';
 import { expect, test } from 'vitest';
 import { icmp6Error, icmpError } from '../helpers/frames.ts';
-import { ENDS, openStack, outcome, wiredPair } from '../helpers/net.ts';
+import { ENDS, linkLocalPair, openStack, outcome, wiredPair } from '../helpers/net.ts';
 import { type HandHost, handHost } from '../helpers/udp.ts';
 
 const METHODS = ['icmp', 'udp'] as const;
@@ -38,6 +38,15 @@ test.each(METHODS)('a host next to us is one hop away, by %s', async (method) =>
       expect(reply.roundTripTime).toBeGreaterThan(0);
     }
   }
+});
+
+test.each(METHODS)('a link-local host is found by its zone, by %s', async (method) => {
+  const { a } = await linkLocalPair();
+  const [hop, ...more] = await all(a.traceroute({ host: 'fe80::b%1', method, probes: 1 }));
+  expect(more).toEqual([]);
+  expect(hop?.replies.map(({ kind }) => kind)).toEqual(['reply']);
+  // An error comes from the address that lwIP prefers on that interface.
+  expect(hop?.replies[0]?.host).toMatch(method === 'icmp' ? /^fe80::b$/ : /^fe80::/);
 });
 
 test('routers on the way say who they are', async () => {
