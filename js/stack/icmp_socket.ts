@@ -28,26 +28,16 @@ import { atCaller, NetError } from '../errors.ts';
 import { handlePipes, iterate } from '../streams.ts';
 import { type IpAddress, parseIp } from '../util/address.ts';
 import { bytesOf } from '../util/bytes.ts';
-import {
-  any,
-  checkOptions,
-  checkValue,
-  type Rule,
-  type Rules,
-  text,
-  whole,
-} from '../util/check.ts';
+import { any, checkOptions, checkValue, type Rules, text } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
 import { DatagramEnds } from './datagram_ends.ts';
+import { familyRule, TTL, ttlRule } from './datagram_rules.ts';
 import { member } from './membership.ts';
 import type { Names } from './names.ts';
 import { closeWhenAborted } from './signal.ts';
 
 const BUFFER = 256 * 1024;
-const TTL = 64;
 const CLOSED = 'icmp socket closed';
-const ttlRule = whole(1, 255);
-const familyRule: Rule = (value) => (value === 4 || value === 6 ? undefined : '4 or 6');
 
 const OPTIONS: Rules<IcmpSocketOptions> = {
   family: familyRule,

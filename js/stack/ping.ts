@@ -15,19 +15,11 @@ import type { PingOptions, PingReply, PingSession, PingSessionOptions } from '..
 import type { Channel } from '../control/channel.ts';
 import { atCaller, NetError, type NetErrorCode } from '../errors.ts';
 import { formatIp, type IpAddress } from '../util/address.ts';
-import {
-  any,
-  checkOptions,
-  INT32_MAX,
-  type Rule,
-  type Rules,
-  range,
-  text,
-  whole,
-} from '../util/check.ts';
+import { any, checkOptions, INT32_MAX, type Rule, type Rules, range, text } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { showAs } from '../util/inspect.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
+import { familyRule, TTL, ttlRule } from './datagram_rules.ts';
 import { IcmpError } from './icmp_error.ts';
 import { openIcmpEnds } from './icmp_socket.ts';
 import type { Names } from './names.ts';
@@ -40,12 +32,10 @@ export const ECHO_SEQUENCE = 6;
 const IPV6_HEADER = 40;
 const TIMEOUT = 1000;
 const INTERVAL = 1000;
-const TTL = 64;
 const CLOSED = 'icmp ping session closed';
 const DEFAULT_PAYLOAD = Uint8Array.from({ length: 56 }, (_, i) => i);
 
 const ms = range(1, INT32_MAX, ' ms');
-const familyRule: Rule = (value) => (value === 4 || value === 6 ? undefined : '4 or 6');
 const bytesRule: Rule = (value) =>
   value instanceof Uint8Array && value.length <= ICMP_MOST - ECHO_HEADER
     ? undefined
@@ -54,7 +44,7 @@ const bytesRule: Rule = (value) =>
 const SESSION: Rules<PingSessionOptions> = {
   host: text,
   timeout: ms,
-  ttl: whole(1, 255),
+  ttl: ttlRule,
   localAddress: text,
   family: familyRule,
   interval: range(0, INT32_MAX, ' ms'),
@@ -63,7 +53,7 @@ const SESSION: Rules<PingSessionOptions> = {
 const PING: Rules<PingOptions> = {
   timeout: ms,
   payload: bytesRule,
-  ttl: whole(1, 255),
+  ttl: ttlRule,
   signal: any,
 };
 
@@ -72,6 +62,16 @@ export const TYPES = {
   4: { request: 8, reply: 0, unreachable: 3, timeExceeded: 11 },
   6: { request: 128, reply: 129, unreachable: 1, timeExceeded: 3 },
 } as const;
+
+/**
+ * Makes the identifier of a program's echoes.
+ *
+ * @returns 1 to 65,535: 0 is what C calls a socket without an identifier.
+ * @throws Never.
+ */
+export function randomIdentifier(): number {
+  return crypto.getRandomValues(new Uint16Array(1))[0] || 1;
+}
 
 /**
  * Builds an echo request; its checksum is made by C.
@@ -309,9 +309,7 @@ export async function createPingSession(
   const zone = names.zoneHandle(address);
   const local =
     localAddress === undefined ? undefined : names.address(localAddress, 'Cannot ping from');
-  // 0 is what C calls a socket without an identifier.
-  const [random = 1] = crypto.getRandomValues(new Uint16Array(1));
-  const identifier = random || 1;
+  const identifier = randomIdentifier();
   const plan = { family: address.family, identifier, ttl, local };
   const ends = await openIcmpEnds(channel, plan, `Cannot ping ${formatIp(address)}`);
   return new Session(ends, address, zone, identifier, options);

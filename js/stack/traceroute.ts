@@ -20,9 +20,17 @@ import {
   whole,
 } from '../util/check.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
+import { TTL } from './datagram_rules.ts';
 import { openIcmpEnds } from './icmp_socket.ts';
 import type { Names } from './names.ts';
-import { ECHO_IDENTIFIER, ECHO_SEQUENCE, echoRequest, quoted, TYPES } from './ping.ts';
+import {
+  ECHO_IDENTIFIER,
+  ECHO_SEQUENCE,
+  echoRequest,
+  quoted,
+  randomIdentifier,
+  TYPES,
+} from './ping.ts';
 import { openUdp } from './udp_open.ts';
 
 const HOPS = 30;
@@ -140,8 +148,7 @@ function prober(
       writer.write({ host, port: FIRST_PORT + number, data: PAYLOAD, ttl });
     return { identifier: socket.localPort, probe };
   }
-  const [random = 1] = crypto.getRandomValues(new Uint16Array(1));
-  const identifier = random || 1;
+  const identifier = randomIdentifier();
   const zone = names.zoneHandle(address);
   const { family } = address;
   const probe: Probe = (ttl, number) =>
@@ -173,7 +180,7 @@ export async function* traceroute(
   const socket = await openUdp(channel, { remote }, names);
   if (!isUdp) await socket.close();
   const { family } = address;
-  const plan = { family, identifier: 0, ttl: 64 };
+  const plan = { family, identifier: 0, ttl: TTL };
   const ends = await openIcmpEnds(channel, plan, `Cannot trace a route to ${formatIp(address)}`);
   const onAbort = (): void => ends.interrupt();
   signal?.addEventListener('abort', onAbort, { once: true });

@@ -27,6 +27,7 @@ import { atCaller } from '../errors.ts';
 import { formatEndpoint, type IpAddress, parseIp } from '../util/address.ts';
 import { any, checkOptions, flag, type Rules, range, text, whole } from '../util/check.ts';
 import { DatagramEnds } from './datagram_ends.ts';
+import { TTL, ttlRule } from './datagram_rules.ts';
 import type { Names } from './names.ts';
 import { closeWhenAborted } from './signal.ts';
 import { ADDRESS, Socket } from './udp_socket.ts';
@@ -35,7 +36,6 @@ const KIB = 1024;
 const BUFFER = 256 * KIB;
 const BUFFER_LEAST = 2 * KIB;
 const BUFFER_MOST = 16 * KIB * KIB;
-const TTL = 64;
 
 const buffer = range(1, BUFFER_MOST, ' bytes');
 
@@ -47,7 +47,7 @@ const OPTIONS: Rules<UdpSocketOptions> = {
   reuseAddress: flag,
   ipv6Only: flag,
   broadcast: flag,
-  ttl: whole(1, 255),
+  ttl: ttlRule,
   multicastTtl: whole(0, 255),
   multicastLoopback: flag,
   dontFragment: flag,

@@ -25,13 +25,12 @@ import { showAs } from '../util/inspect.ts';
 import { DatagramReader, DatagramWriter } from './datagram_access.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
 import type { Destination } from './datagram_record.ts';
+import { TTL, ttlRule } from './datagram_rules.ts';
 import { member } from './membership.ts';
 import type { Names } from './names.ts';
 
-const TTL = 64;
 const MULTICAST_TTL = 1;
 const CLOSED = 'udp socket closed';
-const ttlRule = whole(1, 255);
 const multicastTtlRule = whole(0, 255);
 
 /** Rules of a destination. */
