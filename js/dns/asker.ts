@@ -13,6 +13,7 @@ import { NetError } from '../errors.ts';
 import { AbortGroup, untilAborted, withDeadline } from '../util/abort.ts';
 import { checkPort, parseIp } from '../util/address.ts';
 import { checkValue, INT32_MAX, show, whole } from '../util/check.ts';
+import { Deferred } from '../util/deferred.ts';
 import { lowerAscii } from '../util/host_name.ts';
 import { DnsCache } from './cache.ts';
 import {
@@ -198,10 +199,7 @@ export class Asker {
       this.#running++;
       return;
     }
-    let enter = (): void => {};
-    const free = new Promise<void>((resolve) => {
-      enter = resolve;
-    });
+    const { promise: free, resolve: enter } = new Deferred();
     this.#queue.push(enter);
     try {
       await withDeadline(INT32_MAX, SILENCE, this.#closing, signal, (ended) =>

@@ -13,6 +13,7 @@ import type { DnsMessage, DnsQuestion } from '../codec/dns_types.ts';
 import { NetError } from '../errors.ts';
 import { untilAborted } from '../util/abort.ts';
 import { formatIp, parseIp } from '../util/address.ts';
+import { handled } from '../util/deferred.ts';
 import { lowerAscii } from '../util/host_name.ts';
 import type { Network } from './network.ts';
 
@@ -78,7 +79,6 @@ export function noStatistics(): DnsClientStatistics {
   };
 }
 
-const ignore = (): void => {};
 const LONGEST = 0xffff;
 
 /** An address in its one form, without zone; undefined if it is none. */
@@ -175,12 +175,11 @@ export class Exchange {
   ): Promise<Reply> {
     const query = { ...message, id: randomId() };
     const data = serializeDnsMessage(query);
-    const close = (socket: DatagramSocket): void => void socket.close().catch(ignore);
+    const close = (socket: DatagramSocket): void => void handled(socket.close());
     const socket = await untilAborted(this.#network.open(), signal, close);
     const writer = socket.writable.getWriter();
     try {
-      const receiving = receive(socket, server, query, this.statistics);
-      receiving.catch(ignore);
+      const receiving = handled(receive(socket, server, query, this.statistics));
       this.statistics.queries++;
       await untilAborted(writer.write({ host: server.ip, port: server.port, data }), signal);
       return await untilAborted(receiving, signal);
@@ -206,7 +205,7 @@ export class Exchange {
     type Connection = Awaited<ReturnType<typeof tcp.connect>>;
     const end = (connection: Connection): void => {
       if (connection.abort) connection.abort();
-      else void connection.close().catch(ignore);
+      else void handled(connection.close());
     };
     const { ip: host, port } = server;
     const connection = await untilAborted(tcp.connect({ host, port }), signal, end);

@@ -25,6 +25,7 @@ import { NetError } from '../errors.ts';
 import { AbortGroup, untilAborted, withDeadline } from '../util/abort.ts';
 import { checkPort } from '../util/address.ts';
 import { checkValue, INT32_MAX, whole } from '../util/check.ts';
+import { Deferred } from '../util/deferred.ts';
 import { lowerAscii, normalizeName } from '../util/host_name.ts';
 import { Hosts, isHosts } from '../util/hosts.ts';
 import {
@@ -46,7 +47,6 @@ import {
 } from './server_options.ts';
 import { StreamServer } from './server_stream.ts';
 
-const ignore = (): void => {};
 const SERVE = 'Cannot serve DNS';
 const EMPTY = { answers: [], authorities: [], additionals: [] } as const;
 /** Types that ask for something else than records. */
@@ -122,7 +122,7 @@ export class DnsServer implements AsyncDisposable {
   readonly #pending: Shares;
   readonly #timeout: number;
   readonly #closing = new AbortGroup();
-  #tellClosed: () => void = ignore;
+  readonly #over = new Deferred();
   #socket: DatagramSocket | undefined;
   #streams: StreamServer | undefined;
   #port: number;
@@ -149,9 +149,7 @@ export class DnsServer implements AsyncDisposable {
     this.#pending = new Shares(this.#limits.pending, this.#limits.pendingPerClient);
     this.#sources = sourcesOf(options, this.#network);
     this.statistics = this.#counts;
-    this.closed = new Promise((resolve) => {
-      this.#tellClosed = resolve;
-    });
+    this.closed = this.#over.promise;
   }
 
   /** The port it listens on. */
@@ -237,7 +235,7 @@ export class DnsServer implements AsyncDisposable {
     this.#closing.abort(new NetError('ESHUTDOWN', 'Cannot answer', { reason }));
     this.#sources.forward?.close();
     await Promise.allSettled([this.#socket?.close(), this.#streams?.close()]);
-    this.#tellClosed();
+    this.#over.resolve();
   }
 
   #serveStreams(listener: StreamListener): void {

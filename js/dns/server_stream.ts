@@ -7,6 +7,7 @@
 
 import type { StreamConnection, StreamListener } from '../api/transport.ts';
 import { DnsFrames, frameDns } from '../codec/dns_stream.ts';
+import { handled } from '../util/deferred.ts';
 import type { DnsClientAddress } from './answer.ts';
 import { type DnsServerLimits, type DnsServerStatistics, Shares } from './server_options.ts';
 
@@ -15,11 +16,9 @@ type Respond = (query: Uint8Array, remote: DnsClientAddress) => Promise<Uint8Arr
 /** Queries of one connection that are answered at a time. */
 const TOGETHER = 32;
 
-const ignore = (): void => {};
-
 function end(connection: StreamConnection): void {
   if (connection.abort) connection.abort();
-  else void connection.close().catch(ignore);
+  else void handled(connection.close());
 }
 
 /** Serves one connection. */
@@ -130,7 +129,7 @@ export class StreamServer {
     this.#counts = counts;
     this.#respond = respond;
     this.#shares = new Shares(limits.connections, limits.connectionsPerClient);
-    this.#accept().catch(ignore);
+    handled(this.#accept());
   }
 
   /** Stops listening and ends all connections. */

@@ -2,6 +2,7 @@
 // server - serve(): a listener, and the connections it accepted
 
 import { NetError } from '../errors.ts';
+import { Deferred, handled } from '../util/deferred.ts';
 import { Deadline } from './deadline.ts';
 import { wholeNumber } from './options.ts';
 import { ServerConnection } from './server_connection.ts';
@@ -63,8 +64,7 @@ class Server implements HttpServer {
   readonly closed: Promise<void>;
   readonly #accepting = new Set<StreamConnection>();
   /** Settles when close() waits no longer: a handler may never end. */
-  readonly #forced: Promise<void>;
-  #force: () => void = () => {};
+  readonly #forced = new Deferred();
   #isClosing = false;
   #closing: Promise<void> | undefined;
 
@@ -80,11 +80,7 @@ class Server implements HttpServer {
     this.host = listener.host ?? options.host ?? '';
     this.port = listener.port ?? options.port;
     this.#iterator = listener[Symbol.asyncIterator]();
-    this.#forced = new Promise((resolve) => {
-      this.#force = resolve;
-    });
-    this.closed = this.#accept();
-    this.closed.catch(() => {});
+    this.closed = handled(this.#accept());
     const { signal } = options;
     const abort = (): void => void this.close();
     signal?.addEventListener('abort', abort, { once: true });
@@ -161,7 +157,7 @@ class Server implements HttpServer {
     const all = async (): Promise<void> => {
       while (this.#runs.size > 0) await Promise.all(this.#runs);
     };
-    return Promise.race([all(), this.#forced]);
+    return Promise.race([all(), this.#forced.promise]);
   }
 
   close(options: { timeout?: number } = {}): Promise<void> {
@@ -177,7 +173,7 @@ class Server implements HttpServer {
     const force = (): void => {
       for (const connection of this.#open) connection.abort(reason);
       for (const connection of this.#accepting) abortConnection(connection, reason);
-      this.#force();
+      this.#forced.resolve();
     };
     const timer = setTimeout(force, Math.min(timeout, 0x7fffffff));
     await this.#ended();
