@@ -79,7 +79,14 @@ const HOST = /^(?:[\w\-.~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.%\w]+\])(?::\d*)?$/;
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-const bad = (reason: string): HttpParseError => new HttpParseError(400, reason);
+/**
+ * Makes the error of a malformed message.
+ *
+ * @param reason - What is wrong.
+ * @returns The error; its status is 400.
+ * @throws Never.
+ */
+export const bad = (reason: string): HttpParseError => new HttpParseError(400, reason);
 
 /** Bytes as characters of the same number (ISO 8859-1; what a TextDecoder calls latin1 is windows-1252). */
 export function fromLatin1(bytes: Uint8Array): string {
@@ -222,7 +229,7 @@ class Framing {
   /** The part of a head that is common to both kinds. */
   message(minor: number, fields: [string, string][]): MessageHead {
     const { contentLength, isChunked } = this;
-    // It came with 1.1: whoever sends it with 1.0 got a message through that nobody can frame (RFC 9112, 6.1).
+    // It came with 1.1: a message of 1.0 that has it cannot be framed (RFC 9112, 6.1).
     if (isChunked && minor === 0) throw bad('Transfer-Encoding in HTTP/1.0');
     const options = this.#connection === '' ? [] : listOf(this.#connection);
     const keepsAlive =

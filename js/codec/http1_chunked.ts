@@ -7,6 +7,7 @@
 // over the whole body.
 
 import {
+  bad,
   fromLatin1,
   type HeadLimits,
   HttpParseError,
@@ -38,8 +39,6 @@ const NO_TRAILERS = new Set([
 
 /** States: a size line, data, the CRLF behind data, trailers, over. */
 type State = 'size' | 'data' | 'crlf' | 'trailers' | 'done';
-
-const bad = (reason: string): HttpParseError => new HttpParseError(400, reason);
 
 /** What a step came to. */
 export interface ChunkStep {
