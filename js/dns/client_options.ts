@@ -7,7 +7,7 @@ import type { AskOptions } from './asker.ts';
 import type { Forwarder } from './exchange.ts';
 
 /**
- * Whoever looks up names of .local: `createMdns()` of ringstack/mdns makes one.
+ * Looks up names of .local. A program can bring its own.
  *
  * @example
  * ```ts

@@ -45,8 +45,8 @@ export interface DnsServerOptions {
   /** Answers of those that are kept, 0 to 1000000; false: none. @default 1000 */
   readonly cache?: number | false;
   /**
-   * Whether answers of others may have addresses that are not public: 'deny' takes them out, but for names
-   * below internal, home.arpa, local, localhost and test; a list has further such names. @default 'deny'
+   * Addresses that are not public, in answers of other servers. 'deny' takes them out. Names below internal,
+   * home.arpa, local, localhost and test may have them; a list adds names to these. @default 'deny'
    */
   readonly rebind?: 'deny' | 'allow' | readonly string[];
   /** Time for an answer, in ms, 1 to 2147483647; then it is SERVFAIL. @default 5000 */

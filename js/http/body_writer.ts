@@ -194,7 +194,7 @@ class Outgoing {
       isThere = true;
       chunk = value;
     };
-    // A failure is seen by whoever takes the read that stays ahead.
+    // A failure comes out where #ahead is awaited.
     read.then(note, () => {});
     for (let n = 0; n < PATIENCE && !isThere; n++) await null;
     this.#ahead = isThere ? undefined : read;

@@ -89,7 +89,7 @@ export class ByteSource {
     });
   }
 
-  /** Whoever waits for bytes, now or later, fails. */
+  /** Fails the reads that wait, and all later ones. */
   fail(error: unknown): void {
     this.#error ??= error;
     this.#reject?.(error);

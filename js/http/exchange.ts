@@ -138,7 +138,7 @@ export class Exchange {
     try {
       this.#isSent = await this.#sendAll();
     } catch (error) {
-      // What the connection failed with is seen by who reads it, behind a response that may be there.
+      // A failed connection fails the read of the response: one may have come before the failure.
       if (error instanceof BodyError) this.fail(error.cause);
     }
   }

@@ -83,7 +83,7 @@ export class ServerConnection {
     } else if (this.#state === 'reading') {
       this.#state = 'ending';
       this.#source.stop();
-      // Whoever sent nothing for so long may take nothing either.
+      // A client that sent nothing for so long may take nothing either.
       this.#deadline.set(LAST_WORDS);
       this.#refuse(408).then(
         () => this.#end(),

@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // The body of the request is read when the handler reads it, and 100 (Continue) is sent at its first read; the
-// answer may be sent meanwhile. When the answer is complete, what is left of the body is read and thrown away
+// answer may be sent before that. When the answer is complete, what is left of the body is read and thrown away
 // if that is little, else the connection is closed: nobody could find the next request behind it. While a
 // handler works, one read of the connection waits, so that its request's signal is aborted when the client
 // goes away.
@@ -237,7 +237,7 @@ export class ServerExchange implements HttpInfo {
       }
       const chunk = await this.#reader.next();
       deadline.clear();
-      // It may have been cancelled, or answered, meanwhile.
+      // It may have been cancelled, or answered, during the read.
       if (chunk && this.#bodyStream) controller.enqueue(chunk);
     } catch (error) {
       this.#failBody(error);
@@ -368,7 +368,7 @@ export class ServerExchange implements HttpInfo {
     return this.#reader.isDone;
   }
 
-  /** Whoever still reads the body is told that it is over. */
+  /** Fails the reads of a body that is not at its end. */
   #endBody(): void {
     const reason = 'the request was answered';
     this.#bodyStream?.error(new NetError('ECONNABORTED', 'Cannot read a body', { reason }));

@@ -192,7 +192,7 @@ export interface HttpInfo {
   /** Settles when the answer is sent; rejects if that failed. */
   readonly completed: Promise<void>;
   /**
-   * Sends an answer before the answer, such as 103 with links to fetch meanwhile. HTTP/1.0 clients get none.
+   * Sends an interim response before the response, such as 103 with links to fetch early. HTTP/1.0 clients get none.
    *
    * @param reply - Status 102 to 199, and headers.
    * @returns When it is sent.

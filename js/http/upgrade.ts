@@ -63,7 +63,7 @@ export function takeOver({ connection, source, writer, deadline }: Upgradable): 
 
 /** Sends a head and hands the connection over. */
 export function takeUpgrade(parts: Upgradable, head: string): StreamConnection {
-  // What is written next stands behind it; a failure is seen by who writes that.
+  // What is written next stands behind it; if this write fails, that one fails too.
   parts.writer.write(toLatin1(head)).catch(() => {});
   return takeOver(parts);
 }

@@ -264,7 +264,7 @@ export class SocketFace extends EventTarget {
     else void close();
   }
 
-  /** close() before the handshake is done: whoever makes it gives up. */
+  /** close() came before the handshake is done: the handshake is given up. */
   giveUp(): void {
     this.refuse(new Error('The WebSocket was closed before it was open'));
   }

@@ -3,7 +3,7 @@
 //
 // Theory of operation
 //
-// One loop reads frames. A message is given out when it is whole, and nothing is read meanwhile; so a program
+// One loop reads frames. A message is given out when it is whole, and nothing is read during that; so a program
 // that is slow closes the peer's window, and what is held is one message of maxPayload at the most. Of pings
 // that come faster than the peer takes answers only the last is answered: nothing is queued for a peer that
 // does not read but what the program sends.
