@@ -231,6 +231,28 @@ static inline void setup_tun(void)
     dg_start(IFACE_TUN);
 }
 
+/**
+ * link_cases() - Test cases for tests that are to run on both kinds of interface
+ * @suite: gets them
+ *
+ * Return: that of a tap, that of a tun
+ */
+static inline TCase **link_cases(Suite *suite)
+{
+    static TCase *both[2];
+    uint32_t i;
+
+    both[0] = tcase_create("tap");
+    both[1] = tcase_create("tun");
+    tcase_add_checked_fixture(both[0], setup_tap, dg_stop);
+    tcase_add_checked_fixture(both[1], setup_tun, dg_stop);
+    for (i = 0; i < 2; i++) {
+        tcase_set_timeout(both[i], 60);
+        suite_add_tcase(suite, both[i]);
+    }
+    return both;
+}
+
 static inline int open_at(struct app *app, const char *local, uint16_t port, uint32_t flags)
 {
     struct cmd_socket cmd = dg_command(SOCK_UDP, local, port, NULL, 0);

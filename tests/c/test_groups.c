@@ -427,11 +427,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("groups");
-    TCase *on_tap = tcase_create("tap"), *on_tun = tcase_create("tun");
+    TCase **both = link_cases(suite), *on_tap = both[0], *on_tun = both[1];
 
-    tcase_add_checked_fixture(on_tap, setup_tap, dg_stop);
-    tcase_add_checked_fixture(on_tun, setup_tun, dg_stop);
-    tcase_set_timeout(on_tap, 60);
     tcase_add_loop_test(on_tap, only_members_receive, 0, 2);
     tcase_add_loop_test(on_tap, one_source, 0, 2);
     tcase_add_test(on_tap, wrong_memberships);
@@ -449,7 +446,5 @@ int main(void)
     tcase_add_test(on_tap, no_memory);
     tcase_add_loop_test(on_tun, only_members_receive, 0, 2);
     tcase_add_loop_test(on_tun, a_tun_is_told_nothing, 0, 2);
-    suite_add_tcase(suite, on_tap);
-    suite_add_tcase(suite, on_tun);
     return run_suite(suite);
 }

@@ -365,14 +365,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("icmp");
-    TCase *on_tap = tcase_create("tap"), *on_tun = tcase_create("tun");
-    TCase *both[] = { on_tap, on_tun };
+    TCase **both = link_cases(suite), *on_tun = both[1];
     uint32_t i;
 
-    tcase_add_checked_fixture(on_tap, setup_tap, dg_stop);
-    tcase_add_checked_fixture(on_tun, setup_tun, dg_stop);
     for (i = 0; i < 2; i++) {
-        tcase_set_timeout(both[i], 60);
         tcase_add_loop_test(both[i], errors_reach_a_connected_socket, 0, 9);
         tcase_add_test(both[i], of_a_first_fragment);
         tcase_add_loop_test(both[i], forged_errors_change_nothing, 0, 2);
@@ -383,7 +379,6 @@ int main(void)
         tcase_add_test(both[i], groups_are_heard_without_joining);
         tcase_add_test(both[i], connected_icmp);
         tcase_add_test(both[i], packet_too_big_bombs);
-        suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(on_tun, an_open_connection_goes_on);
     return run_suite(suite);

@@ -288,18 +288,13 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("udp");
-    TCase *on_tap = tcase_create("tap"), *on_tun = tcase_create("tun");
-    TCase *both[] = { on_tap, on_tun };
+    TCase **both = link_cases(suite), *on_tap = both[0];
     uint32_t i;
 
-    tcase_add_checked_fixture(on_tap, setup_tap, dg_stop);
-    tcase_add_checked_fixture(on_tun, setup_tun, dg_stop);
     for (i = 0; i < 2; i++) {
-        tcase_set_timeout(both[i], 60);
         tcase_add_test(both[i], released_with_datagrams_to_send);
         tcase_add_loop_test(both[i], an_interface_that_goes_frees_who_waits_for_it, 0, 2);
         tcase_add_loop_test(both[i], closed_in_every_state, 0, 9);
-        suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(on_tap, two_sockets_at_one_port);
     tcase_add_test(on_tap, reuse_goes_to_the_newest);

@@ -200,14 +200,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("udp_in");
-    TCase *on_tap = tcase_create("tap"), *on_tun = tcase_create("tun");
-    TCase *both[] = { on_tap, on_tun };
+    TCase **both = link_cases(suite), *on_tap = both[0];
     uint32_t i;
 
-    tcase_add_checked_fixture(on_tap, setup_tap, dg_stop);
-    tcase_add_checked_fixture(on_tun, setup_tun, dg_stop);
     for (i = 0; i < 2; i++) {
-        tcase_set_timeout(both[i], 60);
         tcase_add_loop_test(both[i], received, 0, 2);
         tcase_add_loop_test(both[i], checksums, 0, 2);
         tcase_add_loop_test(both[i], lengths_that_lie, 0, 2);
@@ -216,7 +212,6 @@ int main(void)
         tcase_add_test(both[i], errors_are_limited);
         tcase_add_test(both[i], packets_from_nowhere);
         tcase_add_test(both[i], rx_full_drops_the_newest);
-        suite_add_tcase(suite, both[i]);
     }
     tcase_add_test(on_tap, broadcast_comes_to_all);
     return run_suite(suite);

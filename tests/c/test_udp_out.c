@@ -381,14 +381,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("udp_out");
-    TCase *on_tap = tcase_create("tap"), *on_tun = tcase_create("tun");
-    TCase *both[] = { on_tap, on_tun };
+    TCase **both = link_cases(suite), *on_tap = both[0];
     uint32_t i;
 
-    tcase_add_checked_fixture(on_tap, setup_tap, dg_stop);
-    tcase_add_checked_fixture(on_tun, setup_tun, dg_stop);
     for (i = 0; i < 2; i++) {
-        tcase_set_timeout(both[i], 60);
         tcase_add_loop_test(both[i], sent_and_connected, 0, 2);
         tcase_add_test(both[i], records_that_are_wrong);
         tcase_add_loop_test(both[i], to_ourselves_from_ourselves, 0, 4);
@@ -399,7 +395,6 @@ int main(void)
         tcase_add_test(both[i], what_never_fits_is_refused);
         tcase_add_test(both[i], nobody_at_the_interface);
         tcase_add_test(both[i], to_a_given_mac);
-        suite_add_tcase(suite, both[i]);
     }
     tcase_add_loop_test(on_tap, large_datagrams_over_loopback, 0, 2);
     tcase_add_loop_test(on_tap, the_next_hop_is_not_known_yet, 0, 2);
