@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { createStack } from 'ringstack';
 import { expect, test } from 'vitest';
+import { nameOf } from '../../tools/entries.mjs';
 import { buildGuest, buildState, guestOptions } from '../../tools/guest/v86_guest.mjs';
 import { getHttp, serveHttp } from './lib/http.ts';
 import { digestOf } from './lib/payload.ts';
@@ -15,6 +16,7 @@ import { ADDRESS } from './lib/v86.ts';
 const SIZE = 20e6;
 const VIRTIO = { type: 'virtio', mtu: 1500 } as const;
 const at = (path: string): string => new URL(`../../${path}`, import.meta.url).href;
+const built = (specifier: string): string => at(`dist/${nameOf(specifier)}.js`);
 const content = (path: string): ArrayBuffer => new Uint8Array(readFileSync(path)).buffer;
 
 test.each(['inline', 'worker'] as const)(
@@ -38,9 +40,9 @@ test.each(['inline', 'worker'] as const)(
     const { bios, vgaBios } = buildGuest();
     await call({
       ours: {
-        index: at('dist/index.js'),
-        link: at('dist/link/link.js'),
-        v86: at('dist/link/v86.js'),
+        index: built('ringstack'),
+        link: built('ringstack/link'),
+        v86: built('ringstack/v86'),
       },
       guest: {
         module: at('node_modules/v86/build/libv86.mjs'),
