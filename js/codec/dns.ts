@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dns - messages of DNS to and from bytes (RFC 1035, RFC 6891, RFC 3597)
 //
-// Pure functions. What comes from the wire is bounded by its own length: every record that is counted
+// Pure functions. A message bounds the work of reading it by its own length: every record that it counts
 // must be there, and takes 11 bytes at least; see dns_bytes.ts for names.
 
 import { NetError } from '../errors.ts';
@@ -24,7 +24,7 @@ import {
 export const DNS_HEADER = 12;
 /** Longest message: TCP has 16 bits for its length. */
 export const DNS_LONGEST = 0xffff;
-/** Longest datagram of who does not say more (RFC 1035, section 4.2.1). */
+/** Longest datagram to a peer that does not announce EDNS (RFC 1035, section 4.2.1). */
 export const DNS_UDP = 512;
 /** Longest datagram that is never fragmented (DNS flag day 2020). */
 export const DNS_EDNS_UDP = 1232;
@@ -58,7 +58,7 @@ function readQuestion(reader: DnsReader): DnsQuestion {
   return { name, type: TYPE_NAMES.name(reader.u16()), class: CLASS_NAMES.name(reader.u16()) };
 }
 
-/** What a message is put together from. */
+/** The fields of the header and of the OPT record, from which a message is put together. */
 interface Parts {
   edns?: DnsEdns;
   /** Upper 8 bits of the result. */
@@ -227,7 +227,7 @@ export interface DnsSerializeOptions {
 /**
  * Writes a message, its names compressed.
  *
- * @param message - What is left out is 0, false, or none; `opcode` QUERY, `rcode` NOERROR, each class IN.
+ * @param message - Fields left out are 0, false, or none; `opcode` QUERY, `rcode` NOERROR, each class IN.
  * @param options - How long it may be.
  * @returns The bytes, without the length that TCP has in front of them.
  * @throws NetError EINVAL if something cannot be written: the message says what. EMSGSIZE if the questions

@@ -26,7 +26,7 @@ const BACKSLASH = 0x5c;
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Where bytes that are no UTF-8 go in text: to halves of surrogates, of which UTF-8 has none. */
+/** Bytes that are no UTF-8 become single surrogates in text from here on: UTF-8 has none of these. */
 const ESCAPES = 0xdc00;
 
 /**
@@ -99,9 +99,9 @@ function internationalText(label: Uint8Array): string {
 /** Reads a message from front to back. Every failure is an EPROTO that says where. */
 export class DnsReader {
   readonly bytes: Uint8Array;
-  /** Where the next part begins. */
+  /** Offset at which the next part begins. */
   offset = 0;
-  /** Where the part that is being read must end. */
+  /** Offset at which the part that is being read must end. */
   end: number;
 
   constructor(bytes: Uint8Array) {
@@ -203,7 +203,7 @@ function labelBytes(text: string): Uint8Array | string {
   return Uint8Array.from(bytes);
 }
 
-/** Where the label that begins at some place ends: at a dot that has no backslash before it, or at the end. */
+/** The end of the label that begins at `from`: a dot without a backslash before it, or the end of the text. */
 function labelEnd(text: string, from: number): number {
   for (let i = from; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -239,14 +239,14 @@ export function labelsOf(name: string): string[] {
   return labels;
 }
 
-/** What the last writer wrote into, for the next one: most messages are small, and are copied at the end. */
+/** The buffer of the last writer, for the next one: most messages are small, and are copied at the end. */
 let spare: Uint8Array | undefined;
 const SPARE = 4096;
 
-/** Writes a message from front to back. What cannot be written is an EINVAL that says why. */
+/** Writes a message from front to back. A value that cannot be written is an EINVAL that says why. */
 export class DnsWriter {
   bytes: Uint8Array;
-  /** Where the next part begins. */
+  /** Offset at which the next part begins. */
   offset = 0;
   /** Places of the names that a pointer may point to, in lower case. */
   readonly #names = new Map<string, number>();

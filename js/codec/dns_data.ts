@@ -161,7 +161,7 @@ export function readData(reader: DnsReader, type: DnsType, record: DnsFields): v
 /**
  * Writes the data of a record.
  *
- * @param writer - Where to.
+ * @param writer - The writer of the message.
  * @param record - Its type and fields.
  * @throws NetError EINVAL if a field is missing or out of range.
  */

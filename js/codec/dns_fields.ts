@@ -145,7 +145,7 @@ function writeShort(writer: DnsWriter, type: string, field: string, value: unkno
   writer.raw(bytes);
 }
 
-/** What a value must be to be written as a field of some kind. */
+/** Whether a value can be written as a field of this kind. */
 function isFit(kind: DnsKind, value: unknown): boolean {
   const isCount = Number.isInteger(value) && (value as number) >= 0;
   switch (kind) {

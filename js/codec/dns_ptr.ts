@@ -45,7 +45,7 @@ export function ipToPtrName(ip: string): string {
 }
 
 /**
- * Reads such a name.
+ * Reads the name of a PTR record.
  *
  * @param name - All four numbers or 32 digits, in any case, with or without a dot at the end.
  * @returns The address.

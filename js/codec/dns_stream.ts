@@ -14,7 +14,7 @@ export function frameDns(message: Uint8Array): Uint8Array {
 export class DnsFrames {
   #chunk: Uint8Array = new Uint8Array();
   #at = 0;
-  /** What has come of the length, and of the message behind it. */
+  /** The part of the length, and of the message behind it, that has come. */
   #length = 0;
   #lengthBytes = 0;
   #message: Uint8Array | undefined;

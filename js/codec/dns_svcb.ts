@@ -133,7 +133,7 @@ function writeParam(writer: DnsWriter, key: string, value: unknown): void {
 /**
  * Writes parameters in the order of their numbers.
  *
- * @param writer - Where to.
+ * @param writer - The writer of the message.
  * @param params - The parameters by name; undefined ones are left out.
  * @throws NetError EINVAL if one is unknown or cannot be written.
  */

@@ -156,7 +156,7 @@ export interface DnsData {
     readonly regexp: string;
     readonly replacement: string;
   };
-  /** Who may issue certificates (RFC 8659). */
+  /** The authorities that may issue certificates (RFC 8659). */
   readonly CAA: { readonly flags: number; readonly tag: string; readonly value: string };
   /** How to reach a service (RFC 9460); priority 0 is an alias. */
   readonly SVCB: { readonly priority: number; readonly target: string; readonly params: SvcParams };
@@ -252,7 +252,7 @@ export interface DnsKey {
 
 /** Fields of TLSA and SMIMEA. */
 export interface DnsCertificate {
-  /** What the certificate binds. */
+  /** 0 to 3: how the certificate is used; 3 means that it is the server's own. */
   readonly usage: number;
   /** 0: the whole certificate, 1: its key. */
   readonly selector: number;
@@ -262,7 +262,7 @@ export interface DnsCertificate {
   readonly certificate: Uint8Array;
 }
 
-/** What every record has. */
+/** Fields that every record has. */
 export interface DnsRecordBase {
   /** Its name, no dot at the end; '' is the root. */
   readonly name: string;

@@ -4,8 +4,8 @@
 // A head is parsed whole, as one latin1 string: the bytes of a field value are its characters. Reading is
 // strict, since a message that two programs read in two ways is how requests are smuggled: lines end in CRLF
 // and nothing else, no line is folded, nothing stands between a name and its colon, there is one length and
-// it is a number, and a message with Transfer-Encoding has no Content-Length. What is not so is refused, not
-// mended. http1_chunked.ts reads bodies in chunks.
+// it is a number, and a message with Transfer-Encoding has no Content-Length. A message that breaks these
+// rules is refused, not mended. http1_chunked.ts reads bodies in chunks.
 
 /** A message that is malformed, or more than is taken. */
 export class HttpParseError extends Error {
@@ -13,7 +13,7 @@ export class HttpParseError extends Error {
     HttpParseError.prototype.name = 'HttpParseError';
   }
 
-  /** What a server answers: 400, 431, 505. */
+  /** The status of a server's answer: 400, 431, 505. */
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -30,7 +30,7 @@ export interface HeadLimits {
   readonly maxHeaders: number;
 }
 
-/** What the heads of requests and responses have in common. */
+/** The fields that heads of requests and of responses have in common. */
 export interface MessageHead {
   /** 0 or 1: HTTP/1.0 or HTTP/1.1. */
   readonly minor: number;
@@ -65,7 +65,7 @@ export interface ResponseHead extends MessageHead {
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What no head has: controls but HTAB, CR and LF. Bare ones of these were found by headEnd(). */
+/** Characters that no head has: controls except HTAB, CR and LF. headEnd() has found a bare CR or LF. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: no characters of a field value (RFC 9110, 5.5)
@@ -82,7 +82,7 @@ const encoder = new TextEncoder();
 /**
  * Makes the error of a malformed message.
  *
- * @param reason - What is wrong.
+ * @param reason - The defect.
  * @returns The error; its status is 400.
  * @throws Never.
  */
@@ -157,7 +157,7 @@ export function listOf(value: string): string[] {
  * Reads field lines.
  *
  * @param text - Lines, each with its CRLF.
- * @param from - Where they begin; they end with the text.
+ * @param from - Offset at which they begin; they end with the text.
  * @param most - Fields at the most.
  * @returns Names in lower case, and values.
  * @throws {HttpParseError} 400, or 431 if there are more.
@@ -178,7 +178,7 @@ export function parseFields(text: string, from: number, most: number): [string, 
   return fields;
 }
 
-/** What fields say of how a message is framed, and of its connection. */
+/** How a message is framed, and whether its connection goes on, as its fields say. */
 class Framing {
   contentLength: number | undefined;
   isChunked = false;

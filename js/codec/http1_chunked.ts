@@ -40,7 +40,7 @@ const NO_TRAILERS = new Set([
 /** States: a size line, data, the CRLF behind data, trailers, over. */
 type State = 'size' | 'data' | 'crlf' | 'trailers' | 'done';
 
-/** What a step came to. */
+/** Result of a step. */
 export interface ChunkStep {
   /** Bytes of the input that are used up. */
   readonly used: number;
@@ -78,8 +78,8 @@ export class ChunkedDecoder {
   /**
    * Goes one step.
    *
-   * @param bytes - What has come and was not used up.
-   * @returns What was used; nothing: more must come.
+   * @param bytes - The input that has come and was not used up.
+   * @returns The bytes that were used; 0: more input must come.
    * @throws {HttpParseError} If the body is malformed.
    */
   step(bytes: Uint8Array): ChunkStep {

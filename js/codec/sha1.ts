@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sha1 - SHA-1 of a short text, as the WebSocket handshake wants it (RFC 3174)
 //
-// Not for secrets. That of WebCrypto is asynchronous, and only there in secure contexts.
+// Not for secrets. WebCrypto has SHA-1 too, but asynchronous, and in secure contexts only.
 
 const rotl = (x: number, n: number): number => (x << n) | (x >>> (32 - n));
 

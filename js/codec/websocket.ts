@@ -25,7 +25,7 @@ export interface FrameHeader {
   readonly opcode: number;
   /** Bytes of the payload. */
   readonly length: number;
-  /** Where the masking key lies in the input; -1: not masked. */
+  /** Offset of the masking key in the input; -1: not masked. */
   readonly mask: number;
   /** Bytes of the header, key and all. */
   readonly size: number;
@@ -48,7 +48,7 @@ function lengthOf(view: DataView, seven: number): number {
 /**
  * Reads the header of a frame.
  *
- * @param bytes - What has come.
+ * @param bytes - The input that has come.
  * @param isMasked - Whether frames from there have to be masked (a server's input) or must not be.
  * @returns The header; undefined if it has not come whole.
  * @throws {WebSocketError} If it is against the protocol.
@@ -81,7 +81,7 @@ export function parseFrame(bytes: Uint8Array, isMasked: boolean): FrameHeader | 
  *
  * @param data - Part of a payload.
  * @param key - 4 bytes.
- * @param from - Where in the payload the part begins.
+ * @param from - Offset of the part in the payload.
  * @throws Never.
  */
 export function applyMask(data: Uint8Array, key: Uint8Array, from = 0): void {

@@ -14,7 +14,7 @@ import type { Asker } from './asker.ts';
 import { denyRebinding } from './rebind.ts';
 import type { DnsResponse, Zone } from './zone.ts';
 
-/** Who asks. */
+/** The client that asks. */
 export interface DnsClientAddress {
   /** Its address. */
   readonly host: string;
@@ -28,7 +28,7 @@ export interface DnsRequest {
   readonly name: string;
   /** Type. */
   readonly type: DnsType;
-  /** Who asks. */
+  /** The client that asks. */
   readonly remote: DnsClientAddress;
   /** How it came. */
   readonly transport: 'udp' | 'tcp';
@@ -48,7 +48,7 @@ export interface DnsFullResponse {
   readonly additionals?: readonly DnsRecord[];
 }
 
-/** What the user's function may return: undefined if it knows no such record. */
+/** Result of the user's function: undefined if it knows no record of that name and type. */
 export type DnsRequestResult =
   | DnsResponse
   | readonly DnsResponse[]
@@ -60,7 +60,7 @@ export type DnsRequestResult =
 /** Answers questions. */
 export type RequestFn = (request: DnsRequest) => DnsRequestResult | Promise<DnsRequestResult>;
 
-/** What questions are answered from. */
+/** The sources of answers. */
 export interface Sources {
   readonly hosts: Hosts | undefined;
   readonly zones: readonly Zone[];
@@ -70,7 +70,7 @@ export interface Sources {
   readonly rebind: readonly string[] | undefined;
 }
 
-/** Where a question comes from, and how it may be answered. */
+/** The client and transport of a question, and how it may be answered. */
 export type Asked = Omit<DnsRequest, 'name' | 'type'> & {
   readonly dnssecOk: boolean;
   readonly checkingDisabled: boolean;
@@ -136,7 +136,7 @@ function isFull(result: NonNullable<DnsRequestResult>): result is DnsFullRespons
   return !Array.isArray(result) && !('type' in result);
 }
 
-/** What the function returned, as an answer. */
+/** The result of the user's function, as an answer. */
 function shape(result: NonNullable<DnsRequestResult>, name: string): Answer {
   const full: DnsFullResponse = isFull(result)
     ? result
@@ -190,7 +190,7 @@ async function fromForward(sources: Sources, question: DnsQuestion, asked: Asked
   return { rcode, answers, authorities, additionals, authenticData, authoritative: false };
 }
 
-/** What is known here. */
+/** The answer of hosts or zones, if they have one. */
 function fromHere({ hosts, zones }: Sources, question: DnsQuestion): Answer | undefined {
   return (hosts && fromHosts(hosts, question)) ?? fromZones(zones, question);
 }
@@ -217,7 +217,7 @@ function openEnd(answers: readonly DnsRecord[], type: DnsType): string | undefin
 /**
  * Answers a question at once, if nobody needs to be asked for it.
  *
- * @param sources - What from.
+ * @param sources - The sources of answers.
  * @param question - The question, of class IN.
  * @returns The answer of hosts or zones; undefined if they have none, or only the beginning of a chain.
  * @throws Never.
@@ -230,11 +230,11 @@ export function answerAtOnce(sources: Sources, question: DnsQuestion): Answer | 
 /**
  * Answers a question.
  *
- * @param sources - What from.
+ * @param sources - The sources of answers.
  * @param question - The question, of class IN.
- * @param asked - Who asks, and how.
+ * @param asked - The client, and how it asks.
  * @returns The answer; REFUSED if nobody here is to be asked for the name.
- * @throws What the user's function or all the servers that are asked instead fail with.
+ * @throws The failure of the user's function, or of the forwarder if all its servers fail.
  */
 export async function answerQuestion(
   sources: Sources,

@@ -38,7 +38,7 @@ export interface AskOptions {
   readonly edns?: number | false;
 }
 
-/** What a question is asked with. */
+/** Flags with which a question is asked. */
 export interface AskFlags {
   /** The records of DNSSEC are wanted. */
   readonly dnssecOk?: boolean;
@@ -60,7 +60,7 @@ interface Server {
   silentUntil: number;
 }
 
-/** A question that is being asked, for all who want to know. */
+/** A question that is being asked, for all callers that wait for its answer. */
 interface Shared {
   readonly controller: AbortController;
   readonly reply: Promise<Reply>;
@@ -70,7 +70,7 @@ interface Shared {
 /** Results that another server may know better. */
 const TRY_ANOTHER = new Set(['SERVFAIL', 'REFUSED', 'NOTIMP', 'FORMERR', 'NOTAUTH']);
 
-/** The reason of a try that was not answered in time; those who ask say for what. */
+/** The reason of a try that was not answered in time; the caller names the question. */
 const SILENCE = (): Error => new NetError('ETIMEDOUT', LOOK_UP);
 
 /** Whether a server cannot read EDNS, or not the version that there is. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // cache - answers for as long as their TTL lets them be kept, the least recently used ones dropped first
 //
-// What is kept: answers with records, up to a day; answers without (no such name, or none of the type), as
+// It keeps answers with records, up to a day, and answers without (no such name, or none of the type), as
 // long as the SOA beside them says, up to an hour (RFC 2308). Nothing else: no truncated answer, none of a
 // server that failed. Large ones are not kept, so that a full cache has a bound in bytes too.
 

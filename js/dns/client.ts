@@ -124,7 +124,7 @@ export class DnsClient {
     this.#ndots = ndots;
   }
 
-  /** What was sent, and what was dropped of what came. */
+  /** Counters: queries sent, and responses dropped by reason. */
   get statistics(): Readonly<DnsClientStatistics> {
     return this.#asker.statistics;
   }
@@ -249,7 +249,7 @@ export class DnsClient {
     throw noData(name, families.includes(4) ? 'A' : 'AAAA');
   }
 
-  /** What needs no question: addresses, hosts, localhost. */
+  /** Addresses of a name that needs no question: an address, a name of hosts, localhost. */
   #known(name: string): readonly HostAddress[] | undefined {
     const own = typeof name === 'string' ? literal(name) : undefined;
     if (own) return [own];
@@ -312,7 +312,7 @@ export class DnsClient {
       } catch (error) {
         const { code } = error as Partial<NetError>;
         if (code !== 'ENODATA' && code !== 'ENOTFOUND') throw error;
-        // That a name is there, without such a record, says more than that another is not.
+        // ENODATA (the name exists without that record) says more than ENOTFOUND of another suffix.
         if (failure === undefined || code === 'ENODATA') failure = error;
       }
     }

@@ -38,11 +38,11 @@ export interface DnsClientOptions extends AskOptions {
   readonly search?: readonly string[];
   /** Names with so many dots are tried as they are first, 0 to 15. @default 1 */
   readonly ndots?: number;
-  /** What carries long answers, in place of the stack's own TCP. */
+  /** Carries long answers, in place of the stack's own TCP. */
   readonly tcp?: StreamTransport;
   /** Names with fixed addresses; a Hosts is live. */
   readonly hosts?: HostsInit;
-  /** Who looks up names of .local. */
+  /** Looks up names of .local. */
   readonly mdns?: LocalNames;
 }
 

@@ -29,7 +29,7 @@ export interface NameServer {
 export interface DohServer {
   /** Its URL, such as `https://dns.example/dns-query`. */
   readonly doh: string;
-  /** What to ask it with. @default the runtime's fetch */
+  /** Sends the requests. @default the runtime's fetch */
   readonly fetch?: typeof fetch;
 }
 
@@ -39,7 +39,7 @@ export type DnsFunction = (
   options: { readonly signal: AbortSignal },
 ) => Uint8Array | Promise<Uint8Array>;
 
-/** Whom to ask. */
+/** A server to ask: by UDP and TCP, by HTTPS, or by a function. */
 export type Forwarder = NameServer | DohServer | DnsFunction;
 
 /** A response, and its length in bytes. */
@@ -48,7 +48,7 @@ export interface Reply {
   readonly bytes: number;
 }
 
-/** What was sent, and what was dropped of what came. */
+/** Counters of a client: queries sent, and responses dropped by reason. */
 export interface DnsClientStatistics {
   /** Queries sent, repeated ones included. */
   queries: number;

@@ -26,15 +26,15 @@ export interface UdpStack {
    *
    * @param options - Address and port to bind; without a port, a random free one.
    * @returns The socket.
-   * @throws What the stack says went wrong.
+   * @throws The stack's error.
    */
   openUdp(options?: { host?: string; port?: number }): Promise<DatagramSocket>;
   /**
    * Opens a TCP connection.
    *
-   * @param options - Where to.
+   * @param options - The peer.
    * @returns The connection.
-   * @throws What the stack says went wrong.
+   * @throws The stack's error.
    */
   connectTcp?(options: { host: string; port: number }): Promise<StreamConnection>;
   /**
@@ -42,7 +42,7 @@ export interface UdpStack {
    *
    * @param options - Where.
    * @returns The listener.
-   * @throws What the stack says went wrong.
+   * @throws The stack's error.
    */
   listenTcp?(options: { host?: string; port: number }): Promise<StreamListener>;
 }
@@ -56,8 +56,8 @@ export interface TransportStack {
 }
 
 /**
- * What DNS runs over: a stack, its `udp`, or any datagram transport. Null: over nothing, for a client whose
- * name servers are all functions or DNS over HTTPS.
+ * The network below DNS: a stack, its `udp`, or any datagram transport. Null: none, for a client whose name
+ * servers are all functions or DNS over HTTPS.
  */
 export type DnsTransport = UdpStack | TransportStack | DatagramTransport | null;
 

@@ -2,7 +2,7 @@
 // rebind - takes addresses that are not public out of answers for public names
 //
 // A page of evil.example whose name comes to mean 192.168.1.1 reads the router's pages: DNS rebinding. Names
-// that are private by their end, and those the user lists, may have such addresses.
+// that are private by their end, and those that the user lists, may have private addresses.
 
 import type { DnsMessage, DnsRecord, SvcParams } from '../codec/dns_types.ts';
 import { parseIp } from '../util/address.ts';
@@ -44,7 +44,7 @@ function filter(records: readonly DnsRecord[]): readonly DnsRecord[] {
  *
  * @param message - A response.
  * @param allowed - Names, in lower case, at and below which any address is allowed.
- * @returns The response without addresses that are not public, unless its name may have such.
+ * @returns The response without addresses that are not public, unless its name may have these.
  * @throws Never.
  */
 export function denyRebinding(message: DnsMessage, allowed: readonly string[]): DnsMessage {

@@ -2,8 +2,8 @@
 // server - answers DNS queries over UDP and TCP
 //
 // Every query that is one gets an answer: FORMERR, NOTIMP, BADVERS and REFUSED say what is wrong with it,
-// SERVFAIL that something here failed or took too long. What is no query, a response above all, gets none:
-// two servers would talk without end. An answer by datagram is no longer than the client says that it takes,
+// SERVFAIL that something here failed or took too long. A message that is no query, a response above all, gets
+// none: two servers would talk without end. An answer by datagram is no longer than the client says that it takes,
 // 512 bytes without EDNS, and 1232 at the most, so that it is never a fragment; one that is longer says that
 // it is truncated, and the client comes by TCP.
 
@@ -53,7 +53,7 @@ const EMPTY = { answers: [], authorities: [], additionals: [] } as const;
 const META = new Set(['OPT', 'TSIG', 'TKEY']);
 const TRANSFERS = new Set(['AXFR', 'IXFR']);
 
-/** What a query is answered with that need not be looked up; undefined if it is to be. */
+/** The result of a query that needs no look-up; undefined if it has to be looked up. */
 function plainResult({ opcode, questions, edns }: DnsMessage): DnsRcode | undefined {
   if (opcode !== 'QUERY') return 'NOTIMP';
   if (edns && edns.version !== 0) return 'BADVERS';
@@ -101,7 +101,7 @@ function sourcesOf(options: DnsServerOptions, network: Network): Sources {
  * ```
  */
 export class DnsServer implements AsyncDisposable {
-  /** What it has counted. */
+  /** Counters of queries, answers and drops. */
   readonly statistics: Readonly<DnsServerStatistics>;
   /** Settles when the server is closed. */
   readonly closed: Promise<void>;
@@ -132,7 +132,7 @@ export class DnsServer implements AsyncDisposable {
    * Opens nothing yet: listen() does. answer() needs no listen().
    *
    * @param transport - A stack, its `udp`, any datagram transport, or null.
-   * @param options - Where it listens, and what it answers from.
+   * @param options - The address to listen on, and the sources of answers.
    * @throws NetError EINVAL if an option is out of range.
    */
   constructor(transport: DnsTransport, options: DnsServerOptions) {
@@ -196,7 +196,7 @@ export class DnsServer implements AsyncDisposable {
    * Answers one query, wherever it came from: an HTTP server makes DNS over HTTPS of it.
    *
    * @param query - The query as bytes.
-   * @param from - Who asks and how; 'udp' keeps the answer short. By default unknown, and 'tcp'.
+   * @param from - The client and its transport; 'udp' keeps the answer short. By default unknown, and 'tcp'.
    * @returns The response as bytes.
    * @throws NetError EPROTO if the bytes are no query, so that there is nothing to answer.
    */

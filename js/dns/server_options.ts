@@ -14,7 +14,7 @@ export interface DnsLogEntry {
   readonly name: string;
   /** Type that was asked for. */
   readonly type: DnsType;
-  /** Who asked. */
+  /** The client that asked. */
   readonly remote: DnsClientAddress;
   /** How it came. */
   readonly transport: 'udp' | 'tcp';
@@ -22,7 +22,7 @@ export interface DnsLogEntry {
   readonly rcode: DnsRcode;
   /** Time it took, in ms. */
   readonly duration: number;
-  /** What failed, if the result is SERVFAIL. */
+  /** The failure, if the result is SERVFAIL. */
   readonly error?: unknown;
 }
 
@@ -40,7 +40,7 @@ export interface DnsServerOptions {
   readonly zones?: readonly Zone[];
   /** Names with fixed addresses; a Hosts is live. */
   readonly hosts?: HostsInit;
-  /** Whom to ask for all other names; several are tried in this order. */
+  /** Servers to ask for all other names, tried in this order. */
   readonly forward?: Forwarder | readonly Forwarder[];
   /** Answers of those that are kept, 0 to 1000000; false: none. @default 1000 */
   readonly cache?: number | false;
@@ -51,13 +51,13 @@ export interface DnsServerOptions {
   readonly rebind?: 'deny' | 'allow' | readonly string[];
   /** Time for an answer, in ms, 1 to 2147483647; then it is SERVFAIL. @default 5000 */
   readonly timeout?: number;
-  /** What clients may use at most. */
+  /** Most that clients may use. */
   readonly limits?: DnsServerLimits;
-  /** Called for each question that was answered. What it throws is ignored. */
+  /** Called for each question that was answered. Its exceptions are ignored. */
   readonly log?: (entry: DnsLogEntry) => void;
 }
 
-/** What clients may use at most, 1 to 1000000 each; what is beyond is dropped and counted. */
+/** Most that clients may use, 1 to 1000000 each; anything beyond is dropped and counted. */
 export interface DnsServerLimits {
   /** Questions being answered, of all clients. @default 4096 */
   readonly pending?: number;
@@ -71,7 +71,7 @@ export interface DnsServerLimits {
   readonly idle?: number;
 }
 
-/** What a server has counted. */
+/** Counters of a server. */
 export interface DnsServerStatistics {
   /** Questions that came. */
   queries: number;

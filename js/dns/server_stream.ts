@@ -96,7 +96,7 @@ class Session {
   async #answer(query: Uint8Array, remote: DnsClientAddress): Promise<void> {
     const response = await this.#respond(query, remote);
     if (this.#isOver) return;
-    // What is no query will not be followed by one.
+    // A client that sent no query will not send one later.
     if (!response) return this.stop();
     try {
       await this.#writer.write(frameDns(response));
@@ -141,7 +141,7 @@ export class StreamServer {
 
   async #accept(): Promise<void> {
     for await (const connection of this.#listener) {
-      // A transport that does not say who connects has one client.
+      // All connections of a transport without remote addresses count as one client.
       const client = connection.remoteAddress ?? '';
       if (this.#isClosed || !this.#shares.take(client)) {
         this.#counts.droppedLimit++;

@@ -24,7 +24,7 @@ export type DnsResponse = {
   };
 }[keyof DnsData];
 
-/** What a name has: an address, another name (a CNAME), a record, or a list of addresses and records. */
+/** The records of a name: an address, another name (a CNAME), a record, or a list of addresses and records. */
 export type ZoneValue = string | DnsResponse | readonly (string | DnsResponse)[];
 
 /** Options of a zone. */
@@ -39,24 +39,24 @@ export interface ZoneOptions {
   readonly reverse?: boolean;
 }
 
-/** What a zone says to a question. */
+/** A zone's answer to a question. */
 export interface ZoneAnswer {
   /** Whether the name exists. */
   readonly exists: boolean;
   /** Records that answer; a CNAME if the name is another name of another one. */
   readonly records: readonly DnsRecord[];
-  /** What says how long a missing answer may be kept. */
+  /** Says how long a negative answer may be kept. */
   readonly soa: DnsRecordOf<'SOA'>;
 }
 
 const TTL = 60;
 
-/** Where the name above begins. */
+/** The name without its first label. */
 const parentOf = (name: string): string => labelsOf(name).slice(1).join('.');
 const isWithin = (name: string, origin: string): boolean =>
   origin === '' || name === origin || name.endsWith(`.${origin}`);
 
-/** What some names end in, as whole labels. */
+/** The longest end that names have in common, in whole labels. */
 function commonOrigin(names: readonly string[]): string {
   const [first = [], ...rest] = names.map((name) => labelsOf(name).reverse());
   const differs = first.findIndex((label, i) => rest.some((labels) => labels[i] !== label));
@@ -143,7 +143,7 @@ export class Zone {
    * Gives a name its records, in place of those it has.
    *
    * @param name - At or below the origin; `*` as its first label makes it a wildcard.
-   * @param value - What it has; an empty list makes the name exist without records.
+   * @param value - Its records; an empty list makes the name exist without records.
    * @returns This.
    * @throws NetError EINVAL if the name is not of the zone, if a value is malformed, or if a CNAME has
    *   others beside it.
@@ -193,7 +193,7 @@ export class Zone {
    *
    * @param name - In any case.
    * @param type - Type; ANY: all.
-   * @returns What the zone says; undefined if it is not the one to ask.
+   * @returns The answer; undefined if the name is not of this zone.
    * @throws Never.
    */
   find(name: string, type: DnsType): ZoneAnswer | undefined {
@@ -290,7 +290,7 @@ export class Zone {
  * @param options - TTL, origin and SOA.
  * @returns The zone, for serve().
  * @throws NetError EINVAL if a name or value is malformed, or if the names have no end in common and no
- *   origin is given: such a zone would answer for everything.
+ *   origin is given: that zone would answer for everything.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';

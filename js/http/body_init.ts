@@ -45,11 +45,11 @@ function streamOf(iterable: AsyncIterable<unknown>): ReadableStream<Uint8Array> 
 }
 
 /**
- * What a body is sent as.
+ * The form in which a body is sent.
  *
  * @param body - As for fetch(): text, form, blob, buffer, stream; or an async iterable of chunks.
  * @returns The bytes, or a stream; undefined if there is none.
- * @throws {TypeError} If it is a stream that somebody else reads.
+ * @throws {TypeError} If it is a stream with another reader.
  */
 export function bodyOf(body: unknown): OutgoingBody | undefined {
   if (body === null || body === undefined) return undefined;

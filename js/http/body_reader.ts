@@ -9,7 +9,7 @@ import { ChunkedDecoder } from '../codec/http1_chunked.ts';
 import { NetError } from '../errors.ts';
 import type { ByteSource } from './byte_source.ts';
 
-/** Who reads a body is told here how it ended. */
+/** Limits of a body, and how its end is found. */
 export interface BodyReaderOptions {
   readonly limits: HeadLimits;
   /** Without a length it lasts until the connection ends. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // body_writer - a head and its body into a connection
 //
-// What is known at once goes as one write: head, body and end. A stream is read as the connection takes it,
-// one chunk at a time. A short one often ends right behind its first chunk (that of `new Response('text')`
-// does): its end is waited for some microtasks, so that such a message is one write as well.
+// A body that is there at once goes as one write: head, body and end. A stream is read as the connection takes
+// it, one chunk at a time. A short one often ends right behind its first chunk (that of `new Response('text')`
+// does): its end is waited for some microtasks, so that this message is one write as well.
 
 import { toLatin1 } from '../codec/http1.ts';
 import { encodeChunk, LAST_CHUNK } from '../codec/http1_chunked.ts';
@@ -45,7 +45,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** A body was read to the end, or failed: who gave the stream may tell the one from the other. */
+/** The stream of a body failed; the error tells this failure from one of the connection. */
 export class BodyError extends Error {
   constructor(cause: unknown) {
     super('The body failed', { cause });
@@ -185,7 +185,7 @@ class Outgoing {
     return { first: first.chunk, isOver: second.isThere && second.chunk === undefined };
   }
 
-  /** What the next read gives, if it does within some microtasks; else that read stays ahead. */
+  /** The chunk of the next read, if it comes within some microtasks; else that read stays ahead. */
   async #soon(): Promise<{ isThere: boolean; chunk: Uint8Array | undefined }> {
     let isThere = false;
     let chunk: Uint8Array | undefined;
@@ -215,7 +215,7 @@ class Outgoing {
     return [toLatin1(`${chunk.length.toString(16)}\r\n`), chunk, CRLF];
   }
 
-  /** What stands behind the last chunk. */
+  /** The bytes behind the last chunk. */
   async end(): Promise<Uint8Array[]> {
     const { length, isChunked, trailers } = this.#frame;
     if (length !== undefined && this.#sent !== length) {

@@ -35,7 +35,7 @@ export class ByteSource {
     return this.#end - this.#at;
   }
 
-  /** What has come; valid until the next call of anything else. */
+  /** The bytes that have come; valid until the next call of anything else. */
   peek(): Uint8Array {
     return this.#buffer.subarray(this.#at, this.#end);
   }
@@ -69,7 +69,7 @@ export class ByteSource {
    * Waits for more bytes.
    *
    * @returns false: none come any more.
-   * @throws What the stream failed with.
+   * @throws The error of the stream.
    */
   async more(): Promise<boolean> {
     this.#pending ??= this.#read();

@@ -48,7 +48,7 @@ const CONTINUE_WAIT = 1000;
 /** Informational responses before the final one. */
 const MAX_INFORMATIONAL = 64;
 
-/** What became of a request. */
+/** A request on its way, and its response. */
 export class Exchange {
   readonly #client: ClientConnection;
   readonly #pool: Pool;
@@ -116,7 +116,7 @@ export class Exchange {
    * Sends the request and reads the head of its response.
    *
    * @returns The head of the final response, or of 101.
-   * @throws What it failed with.
+   * @throws The error of the exchange.
    */
   async run(): Promise<ResponseHead> {
     void this.#send();

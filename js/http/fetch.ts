@@ -34,7 +34,7 @@ const OF_ORIGIN = ['authorization', 'cookie', 'host', 'proxy-authorization'];
 /** Fields that we write ourselves. */
 const OURS = new Set(['content-length', 'host', 'transfer-encoding', 'keep-alive', 'connection']);
 
-/** What fetch() needs. */
+/** Connections, limits and defaults that fetch() uses. */
 export interface FetchContext {
   readonly pool: Pool;
   readonly limits: ResponseLimits;
@@ -53,7 +53,7 @@ interface Job {
   readonly trailers: HttpRequestInit['trailers'];
 }
 
-/** Where a URL leads; https: and wss: are secure. */
+/** The origin of a URL; https: and wss: are secure. */
 export function originOf(url: URL, hasTls: boolean): Origin {
   const { protocol, hostname, port } = url;
   const isSecure = protocol === 'https:';
@@ -88,7 +88,7 @@ function methodOf(given: string): string {
   return NORMALIZED.has(upper) ? upper : given;
 }
 
-/** What the arguments of fetch() ask for. */
+/** The request that the arguments of fetch() describe. */
 function jobOf(input: string | URL | Request, init: HttpRequestInit): Job {
   const request = typeof input === 'string' || input instanceof URL ? undefined : input;
   const url = urlOf(input);
@@ -153,7 +153,7 @@ function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
   });
 }
 
-/** Where a response redirects to, and how the request changes; undefined: it does not. */
+/** Follows a redirect in the request, and returns its target; undefined if there is none to follow. */
 function redirected(job: Job, status: number, location: string | null): URL | undefined {
   if (!REDIRECTS.has(status) || location === null || job.redirect === 'manual') return undefined;
   if (job.redirect === 'error') throw new TypeError(`Cannot fetch ${job.url}: it redirects`);
@@ -240,7 +240,7 @@ class Fetch {
       const next = redirected(job, status, headers.get('location'));
       body = exchange.body(head);
       if (next) {
-        // What a redirect says is read if it is there; else its connection is not worth it.
+        // The body of a redirect is read if it is there already; else its connection is not worth waiting.
         if (body instanceof ReadableStream) body.cancel().catch(() => {});
         job.url = next;
         return undefined;
@@ -287,7 +287,7 @@ export function watchSignal(exchange: Exchange, signal: AbortSignal | undefined)
   if (signal.aborted) abort();
 }
 
-/** What a failed fetch() rejects with: a TypeError, as everywhere, with the error that led to it. */
+/** The error of a failed fetch(): a TypeError, as everywhere, with its cause. */
 function asFetchError(error: unknown): unknown {
   if (!(error instanceof NetError)) return error;
   return new TypeError(`fetch failed: ${error.message}`, { cause: error });

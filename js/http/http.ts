@@ -67,7 +67,7 @@ function poolOf(transport: StreamTransport, options: HttpOptions): Pool {
   });
 }
 
-/** What fetch() and WebSocket need. */
+/** Connections, limits and defaults that fetch() and WebSocket use. */
 function contextOf(transport: StreamTransport, options: HttpOptions): FetchContext {
   return {
     pool: poolOf(transport, options),

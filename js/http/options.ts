@@ -7,7 +7,7 @@ import { checkValue } from '../util/check.ts';
  * A whole number of an option.
  *
  * @param name - Of the option.
- * @param value - What was given; undefined: the default.
+ * @param value - The value given; undefined: the default.
  * @param fallback - The default.
  * @param min - The smallest that is taken.
  * @returns The number.

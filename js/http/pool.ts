@@ -21,7 +21,7 @@ import {
 } from './transport.ts';
 import type { TlsProvider } from './types.ts';
 
-/** Where requests go. */
+/** Server to which requests go. */
 export interface Origin {
   readonly host: string;
   readonly port: number;
@@ -99,11 +99,11 @@ export class Pool {
   /**
    * A connection for one request.
    *
-   * @param origin - Where to.
+   * @param origin - The server.
    * @param signal - Gives up.
    * @param isFresh - Only a new one will do.
    * @returns The connection, to be given back by release() or discard().
-   * @throws What connecting failed with, or the signal's reason.
+   * @throws The error of connecting, or the signal's reason.
    */
   async acquire(
     origin: Origin,
@@ -213,7 +213,7 @@ export class Pool {
     this.#left(client.origin.key);
   }
 
-  /** Leaves a connection to somebody else. */
+  /** Gives a connection away: it is no longer the pool's. */
   handOver(client: ClientConnection): void {
     client.deadline.stop();
     this.#left(client.origin.key);

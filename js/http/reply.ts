@@ -26,7 +26,7 @@ interface Answer {
   readonly trailers: HttpReply['trailers'];
 }
 
-/** What answers depend on besides themselves. */
+/** The properties of a request on which the form of its answer depends. */
 export interface ReplyContext {
   readonly method: string;
   /** Of the request: 0 or 1. */
@@ -122,7 +122,7 @@ function now(): string {
 /**
  * Makes an answer ready to be sent.
  *
- * @param given - What the handler returned.
+ * @param given - The handler's result.
  * @param context - The request.
  * @returns Head and body; the body is undefined where none is sent, and the stream of it then cancelled.
  * @throws {TypeError | RangeError} If it cannot be sent.
@@ -168,7 +168,7 @@ function chunkable(body: OutgoingBody, isChunked: boolean): OutgoingBody {
  * The head of an interim answer, or of one that hands the connection over.
  *
  * @param reply - Status, status text and headers.
- * @param status - Where the reply names none.
+ * @param status - The status if the reply names none.
  * @returns The head with its empty line.
  * @throws {TypeError} If a field cannot be sent.
  */

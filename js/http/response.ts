@@ -4,7 +4,7 @@
 // A page's Response has no Set-Cookie, no status above 599, no address: here those are own properties. In Node
 // most would not be needed, but the response is the same everywhere.
 
-/** What a response says of itself beyond its body. */
+/** The parts of a response beside its body. */
 export interface ResponseParts {
   /** 100 to 999. */
   readonly status: number;
@@ -12,7 +12,7 @@ export interface ResponseParts {
   readonly statusText: string;
   /** All of them. */
   readonly headers: Headers;
-  /** Where it came from, without a fragment. */
+  /** Its URL, without a fragment. */
   readonly url: string;
   /** Whether it came after a redirect. */
   readonly redirected: boolean;
@@ -52,7 +52,7 @@ export class HttpResponse extends Response {
   /**
    * Made by fetch().
    *
-   * @param body - What remains to be read.
+   * @param body - The rest of the body, which is not read yet.
    * @param parts - The rest.
    * @throws Never.
    */

@@ -199,7 +199,7 @@ class Server implements HttpServer {
  * Serves over a transport.
  *
  * @param transport - Has listen().
- * @param options - Where and how.
+ * @param options - Address, port and limits.
  * @param handler - Answers requests.
  * @param provider - Secures connections, if `tls` is among the options.
  * @returns The server, listening.

@@ -6,7 +6,7 @@
 // Requests are read and answered in order: the head of the next is looked at when the answer before it is
 // complete, so pipelined requests wait in the connection's buffer and close its window in the end. The
 // connection is `idle` between requests, `reading` a head, `busy` with an exchange, and then `ending` or
-// handed over. What is not HTTP is answered with a status (400, 408, 431, 505) and the connection closed.
+// handed over. Input that is not HTTP is answered with a status (400, 408, 431, 505) and the connection closed.
 
 import { HttpParseError, parseRequestHead, type RequestHead } from '../codec/http1.ts';
 import { NetError } from '../errors.ts';
@@ -49,7 +49,7 @@ export class ServerConnection {
     try {
       while (outcome === 'next') outcome = await this.#next();
     } catch {
-      // It failed, and with it went whom to tell.
+      // The connection failed, so nothing can be told the client.
       abortConnection(this.#connection, undefined);
       outcome = 'close';
     }

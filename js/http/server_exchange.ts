@@ -37,7 +37,7 @@ export interface ServerSettings
   readonly isClosing: () => boolean;
 }
 
-/** What an exchange uses of its connection. */
+/** The parts of a connection that an exchange uses. */
 export interface ExchangeParts {
   readonly connection: StreamConnection;
   readonly source: ByteSource;
@@ -47,7 +47,7 @@ export interface ExchangeParts {
   readonly keepsAlive: boolean;
 }
 
-/** How an exchange ended: the connection is used again, closed, or somebody else's. */
+/** How an exchange ended: the connection is used again, closed, or was taken over. */
 export type Outcome = 'next' | 'close' | 'taken';
 
 /** One request and its answer. */
@@ -149,9 +149,9 @@ export class ServerExchange implements HttpInfo {
   /**
    * Has the request answered.
    *
-   * @returns What becomes of the connection.
+   * @returns How the connection goes on.
    * @throws {HttpParseError} If there is no URL in it: it was not answered.
-   * @throws What the connection, or the body of the answer, failed with.
+   * @throws The error of the connection, or of the body of the answer.
    */
   async run(): Promise<Outcome> {
     const request = this.#request();
@@ -178,7 +178,7 @@ export class ServerExchange implements HttpInfo {
     return this.#left();
   }
 
-  /** The connection is somebody else's. */
+  /** The connection was taken over. */
   #left(): Outcome {
     this.#complete();
     return 'taken';
@@ -257,7 +257,7 @@ export class ServerExchange implements HttpInfo {
     if (!(error instanceof HttpParseError)) this.gone(error);
   }
 
-  /** What the handler answers, or what is answered in its place. */
+  /** The handler's answer, or the answer in its place if it failed. */
   async #answer(request: ServerRequest): Promise<Response | HttpReply | undefined> {
     try {
       const given = this.#settings.handler(request, this);
@@ -287,7 +287,7 @@ export class ServerExchange implements HttpInfo {
     );
   }
 
-  /** What is answered when the handler failed. */
+  /** The answer if the handler failed. */
   async #excuse(error: unknown): Promise<Response | HttpReply> {
     const failure = this.#bodyFailure;
     // It was the body's fault, which the handler could not read.

@@ -31,11 +31,11 @@ const TAKES_STREAMS = (() => {
   }
 })();
 
-/** What is known of a request besides its head. */
+/** The parts of a request beside its head. */
 export interface RequestParts {
   readonly url: string;
   readonly body: ReadableStream<Uint8Array> | undefined;
-  /** Its signal, made when somebody asks. */
+  /** Its signal, made on the first use. */
   readonly signal: () => AbortSignal;
 }
 

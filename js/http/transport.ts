@@ -32,20 +32,20 @@ export interface StreamConnection {
   /**
    * Sends what was written and closes both sides; the readable ends.
    *
-   * @throws What the transport says went wrong.
+   * @throws The transport's error.
    */
   close(): Promise<void>;
   /**
    * Resets it at once. A connection without it is closed instead.
    *
-   * @param reason - What its streams fail with.
+   * @param reason - The error of its streams.
    * @throws Never.
    */
   abort?(reason?: unknown): void;
 }
 
 /**
- * What accepts connections.
+ * Accepts connections.
  *
  * @example
  * ```ts
@@ -64,14 +64,14 @@ export interface StreamListener {
   /**
    * Stops listening; the iterators end. One without it is asked by the iterator's return().
    *
-   * @throws What the transport says went wrong.
+   * @throws The transport's error.
    */
   close?(): Promise<void>;
   /**
    * Iterates over the connections that come.
    *
    * @returns The iterator.
-   * @throws What the transport says went wrong.
+   * @throws The transport's error.
    */
   [Symbol.asyncIterator](): AsyncIterator<StreamConnection>;
 }
@@ -94,9 +94,9 @@ export interface StreamTransport {
   /**
    * Connects.
    *
-   * @param options - Where to; `signal` gives up.
+   * @param options - The peer; `signal` gives up.
    * @returns The connection, open.
-   * @throws What the transport says went wrong, or the signal's reason.
+   * @throws The transport's error, or the signal's reason.
    */
   connect(options: { host: string; port: number; signal?: AbortSignal }): Promise<StreamConnection>;
   /**
@@ -104,7 +104,7 @@ export interface StreamTransport {
    *
    * @param options - Where.
    * @returns The listener.
-   * @throws What the transport says went wrong.
+   * @throws The transport's error.
    */
   listen?(options: { host?: string; port: number }): Promise<StreamListener>;
 }
@@ -123,9 +123,9 @@ export interface TcpStack {
   /**
    * Connects.
    *
-   * @param options - Where to; `signal` gives up.
+   * @param options - The peer; `signal` gives up.
    * @returns The connection, open.
-   * @throws What the stack says went wrong, or the signal's reason.
+   * @throws The stack's error, or the signal's reason.
    */
   connectTcp(options: {
     host: string;
@@ -137,12 +137,12 @@ export interface TcpStack {
    *
    * @param options - Where.
    * @returns The listener.
-   * @throws What the stack says went wrong.
+   * @throws The stack's error.
    */
   listenTcp?(options: { host?: string; port: number }): Promise<StreamListener>;
 }
 
-/** What createHttp() takes: a stack, an object whose `tcp` is a transport, or a transport. */
+/** The network for createHttp(): a stack, an object whose `tcp` is a transport, or a transport. */
 export type HttpTransport =
   | StreamTransport
   | TcpStack

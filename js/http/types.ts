@@ -21,9 +21,9 @@ export interface TlsProvider {
    * Secures a connection that we opened.
    *
    * @param connection - Open, nothing sent.
-   * @param options - Whom it has to be, and what is spoken; `signal` gives up.
+   * @param options - The server's name and port, and the protocols to offer; `signal` gives up.
    * @returns The connection to speak over: it closes the other when it is closed.
-   * @throws What the handshake failed with; the connection is then reset.
+   * @throws The error of the handshake; the connection is then reset.
    */
   connect(
     connection: StreamConnection,
@@ -35,7 +35,7 @@ export interface TlsProvider {
    * @param connection - Open, nothing sent.
    * @param options - `tls` of serve(): certificates and the like, as the provider wants them.
    * @returns The connection to speak over.
-   * @throws What the handshake failed with; the connection is then reset.
+   * @throws The error of the handshake; the connection is then reset.
    */
   accept?(connection: StreamConnection, options: unknown): Promise<StreamConnection>;
 }
@@ -74,7 +74,7 @@ export interface HttpOptions {
   readonly decompress?: boolean;
 }
 
-/** What fetch() takes besides the standard's: headers are sent as they are, in a page too. */
+/** Options of fetch(), the standard's and ours: headers are sent as they are, in a page too. */
 export interface HttpRequestInit extends Omit<RequestInit, 'body'> {
   /** As in the standard; or an async iterable of chunks. */
   readonly body?: BodyInit | AsyncIterable<Uint8Array | string> | null;
@@ -113,7 +113,7 @@ export interface ServeOptions {
   /**
    * Answers a request whose handler failed, and hears of bodies that failed on their way.
    *
-   * @param error - What was thrown.
+   * @param error - The exception.
    * @returns The answer.
    * @default writes the error to the console and answers 500
    */
@@ -162,7 +162,7 @@ export type HttpHandler = (
 export type HttpRequestHandler = (request: Request) => Response | Promise<Response>;
 
 /**
- * What a handler is told besides the request.
+ * Facts about a request, and actions, that a handler gets beside the request.
  *
  * @example
  * ```ts
@@ -201,9 +201,9 @@ export interface HttpInfo {
    */
   inform(reply: HttpReply): Promise<void>;
   /**
-   * Takes the connection over. What the handler returns then is not looked at.
+   * Takes the connection over. The handler's result is then ignored.
    *
-   * @param reply - What is answered first. @default 101 with the protocol asked for; 200 to CONNECT
+   * @param reply - The answer that is sent first. @default 101 with the protocol asked for; 200 to CONNECT
    * @returns The connection: what the client sent behind the request comes first.
    * @throws {NetError} EPIPE if the answer was begun.
    */
@@ -233,7 +233,7 @@ export interface HttpServer extends AsyncDisposable {
   readonly host: string;
   /** Port it listens on. */
   readonly port: number;
-  /** Where it is found from its own stack, such as `http://127.0.0.1:8080/`. */
+  /** Its URL as seen from its own stack, such as `http://127.0.0.1:8080/`. */
   readonly url: string;
   /** Connections that are open, without those that were taken over. */
   readonly connections: number;
@@ -287,7 +287,7 @@ export interface HttpApi extends AsyncDisposable {
   /**
    * Serves.
    *
-   * @param options - Where and how.
+   * @param options - Address, port and limits.
    * @param handler - Answers requests.
    * @returns The server, listening.
    * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EINVAL, …
@@ -296,7 +296,7 @@ export interface HttpApi extends AsyncDisposable {
   /**
    * Serves; by default on port 80.
    *
-   * @param options - Where and how, and the handler.
+   * @param options - Address, port, limits, and the handler.
    * @returns The server, listening.
    * @throws {TypeError} If there is no handler.
    * @throws {NetError} EADDRINUSE, EADDRNOTAVAIL, EINVAL, …

@@ -7,7 +7,7 @@ import type { ByteSource } from './byte_source.ts';
 import type { Deadline } from './deadline.ts';
 import { abortConnection, type StreamConnection } from './transport.ts';
 
-/** What is handed over. */
+/** The parts of a connection that are handed over. */
 export interface Upgradable {
   readonly connection: StreamConnection;
   readonly source: ByteSource;
@@ -63,7 +63,7 @@ export function takeOver({ connection, source, writer, deadline }: Upgradable): 
 
 /** Sends a head and hands the connection over. */
 export function takeUpgrade(parts: Upgradable, head: string): StreamConnection {
-  // What is written next stands behind it; if this write fails, that one fails too.
+  // The next write follows it; if this one fails, the next one fails too.
   parts.writer.write(toLatin1(head)).catch(() => {});
   return takeOver(parts);
 }

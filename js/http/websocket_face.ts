@@ -10,7 +10,7 @@ export const MAX_PAYLOAD = 100 * 1024 * 1024;
 
 const encoder = new TextEncoder();
 
-/** What a CloseEvent is made of. */
+/** The fields of a CloseEvent. */
 interface CloseInit {
   readonly code: number;
   readonly reason: string;
@@ -45,7 +45,7 @@ function errorEvent(error: unknown): Event {
 
 type Listener = ((this: WebSocket, event: never) => unknown) | null;
 
-/** What send() takes. */
+/** The messages that send() takes. */
 type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
 
 /** A payload: a copy, since a frame that waits must not change. */
@@ -60,7 +60,7 @@ function payloadOf(data: Exclude<Sendable, Blob>): { opcode: number; payload: Ui
   return { opcode: OPCODE.text, payload: encoder.encode(String(data)) };
 }
 
-/** The standard's face. Who makes one gives it a connection, or tells that there will be none. */
+/** The standard's face. Its maker gives it a connection, or tells that there will be none. */
 export class SocketFace extends EventTarget {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;

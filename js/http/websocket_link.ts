@@ -269,7 +269,7 @@ export class WebSocketLink {
     const taken = (): void => {
       this.bufferedAmount -= payload.length;
     };
-    // What it fails with the loop sees.
+    // The loop sees the error of a write that fails.
     this.#write(opcode, payload).then(taken, () => {});
   }
 

@@ -20,11 +20,11 @@ export interface UpgradeWebSocketOptions {
   readonly maxPayload?: number;
 }
 
-/** What upgradeWebSocket() gives. */
+/** Result of upgradeWebSocket(). */
 export interface WebSocketUpgrade {
   /** The server's end: open when the answer is sent. */
   readonly socket: WebSocket;
-  /** What the handler has to return. */
+  /** The response that the handler has to return. */
   readonly response: Response;
 }
 

@@ -77,6 +77,3 @@ export const PROSE: readonly string[] = [
   'tools',
   'web',
 ];
-
-/** Parts of these that are not clean yet. */
-export const PROSE_LATER: readonly string[] = ['js/codec', 'js/dns', 'js/http'];

@@ -201,13 +201,8 @@ function isBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 
-/** Checks the prose of files and folders of a tree, but not of `later`. Exceptions that nothing needs are violations too. */
-export function checkWords(
-  root: string,
-  places: readonly string[],
-  rules: WordRules,
-  later: readonly string[] = [],
-): string[] {
+/** Checks the prose of files and folders of a tree. Exceptions that nothing needs are violations too. */
+export function checkWords(root: string, places: readonly string[], rules: WordRules): string[] {
   const files = [
     ...places.filter((place) => EXTENSIONS.includes(extname(place))),
     ...listFiles(
@@ -215,7 +210,7 @@ export function checkWords(
       places.filter((place) => extname(place) === ''),
       EXTENSIONS,
     ),
-  ].filter((path) => !later.some((folder) => isBelow(path, folder)));
+  ];
   const used = new Set<AllowedWord>();
   const found = files.flatMap((path) =>
     passagesOf(path, read(root, path)).flatMap((passage) =>
