@@ -8,17 +8,8 @@ import { NetError } from '../errors.ts';
 import { show } from '../util/check.ts';
 import { DnsReader, DnsWriter } from './dns_bytes.ts';
 import { type DnsFields, readData, writeData } from './dns_data.ts';
-import {
-  CLASS_NAMES,
-  DNS_TYPES,
-  type DnsEdns,
-  type DnsMessage,
-  type DnsQuestion,
-  type DnsRecord,
-  OPCODE_NAMES,
-  RCODE_NAMES,
-  TYPE_NAMES,
-} from './dns_types.ts';
+import { CLASS_NAMES, DNS_TYPES, OPCODE_NAMES, RCODE_NAMES, TYPE_NAMES } from './dns_numbers.ts';
+import type { DnsEdns, DnsMessage, DnsQuestion, DnsRecord } from './dns_types.ts';
 
 /** Bytes in front of the questions. */
 export const DNS_HEADER = 12;

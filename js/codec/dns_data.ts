@@ -3,7 +3,8 @@
 
 import type { DnsReader, DnsWriter } from './dns_bytes.ts';
 import { type DnsKind, joinStrings, readField, stringsOf, writeField } from './dns_fields.ts';
-import { type DnsRecord, type DnsType, TYPE_NAMES } from './dns_types.ts';
+import { type DnsType, TYPE_NAMES } from './dns_numbers.ts';
+import type { DnsRecord } from './dns_types.ts';
 
 type Layout = readonly (readonly [field: string, kind: DnsKind])[];
 

@@ -5,8 +5,9 @@ import { NetError } from '../errors.ts';
 import { formatIp, parseIpv4, parseIpv6 } from '../util/address.ts';
 import { show } from '../util/check.ts';
 import { bytesOf, type DnsReader, type DnsWriter, textOf } from './dns_bytes.ts';
+import { type DnsType, TYPE_NAMES } from './dns_numbers.ts';
 import { readSvcParams, writeSvcParams } from './dns_svcb.ts';
-import { type DnsType, type SvcParams, TYPE_NAMES } from './dns_types.ts';
+import type { SvcParams } from './dns_types.ts';
 
 /**
  * Kinds of field. Only in records of RFC 1035 may a name be compressed when it is written (RFC 3597,

@@ -1,91 +1,7 @@
 // SPDX-License-Identifier: MIT
-// dns_types - messages and records of DNS as values, and the numbers of their types
+// dns_types - messages and records of DNS as values
 
-/** Numbers of the types that have a name here (IANA, DNS parameters). */
-export const DNS_TYPES = {
-  A: 1,
-  NS: 2,
-  CNAME: 5,
-  SOA: 6,
-  NULL: 10,
-  PTR: 12,
-  HINFO: 13,
-  MX: 15,
-  TXT: 16,
-  RP: 17,
-  AFSDB: 18,
-  AAAA: 28,
-  LOC: 29,
-  SRV: 33,
-  NAPTR: 35,
-  KX: 36,
-  CERT: 37,
-  DNAME: 39,
-  OPT: 41,
-  DS: 43,
-  SSHFP: 44,
-  RRSIG: 46,
-  NSEC: 47,
-  DNSKEY: 48,
-  NSEC3: 50,
-  NSEC3PARAM: 51,
-  TLSA: 52,
-  SMIMEA: 53,
-  CDS: 59,
-  CDNSKEY: 60,
-  OPENPGPKEY: 61,
-  CSYNC: 62,
-  ZONEMD: 63,
-  SVCB: 64,
-  HTTPS: 65,
-  SPF: 99,
-  TKEY: 249,
-  TSIG: 250,
-  IXFR: 251,
-  AXFR: 252,
-  ANY: 255,
-  URI: 256,
-  CAA: 257,
-} as const;
-
-/** Numbers of the classes. */
-export const DNS_CLASSES = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 } as const;
-
-/** Numbers of the kinds of request. */
-export const DNS_OPCODES = {
-  QUERY: 0,
-  IQUERY: 1,
-  STATUS: 2,
-  NOTIFY: 4,
-  UPDATE: 5,
-  DSO: 6,
-} as const;
-
-/** Numbers of the results; those from 16 on need EDNS. */
-export const DNS_RCODES = {
-  NOERROR: 0,
-  FORMERR: 1,
-  SERVFAIL: 2,
-  NXDOMAIN: 3,
-  NOTIMP: 4,
-  REFUSED: 5,
-  YXDOMAIN: 6,
-  YXRRSET: 7,
-  NXRRSET: 8,
-  NOTAUTH: 9,
-  NOTZONE: 10,
-  BADVERS: 16,
-  BADCOOKIE: 23,
-} as const;
-
-/** A type by name; one that has none here is `TYPE` and its number (RFC 3597). */
-export type DnsType = keyof typeof DNS_TYPES | `TYPE${number}`;
-/** A class by name, or `CLASS` and its number. */
-export type DnsClass = keyof typeof DNS_CLASSES | `CLASS${number}`;
-/** A kind of request by name, or `OPCODE` and its number. */
-export type DnsOpcode = keyof typeof DNS_OPCODES | `OPCODE${number}`;
-/** A result by name, or `RCODE` and its number. */
-export type DnsRcode = keyof typeof DNS_RCODES | `RCODE${number}`;
+import type { DnsClass, DnsOpcode, DnsRcode, DnsType } from './dns_numbers.ts';
 
 /** Parameters of an SVCB or HTTPS record that have a name (RFC 9460). */
 export interface NamedSvcParams {
@@ -113,69 +29,163 @@ export type SvcParams = NamedSvcParams & Readonly<Record<`key${number}`, Uint8Ar
 /** Fields of a record by its type, without name, class and TTL. */
 export interface DnsData {
   /** IPv4 address. */
-  readonly A: { readonly ip: string };
+  readonly A: {
+    /** Address. */
+    readonly ip: string;
+  };
   /** IPv6 address. */
-  readonly AAAA: { readonly ip: string };
+  readonly AAAA: {
+    /** Address. */
+    readonly ip: string;
+  };
   /** Server of a zone. */
-  readonly NS: { readonly ns: string };
+  readonly NS: {
+    /** Name of the server. */
+    readonly ns: string;
+  };
   /** The name that this one is another name of. */
-  readonly CNAME: { readonly cname: string };
+  readonly CNAME: {
+    /** The canonical name. */
+    readonly cname: string;
+  };
   /** The tree of names that this one is another name of. */
-  readonly DNAME: { readonly dname: string };
+  readonly DNAME: {
+    /** Root of the other tree. */
+    readonly dname: string;
+  };
   /** The name of an address. */
-  readonly PTR: { readonly ptr: string };
+  readonly PTR: {
+    /** The name. */
+    readonly ptr: string;
+  };
   /** Text: `value` is all strings together; `strings`, if given, is what is sent. */
-  readonly TXT: { readonly value: string; readonly strings?: readonly (Uint8Array | string)[] };
+  readonly TXT: {
+    /** All strings together. */
+    readonly value: string;
+    /** The strings, of at most 255 bytes each. */
+    readonly strings?: readonly (Uint8Array | string)[];
+  };
   /** As TXT; obsolete. */
-  readonly SPF: { readonly value: string; readonly strings?: readonly (Uint8Array | string)[] };
+  readonly SPF: {
+    /** All strings together. */
+    readonly value: string;
+    /** The strings, of at most 255 bytes each. */
+    readonly strings?: readonly (Uint8Array | string)[];
+  };
   /** Server for mail; the lowest preference first. */
-  readonly MX: { readonly preference: number; readonly exchange: string };
+  readonly MX: {
+    /** 0 to 65535; the lowest is used first. */
+    readonly preference: number;
+    /** Name of the server. */
+    readonly exchange: string;
+  };
   /** Start of a zone; times in seconds, `minimum` is the TTL of negative answers. */
   readonly SOA: {
+    /** Name of the primary server. */
     readonly mname: string;
+    /** Address for mail, with a dot in place of the `@`. */
     readonly rname: string;
+    /** Version of the zone. */
     readonly serial: number;
+    /** Time between two checks by a secondary server, in seconds. */
     readonly refresh: number;
+    /** Time until a failed check is repeated, in seconds. */
     readonly retry: number;
+    /** Time after which a secondary server without contact stops to answer, in seconds. */
     readonly expire: number;
+    /** Time for which a negative answer may be kept, in seconds. */
     readonly minimum: number;
   };
   /** Place of a service; the lowest priority first, by weight among equals. */
   readonly SRV: {
+    /** 0 to 65535; the lowest is used first. */
     readonly priority: number;
+    /** Share among servers of one priority, 0 to 65535. */
     readonly weight: number;
+    /** Port of the service. */
     readonly port: number;
+    /** Name of the server. */
     readonly target: string;
   };
   /** Rule that rewrites a name (RFC 3403). */
   readonly NAPTR: {
+    /** 0 to 65535; rules are applied from the lowest on. */
     readonly order: number;
+    /** 0 to 65535; the lowest of one order is used first. */
     readonly preference: number;
+    /** Kind of the result, such as `s` or `u`. */
     readonly flags: string;
+    /** Service and protocol. */
     readonly service: string;
+    /** Substitution, or empty. */
     readonly regexp: string;
+    /** Name in place of a substitution. */
     readonly replacement: string;
   };
   /** The authorities that may issue certificates (RFC 8659). */
-  readonly CAA: { readonly flags: number; readonly tag: string; readonly value: string };
+  readonly CAA: {
+    /** 128: an authority that does not know the tag must refuse. */
+    readonly flags: number;
+    /** Property, such as `issue`. */
+    readonly tag: string;
+    /** Its value, such as the name of an authority. */
+    readonly value: string;
+  };
   /** How to reach a service (RFC 9460); priority 0 is an alias. */
-  readonly SVCB: { readonly priority: number; readonly target: string; readonly params: SvcParams };
+  readonly SVCB: {
+    /** 0 for an alias; else the lowest is used first. */
+    readonly priority: number;
+    /** Name of the server; '' is the name of the record. */
+    readonly target: string;
+    /** Parameters. */
+    readonly params: SvcParams;
+  };
   /** SVCB for HTTPS. */
   readonly HTTPS: {
+    /** 0 for an alias; else the lowest is used first. */
     readonly priority: number;
+    /** Name of the server; '' is the name of the record. */
     readonly target: string;
+    /** Parameters. */
     readonly params: SvcParams;
   };
   /** Address as a URI (RFC 7553). */
-  readonly URI: { readonly priority: number; readonly weight: number; readonly target: string };
+  readonly URI: {
+    /** 0 to 65535; the lowest is used first. */
+    readonly priority: number;
+    /** Share among URIs of one priority, 0 to 65535. */
+    readonly weight: number;
+    /** The URI. */
+    readonly target: string;
+  };
   /** Processor and system; or that ANY is not answered (RFC 8482). */
-  readonly HINFO: { readonly cpu: string; readonly os: string };
+  readonly HINFO: {
+    /** Processor. */
+    readonly cpu: string;
+    /** Operating system. */
+    readonly os: string;
+  };
   /** Person to ask. */
-  readonly RP: { readonly mbox: string; readonly txt: string };
+  readonly RP: {
+    /** Address for mail, with a dot in place of the `@`. */
+    readonly mbox: string;
+    /** Name with further TXT records. */
+    readonly txt: string;
+  };
   /** Server of AFS or DCE. */
-  readonly AFSDB: { readonly subtype: number; readonly hostname: string };
+  readonly AFSDB: {
+    /** 1: AFS, 2: DCE. */
+    readonly subtype: number;
+    /** Name of the server. */
+    readonly hostname: string;
+  };
   /** Key exchanger. */
-  readonly KX: { readonly preference: number; readonly exchanger: string };
+  readonly KX: {
+    /** 0 to 65535; the lowest is used first. */
+    readonly preference: number;
+    /** Name of the key exchanger. */
+    readonly exchanger: string;
+  };
   /** Digest of the key of a zone below (RFC 4034). */
   readonly DS: DnsDigest;
   /** DS that a zone asks for. */
@@ -186,32 +196,56 @@ export interface DnsData {
   readonly CDNSKEY: DnsKey;
   /** Signature (RFC 4034); times in seconds since 1970, modulo 2^32. */
   readonly RRSIG: {
+    /** Type of the records that are signed. */
     readonly typeCovered: DnsType;
+    /** Algorithm of the key. */
     readonly algorithm: number;
+    /** Labels of the name, without the root and a wildcard. */
     readonly labels: number;
+    /** TTL of the records in the zone, in seconds. */
     readonly originalTtl: number;
+    /** End of its validity. */
     readonly expiration: number;
+    /** Start of its validity. */
     readonly inception: number;
+    /** Tag of the key. */
     readonly keyTag: number;
+    /** Zone of the key. */
     readonly signer: string;
+    /** The signature. */
     readonly signature: Uint8Array;
   };
   /** Next name of the zone, and types of this one (RFC 4034). */
-  readonly NSEC: { readonly next: string; readonly types: readonly DnsType[] };
+  readonly NSEC: {
+    /** Next name in the order of the zone. */
+    readonly next: string;
+    /** Types that this name has. */
+    readonly types: readonly DnsType[];
+  };
   /** NSEC by hashes (RFC 5155). */
   readonly NSEC3: {
+    /** Algorithm of the hash; 1: SHA-1. */
     readonly algorithm: number;
+    /** 1: unsigned zones below are left out. */
     readonly flags: number;
+    /** Further rounds of the hash. */
     readonly iterations: number;
+    /** Bytes that are hashed with each name. */
     readonly salt: Uint8Array;
+    /** Next hash in the order of the zone. */
     readonly next: Uint8Array;
+    /** Types that this name has. */
     readonly types: readonly DnsType[];
   };
   /** How names are hashed for NSEC3. */
   readonly NSEC3PARAM: {
+    /** Algorithm of the hash; 1: SHA-1. */
     readonly algorithm: number;
+    /** 0. */
     readonly flags: number;
+    /** Further rounds of the hash. */
     readonly iterations: number;
+    /** Bytes that are hashed with each name. */
     readonly salt: Uint8Array;
   };
   /** Certificate of a TLS server (RFC 6698). */
@@ -220,8 +254,11 @@ export interface DnsData {
   readonly SMIMEA: DnsCertificate;
   /** Fingerprint of the key of an SSH server (RFC 4255). */
   readonly SSHFP: {
+    /** Algorithm of the key. */
     readonly algorithm: number;
+    /** 1: SHA-1, 2: SHA-256. */
     readonly fingerprintType: number;
+    /** The fingerprint. */
     readonly fingerprint: Uint8Array;
   };
 }
@@ -285,7 +322,10 @@ export type DnsDataOf<T extends DnsType> = T extends keyof DnsData ? DnsData[T] 
 export type DnsRecordOf<T extends DnsType> = T extends 'ANY'
   ? DnsRecord
   : T extends DnsType
-    ? DnsRecordBase & { readonly type: T } & DnsDataOf<T>
+    ? DnsRecordBase & {
+        /** Its type. */
+        readonly type: T;
+      } & DnsDataOf<T>
     : never;
 
 /** A record of any type; `type` tells which fields it has. */
@@ -310,7 +350,12 @@ export interface DnsEdns {
   /** The sender wants the records of DNSSEC. @default false */
   readonly dnssecOk?: boolean;
   /** Options: number and bytes. @default none */
-  readonly options?: readonly { readonly code: number; readonly data: Uint8Array }[];
+  readonly options?: readonly {
+    /** Number of the option, 0 to 65535. */
+    readonly code: number;
+    /** Its bytes. */
+    readonly data: Uint8Array;
+  }[];
 }
 
 /** A message. */
@@ -346,43 +391,3 @@ export interface DnsMessage {
   /** Extension, if the message has one. */
   readonly edns?: DnsEdns;
 }
-
-const invert = (table: Readonly<Record<string, number>>): ReadonlyMap<number, string> =>
-  new Map(Object.entries(table).map(([name, code]) => [code, name]));
-
-/** Both ways between a number and its name. */
-class Names<T extends string> {
-  readonly #codes: Readonly<Record<string, number>>;
-  readonly #names: ReadonlyMap<number, string>;
-  readonly #prefix: string;
-  readonly #most: number;
-
-  constructor(codes: Readonly<Record<string, number>>, prefix: string, most: number) {
-    this.#codes = codes;
-    this.#names = invert(codes);
-    this.#prefix = prefix;
-    this.#most = most;
-  }
-
-  /** The name of a number. */
-  name(code: number): T {
-    return (this.#names.get(code) ?? `${this.#prefix}${code}`) as T;
-  }
-
-  /** The number of a name, in any case; -1 if it is none. */
-  code(name: unknown): number {
-    const text = String(name).toUpperCase();
-    if (Object.hasOwn(this.#codes, text)) return this.#codes[text] as number;
-    const digits = text.startsWith(this.#prefix) ? text.slice(this.#prefix.length) : '';
-    return /^\d{1,5}$/.test(digits) && Number(digits) <= this.#most ? Number(digits) : -1;
-  }
-}
-
-/** Names and numbers of types. */
-export const TYPE_NAMES: Names<DnsType> = new Names(DNS_TYPES, 'TYPE', 0xffff);
-/** Names and numbers of classes. */
-export const CLASS_NAMES: Names<DnsClass> = new Names(DNS_CLASSES, 'CLASS', 0xffff);
-/** Names and numbers of kinds of request. */
-export const OPCODE_NAMES: Names<DnsOpcode> = new Names(DNS_OPCODES, 'OPCODE', 15);
-/** Names and numbers of results. */
-export const RCODE_NAMES: Names<DnsRcode> = new Names(DNS_RCODES, 'RCODE', 0xfff);

@@ -6,8 +6,9 @@
 // has one of them exists, so that "no such name" for AAAA does not take the A away from a client (musl
 // believes whichever answer says so). A CNAME without its target is followed in the same way.
 
+import type { DnsRcode, DnsType } from '../codec/dns_numbers.ts';
 import { ptrNameToIP } from '../codec/dns_ptr.ts';
-import type { DnsMessage, DnsQuestion, DnsRcode, DnsRecord, DnsType } from '../codec/dns_types.ts';
+import type { DnsMessage, DnsQuestion, DnsRecord } from '../codec/dns_types.ts';
 import { lowerAscii } from '../util/host_name.ts';
 import type { Hosts } from '../util/hosts.ts';
 import type { Asker } from './asker.ts';

@@ -5,7 +5,8 @@
 // long as the SOA beside them says, up to an hour (RFC 2308). Nothing else: no truncated answer, none of a
 // server that failed. Large ones are not kept, so that a full cache has a bound in bytes too.
 
-import { DNS_RCODES, type DnsMessage, type DnsRecord } from '../codec/dns_types.ts';
+import { DNS_RCODES } from '../codec/dns_numbers.ts';
+import type { DnsMessage, DnsRecord } from '../codec/dns_types.ts';
 
 /** Seconds. */
 const LONGEST = 86_400;

@@ -6,6 +6,7 @@
 // short ones. Of an answer only those records count that the chain of CNAME records from the question
 // leads to; a chain that leaves the answer is followed by a question of its own.
 
+import type { DnsType } from '../codec/dns_numbers.ts';
 import { ipToPtrName } from '../codec/dns_ptr.ts';
 import type {
   DnsEdns,
@@ -13,7 +14,6 @@ import type {
   DnsQuestion,
   DnsRecord,
   DnsRecordOf,
-  DnsType,
 } from '../codec/dns_types.ts';
 import { NetError, type NetErrorCode } from '../errors.ts';
 import { untilAborted } from '../util/abort.ts';

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // create - createDns(): client and server over one transport
 
-import type { DnsMessage, DnsQuestion, DnsRecordOf, DnsType } from '../codec/dns_types.ts';
+import type { DnsType } from '../codec/dns_numbers.ts';
+import type { DnsMessage, DnsQuestion, DnsRecordOf } from '../codec/dns_types.ts';
 import type { HostAddress } from '../util/hosts.ts';
 import { DnsClient } from './client.ts';
 import type { DnsClientOptions, LookupOptions, ResolveOptions } from './client_options.ts';

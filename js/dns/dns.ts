@@ -11,10 +11,11 @@ export type {
   StreamTransport,
 } from '../api/transport.ts';
 export { type DnsSerializeOptions, parseDnsMessage, serializeDnsMessage } from '../codec/dns.ts';
+export type { DnsClass, DnsOpcode, DnsRcode, DnsType } from '../codec/dns_numbers.ts';
+export { DNS_CLASSES, DNS_OPCODES, DNS_RCODES, DNS_TYPES } from '../codec/dns_numbers.ts';
 export { ipToPtrName, type PtrAddress, ptrNameToIP } from '../codec/dns_ptr.ts';
 export type {
   DnsCertificate,
-  DnsClass,
   DnsData,
   DnsDataOf,
   DnsDigest,
@@ -22,17 +23,13 @@ export type {
   DnsKey,
   DnsMessage,
   DnsOpaque,
-  DnsOpcode,
   DnsQuestion,
-  DnsRcode,
   DnsRecord,
   DnsRecordBase,
   DnsRecordOf,
-  DnsType,
   NamedSvcParams,
   SvcParams,
 } from '../codec/dns_types.ts';
-export { DNS_CLASSES, DNS_OPCODES, DNS_RCODES, DNS_TYPES } from '../codec/dns_types.ts';
 export {
   formatHosts,
   type HostAddress,

@@ -15,12 +15,8 @@ import {
   parseDnsMessage,
   serializeDnsMessage,
 } from '../codec/dns.ts';
-import {
-  type DnsMessage,
-  type DnsQuestion,
-  type DnsRcode,
-  OPCODE_NAMES,
-} from '../codec/dns_types.ts';
+import { type DnsRcode, OPCODE_NAMES } from '../codec/dns_numbers.ts';
+import type { DnsMessage, DnsQuestion } from '../codec/dns_types.ts';
 import { NetError } from '../errors.ts';
 import { AbortGroup, untilAborted, withDeadline } from '../util/abort.ts';
 import { checkPort } from '../util/address.ts';

@@ -2,7 +2,7 @@
 // server_options - options and statistics of a DNS server
 
 import type { StreamTransport } from '../api/transport.ts';
-import type { DnsRcode, DnsType } from '../codec/dns_types.ts';
+import type { DnsRcode, DnsType } from '../codec/dns_numbers.ts';
 import type { HostsInit } from '../util/hosts.ts';
 import type { DnsClientAddress, RequestFn } from './answer.ts';
 import type { Forwarder } from './exchange.ts';

@@ -7,8 +7,9 @@
 // are also answered for in reverse, by the names that have them.
 
 import { labelsOf } from '../codec/dns_bytes.ts';
+import type { DnsType } from '../codec/dns_numbers.ts';
 import { ipToPtrName } from '../codec/dns_ptr.ts';
-import type { DnsData, DnsRecord, DnsRecordOf, DnsType } from '../codec/dns_types.ts';
+import type { DnsData, DnsRecord, DnsRecordOf } from '../codec/dns_types.ts';
 import { NetError } from '../errors.ts';
 import { parseIp } from '../util/address.ts';
 import { checkValue, INT32_MAX, whole } from '../util/check.ts';
