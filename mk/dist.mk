@@ -12,7 +12,7 @@ js: dist/index.js
 
 WASM := wasm$(if $(PROFILE),-profile)
 WASM_OBJ := $(call objects,$(WASM),$(CORE_SRC) $(LWIP_SRC))
-$(eval $(call flavour,$(WASM),EMCC,$(EMCC_ENV) $(EMCC),$(STD) $(WASM_FLAGS) $(WASM_HIDDEN) \
+$(eval $(call flavour,$(WASM),EMCC,$$(EMCC_ENV) $(EMCC),$(STD) $(WASM_FLAGS) $(WASM_HIDDEN) \
 	$(WASM_NULL)))
 
 $(WASM_OBJ): | build/hidden.h
