@@ -26,23 +26,24 @@ OWN_FLAGS += $(2): $(1)
 endef
 
 # Rarely run, or once a batch: a fifth of the module at -O3.
-# lwIP: connections that open and close, neighbours, control messages, fragments.
-WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv4/ip4_frag ipv6/icmp6 \
-	ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
+# lwIP: connections that open and close, neighbours, control messages.
+WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv6/icmp6 ipv6/ip6_addr \
+	ipv6/nd6)
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
-WASM_SMALL += $(addprefix core/,mem/arena iface/iface iface/route lwip_port loop main channel command ring_resize \
+WASM_SMALL += $(addprefix core/,mem/arena iface/route lwip_port loop main channel command ring_resize \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
 	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
-# Datagrams and groups: smaller still.
-WASM_LEAST := $(addprefix core/,$(addprefix lwext/,group error_limit ip_input) \
+# Datagrams, fragments, groups, interfaces that come and go: smaller still.
+WASM_LEAST := $(addprefix lwip/src/core/,ipv4/ip4_frag ipv6/ip6_frag) $(addprefix core/,iface/iface \
+	$(addprefix lwext/,group error_limit ip_input) \
 	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 $(eval $(call own_flags,$(WASM_LEAST),-Oz))
 # The others inline less than -O3 does by itself (225), and are no slower.
 WASM_FAST := $(filter-out $(WASM_SMALL) $(WASM_LEAST),$(WASM_OBJ:build/$(WASM)/%.o=%))
 $(eval $(call own_flags,$(WASM_FAST),-mllvm -inline-threshold=100))
-# Loops over all bytes of a packet, and the rounds of a cipher.
-$(eval $(call own_flags,core/util/chksum core/util/random,-funroll-loops))
+# Loops over all bytes of a packet.
+$(eval $(call own_flags,core/util/chksum,-funroll-loops))
 # On the path of every packet: byte order by instructions in place, not by a call (lwip/arch/cc.h).
 $(eval $(call own_flags,$(addprefix lwip/src/,core/tcp_in core/tcp_out core/inet_chksum core/ipv4/ip4 \
 	core/ipv6/ip6 netif/ethernet),-DSWAP_IN_PLACE))
@@ -50,14 +51,17 @@ $(eval $(call own_flags,$(addprefix lwip/src/,core/tcp_in core/tcp_out core/inet
 $(eval $(call flags_file,$(WASM)/own,$(OWN_FLAGS)))
 $(WASM_OBJ): build/$(WASM)/own/flags
 
-# wasm-opt would put the functions that swap bytes into each of their callers again.
-WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8
-# Files with large tables come last: addresses in the first 1024 bytes of data are folded into loads and stores, and
-# the tables would push small variables out of these.
-WASM_LAST := $(patsubst %,build/$(WASM)/%.o,$(addprefix core/,sock/sock_work lwip_port command sock/protocol channel) \
-	lwip/src/core/tcp $(addprefix core/,main lwext/tcp_park lwext/tcp_table mem/heap) lwip/src/core/stats \
+# wasm-opt would put the functions that swap bytes into each of their callers again. The functions that are called most
+# come first: their numbers take one byte.
+WASM_LINK := -sBINARYEN_EXTRA_PASSES=--flexible-inline-max-function-size=8,--reorder-functions
+# Addresses in the first 1024 bytes of data are folded into loads and stores. So the variables that are named most often
+# come first, and files with large tables last.
+WASM_FIRST := $(patsubst %,build/$(WASM)/%.o,$(addprefix lwip/src/core/,ip tcp_in tcp netif) \
+	$(addprefix core/,lwip_port iface/ringif loop lwext/timers))
+WASM_LAST := $(patsubst %,build/$(WASM)/%.o,$(addprefix core/,sock/sock_work command sock/protocol channel main \
+	lwext/tcp_park lwext/tcp_table mem/heap) lwip/src/core/stats \
 	$(addprefix core/,sock/dgram_table sock/sock iface/iface) $(addprefix lwip/src/core/,ipv4/etharp ipv6/nd6))
-WASM_IN_ORDER := $(filter-out $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
+WASM_IN_ORDER := $(WASM_FIRST) $(filter-out $(WASM_FIRST) $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
 $(eval $(call flags_file,$(WASM)/link,$(WASM_LINK) $(WASM_IN_ORDER)))
 build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs
 	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WASM_FLAGS) $(WASM_LINK) $(WASM_NAMES) $(WASM_IN_ORDER) -o $@
