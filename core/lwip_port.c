@@ -192,26 +192,17 @@ int port_ip_is_group(const ip_addr_t *address)
  */
 int port_error(err_t err)
 {
-    switch (err) {
-    case ERR_OK:
+    static const int8_t codes[] = {
+        [-ERR_MEM] = ABI_ENOBUFS,       [-ERR_BUF] = ABI_ENOBUFS,
+        [-ERR_RTE] = ABI_EHOSTUNREACH,  [-ERR_USE] = ABI_EADDRINUSE,
+        [-ERR_ISCONN] = ABI_EADDRINUSE, [-ERR_RST] = ABI_ECONNRESET,
+        [-ERR_ABRT] = ABI_ECONNABORTED, [-ERR_CLSD] = ABI_ECONNABORTED,
+        [-ERR_CONN] = ABI_ECONNABORTED, [-ERR_TIMEOUT] = ABI_ETIMEDOUT,
+    };
+    uint32_t i = (uint32_t)-err;
+
+    if (!i) {
         return 0;
-    case ERR_MEM:
-    case ERR_BUF:
-        return ABI_ENOBUFS;
-    case ERR_RTE:
-        return ABI_EHOSTUNREACH;
-    case ERR_USE:
-    case ERR_ISCONN:
-        return ABI_EADDRINUSE;
-    case ERR_RST:
-        return ABI_ECONNRESET;
-    case ERR_ABRT:
-    case ERR_CLSD:
-    case ERR_CONN:
-        return ABI_ECONNABORTED;
-    case ERR_TIMEOUT:
-        return ABI_ETIMEDOUT;
-    default:
-        return ABI_EINVAL;
     }
+    return i < sizeof(codes) && codes[i] ? codes[i] : ABI_EINVAL;
 }
