@@ -194,7 +194,6 @@ struct abi_iface {
     uint32_t tx_blocked;  /* C: frames that had to wait for room in tx */
     uint32_t tx_lost;     /* C: frames lost because neither tx nor memory had room */
     uint32_t channel;     /* C: offset of the channel of the thread it was handed to, 0: the app */
-    struct abi_addr link_local; /* C: the IPv6 link-local address, FAMILY_NONE if there is none */
 };
 
 /* --- Channels -------------------------------------------------------------------------------------------- */
@@ -242,6 +241,8 @@ enum command {
     CMD_RECALL, /* cmd, handle: of an interface, 0: all; takes back what was shared; answered at
                         once; iface.channel and ctl.channels change when a thread releases */
     CMD_SYNC,   /* cmd: answered when all before it is carried out */
+    CMD_CHANGE, /* cmd_change, value: CHANGE_*; answered, CHANGE_DETECT within seconds */
+    CMD_ROUTE,  /* cmd_route, value: ROUTE_*; answered */
 };
 
 struct cmd {
@@ -259,9 +260,8 @@ struct cmd_iface {
     uint32_t ring_size; /* bytes of each frame ring, a power of two */
     uint8_t mac[8];     /* first six */
     uint32_t addr_count;
-    uint32_t gateway_count;
+    uint32_t pad;
     struct abi_addr addrs[IFACE_ADDRS];
-    struct abi_addr gateways[2];
 };
 
 struct cmd_socket {
@@ -293,6 +293,57 @@ struct cmd_group {
     struct abi_addr source; /* only what it sends, FAMILY_NONE: any host */
     uint32_t iface;         /* handle, 0: the first with an address of the family */
     uint32_t pad;
+};
+
+/* Of an interface. */
+struct cmd_change {
+    struct cmd cmd;
+    struct abi_addr address; /* with its prefix */
+    uint32_t amount;
+    uint32_t pad;
+};
+enum change {
+    CHANGE_ADD,    /* address; an IPv4 address takes the place of that before */
+    CHANGE_REMOVE, /* address */
+    CHANGE_DETECT, /* does another host have the address? The answer has in handle and offset, 8 bytes, its MAC
+                      and a 1, or zeros: none has */
+    CHANGE_UP,  /* amount: 1: up, 0: down */
+    CHANGE_MTU, /* amount: bytes */
+};
+
+struct cmd_route {
+    struct cmd cmd;              /* handle: interface */
+    struct abi_addr destination; /* with its prefix */
+    struct abi_addr via;         /* next hop, FAMILY_NONE: the destination is on the link */
+    uint32_t metric;             /* of routes with one prefix, the lowest is taken */
+    uint32_t number;             /* chosen by JS, not 0 */
+};
+enum route_command {
+    ROUTE_ADD,    /* takes the place of the one with its number */
+    ROUTE_REMOVE, /* the one with that number, if there is one */
+    /* The answer has in offset a block of the arena, which JS frees, and in handle how many struct abi_entry stand
+       there. */
+    ROUTE_LIST,
+    ROUTE_LOOKUP, /* the route to destination */
+    ROUTE_NEIGHBORS,
+};
+
+/* A route, or a neighbor: its address is the destination, its MAC the first six bytes of via. */
+struct abi_entry {
+    struct abi_addr destination;
+    struct abi_addr via;
+    uint32_t metric; /* of a neighbor: its state, NEIGHBOR_* */
+    uint32_t number; /* 0: the prefix of an address of the interface */
+    uint32_t iface;  /* handle */
+    uint32_t pad;
+};
+/* As lwIP numbers them (RFC 4861, 7.3.2). */
+enum neighbor_state {
+    NEIGHBOR_INCOMPLETE = 1,
+    NEIGHBOR_REACHABLE,
+    NEIGHBOR_STALE,
+    NEIGHBOR_DELAY,
+    NEIGHBOR_PROBE,
 };
 
 /* cmd.value: the value. */
@@ -414,6 +465,10 @@ ABI_ASSERT(sizeof(struct abi_channel) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, app) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, stats) % 8 == 0);
 ABI_ASSERT(offsetof(struct stack_stats, bytes_copied) % 8 == 0);
+ABI_ASSERT(sizeof(struct abi_entry) == 64);
+/* An entry begins as its command goes on. */
+ABI_ASSERT(offsetof(struct cmd_route, number) - offsetof(struct cmd_route, destination) ==
+           offsetof(struct abi_entry, number));
 ABI_ASSERT(sizeof(struct cmd) == 16 && sizeof(struct event) == 24);
 
 #endif /* RINGSTACK_ABI_H */

@@ -167,6 +167,8 @@ static void commands(void)
     VALUE(CMD_SHARE_IFACE);
     VALUE(CMD_RECALL);
     VALUE(CMD_SYNC);
+    VALUE(CMD_CHANGE);
+    VALUE(CMD_ROUTE);
     OFFSET("CMD_OP", cmd, op);
     OFFSET("CMD_ID", cmd, id);
     OFFSET("CMD_HANDLE", cmd, handle);
@@ -178,10 +180,36 @@ static void commands(void)
     OFFSET("CMD_IFACE_RING_SIZE", cmd_iface, ring_size);
     OFFSET("CMD_IFACE_MAC", cmd_iface, mac);
     OFFSET("CMD_IFACE_ADDR_COUNT", cmd_iface, addr_count);
-    OFFSET("CMD_IFACE_GATEWAY_COUNT", cmd_iface, gateway_count);
     OFFSET("CMD_IFACE_ADDRS", cmd_iface, addrs);
-    OFFSET("CMD_IFACE_GATEWAYS", cmd_iface, gateways);
     SIZE("CMD_IFACE_SIZE", cmd_iface);
+}
+
+static void route_commands(void)
+{
+    OFFSET("CMD_CHANGE_ADDRESS", cmd_change, address);
+    OFFSET("CMD_CHANGE_AMOUNT", cmd_change, amount);
+    SIZE("CMD_CHANGE_SIZE", cmd_change);
+    VALUE(CHANGE_ADD);
+    VALUE(CHANGE_REMOVE);
+    VALUE(CHANGE_DETECT);
+    VALUE(CHANGE_UP);
+    VALUE(CHANGE_MTU);
+    OFFSET("CMD_ROUTE_DESTINATION", cmd_route, destination);
+    OFFSET("CMD_ROUTE_VIA", cmd_route, via);
+    OFFSET("CMD_ROUTE_METRIC", cmd_route, metric);
+    OFFSET("CMD_ROUTE_NUMBER", cmd_route, number);
+    SIZE("CMD_ROUTE_SIZE", cmd_route);
+    VALUE(ROUTE_ADD);
+    VALUE(ROUTE_REMOVE);
+    VALUE(ROUTE_LIST);
+    VALUE(ROUTE_LOOKUP);
+    VALUE(ROUTE_NEIGHBORS);
+    OFFSET("ENTRY_DESTINATION", abi_entry, destination);
+    OFFSET("ENTRY_VIA", abi_entry, via);
+    OFFSET("ENTRY_IFACE", abi_entry, iface);
+    OFFSET("ENTRY_METRIC", abi_entry, metric);
+    OFFSET("ENTRY_NUMBER", abi_entry, number);
+    SIZE("ENTRY_SIZE", abi_entry);
 }
 
 static void socket_commands(void)
@@ -299,6 +327,7 @@ int main(void)
     interfaces();
     channels();
     commands();
+    route_commands();
     socket_commands();
     events();
     stack();

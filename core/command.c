@@ -14,7 +14,11 @@
 #include "command.h"
 
 #include "channel.h"
+#include "iface/address.h"
 #include "iface/iface.h"
+#include "iface/route.h"
+#include "iface/table.h"
+#include "lwip_port.h"
 #include "sock/protocol.h"
 #include "sock/sock_event.h"
 
@@ -28,12 +32,48 @@ enum sender {
     ANYONE,
 };
 
-/* A row of the table. run() returns 0 or a negative code and writes handle and offset of the answer. */
+/* A row of the table. run() returns 0 or a negative code and writes handle and offset of the answer; ADDRESS_LATER:
+   another function will write the answer. */
 struct row {
     uint16_t size;
     uint16_t sender;
     int (*run)(struct channel *from, const struct cmd *cmd, struct event *answer);
 };
+
+/**
+ * end_sockets() - End the sockets of one of our addresses, which goes
+ * @ifc: interface that has it
+ * @slot: its slot; an empty one has no sockets
+ * @error: code for them
+ */
+static void end_sockets(const struct ringif *ifc, uint32_t slot, int error)
+{
+    const ip_addr_t *ip = address_of(ifc, slot);
+
+    if (ip && !port_ip_is_any(ip)) {
+        protocol_address_gone(ip, error);
+    }
+}
+
+/**
+ * remove_iface() - End the sockets that use an interface, and remove it
+ * @handle: interface
+ *
+ * Return: 0 or ABI_ENODEV
+ */
+static int remove_iface(uint32_t handle)
+{
+    const struct ringif *ifc = iface_get(handle);
+    uint32_t slot;
+
+    if (ifc) {
+        for (slot = 0; slot < IFACE_SLOTS; slot++) {
+            end_sockets(ifc, slot, ABI_ENODEV);
+        }
+        protocol_interface_gone(ifc);
+    }
+    return iface_remove(handle);
+}
 
 /**
  * add_iface() - CMD_IFACE_ADD
@@ -50,22 +90,6 @@ static int add_iface(struct channel *from, const struct cmd *cmd, struct event *
 }
 
 /**
- * remove_iface() - End the sockets that use an interface, and remove it
- * @handle: interface
- *
- * Return: 0 or ABI_ENODEV
- */
-static int remove_iface(uint32_t handle)
-{
-    const struct ringif *ifc = iface_get(handle);
-
-    if (ifc) {
-        protocol_interface_gone(ifc);
-    }
-    return iface_remove(handle);
-}
-
-/**
  * iface_command() - CMD_IFACE_REMOVE, CMD_IFACE_WIRE
  * @from: channel it came on
  * @cmd: command
@@ -79,6 +103,89 @@ static int iface_command(struct channel *from, const struct cmd *cmd, struct eve
     answer->handle = cmd->handle;
     return cmd->op == CMD_IFACE_REMOVE ? remove_iface(cmd->handle)
                                        : iface_wire(cmd->handle, cmd->value);
+}
+
+/**
+ * change_address() - CHANGE_ADD, CHANGE_REMOVE
+ * @ifc: interface
+ * @cmd: command
+ *
+ * Return: 0 or a negative code (address_slot())
+ */
+static int change_address(struct ringif *ifc, const struct cmd_change *cmd)
+{
+    static const struct abi_addr none;
+    const struct abi_addr *to = cmd->cmd.value == CHANGE_ADD ? &cmd->address : &none;
+    int slot = address_slot(ifc, &cmd->address, to != &none);
+
+    if (slot < 0) {
+        return slot;
+    }
+    if (__builtin_memcmp(ifc->addrs[slot].entry.destination.bytes, to->bytes, sizeof(to->bytes)) !=
+        0) {
+        end_sockets(ifc, (uint32_t)slot, ABI_EADDRNOTAVAIL);
+    }
+    address_put(ifc, (uint32_t)slot, to);
+    return 0;
+}
+
+/**
+ * change() - CMD_CHANGE
+ * @from: channel it came on
+ * @cmd: command
+ * @answer: left alone
+ *
+ * Return: 0, ABI_ENODEV or another negative code; ADDRESS_LATER
+ */
+static int change(struct channel *from, const struct cmd *cmd, struct event *answer)
+{
+    const struct cmd_change *c = (const struct cmd_change *)cmd;
+    struct ringif *ifc = iface_get(cmd->handle);
+
+    (void)from;
+    (void)answer;
+    if (!ifc) {
+        return ABI_ENODEV;
+    }
+    switch (cmd->value) {
+    case CHANGE_ADD:
+    case CHANGE_REMOVE:
+        return change_address(ifc, c);
+    case CHANGE_DETECT:
+        return address_detect(ifc, cmd->id, &c->address);
+    case CHANGE_UP:
+        address_up(ifc, c->amount != 0);
+        return 0;
+    case CHANGE_MTU:
+        return address_mtu(ifc, c->amount);
+    default:
+        return ABI_EINVAL;
+    }
+}
+
+/**
+ * route() - CMD_ROUTE
+ * @from: channel it came on
+ * @cmd: command
+ * @answer: set to the entries that were asked for
+ *
+ * Return: 0 or a negative code
+ */
+static int route(struct channel *from, const struct cmd *cmd, struct event *answer)
+{
+    const struct cmd_route *c = (const struct cmd_route *)cmd;
+    struct ringif *ifc = iface_get(cmd->handle);
+
+    (void)from;
+    switch (cmd->value) {
+    case ROUTE_ADD:
+        return ifc ? route_add(ifc, c) : ABI_ENODEV;
+    case ROUTE_REMOVE:
+        route_unlink(NULL, c->number, NULL);
+        return 0;
+    default:
+        return table_answer(c, answer);
+    }
 }
 
 /**
@@ -321,6 +428,8 @@ static const struct row commands[] = {
     [CMD_SHARE_IFACE] = { sizeof(struct cmd), IFACE_OWNER, share },
     [CMD_RECALL] = { sizeof(struct cmd), APP, recall },
     [CMD_SYNC] = { sizeof(struct cmd), ANYONE, synchronize },
+    [CMD_CHANGE] = { sizeof(struct cmd_change), APP, change },
+    [CMD_ROUTE] = { sizeof(struct cmd_route), APP, route },
 };
 
 /* A record of any kind. */
@@ -330,6 +439,8 @@ union record {
     struct cmd_socket socket;
     struct cmd_option option;
     struct cmd_group group;
+    struct cmd_change change;
+    struct cmd_route route;
 };
 
 /**
@@ -375,7 +486,7 @@ static void run_command(struct channel *from, const struct span *record)
                              row->size - sizeof(c.cmd));
         }
         answer.error = row->run(from, &c.cmd, &answer);
-        is_answered = c.cmd.id != 0;
+        is_answered = c.cmd.id != 0 && answer.error != ADDRESS_LATER;
     } else {
         from->pub->commands.bad++;
     }

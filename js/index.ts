@@ -5,6 +5,7 @@ export type * from './api/handle.ts';
 export type * from './api/icmp.ts';
 export type * from './api/interface.ts';
 export type * from './api/names.ts';
+export type * from './api/route.ts';
 export type * from './api/stack.ts';
 export type * from './api/tcp.ts';
 export type * from './api/transport.ts';

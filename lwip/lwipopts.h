@@ -68,6 +68,7 @@
 #define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
+#define LWIP_HOOK_ETHARP_GET_GW port_etharp_gateway
 #define LWIP_HOOK_ND6_GET_GW port_nd6_gateway
 
 /* --- Link and IPv4 ------------------------------------------------------------------------- */
@@ -103,10 +104,14 @@
 #define LWIP_IPV6_MLD 1
 #define LWIP_IPV6_AUTOCONFIG 0
 #define LWIP_IPV6_SEND_ROUTER_SOLICIT 0
-#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 0
+/* Only for the addresses that a program asks about (core/iface/address.c); the others are valid at once. */
+#define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
 #define LWIP_IPV6_DHCP6 0
 /* A guest's router advertisement must not change our MTU and timers. */
 #define LWIP_ND6_ALLOW_RA_UPDATES 0
+/* All routes are the program's (LWIP_HOOK_ROUTE_ONLY): what routers advertise is not remembered. */
+#define LWIP_ND6_NUM_ROUTERS 0
+#define LWIP_ND6_NUM_PREFIXES 0
 #define LWIP_ND6_NUM_NEIGHBORS 127
 #define LWIP_ND6_NUM_DESTINATIONS 127
 #define LWIP_ND6_QUEUEING 1

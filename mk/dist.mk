@@ -30,11 +30,12 @@ endef
 WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv6/icmp6 ipv6/ip6_addr \
 	ipv6/nd6)
 # Ours: set-up, commands, a turn, change of buffers, loops over lists.
-WASM_SMALL += $(addprefix core/,mem/arena iface/route lwip_port loop main channel command ring_resize \
+WASM_SMALL += $(addprefix core/,mem/arena lwip_port loop main channel command ring_resize \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp tcp_bind tcp_listen tcp_open tcp_rings protocol) \
 	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
-# Datagrams, fragments, groups, interfaces that come and go: smaller still.
-WASM_LEAST := $(addprefix lwip/src/core/,ipv4/ip4_frag ipv6/ip6_frag) $(addprefix core/,iface/iface \
+# Datagrams, fragments, groups, interfaces that come, go and change: smaller still.
+WASM_LEAST := $(addprefix lwip/src/core/,ipv4/ip4_frag ipv6/ip6_frag) $(addprefix core/,\
+	$(addprefix iface/,iface address route table) \
 	$(addprefix lwext/,group error_limit ip_input) \
 	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))

@@ -17,7 +17,7 @@
 #include "lwip/ip.h"
 #include "netif/ethernet.h"
 
-#include "lwip_port.h"
+#include "iface/address.h"
 #include "mem/heap.h"
 
 static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
@@ -34,6 +34,17 @@ void iface_setup(struct stack_ctl *ctl)
     arena_owner = ctl->owner;
     engine_doorbell = offset_of(&ctl->doorbell);
     app_doorbell = offset_of(&ctl->app.doorbell);
+}
+
+/**
+ * iface_block() - Memory that JavaScript frees
+ * @size: bytes
+ *
+ * Return: its offset, 0: none
+ */
+uint32_t iface_block(uint32_t size)
+{
+    return arena_alloc(size, arena_owner);
 }
 
 /**
@@ -76,8 +87,8 @@ struct ringif *iface_next_of(const struct ringif *after, uint32_t family)
     uint32_t i;
 
     for (; ifc; ifc = ifc->next) {
-        for (i = 0; ifc->pub->kind != IFACE_LOOPBACK && i < ifc->addr_count; i++) {
-            if (ifc->addrs[i].family == family) {
+        for (i = 0; ifc->pub->kind != IFACE_LOOPBACK && i < IFACE_ADDRS; i++) {
+            if (ifc->addrs[i].entry.destination.family == family) {
                 return ifc;
             }
         }
@@ -86,70 +97,23 @@ struct ringif *iface_next_of(const struct ringif *after, uint32_t family)
 }
 
 /**
- * set_addresses() - Give lwIP the addresses
- * @ifc: interface, added
- */
-static void set_addresses(struct ringif *ifc)
-{
-    struct netif *netif = &ifc->netif;
-    s8_t next = 1;
-    uint32_t i;
-
-    for (i = 0; i < ifc->addr_count; i++) {
-        ip_addr_t ip;
-
-        if (ifc->addrs[i].family != FAMILY_IPV6) {
-            continue;
-        }
-        port_to_lwip(&ifc->addrs[i], &ip);
-        if (next == 1 && ifc->pub->kind == IFACE_TAP) {
-            netif_create_ip6_linklocal_address(netif, 1);
-            netif_ip6_addr_set_state(netif, 0, IP6_ADDR_PREFERRED);
-            port_from_lwip(netif_ip_addr6(netif, 0), 0, &ifc->pub->link_local);
-        }
-        ip6_addr_assign_zone(ip_2_ip6(&ip), IP6_UNICAST, netif);
-        /* State first: no duplicate address detection, the address is what the user says. */
-        netif_ip6_addr_set(netif, next, ip_2_ip6(&ip));
-        netif_ip6_addr_set_state(netif, next, IP6_ADDR_PREFERRED);
-        next++;
-    }
-    for (i = 0; i < ifc->gateway_count; i++) {
-        ip_addr_t ip;
-
-        port_to_lwip(&ifc->gateways[i], &ip);
-        if (IP_IS_V6(&ip)) {
-            ifc->gateway6 = *ip_2_ip6(&ip);
-            ip6_addr_assign_zone(&ifc->gateway6, IP6_UNICAST, netif);
-        } else {
-            netif_set_gw(netif, ip_2_ip4(&ip));
-        }
-    }
-}
-
-/**
  * attach() - Add the interface to lwIP and bring it up
- * @ifc: interface with pub and addresses filled in
+ * @ifc: interface with pub filled in
+ * @cmd: command with its addresses
  *
  * Return: 0 or a negative code
  */
-static int attach(struct ringif *ifc)
+static int attach(struct ringif *ifc, const struct cmd_iface *cmd)
 {
-    ip4_addr_t ip4 = { 0 }, mask = { 0 }, none = { 0 };
-    uint32_t i;
+    uint32_t i, slot = 1;
 
-    for (i = 0; i < ifc->addr_count; i++) {
-        if (ifc->addrs[i].family == FAMILY_IPV4) {
-            uint32_t prefix = ifc->addrs[i].prefix;
-
-            __builtin_memcpy(&ip4.addr, ifc->addrs[i].bytes, 4);
-            mask.addr = prefix ? lwip_htonl(0xffffffffu << (32 - prefix)) : 0;
-        }
-    }
-    if (!netif_add(&ifc->netif, &ip4, &mask, &none, ifc, ringif_init,
+    if (!netif_add(&ifc->netif, NULL, NULL, NULL, ifc, ringif_init,
                    ifc->pub->kind == IFACE_TAP ? ethernet_input : ip_input)) {
         return ABI_EMFILE;
     }
-    set_addresses(ifc);
+    for (i = 0; i < cmd->addr_count; i++) {
+        address_put(ifc, cmd->addrs[i].family == FAMILY_IPV4 ? 0 : slot++, &cmd->addrs[i]);
+    }
     netif_set_up(&ifc->netif);
     return 0;
 }
@@ -165,7 +129,7 @@ static int valid(const struct cmd_iface *cmd)
     uint32_t i, v4 = 0, v6 = 0;
 
     if (cmd->kind < IFACE_LOOPBACK || cmd->kind > IFACE_TAP || cmd->mtu < IFACE_MTU_MIN ||
-        cmd->mtu > IFACE_MTU_MAX || cmd->addr_count > IFACE_ADDRS || cmd->gateway_count > 2 ||
+        cmd->mtu > IFACE_MTU_MAX || cmd->addr_count > IFACE_ADDRS ||
         (cmd->ring_size & (cmd->ring_size - 1)) || cmd->ring_size < 4 * cmd->mtu + RINGIF_RESERVE ||
         cmd->ring_size > 1u << 30) {
         return 0;
@@ -270,13 +234,9 @@ int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *offset)
     if (!ifc) {
         return ABI_ENOMEM;
     }
-    ifc->addr_count = cmd->addr_count;
-    ifc->gateway_count = cmd->gateway_count;
-    __builtin_memcpy(ifc->addrs, cmd->addrs, sizeof(ifc->addrs));
-    __builtin_memcpy(ifc->gateways, cmd->gateways, sizeof(ifc->gateways));
     __builtin_memcpy(ifc->netif.hwaddr, cmd->mac, ETH_HWADDR_LEN);
     ifc->pub->handle = (uint32_t)++generations[index] << 16 | index;
-    err = attach(ifc);
+    err = attach(ifc, cmd);
     if (err) {
         destroy(ifc);
         return err;
@@ -307,6 +267,7 @@ int iface_remove(uint32_t handle)
         return ABI_ENODEV;
     }
     iface_wire(handle, 0);
+    address_stop(ifc);
     netif_remove(&ifc->netif);
     ifaces[handle & 0xffff] = NULL;
     while (*link != ifc) {

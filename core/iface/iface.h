@@ -9,6 +9,7 @@
 #define IFACE_MAX 254u
 
 void iface_setup(struct stack_ctl *ctl);
+uint32_t iface_block(uint32_t size);
 int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *offset);
 int iface_remove(uint32_t handle);
 struct ringif *iface_next_of(const struct ringif *after, uint32_t family);

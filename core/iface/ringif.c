@@ -8,7 +8,7 @@
  * interface's tx ring, and a loopback interface reads its own.
  *
  * Transmit: low_level_output() gathers headers and payload into the ring, the one copy of the way
- * out. If tx has no consumer, the frame is dropped and counted. If the ring is full, lwIP gets ERR_MEM
+ * out. If tx has no consumer or the interface is down, the frame is dropped and counted. If the ring is full, lwIP gets ERR_MEM
  * and keeps the segment; `blocked` remembers to call tcp_output() when the
  * consumer has made room, because lwIP would only try again at the next ACK or timer. Small frames
  * (ACKs, resets, ARP, which lwIP does not keep) may use the last RINGIF_RESERVE bytes of a ring that
@@ -63,6 +63,14 @@ uint32_t ringif_packets(void)
 }
 
 /**
+ * ringif_keep_time() - Have the timers go on as if there had been a packet
+ */
+void ringif_keep_time(void)
+{
+    packets++;
+}
+
+/**
  * ringif_gso_max_size() - Largest frame that the consumer of tx accepts now, whatever the MTU
  * @ifc: interface
  *
@@ -109,7 +117,7 @@ static err_t low_level_output(struct netif *netif, struct pbuf *p)
     struct abi_iface *pub = ifc->pub;
     uint8_t *to;
 
-    if (!*(volatile uint32_t *)&pub->listening) {
+    if (!*(volatile uint32_t *)&pub->listening || !netif_is_up(netif)) {
         pub->dropped++;
         return ERR_OK;
     }
@@ -303,16 +311,17 @@ static struct pbuf *low_level_input(struct ringif *ifc, const struct span *frame
 }
 
 /**
- * is_for_us() - Whether a frame of a link with addresses is meant for us: ours, or of a group
+ * is_for_us() - Whether a frame is for us: on a link with addresses our own, or of a group
  * @ifc: interface
  * @frame: the frame, whole header
  *
- * Return: 1 if so
+ * Return: 1 if so; an interface that is down takes none
  */
 static int is_for_us(const struct ringif *ifc, const uint8_t *frame)
 {
-    return ifc->pub->kind != IFACE_TAP || (frame[0] & 1) ||
-           __builtin_memcmp(frame, ifc->netif.hwaddr, ETH_HWADDR_LEN) == 0;
+    return netif_is_up(&ifc->netif) &&
+           (ifc->pub->kind != IFACE_TAP || (frame[0] & 1) ||
+            __builtin_memcmp(frame, ifc->netif.hwaddr, ETH_HWADDR_LEN) == 0);
 }
 
 /**

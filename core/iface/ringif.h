@@ -14,6 +14,17 @@
 /* Largest frame of a wire between stacks: pbufs count in 16 bits. */
 #define RINGIF_GSO_MAX 0xffffu
 
+/* Slots for addresses: 0 is that of IPv4, the last that of the link-local address of IPv6. */
+#define IFACE_SLOTS (IFACE_ADDRS + 1)
+
+/* An entry of the table of routes (core/iface/route.c). */
+struct route {
+    struct route *next;
+    struct ringif *ifc;
+    ip6_addr_t hop; /* entry.via for lwIP; an IPv4 address is the first word */
+    struct abi_entry entry;
+};
+
 struct ringif {
     struct ringif *next; /* list of all (core/iface/iface.c) */
     struct abi_iface *pub;
@@ -26,11 +37,14 @@ struct ringif {
     uint32_t wired;          /* rx is another interface's tx */
     uint32_t own_doorbell;   /* data_doorbell of the ring we are wired to, before we took it */
     uint32_t blocked;        /* lwIP got ERR_MEM: tcp_output() again when room returns */
-    uint32_t addr_count;
-    uint32_t gateway_count;
-    struct abi_addr addrs[IFACE_ADDRS];
-    struct abi_addr gateways[2];
-    ip6_addr_t gateway6;
+    struct route
+        addrs[IFACE_SLOTS]; /* destination of no family: the slot is empty (core/iface/address.c) */
+    /* A detection, if one runs. */
+    uint32_t detect_id; /* of the command that waits for it, 0: none runs */
+    struct abi_addr detect;
+    uint32_t detect_left;  /* seconds */
+    uint8_t detect_mac[8]; /* of a host that has the address, and a 1 */
+    uint8_t detect_slot;   /* 0: IPv4 */
 };
 
 void ringif_setup(struct stack_stats *to);
@@ -42,5 +56,6 @@ int ringif_retry(struct ringif *ifc);
 void ringif_flush(struct ringif *ifc);
 int ringif_arm(struct ringif *ifc);
 uint32_t ringif_packets(void);
+void ringif_keep_time(void);
 
 #endif /* RINGSTACK_RINGIF_H */

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* route.c - which interface and which gateway: lwIP's routing hooks
+/* route.c - which interface and which next hop: lwIP's routing hooks
  *
- * The rules are those of any host: our own addresses are reached through the loopback interface;
- * otherwise the longest matching prefix of an interface's addresses; otherwise an interface with
- * a gateway, the one that has the source address first. lwIP alone knows one IPv4 subnet per
- * interface, takes every static IPv6 address for a /64, and has one default interface.
+ * Theory of operation
+ *
+ * There is one list. An address of an interface is an entry with its prefix (connected, number 0), which lies in the
+ * interface; the others were added. The rules are those of any host. Our own addresses are reached through the
+ * loopback interface. For all others the longest prefix counts; then the lowest metric, a connected one has 0; then
+ * whether the interface has the source address; then the one that was first, connected ones before others.
+ * Interfaces that are down have no routes. A gateway is a route of prefix 0.
+ *
+ * The list is short, and is searched for each packet that lwIP sends. A route stays when addresses change, and goes
+ * with its interface. lwIP remembers next hops of IPv6, so each change makes it forget them.
+ *
+ * lwIP alone knows one IPv4 subnet per interface, takes every static IPv6 address for a /64, and has one
+ * default interface (lwip/patches, route-only).
  */
-#include "lwip/netif.h"
-
-#include "iface/iface.h"
 #include "iface/route.h"
+
+#include "lwip/nd6.h"
+
 #include "lwip_port.h"
+#include "mem/heap.h"
+
+static struct route *routes;
+static uint32_t count;
 
 /**
  * same_prefix() - Whether two addresses agree in their first bits
@@ -32,30 +45,7 @@ static int same_prefix(const uint8_t *a, const uint8_t *b, uint32_t bits)
 
 static uint32_t bits_of(uint32_t family)
 {
-    return family == FAMILY_IPV4 ? 32 : 128;
-}
-
-/**
- * best_prefix() - Longest prefix of an interface that an address is in
- * @ifc: interface
- * @family: FAMILY_*
- * @address: its bytes
- *
- * Return: length of the prefix plus 1, or 0: in none
- */
-static uint32_t best_prefix(const struct ringif *ifc, uint32_t family, const uint8_t *address)
-{
-    uint32_t best = 0, i;
-
-    for (i = 0; i < ifc->addr_count; i++) {
-        const struct abi_addr *own = &ifc->addrs[i];
-
-        if (own->family == family && own->prefix + 1u > best &&
-            same_prefix(own->bytes, address, own->prefix)) {
-            best = own->prefix + 1u;
-        }
-    }
-    return best;
+    return family == FAMILY_IPV4 ? 32 : family == FAMILY_IPV6 ? 128 : 0;
 }
 
 /**
@@ -70,29 +60,10 @@ int route_has(const struct ringif *ifc, uint32_t family, const uint8_t *address)
 {
     uint32_t i;
 
-    for (i = 0; i < ifc->addr_count; i++) {
-        if (ifc->addrs[i].family == family &&
-            same_prefix(ifc->addrs[i].bytes, address, bits_of(family))) {
-            return 1;
-        }
-    }
-    return ifc->pub->link_local.family == family &&
-           same_prefix(ifc->pub->link_local.bytes, address, bits_of(family));
-}
+    for (i = 0; i < IFACE_SLOTS; i++) {
+        const struct abi_addr *own = &ifc->addrs[i].entry.destination;
 
-/**
- * has_gateway() - Whether an interface has a gateway of a family
- * @ifc: interface
- * @family: FAMILY_*
- *
- * Return: 1 if so
- */
-static int has_gateway(const struct ringif *ifc, uint32_t family)
-{
-    uint32_t i;
-
-    for (i = 0; i < ifc->gateway_count; i++) {
-        if (ifc->gateways[i].family == family) {
+        if (own->family == family && same_prefix(own->bytes, address, bits_of(family))) {
             return 1;
         }
     }
@@ -107,14 +78,57 @@ static int has_gateway(const struct ringif *ifc, uint32_t family)
  */
 int route_is_own(const struct abi_addr *address)
 {
-    const struct ringif *ifc = NULL;
+    const struct route *r;
 
-    while ((ifc = iface_next(ifc))) {
-        if (route_has(ifc, address->family, address->bytes)) {
+    for (r = routes; r; r = r->next) {
+        if (route_has(r->ifc, address->family, address->bytes)) {
             return 1;
         }
     }
     return 0;
+}
+
+/**
+ * find() - Search all routes
+ * @family: FAMILY_*
+ * @src: source address, or NULL
+ * @dest: destination
+ * @only: no other interface than this one, even if it is down; NULL: any that is up
+ * @local: set to the loopback interface if the destination is our own, else to NULL
+ *
+ * Return: route, NULL: there is none
+ */
+static const struct route *find(uint32_t family, const uint8_t *src, const uint8_t *dest,
+                                const struct ringif *only, struct ringif **local)
+{
+    const struct route *r, *best = NULL;
+    struct ringif *loopback = NULL;
+    uint64_t most = 0;
+    int own = 0;
+
+    for (r = routes; r; r = r->next) {
+        const struct abi_addr *to = &r->entry.destination;
+        uint64_t score;
+
+        if (only ? r->ifc != only : !netif_is_up(&r->ifc->netif)) {
+            continue;
+        }
+        if (!loopback && r->ifc->pub->kind == IFACE_LOOPBACK) {
+            loopback = r->ifc;
+        }
+        if (to->family != family || !same_prefix(to->bytes, dest, to->prefix)) {
+            continue;
+        }
+        own |= !r->entry.number && same_prefix(to->bytes, dest, bits_of(family));
+        score = (uint64_t)(to->prefix + 1u) << 33 | (uint64_t)~r->entry.metric << 1 |
+                (uint64_t)(src && route_has(r->ifc, family, src));
+        if (score > most) {
+            most = score;
+            best = r;
+        }
+    }
+    *local = own ? loopback : NULL;
+    return best;
 }
 
 /**
@@ -127,37 +141,13 @@ int route_is_own(const struct abi_addr *address)
  */
 static struct netif *route(uint32_t family, const uint8_t *src, const uint8_t *dest)
 {
-    struct ringif *ifc = NULL, *loopback = NULL, *best = NULL, *gateway = NULL;
-    uint32_t best_length = 0;
-    int own = 0, gateway_has_src = 0;
+    struct ringif *ifc;
+    const struct route *r = find(family, src, dest, NULL, &ifc);
 
-    while ((ifc = iface_next(ifc))) {
-        uint32_t length = best_prefix(ifc, family, dest);
-
-        own |= route_has(ifc, family, dest);
-        if (ifc->pub->kind == IFACE_LOOPBACK && !loopback) {
-            loopback = ifc;
-        }
-        if (length > best_length) {
-            best_length = length;
-            best = ifc;
-        }
-        if (has_gateway(ifc, family)) {
-            int has_src = src && route_has(ifc, family, src);
-
-            if (!gateway || (has_src && !gateway_has_src)) {
-                gateway = ifc;
-                gateway_has_src = has_src;
-            }
-        }
+    if (!ifc && r) {
+        ifc = r->ifc;
     }
-    if (own && loopback) {
-        return &loopback->netif;
-    }
-    if (best) {
-        return &best->netif;
-    }
-    return gateway ? &gateway->netif : NULL;
+    return ifc ? &ifc->netif : NULL;
 }
 
 /**
@@ -165,7 +155,7 @@ static struct netif *route(uint32_t family, const uint8_t *src, const uint8_t *d
  * @src: source address, or NULL
  * @dest: destination
  *
- * Return: interface, or NULL: lwIP goes on by itself and finds none either
+ * Return: interface, or NULL: there is none
  */
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest)
 {
@@ -185,19 +175,171 @@ struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 }
 
 /**
- * port_nd6_gateway() - LWIP_HOOK_ND6_GET_GW: next hop of what lwIP does not see as on the link
+ * next_hop() - Where to on the link of an interface
+ * @netif: interface
+ * @family: FAMILY_*
+ * @dest: destination, an address of lwIP of that family
+ *
+ * Return: the same: it is on the link; the gateway, or NULL: no route
+ */
+static const void *next_hop(const struct netif *netif, uint32_t family, const void *dest)
+{
+    const struct ringif *ifc = netif->state;
+    struct ringif *local;
+    const struct route *r = find(family, NULL, dest, ifc, &local);
+
+    if (r && r->entry.via.family) {
+        return &r->hop;
+    }
+    /* An interface that has no IPv4 address yet takes every host for one of its link (DHCP). */
+    return r || (family == FAMILY_IPV4 && !ifc->addrs[0].entry.destination.family) ? dest : NULL;
+}
+
+/**
+ * port_etharp_gateway() - LWIP_HOOK_ETHARP_GET_GW: the next hop over IPv4
  * @netif: interface
  * @dest: destination
  *
- * Return: the destination itself if a prefix of ours says it is on the link, or the gateway, or
- * NULL: lwIP asks its list of routers
+ * Return: as next_hop()
+ */
+const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest)
+{
+    return next_hop(netif, FAMILY_IPV4, dest);
+}
+
+/**
+ * port_nd6_gateway() - LWIP_HOOK_ND6_GET_GW: the next hop over IPv6, except to link-local addresses
+ * @netif: interface
+ * @dest: destination
+ *
+ * Return: as next_hop()
  */
 const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest)
 {
-    const struct ringif *ifc = netif->state;
+    return next_hop(netif, FAMILY_IPV6, dest);
+}
 
-    if (best_prefix(ifc, FAMILY_IPV6, (const uint8_t *)dest->addr)) {
-        return dest;
+/**
+ * route_link() - Put an entry into the list
+ * @r: entry, filled in
+ */
+void route_link(struct route *r)
+{
+    struct route **end = &routes;
+
+    while (*end && (r->entry.number || !(*end)->entry.number)) {
+        end = &(*end)->next;
     }
-    return has_gateway(ifc, FAMILY_IPV6) ? &ifc->gateway6 : NULL;
+    r->entry.iface = r->ifc->pub->handle;
+    r->next = *end;
+    *end = r;
+    count++;
+    nd6_clear_destination_cache();
+}
+
+/**
+ * route_unlink() - Take entries out of the list, and free those that were added
+ * @ifc: those of this interface
+ * @number: those of this number, not 0
+ * @entry: this one
+ */
+void route_unlink(const struct ringif *ifc, uint32_t number, const struct route *entry)
+{
+    struct route **link = &routes, *r;
+
+    while ((r = *link)) {
+        if (r != entry && r->ifc != ifc && (!number || r->entry.number != number)) {
+            link = &r->next;
+            continue;
+        }
+        *link = r->next;
+        count--;
+        if (r->entry.number) {
+            heap_free(r);
+        }
+    }
+    nd6_clear_destination_cache();
+}
+
+/**
+ * route_add() - ROUTE_ADD
+ * @ifc: interface it leaves by
+ * @cmd: command
+ *
+ * Return: 0, ABI_EINVAL, ABI_ENOMEM
+ */
+int route_add(struct ringif *ifc, const struct cmd_route *cmd)
+{
+    const struct abi_addr *to = &cmd->destination, *via = &cmd->via;
+    uint32_t bits = bits_of(to->family);
+    struct route *r;
+
+    if (!bits || to->prefix > bits || !cmd->number || (via->family && via->family != to->family)) {
+        return ABI_EINVAL;
+    }
+    r = heap_calloc(1, sizeof(*r));
+    if (!r) {
+        return ABI_ENOMEM;
+    }
+    route_unlink(NULL, cmd->number, NULL);
+    r->ifc = ifc;
+    __builtin_memcpy(&r->entry, to, offsetof(struct abi_entry, iface));
+    __builtin_memcpy(r->hop.addr, via->bytes, sizeof(via->bytes));
+    ip6_addr_assign_zone(&r->hop, IP6_UNICAST,
+                         &ifc->netif); /* of no use to IPv4, which ends before */
+    route_link(r);
+    return 0;
+}
+
+/**
+ * route_count() - How many entries the list has
+ *
+ * Return: count
+ */
+uint32_t route_count(void)
+{
+    return count;
+}
+
+/**
+ * route_list() - ROUTE_LIST: all routes of interfaces that are up
+ * @to: where to
+ *
+ * Return: how many
+ */
+uint32_t route_list(struct abi_entry *to)
+{
+    const struct route *r;
+    uint32_t n = 0;
+
+    for (r = routes; r; r = r->next) {
+        if (netif_is_up(&r->ifc->netif)) {
+            to[n++] = r->entry;
+        }
+    }
+    return n;
+}
+
+/**
+ * route_lookup() - ROUTE_LOOKUP: the route that is taken to an address
+ * @destination: address
+ * @to: where to; for an address of ours, that alone and the loopback interface
+ *
+ * Return: 1, 0: there is none
+ */
+uint32_t route_lookup(const struct abi_addr *destination, struct abi_entry *to)
+{
+    struct ringif *local;
+    const struct route *r = find(destination->family, NULL, destination->bytes, NULL, &local);
+
+    if (!r) {
+        return 0;
+    }
+    *to = r->entry;
+    if (local) {
+        to->destination = *destination;
+        to->destination.prefix = (uint8_t)bits_of(destination->family);
+        to->iface = local->pub->handle;
+    }
+    return 1;
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* route.h - which interface and which gateway (the hooks themselves: core/lwip_port.h) */
+/* route.h - which interface and which next hop (theory of operation: core/iface/route.c) */
 #ifndef RINGSTACK_ROUTE_H
 #define RINGSTACK_ROUTE_H
 
-#include "abi.h"
-
-struct ringif;
+#include "iface/ringif.h"
 
 int route_has(const struct ringif *ifc, uint32_t family, const uint8_t *address);
 int route_is_own(const struct abi_addr *address);
+void route_link(struct route *r);
+void route_unlink(const struct ringif *ifc, uint32_t number, const struct route *r);
+int route_add(struct ringif *ifc, const struct cmd_route *cmd);
+uint32_t route_count(void);
+uint32_t route_list(struct abi_entry *to);
+uint32_t route_lookup(const struct abi_addr *destination, struct abi_entry *to);
 
 #endif /* RINGSTACK_ROUTE_H */

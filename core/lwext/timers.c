@@ -34,7 +34,8 @@
 #include "lwip/priv/tcp_priv.h"
 
 #include "abi.h"
-#include "iface/ringif.h"
+#include "iface/address.h"
+#include "iface/iface.h"
 #include "lwext/tcp_park.h"
 
 #define SECOND 1000.0
@@ -211,6 +212,7 @@ static void run_tcp(double now, int frames_pending)
  */
 static void run_seconds(double now)
 {
+    struct ringif *ifc;
     uint32_t missed, run;
 
     if (now - second_time < SECOND) {
@@ -224,6 +226,9 @@ static void run_seconds(double now)
         quiet = 0;
     }
     for (run = LWIP_MIN(missed, MISSED_MOST); run; run--) {
+        for (ifc = iface_next(NULL); ifc; ifc = iface_next(ifc)) {
+            address_tmr(ifc);
+        }
         etharp_tmr();
         nd6_tmr();
         ip_reass_tmr();

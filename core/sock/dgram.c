@@ -341,32 +341,30 @@ int dgram_member(struct sock *s, const struct cmd_group *cmd)
 }
 
 /**
- * dgram_interface_gone() - An interface goes: end the sockets that cannot do without
- * @ifc: interface, still there
- *
- * Those that waited for room in it look for another way.
+ * dgram_address_gone() - An address goes: end the socket if it is bound to that
+ * @s: socket
+ * @ip: address
+ * @error: of no use here: it has lost nothing else
  */
-void dgram_interface_gone(const struct ringif *ifc)
+void dgram_address_gone(struct sock *s, const struct ip_addr *ip, int error)
 {
-    uint32_t cursor = 0;
-    struct sock *s;
-
-    while ((s = sock_next(&cursor))) {
-        struct dgram_sock *d = dgram_sock_of(s);
-
-        if (s->ops->open != dgram_open) {
-            continue;
-        }
-        leave_all(d, ifc);
-        if (d->iface == ifc->pub->handle) {
-            dgram_abort(s, ABI_ENODEV);
-        } else if (!port_ip_is_any(&d->local) &&
-                   route_has(ifc, IP_IS_V6(&d->local) ? FAMILY_IPV6 : FAMILY_IPV4,
-                             (const uint8_t *)ip_2_ip6(&d->local)->addr)) {
-            dgram_abort(s, ABI_EADDRNOTAVAIL);
-        }
+    (void)error;
+    if (port_ip_is_same(&dgram_sock_of(s)->local, ip)) {
+        dgram_abort(s, ABI_EADDRNOTAVAIL);
     }
-    dgram_out_retry();
+}
+
+/**
+ * dgram_interface_gone() - An interface goes: end the socket if it is bound to that
+ * @s: socket
+ * @ifc: interface, still there
+ */
+void dgram_interface_gone(struct sock *s, const struct ringif *ifc)
+{
+    leave_all(dgram_sock_of(s), ifc);
+    if (dgram_sock_of(s)->iface == ifc->pub->handle) {
+        dgram_abort(s, ABI_ENODEV);
+    }
 }
 
 /**

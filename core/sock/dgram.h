@@ -11,7 +11,8 @@ void dgram_release(struct sock *s);
 int dgram_set_option(struct sock *s, uint32_t option, uint32_t value);
 int dgram_member(struct sock *s, const struct cmd_group *cmd);
 void dgram_run(struct sock *s);
-void dgram_interface_gone(const struct ringif *ifc);
+void dgram_address_gone(struct sock *s, const struct ip_addr *ip, int error);
+void dgram_interface_gone(struct sock *s, const struct ringif *ifc);
 void dgram_end(void);
 void dgram_setup(struct stack_stats *stats);
 

@@ -24,7 +24,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .abort = tcp_sock_listen_abort,
         .release = tcp_sock_listen_release,
         .set_option = tcp_sock_listen_set_option,
-        .interface_gone = tcp_sock_listen_interface_gone,
+        .address_gone = tcp_sock_listen_address_gone,
     },
     [SOCK_TCP] = {
         .size = sizeof(struct tcp_sock),
@@ -41,7 +41,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .setup = tcp_sock_data_setup,
         .retry = tcp_sock_retry,
         .trim = tcp_sock_rings_trim,
-        .interface_gone = tcp_sock_interface_gone,
+        .address_gone = tcp_sock_address_gone,
         .end = tcp_sock_end,
     },
     /* And all kinds behind it. */
@@ -56,6 +56,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .run = dgram_run,
         .setup = dgram_setup,
         .retry = dgram_out_retry,
+        .address_gone = dgram_address_gone,
         .interface_gone = dgram_interface_gone,
         .end = dgram_end,
     },
@@ -107,18 +108,36 @@ void protocol_trim(void)
 }
 
 /**
- * protocol_interface_gone() - End the sockets that use an interface's addresses
- * @ifc: interface that will be removed
+ * protocol_address_gone() - End the sockets that use an address
+ * @ip: address that will be removed
+ * @error: code for those whose protocol leaves it to the caller
+ */
+void protocol_address_gone(const struct ip_addr *ip, int error)
+{
+    uint32_t cursor = 0;
+    struct sock *s;
+
+    while ((s = sock_next(&cursor))) {
+        s->ops->address_gone(s, ip, error);
+    }
+}
+
+/**
+ * protocol_interface_gone() - End the sockets that are bound to an interface
+ * @ifc: interface that will be removed; its addresses are no socket's any more
  */
 void protocol_interface_gone(const struct ringif *ifc)
 {
-    uint32_t i;
+    uint32_t cursor = 0;
+    struct sock *s;
 
-    for (i = 0; i <= SOCK_UDP; i++) {
-        if (protocols[i].interface_gone) {
-            protocols[i].interface_gone(ifc);
+    while ((s = sock_next(&cursor))) {
+        if (s->ops->interface_gone) {
+            s->ops->interface_gone(s, ifc);
         }
     }
+    /* Those that waited for room in it look for another way. */
+    protocol_retry();
 }
 
 /**

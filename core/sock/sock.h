@@ -8,6 +8,7 @@
 #include "util/list.h"
 
 struct channel;
+struct ip_addr; /* of lwIP */
 struct ringif;
 
 /* A socket of any protocol: the part that JS sees comes first. A protocol's own struct begins with this. */
@@ -42,15 +43,18 @@ struct sock_ops {
     int (*set_option)(struct sock *s, uint32_t option, uint32_t value); /* 0 or a negative code */
     int (*member)(struct sock *s, const struct cmd_group *cmd);         /* the same */
 
+    /* Before an address or an interface is removed. */
+    void (*address_gone)(struct sock *s, const struct ip_addr *ip, int error);
+    void (*interface_gone)(struct sock *s, const struct ringif *ifc);
+
     /* The end of a batch, for a socket that sock_work() or sock_later() was called for. */
     void (*run)(struct sock *s);
 
     /* All sockets of the kind. */
-    void (*setup)(struct stack_stats *stats);         /* the stack starts */
-    void (*retry)(void);                              /* room has returned to an interface */
-    void (*trim)(void);                               /* once a second: free what is not used */
-    void (*interface_gone)(const struct ringif *ifc); /* before it is removed */
-    void (*end)(void);                                /* the stack closes; no sockets are left */
+    void (*setup)(struct stack_stats *stats); /* the stack starts */
+    void (*retry)(void);                      /* room has returned to an interface */
+    void (*trim)(void);                       /* once a second: free what is not used */
+    void (*end)(void);                        /* the stack closes; no sockets are left */
 };
 
 void sock_setup(struct stack_ctl *ctl, uint32_t max_sockets, const struct sock_ops *protocols);

@@ -117,10 +117,8 @@ static int unreachable(const struct tcp_sock *t)
         return 1;
     }
     ifc = netif->state;
-    hop = ip4_addr_net_eq(ip_2_ip4(&remote), netif_ip4_addr(netif), netif_ip4_netmask(netif))
-              ? ip_2_ip4(&remote)
-              : netif_ip4_gw(netif);
-    return ifc->pub->kind == IFACE_TAP && etharp_find_addr(netif, hop, &mac, &found) < 0;
+    hop = port_etharp_gateway(netif, ip_2_ip4(&remote));
+    return ifc->pub->kind == IFACE_TAP && (!hop || etharp_find_addr(netif, hop, &mac, &found) < 0);
 }
 
 /**
@@ -444,21 +442,18 @@ void tcp_sock_retry(void)
 }
 
 /**
- * tcp_sock_interface_gone() - Reset the connections that use an interface's addresses
- * @ifc: interface
+ * tcp_sock_address_gone() - Reset a connection if it uses an address
+ * @s: connection
+ * @ip: address
+ * @error: code for JS
  */
-void tcp_sock_interface_gone(const struct ringif *ifc)
+void tcp_sock_address_gone(struct sock *s, const struct ip_addr *ip, int error)
 {
-    const struct netif *netif = &ifc->netif;
-    uint32_t i;
+    const struct tcp_pcb *pcb = tcp_sock_of(s)->pcb;
 
-    abort_reason = ABI_ENODEV;
-    lwext_unpark_all();
-    tcp_netif_ip_addr_changed(netif_ip_addr4(netif), NULL);
-    for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        tcp_netif_ip_addr_changed(netif_ip_addr6(netif, i), NULL);
+    if (pcb && port_ip_is_same(&pcb->local_ip, ip)) {
+        tcp_sock_abort(s, error);
     }
-    abort_reason = 0;
 }
 
 /**

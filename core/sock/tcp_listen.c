@@ -241,21 +241,16 @@ int tcp_sock_listen_set_option(struct sock *s, uint32_t option, uint32_t value)
 }
 
 /**
- * tcp_sock_listen_interface_gone() - Close the listeners on an interface's addresses
- * @ifc: interface
+ * tcp_sock_listen_address_gone() - Close a listener if it is on an address
+ * @s: listener
+ * @ip: address
+ * @error: code for JS
  */
-void tcp_sock_listen_interface_gone(const struct ringif *ifc)
+void tcp_sock_listen_address_gone(struct sock *s, const struct ip_addr *ip, int error)
 {
-    uint32_t cursor = 0, i;
-    struct sock *s;
+    const struct tcp_pcb *pcb = tcp_listener_of(s)->pcb;
 
-    while ((s = sock_next(&cursor))) {
-        for (i = 0; i < ifc->addr_count && s->pub.kind == SOCK_TCP_LISTENER; i++) {
-            if (s->pub.local.family == ifc->addrs[i].family &&
-                __builtin_memcmp(s->pub.local.bytes, ifc->addrs[i].bytes, 16) == 0) {
-                tcp_sock_listen_abort(s, ABI_ENODEV);
-                break;
-            }
-        }
+    if (pcb && port_ip_is_same(&pcb->local_ip, ip)) {
+        tcp_sock_listen_abort(s, error);
     }
 }

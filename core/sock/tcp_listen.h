@@ -10,6 +10,6 @@ void tcp_sock_listen_close(struct sock *s);
 void tcp_sock_listen_abort(struct sock *s, int error);
 void tcp_sock_listen_release(struct sock *s);
 int tcp_sock_listen_set_option(struct sock *s, uint32_t option, uint32_t value);
-void tcp_sock_listen_interface_gone(const struct ringif *ifc);
+void tcp_sock_listen_address_gone(struct sock *s, const struct ip_addr *ip, int error);
 
 #endif /* RINGSTACK_TCP_LISTEN_H */

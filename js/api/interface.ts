@@ -72,7 +72,37 @@ export interface InterfaceStatistics {
   readonly invalid: number;
 }
 
-/** The members that all interfaces have. */
+/** Options of addAddress(). */
+export interface AddAddressOptions {
+  /**
+   * Asks first whether another host of the link has it: by probes (RFC 5227, 5 s) or duplicate address detection
+   * (RFC 4862, 2 s). An interface without Ethernet has nobody to ask. @default false
+   */
+  readonly detect?: boolean;
+}
+
+/**
+ * The members that all interfaces have.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createStack } from 'ringstack';
+ *
+ * const stack = await createStack();
+ * const tap = await stack.createTapInterface();
+ * await tap.addAddress('10.0.0.1/24');
+ * await tap.addAddress('fd00::1/64');
+ * await tap.setGateway(['10.0.0.254', 'fd00::fe']);
+ * await tap.addAddress('10.1.0.1/16'); // takes the place of 10.0.0.1
+ * assert.deepEqual(tap.addresses, ['10.1.0.1/16', 'fd00::1/64']);
+ * await tap.removeAddress('fd00::1');
+ * await tap.setMtu(1400);
+ * await tap.down();
+ * assert.equal(tap.isUp, false);
+ * await stack.close();
+ * ```
+ */
 export interface NetworkInterface {
   /** Kind of the interface. */
   readonly type: 'loopback' | 'tun' | 'tap';
@@ -84,8 +114,55 @@ export interface NetworkInterface {
   readonly addresses: readonly string[];
   /** Largest IP packet, bytes. */
   readonly mtu: number;
+  /** It is there, and not taken down. */
+  readonly isUp: boolean;
   /** Its counters at this moment. */
   readonly statistics: InterfaceStatistics;
+  /**
+   * Adds an address and announces it on the link. An interface has one IPv4 address, and another takes its place;
+   * it has three IPv6 addresses besides the link-local one. One that it has already gets another prefix.
+   *
+   * @param cidr - The address and the length of its prefix.
+   * @param options - Whether to ask other hosts first.
+   * @throws {NetError} EINVAL; EADDRINUSE if a host has it (the message names its MAC address); ENOBUFS: no room for
+   *   another IPv6 address; ENODEV: it was removed, or with `detect` nobody can be asked; EBADF: it belongs to another
+   *   thread; ESHUTDOWN.
+   */
+  addAddress(cidr: string, options?: AddAddressOptions): Promise<void>;
+  /**
+   * Removes an address. Connections, listeners and sockets that are bound to it end with EADDRNOTAVAIL.
+   *
+   * @param address - The address, with its prefix or without.
+   * @throws {NetError} EINVAL, EADDRNOTAVAIL if the interface has no such address, ENODEV, EBADF, ESHUTDOWN.
+   */
+  removeAddress(address: string): Promise<void>;
+  /**
+   * Sets the MTU. Connections that are open keep the size of their segments, which are fragmented if they are larger.
+   *
+   * @param mtu - Largest IP packet, bytes, 576 to 65520, or what `ringSize` has room for.
+   * @throws {NetError} EINVAL, ENODEV, EBADF (another thread has the interface), ESHUTDOWN.
+   */
+  setMtu(mtu: number): Promise<void>;
+  /**
+   * Sets the gateway: the next hop for hosts that no other route covers.
+   *
+   * @param gateway - One address, or one of each family; a family that is not given keeps its own. null: none.
+   * @param family - With null: removes that of this family alone, 4 or 6.
+   * @throws {NetError} EINVAL, ENODEV, EBADF, ENOMEM, ESHUTDOWN.
+   */
+  setGateway(gateway: string | readonly string[] | null, family?: 4 | 6): Promise<void>;
+  /**
+   * Takes it up again after down(), and announces its addresses on the link.
+   *
+   * @throws {NetError} ENODEV, EBADF, ESHUTDOWN.
+   */
+  up(): Promise<void>;
+  /**
+   * Takes it down: it sends and receives nothing, and its routes are not taken. Connections wait, and go on after up().
+   *
+   * @throws {NetError} ENODEV, EBADF, ESHUTDOWN.
+   */
+  down(): Promise<void>;
 }
 
 /** Loopback interface: what the stack sends to itself. */

@@ -23,6 +23,7 @@ import type {
   TunInterfaceOptions,
 } from './interface.ts';
 import type { Resolver, StackHosts } from './names.ts';
+import type { Neighbor, Routes } from './route.ts';
 import type { TcpConnection, TcpConnectOptions, TcpListener, TcpListenOptions } from './tcp.ts';
 import type { StreamTransport } from './transport.ts';
 import type { StackUdp, UdpSocket, UdpSocketOptions } from './udp.ts';
@@ -254,6 +255,10 @@ export interface NetworkStack extends AsyncDisposable {
   readonly udp: StackUdp;
   /** createPingSession() under the names of tcpip.js 0.4. */
   readonly ping: StackPing;
+  /** Its routes. */
+  readonly routes: Routes;
+  /** The hosts on its links that it knows: `for await` gives those of the moment when the loop begins. */
+  readonly neighbors: AsyncIterable<Neighbor>;
   /** Names that every `host` option knows. */
   readonly hosts: StackHosts;
   /** Finds the addresses of names that are not in `hosts`. @default undefined: these names fail with ENOTFOUND */

@@ -112,15 +112,15 @@ export class FrameProducer extends Producer {
 export class FrameConsumer extends Consumer {
   readonly #buf: number;
   readonly #size: number;
-  readonly #max: number;
+  /** Length of the largest frame there can be. */
+  max: number;
   #peeked = 0;
 
-  /** max: the largest frame there can be. */
   constructor(arena: SharedMemory, ring: number, max: number) {
     super(arena, ring);
     this.#buf = (this.i32[this.word + (RING_BUF >> 2)] ?? 0) >>> 0;
     this.#size = this.i32[this.word + (RING_SIZE >> 2)] ?? 0;
-    this.#max = max;
+    this.max = max;
     Atomics.store(this.i32, this.word + (RING_GSO_MAX_SIZE >> 2), 0); // no order: a hint
   }
 
@@ -163,7 +163,7 @@ export class FrameConsumer extends Consumer {
         // The start of the next record is unknown: drop all that was submitted so far.
         this.bad();
         this.publish(this.tail - this.head);
-      } else if (length > this.#max) {
+      } else if (length > this.max) {
         this.bad();
         this.publish(recordSize(length));
       } else {
@@ -186,7 +186,7 @@ export class FrameConsumer extends Consumer {
     let length = 0;
     for (let at = this.head; at !== this.tail; ) {
       const frame = this.#record(at);
-      if (frame < 0 || frame === FRAME_SKIP || frame > this.#max) break;
+      if (frame < 0 || frame === FRAME_SKIP || frame > this.max) break;
       const size = recordSize(frame);
       if (length + size > limit) break;
       length += size;

@@ -30,7 +30,7 @@ import {
   IFACE_TX_PACKETS,
   RING_BAD,
 } from '../abi.ts';
-import type { InterfaceStatistics, NetworkInterface } from '../api/interface.ts';
+import type { AddAddressOptions, InterfaceStatistics, NetworkInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import type { Channel, Made } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
@@ -50,6 +50,11 @@ import { formatCidr, formatIp, formatMac, netmask } from '../util/address.ts';
 import { showAs } from '../util/inspect.ts';
 import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wire.ts';
 
+/** Loads the functions that change interfaces. */
+export type LoadChanges = () => Promise<
+  Omit<typeof import('./interface_changes.ts'), 'FIRST_GATEWAY'>
+>;
+
 /** The checked options of an interface. */
 export interface Plan {
   readonly type: 'loopback' | 'tun' | 'tap';
@@ -61,27 +66,77 @@ export interface Plan {
 /** An interface of any kind; a loopback interface is nothing more. */
 export class BaseInterface implements NetworkInterface {
   readonly type: 'loopback' | 'tun' | 'tap';
-  readonly mtu: number;
-  readonly ip: string | undefined;
-  readonly netmask: string | undefined;
-  readonly addresses: readonly string[];
+  mtu: number;
+  /** Its addresses. */
+  cidrs: readonly Cidr[];
+  /** down() was called last. */
+  isDown = false;
   readonly channel: Channel;
-  protected readonly offset: number;
+  /** Offset of its struct iface. */
+  readonly offset: number;
   /** Its handle in C. */
   readonly handle: number;
   #gone: NetError | undefined;
   #last: InterfaceStatistics | undefined;
+  readonly #load: LoadChanges;
 
-  constructor(channel: Channel, made: Made, plan: Plan) {
+  constructor(channel: Channel, made: Made, plan: Plan, load: LoadChanges) {
+    this.#load = load;
     this.channel = channel;
     this.handle = made.handle;
     this.offset = made.offset;
     this.type = plan.type;
     this.mtu = plan.mtu;
-    this.addresses = plan.cidrs.map(formatCidr);
-    const first = plan.cidrs.find((cidr) => cidr.address.family === 4) ?? plan.cidrs[0];
-    this.ip = first && formatIp(first.address);
-    this.netmask = first?.address.family === 4 ? netmask(4, first.prefix) : undefined;
+    this.cidrs = plan.cidrs;
+  }
+
+  get #first(): Cidr | undefined {
+    return this.cidrs.find((cidr) => cidr.address.family === 4) ?? this.cidrs[0];
+  }
+
+  get ip(): string | undefined {
+    return this.#first && formatIp(this.#first.address);
+  }
+
+  get netmask(): string | undefined {
+    return this.#first?.address.family === 4 ? netmask(4, this.#first.prefix) : undefined;
+  }
+
+  get addresses(): readonly string[] {
+    return this.cidrs.map(formatCidr);
+  }
+
+  get isUp(): boolean {
+    return !this.isDown && !this.#gone;
+  }
+
+  async addAddress(cidr: string, options?: AddAddressOptions): Promise<void> {
+    return (await this.#load()).addAddress(this, cidr, options);
+  }
+
+  async removeAddress(address: string): Promise<void> {
+    return (await this.#load()).removeAddress(this, address);
+  }
+
+  async setMtu(mtu: number): Promise<void> {
+    return (await this.#load()).setMtu(this, mtu);
+  }
+
+  async setGateway(gateway: string | readonly string[] | null, family?: 4 | 6): Promise<void> {
+    return (await this.#load()).setGateway(this, gateway, family);
+  }
+
+  async up(): Promise<void> {
+    return (await this.#load()).setUp(this, true);
+  }
+
+  async down(): Promise<void> {
+    return (await this.#load()).setUp(this, false);
+  }
+
+  /** It has another MTU. */
+  resize(mtu: number): void {
+    this.mtu = mtu;
   }
 
   get statistics(): InterfaceStatistics {
@@ -106,7 +161,7 @@ export class BaseInterface implements NetworkInterface {
   /** Whether it has an address. */
   has(address: IpAddress): boolean {
     const text = formatIp(address);
-    return this.addresses.some((cidr) => cidr.slice(0, cidr.indexOf('/')) === text);
+    return this.cidrs.some((cidr) => formatIp(cidr.address) === text);
   }
 
   /** It is not shared with another thread. */
@@ -126,8 +181,8 @@ export class BaseInterface implements NetworkInterface {
   }
 
   toJSON(): object {
-    const { type, mac, addresses, mtu } = this as { mac?: string } & BaseInterface;
-    return { type, ...(mac && { mac }), addresses, mtu, isUp: !this.#gone };
+    const { type, mac, addresses, mtu, isUp } = this as { mac?: string } & BaseInterface;
+    return { type, ...(mac && { mac }), addresses, mtu, isUp };
   }
 
   /** Keeps the counters readable when the memory is gone. */
@@ -153,7 +208,7 @@ showAs(BaseInterface, 'NetworkInterface');
 /** A tun or tap interface. */
 export class RingInterface extends BaseInterface implements WireEnd {
   readonly mac: string | undefined;
-  readonly frameMax: number;
+  frameMax: number;
   readonly readable: InterfaceReadable;
   readonly writable: InterfaceWritable;
   readonly #source: FrameReadable;
@@ -161,8 +216,8 @@ export class RingInterface extends BaseInterface implements WireEnd {
   readonly #poll: () => void;
   readonly #plan: Plan;
 
-  constructor(channel: Channel, made: Made, plan: Plan) {
-    super(channel, made, plan);
+  constructor(channel: Channel, made: Made, plan: Plan, load: LoadChanges) {
+    super(channel, made, plan, load);
     const { arena, pause, wake: kick } = channel;
     this.#plan = plan;
     this.frameMax = arena.view.getUint32(made.offset + IFACE_FRAME_MAX, true);
@@ -188,6 +243,13 @@ export class RingInterface extends BaseInterface implements WireEnd {
       this.#sink.retry();
     };
     channel.addPoller(this.#poll);
+  }
+
+  override resize(mtu: number): void {
+    this.frameMax += mtu - this.mtu;
+    super.resize(mtu);
+    this.#source.ring.max = this.frameMax;
+    this.#sink.max = this.frameMax;
   }
 
   /** A consumer of the frames the stack sends; it drops those longer than max. */
@@ -280,7 +342,10 @@ class AttachedInterface extends RingInterface {
   readonly #attached: AttachedChannel;
 
   constructor(attached: AttachedChannel, handle: InterfaceHandle) {
-    super(attached.channel, handle.made, handle.plan);
+    super(attached.channel, handle.made, handle.plan, async () => {
+      const reason = 'only the thread of its stack can';
+      throw new NetError('EBADF', 'Cannot change the interface', { reason });
+    });
     this.#attached = attached;
     attached.onRecall(async (error) => {
       await this.detach(error);

@@ -6,8 +6,6 @@ import {
   CMD_IFACE_ADDR_COUNT,
   CMD_IFACE_ADDRS,
   CMD_IFACE_FLAGS,
-  CMD_IFACE_GATEWAY_COUNT,
-  CMD_IFACE_GATEWAYS,
   CMD_IFACE_KIND,
   CMD_IFACE_MAC,
   CMD_IFACE_MTU,
@@ -26,10 +24,10 @@ import type { InterfaceOptions, TapInterfaceOptions } from '../api/interface.ts'
 import type { Channel } from '../control/channel.ts';
 import { addressAt, type Command, newCommand, writeAddress } from '../control/commands.ts';
 import { NetError } from '../errors.ts';
-import type { Cidr, IpAddress } from '../util/address.ts';
-import { formatCidr, parseCidrs, parseIp, parseMac, randomMac } from '../util/address.ts';
+import type { Cidr } from '../util/address.ts';
+import { formatCidr, parseCidrs, parseMac, randomMac } from '../util/address.ts';
 import { any, checkOptions, flag, type Rules, range, whole } from '../util/check.ts';
-import { BaseInterface, type Plan, RingInterface } from './interface.ts';
+import { BaseInterface, type LoadChanges, type Plan, RingInterface } from './interface.ts';
 
 const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
 const MTU = 1500;
@@ -60,17 +58,6 @@ function checkAddresses(action: string, cidrs: readonly Cidr[]): void {
   }
 }
 
-function readGateways(action: string, gateway: InterfaceOptions['gateway']): IpAddress[] {
-  const list = gateway === undefined ? [] : typeof gateway === 'string' ? [gateway] : gateway;
-  const addresses = list.map((one) => parseIp(one));
-  if (new Set(addresses.map((one) => one.family)).size !== addresses.length) {
-    throw new NetError('EINVAL', `${action} with the gateways ${list.join(', ')}`, {
-      reason: 'must be at most one IPv4 and one IPv6 address',
-    });
-  }
-  return addresses;
-}
-
 /** The options of all kinds of interfaces. */
 export type AnyInterfaceOptions = InterfaceOptions & TapInterfaceOptions;
 
@@ -84,7 +71,6 @@ function interfaceCommand(
   checkOptions(action, options, type === 'tap' ? TAP_RULES : RULES);
   const cidrs = parseCidrs(options.ip ?? ip ?? []);
   checkAddresses(action, cidrs);
-  const gateways = readGateways(action, options.gateway);
   const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
   const mtu = options.mtu ?? (type === 'loopback' ? IFACE_MTU_MAX : MTU);
   const ring = ringSize(options.ringSize ?? Math.max(RING, 8 * mtu), mtu);
@@ -97,15 +83,11 @@ function interfaceCommand(
   command.setUint32(CMD_IFACE_FLAGS, flags, true);
   command.setUint32(CMD_IFACE_RING_SIZE, ring, true);
   command.setUint32(CMD_IFACE_ADDR_COUNT, cidrs.length, true);
-  command.setUint32(CMD_IFACE_GATEWAY_COUNT, gateways.length, true);
   mac.forEach((byte, i) => {
     command.setUint8(CMD_IFACE_MAC + i, byte);
   });
   cidrs.forEach((cidr, i) => {
     writeAddress(command, addressAt(CMD_IFACE_ADDRS, i), cidr.address, 0, cidr.prefix);
-  });
-  gateways.forEach((gateway, i) => {
-    writeAddress(command, addressAt(CMD_IFACE_GATEWAYS, i), gateway);
   });
   return { command, plan: { type, cidrs, mtu, mac } };
 }
@@ -117,6 +99,7 @@ function interfaceCommand(
  * @param type - Its kind.
  * @param options - From the program.
  * @param added - Runs at once when the interface exists, before the promise settles.
+ * @param load - Loads the functions that change it.
  * @param ip - Its address if the options have none.
  * @returns The interface, up.
  * @throws {NetError} EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
@@ -126,13 +109,14 @@ export async function createInterface(
   type: Plan['type'],
   options: AnyInterfaceOptions,
   added: (iface: BaseInterface) => void,
+  load: LoadChanges,
   ip?: string,
 ): Promise<BaseInterface> {
   const action = `Cannot create a ${type} interface`;
   const { command, plan } = interfaceCommand(type, options, action, ip);
   return await channel.call(command, action, (made) => {
     const Kind = type === 'loopback' ? BaseInterface : RingInterface;
-    const iface = new Kind(channel, made, plan);
+    const iface = new Kind(channel, made, plan, load);
     added(iface);
     return iface;
   });

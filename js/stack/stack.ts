@@ -38,6 +38,7 @@ import type {
   TunInterfaceOptions,
 } from '../api/interface.ts';
 import type { Resolver, StackHosts } from '../api/names.ts';
+import type { Neighbor, Routes } from '../api/route.ts';
 import type {
   NetworkStack,
   StackInterfaces,
@@ -73,7 +74,7 @@ import { listenTcp } from './tcp_listener.ts';
 const REMOTE_BUFFER = 2 * 1024 * 1024;
 const LOOPBACK = '127.0.0.1/8';
 
-/** UDP and ICMP are a file of their own. */
+/** UDP, ICMP and routes are a file of their own. */
 const loadDatagrams = () => import('./datagrams.ts');
 
 /** A stack with its engine. */
@@ -92,6 +93,13 @@ class Stack implements NetworkStack {
   };
   readonly udp: StackUdp = { open: (options) => this.openUdp(options) };
   readonly ping: StackPing = { createSession: (options) => this.createPingSession(options) };
+  readonly routes: Routes = {
+    add: async (options) =>
+      (await loadDatagrams()).addRoute(this.#channel, this.#arena, options, this.#names),
+    list: async () => (await loadDatagrams()).listRoutes(this.#channel, this.#arena, this.#names),
+    lookup: async (address) =>
+      (await loadDatagrams()).lookupRoute(this.#channel, this.#arena, address, this.#names),
+  };
   readonly #names: Names;
   #closing: Promise<void> | undefined;
   #last: StackStatistics | undefined;
@@ -162,9 +170,20 @@ class Stack implements NetworkStack {
     };
   }
 
-  #create(type: Plan['type'], options: AnyInterfaceOptions, ip?: string): Promise<BaseInterface> {
+  async #create(
+    type: Plan['type'],
+    options: AnyInterfaceOptions,
+    ip?: string,
+  ): Promise<BaseInterface> {
     const added = (made: BaseInterface): void => void this.#interfaces.add(made);
-    return createInterface(this.#channel, type, options, added, ip);
+    const made = await createInterface(this.#channel, type, options, added, loadDatagrams, ip);
+    try {
+      if (options.gateway !== undefined) await made.setGateway(options.gateway);
+      return made;
+    } catch (error) {
+      await this.removeInterface(made).catch(() => {});
+      throw error;
+    }
   }
 
   async createLoopbackInterface(
@@ -188,6 +207,16 @@ class Stack implements NetworkStack {
       });
     }
     await iface.remove();
+  }
+
+  get neighbors(): AsyncIterable<Neighbor> {
+    const list = async () =>
+      (await loadDatagrams()).listNeighbors(this.#channel, this.#arena, this.#names);
+    return {
+      async *[Symbol.asyncIterator]() {
+        yield* await list();
+      },
+    };
   }
 
   get hosts(): StackHosts {

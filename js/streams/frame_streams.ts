@@ -154,7 +154,7 @@ interface PendingFrame {
 export class FrameWritable {
   readonly memory: SharedMemory;
   /** Length of the largest frame. */
-  readonly max: number;
+  max: number;
   readonly #owner: FrameWritableOwner;
   #ring: FrameProducer;
   #controller: WritableStreamDefaultController | undefined;

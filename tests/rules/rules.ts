@@ -119,6 +119,7 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   channel: [...C_BASE, 'doorbell', 'ring'],
   lwip_port: C_BASE,
   'iface/*': [...C_LINK, 'iface/*'],
+  'lwext/timers': [...C_LINK, 'iface/*', 'lwext/*'],
   'lwext/*': [...C_LINK, 'iface/ringif', 'lwext/*'],
   'sock/ring_storage': C_LINK,
   'sock/sock*': [...C_LINK, 'sock/sock*', 'sock/ring_storage'],

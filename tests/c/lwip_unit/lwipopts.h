@@ -26,6 +26,8 @@
 #undef LWIP_HOOK_IP6_ROUTE
 #undef LWIP_HOOK_ETHARP_GET_GW
 #undef LWIP_HOOK_ND6_GET_GW
+#undef LWIP_ND6_NUM_ROUTERS
+#undef LWIP_ND6_NUM_PREFIXES
 #undef LWIP_IP_ACCEPT_UDP_PORT
 
 /* The tests prove by these counters that nothing leaks. */

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: MIT
+// interface_changes - addresses, gateway and MTU of an interface that change, and up and down
+//
+// The changes of one interface are carried out one after the other, so that what its object shows is what C has.
+
+import {
+  CHANGE_ADD,
+  CHANGE_DETECT,
+  CHANGE_MTU,
+  CHANGE_REMOVE,
+  CHANGE_UP,
+  CMD_CHANGE,
+  CMD_CHANGE_ADDRESS,
+  CMD_CHANGE_AMOUNT,
+  CMD_CHANGE_SIZE,
+  CMD_ROUTE,
+  CMD_ROUTE_DESTINATION,
+  CMD_ROUTE_NUMBER,
+  CMD_ROUTE_SIZE,
+  CMD_ROUTE_VIA,
+  IFACE_ADDRS,
+  IFACE_LISTENING,
+  IFACE_MTU_MAX,
+  IFACE_MTU_MIN,
+  IFACE_TX,
+  RING_SIZE,
+  ROUTE_ADD,
+  ROUTE_REMOVE,
+} from '../abi.ts';
+import type { AddAddressOptions } from '../api/interface.ts';
+import type { Channel } from '../control/channel.ts';
+import { type Command, newCommand, writeAddress } from '../control/commands.ts';
+import { NetError } from '../errors.ts';
+import {
+  type Cidr,
+  formatIp,
+  formatMac,
+  type IpAddress,
+  parseCidr,
+  parseIp,
+} from '../util/address.ts';
+import { checkOptions, checkValue, flag, show, whole } from '../util/check.ts';
+
+/** Bytes that C leaves free of a ring of four of the largest packets (core/iface/ringif.h). */
+const RESERVE = 8192;
+
+/** Routes of this number and up are gateways of interfaces; `routes.add()` counts from 1. */
+export const FIRST_GATEWAY = 2 ** 31;
+
+/** An interface as these functions need it. */
+interface Changeable {
+  readonly type: string;
+  readonly channel: Channel;
+  /** Its handle in C, and the offset of its struct iface. */
+  readonly handle: number;
+  readonly offset: number;
+  cidrs: readonly Cidr[];
+  readonly addresses: readonly string[];
+  isDown: boolean;
+  readonly isHere: boolean;
+  readonly gone: NetError | undefined;
+  resize(mtu: number): void;
+}
+
+/** The last change of each interface. */
+const last = new WeakMap<Changeable, Promise<unknown>>();
+
+/** Runs a change when those before it are done. */
+async function inTurn<T>(iface: Changeable, action: string, run: () => Promise<T>): Promise<T> {
+  const before = last.get(iface);
+  const now = (async () => {
+    await before?.catch(() => {});
+    const { gone } = iface;
+    // Handed to another thread, it still has its addresses.
+    if (gone && gone.code !== 'EBADF') throw new NetError(gone.code, action, { cause: gone });
+    return await run();
+  })();
+  last.set(iface, now);
+  return now;
+}
+
+function changeCommand(iface: Changeable, what: number, cidr?: Cidr, amount = 0): Command {
+  const command = newCommand(CMD_CHANGE, iface.handle, CMD_CHANGE_SIZE, what);
+  if (cidr) writeAddress(command, CMD_CHANGE_ADDRESS, cidr.address, 0, cidr.prefix);
+  command.setUint32(CMD_CHANGE_AMOUNT, amount, true);
+  return command;
+}
+
+function isSame(a: IpAddress, b: IpAddress): boolean {
+  return formatIp(a) === formatIp(b);
+}
+
+/** Refuses addresses that no host can have. */
+function readHostCidr(action: string, text: string): Cidr {
+  const cidr = parseCidr(text);
+  const { family, bytes } = cidr.address;
+  const head = bytes[0] as number;
+  const isGroup = family === 4 ? head >> 4 === 14 : head === 255;
+  if (isGroup || ['0.0.0.0', '::', '255.255.255.255'].includes(formatIp(cidr.address))) {
+    throw new NetError('EINVAL', action, { reason: 'must be the address of one host' });
+  }
+  return cidr;
+}
+
+/** Asks whether another host has an address: EADDRINUSE if so. */
+async function detect(iface: Changeable, action: string, cidr: Cidr): Promise<void> {
+  const { channel } = iface;
+  if (iface.type !== 'tap') return;
+  if (channel.arena.view.getUint32(iface.offset + IFACE_LISTENING, true) === 0 || iface.isDown) {
+    const reason = 'nobody can be asked: the interface is down, or nothing reads its frames';
+    throw new NetError('ENODEV', action, { reason });
+  }
+  const found = await channel.call(
+    changeCommand(iface, CHANGE_DETECT, cidr),
+    action,
+    (made) => made,
+  );
+  if (found.handle === 0 && found.offset === 0) return;
+  const bytes = new DataView(new ArrayBuffer(8));
+  bytes.setUint32(0, found.handle, true);
+  bytes.setUint32(4, found.offset, true);
+  const mac = formatMac(new Uint8Array(bytes.buffer, 0, 6));
+  throw new NetError('EADDRINUSE', action, { reason: `${mac} has it` });
+}
+
+/**
+ * Adds an address to an interface.
+ *
+ * @param iface - The interface.
+ * @param text - A CIDR.
+ * @param options - Whether to ask other hosts first.
+ * @throws {NetError} As addAddress() of the interface.
+ */
+export async function addAddress(
+  iface: Changeable,
+  text: string,
+  options: AddAddressOptions = {},
+): Promise<void> {
+  const action = `Cannot add the address ${show(text)}`;
+  checkOptions(action, options, { detect: flag });
+  const cidr = readHostCidr(action, text);
+  await inTurn(iface, action, async () => {
+    const { family } = cidr.address;
+    const same = iface.cidrs.findIndex((one) => isSame(one.address, cidr.address));
+    const others = iface.cidrs.filter((one) => one.address.family === family);
+    if (same < 0 && family === 6 && others.length >= IFACE_ADDRS - 1) {
+      const reason = `the interface has ${IFACE_ADDRS - 1} IPv6 addresses, the most there can be`;
+      throw new NetError('ENOBUFS', action, { reason });
+    }
+    if (same < 0 && options.detect) await detect(iface, action, cidr);
+    await iface.channel.call(changeCommand(iface, CHANGE_ADD, cidr), action, () => {
+      const at = same >= 0 || family === 6 ? same : iface.cidrs.indexOf(others[0] as Cidr);
+      iface.cidrs =
+        at < 0 ? [...iface.cidrs, cidr] : iface.cidrs.map((one, i) => (i === at ? cidr : one));
+    });
+  });
+}
+
+/**
+ * Removes an address of an interface.
+ *
+ * @param iface - The interface.
+ * @param text - The address, with its prefix or without.
+ * @throws {NetError} As removeAddress() of the interface.
+ */
+export async function removeAddress(iface: Changeable, text: string): Promise<void> {
+  const action = `Cannot remove the address ${show(text)}`;
+  const isBare = typeof text === 'string' && !text.includes('/');
+  const { address, prefix } = isBare ? { address: parseIp(text), prefix: -1 } : parseCidr(text);
+  await inTurn(iface, action, async () => {
+    const cidr = iface.cidrs.find(
+      (one) => isSame(one.address, address) && (isBare || one.prefix === prefix),
+    );
+    if (!cidr) {
+      const reason = `must be one of ${iface.addresses.join(', ') || 'no addresses'}`;
+      throw new NetError('EADDRNOTAVAIL', action, { reason });
+    }
+    await iface.channel.call(changeCommand(iface, CHANGE_REMOVE, cidr), action, () => {
+      iface.cidrs = iface.cidrs.filter((one) => one !== cidr);
+    });
+  });
+}
+
+/**
+ * Sets the MTU of an interface.
+ *
+ * @param iface - The interface.
+ * @param mtu - Bytes.
+ * @throws {NetError} As setMtu() of the interface.
+ */
+export async function setMtu(iface: Changeable, mtu: number): Promise<void> {
+  const action = 'Cannot set the MTU';
+  const ring = iface.channel.arena.view.getUint32(iface.offset + IFACE_TX + RING_SIZE, true);
+  const most = Math.min(IFACE_MTU_MAX, Math.floor((ring - RESERVE) / 4));
+  checkValue(action, 'mtu', mtu, whole(IFACE_MTU_MIN, most, ' (ringSize has no room for more)'));
+  await inTurn(iface, action, async () => {
+    if (!iface.isHere) throw new NetError('EBADF', action, { reason: 'another thread has it' });
+    const command = changeCommand(iface, CHANGE_MTU, undefined, mtu);
+    await iface.channel.call(command, action, () => iface.resize(mtu));
+  });
+}
+
+/**
+ * Takes an interface up or down.
+ *
+ * @param iface - The interface.
+ * @param up - Which.
+ * @throws {NetError} As up() of the interface.
+ */
+export async function setUp(iface: Changeable, up: boolean): Promise<void> {
+  const action = `Cannot take the ${iface.type} interface ${up ? 'up' : 'down'}`;
+  await inTurn(iface, action, async () => {
+    const command = changeCommand(iface, CHANGE_UP, undefined, up ? 1 : 0);
+    await iface.channel.call(command, action, () => {
+      iface.isDown = !up;
+    });
+  });
+}
+
+/** Reads what a gateway may be: at most one address of each family. */
+function readGateways(action: string, gateway: string | readonly string[]): IpAddress[] {
+  const list = Array.isArray(gateway) ? (gateway as readonly string[]) : [gateway as string];
+  const addresses = list.map((one) => parseIp(one));
+  if (new Set(addresses.map((one) => one.family)).size !== addresses.length) {
+    throw new NetError('EINVAL', `${action} with the gateways ${list.join(', ')}`, {
+      reason: 'must be at most one IPv4 and one IPv6 address',
+    });
+  }
+  return addresses;
+}
+
+/** The command that sets or removes a gateway: its route has a number of its own. */
+function gatewayCommand(
+  handle: number,
+  family: 4 | 6,
+  gateway?: IpAddress,
+  what: number = ROUTE_ADD,
+): Command {
+  const command = newCommand(CMD_ROUTE, handle, CMD_ROUTE_SIZE, what);
+  const number = FIRST_GATEWAY + 2 * (handle & 0xffff) + (family >> 1);
+  command.setUint32(CMD_ROUTE_NUMBER, number, true);
+  writeAddress(command, CMD_ROUTE_DESTINATION, { family, bytes: new Uint8Array(16) });
+  if (gateway) writeAddress(command, CMD_ROUTE_VIA, gateway);
+  return command;
+}
+
+/**
+ * Sets or removes gateways of an interface.
+ *
+ * @param iface - The interface.
+ * @param gateway - One address, one of each family, or null: none.
+ * @param family - Removes that of this family alone.
+ * @throws {NetError} EINVAL, ENODEV, EBADF, ENOMEM, ESHUTDOWN.
+ */
+export async function setGateway(
+  iface: Changeable,
+  gateway: string | readonly string[] | null,
+  family?: 4 | 6,
+): Promise<void> {
+  const action = 'Cannot set the gateway';
+  const list = gateway === null ? [] : readGateways(action, gateway);
+  checkValue(action, 'family', family, (one) =>
+    [4, 6, undefined].includes(one as 4) ? undefined : '4 or 6',
+  );
+  await inTurn(iface, action, async () => {
+    const send = (command: Command): Promise<void> => iface.channel.call(command, action, () => {});
+    for (const one of [4, 6] as const) {
+      if (gateway === null && one === (family ?? one)) {
+        await send(gatewayCommand(iface.handle, one, undefined, ROUTE_REMOVE));
+      }
+    }
+    for (const address of list) await send(gatewayCommand(iface.handle, address.family, address));
+  });
+}
