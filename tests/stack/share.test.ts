@@ -25,49 +25,9 @@ import {
 } from '../helpers/net.ts';
 import { Prng } from '../helpers/prng.ts';
 import { ENGINE, NO_SHARING, skipAll, testUnless } from '../helpers/runtime.ts';
-import { TestThread } from '../helpers/thread.ts';
+import { ThreadPeer, WAKE_WAYS } from '../helpers/thread_peer.ts';
 
-interface Reply {
-  readonly result?: unknown;
-  readonly code?: string;
-  readonly progress?: true;
-}
-
-/** A thread of thread.mjs, ended with the test. */
-class Peer {
-  readonly #thread: TestThread;
-  readonly #replies: Reply[] = [];
-  #wake = ignore;
-
-  constructor({ fallback = false } = {}) {
-    this.#thread = new TestThread(new URL('./workers/thread.mjs', import.meta.url), (reply) => {
-      this.#replies.push(reply as Reply);
-      this.#wake();
-    });
-    this.#thread.post({ fallback });
-  }
-
-  start(job: string, handle?: SharedHandle<unknown>, rest: object = {}): void {
-    this.#thread.post({ job, handle, ...rest });
-  }
-
-  async reply(): Promise<Reply> {
-    while (this.#replies.length === 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    return this.#replies.shift() as Reply;
-  }
-
-  async run(job: string, handle?: SharedHandle<unknown>, rest: object = {}): Promise<unknown> {
-    this.start(job, handle, rest);
-    const { result, code } = await this.reply();
-    if (code !== undefined) throw new Error(code);
-    return result;
-  }
-}
-
+const THREAD = new URL('./workers/thread.mjs', import.meta.url);
 const BIG = new Prng(11).bytes(3_000_000);
 
 /** Streams all of BIG through an echo on the other side. */
@@ -78,17 +38,12 @@ async function echoed(client: TcpConnection): Promise<void> {
   expect(hashOf(await reading)).toBe(hashOf(BIG));
 }
 
-const ways = [
-  ['wakes by waitAsync', false],
-  ['wakes by a posted message', true],
-] as const;
-
-describe.each(ways)('another thread that %s', (_, fallback) => {
+describe.each(WAKE_WAYS)('another thread that %s', (_, fallback) => {
   skipAll(NO_SHARING);
 
   test('serves a connection it was handed', async () => {
     const { client, server } = await wiredEnds();
-    const peer = new Peer({ fallback });
+    const peer = new ThreadPeer(THREAD, { fallback });
     peer.start('echo', await server.share());
     await echoed(client);
     expect(await peer.reply()).toEqual({ result: undefined });
@@ -98,7 +53,7 @@ describe.each(ways)('another thread that %s', (_, fallback) => {
     const { client, server } = await loopbackEnds();
     await send(client.writable, bytes('before '));
     await settle();
-    const peer = new Peer({ fallback });
+    const peer = new ThreadPeer(THREAD, { fallback });
     const handle = await server.share();
     await send(client.writable, bytes('between'));
     const closing = client.close();
@@ -109,7 +64,7 @@ describe.each(ways)('another thread that %s', (_, fallback) => {
   test('feeds a tap it was handed', async () => {
     const stack = await openStack();
     const tap = await stack.createTapInterface({ ip: '10.0.0.1/24' });
-    const peer = new Peer({ fallback });
+    const peer = new ThreadPeer(THREAD, { fallback });
     peer.start('reflect', await tap.share());
     await peer.reply();
     // Its ARP requests come back as if another host had asked; nobody answers them.
@@ -127,7 +82,7 @@ describe.each(ways)('another thread that %s', (_, fallback) => {
 
   test.each(['one', 'another'])('is wired to a stack in %s arena', async (which) => {
     const arena = await createArena();
-    const peer = new Peer({ fallback });
+    const peer = new ThreadPeer(THREAD, { fallback });
     const theirs = which === 'one' ? arena : await createArena();
     const made = await peer.run('host', await theirs.share(), { ip: `${ENDS[4].b}/24` });
     const tapB = await attach((made as { tap: SharedHandle<TapInterface> }).tap);
@@ -149,7 +104,7 @@ describe.each(ways)('another thread that %s', (_, fallback) => {
     const { a, b } = await wiredPair({ stackB: { arena } });
     const before = arena.freeBytes;
     const { server } = await connectEnds(a, b);
-    const peer = new Peer({ fallback });
+    const peer = new ThreadPeer(THREAD, { fallback });
     peer.start('closed', await server.share());
     await peer.reply();
     await b.close();
