@@ -47,6 +47,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
     /* And all kinds behind it. */
     [SOCK_UDP] = {
         .size = sizeof(struct dgram_sock),
+        .can_share = 1,
         .open = dgram_open,
         .kick = sock_work,
         .abort = dgram_abort,

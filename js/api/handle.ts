@@ -8,7 +8,7 @@
  */
 export interface SharedHandle<T> {
   /** The kind of the shared object. */
-  readonly kind: 'arena' | 'interface' | 'connection';
+  readonly kind: 'arena' | 'interface' | 'connection' | 'udp';
   /** Never set: it carries the type. */
   readonly opensAs?: T;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // udp - the public interfaces of UDP sockets
 
+import type { SharedHandle } from './handle.ts';
 import type { NetworkInterface } from './interface.ts';
 
 /** An address and a port, as datagrams carry them. */
@@ -11,14 +12,12 @@ export interface DatagramAddress {
   readonly port: number;
 }
 
-/** One datagram: what a socket's `readable` gives and its `writable` takes. */
-export interface UdpDatagram {
+/** The way of a datagram: all but its payload. */
+export interface DatagramHeader {
   /** Received: the sender's address. To send: an address, `localhost`, or a name. A connected socket may leave it out. */
   host: string;
   /** Received: the sender's port. To send: 1 to 65535. A connected socket may leave it out. */
   port: number;
-  /** The payload, 0 to 65507 bytes (IPv6: 65487). */
-  data: Uint8Array;
   /**
    * Received: where the datagram was sent to. To send: the source to use; an address that is none of ours, such as
    * that of a group, is left out, so that a datagram can be written back as it is.
@@ -35,6 +34,12 @@ export interface UdpDatagram {
   ttl?: number;
   /** To send by a tap over IPv4: the MAC of the next hop, which is then not asked for by ARP. */
   linkAddress?: string;
+}
+
+/** One datagram: what a socket's `readable` gives and its `writable` takes. */
+export interface UdpDatagram extends DatagramHeader {
+  /** The payload, 0 to 65507 bytes (IPv6: 65487). */
+  data: Uint8Array;
 }
 
 /** Options of openUdp(). */
@@ -91,6 +96,8 @@ export interface UdpStatistics {
   readonly rxDropped: number;
   /** Datagrams that could not be sent: no route, no such name, too long. */
   readonly txDropped: number;
+  /** Errors about what it sent that a connected socket has heard of. */
+  readonly errors: number;
 }
 
 /**
@@ -138,6 +145,8 @@ export interface DatagramRingReader {
   readonly remotePort: number;
   /** Address what peek() returned was sent to. */
   readonly localAddress: string;
+  /** Interface it came by; undefined in a thread that the socket was shared with. */
+  readonly interface: NetworkInterface | undefined;
   /** Time to live it came with. */
   readonly ttl: number;
   /**
@@ -188,10 +197,10 @@ export interface DatagramRingWriter {
   /**
    * Says where the datagrams that follow go.
    *
-   * @param to - A numeric address and a port.
-   * @throws {NetError} EINVAL for anything else.
+   * @param to - A numeric address and a port; `local`, `interface`, `ttl` and `linkAddress` as in a datagram.
+   * @throws {NetError} EINVAL for anything else, ENODEV for an interface of another stack.
    */
-  to(to: DatagramAddress): void;
+  to(to: DatagramHeader): void;
   /**
    * Finds room for a datagram.
    *
@@ -322,6 +331,15 @@ export interface UdpSocket extends AsyncDisposable {
    * @throws {TypeError} If the writable is locked already.
    */
   getRingWriter(): DatagramRingWriter;
+  /**
+   * Hands the socket to another thread, with its memberships and what has come and was not read. Here it is closed
+   * then. There, a received datagram has no `interface`, and names are those of `stack.hosts` at this moment.
+   *
+   * @returns A handle to post to the other thread, which opens it with attach().
+   * @throws {NetError} EINVAL if the readable or the writable is locked, EBADF if it was shared before, ESHUTDOWN if it is
+   *   closed, ENOMEM.
+   */
+  share(): Promise<SharedHandle<UdpSocket>>;
   /**
    * Closes the socket; reads end with done. Datagrams in the send ring are still sent.
    *

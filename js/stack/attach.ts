@@ -7,13 +7,14 @@ import { Arena, type ArenaHandle } from '../memory/arena.ts';
 import { show } from '../util/check.ts';
 import { attachInterface, type InterfaceHandle } from './interface.ts';
 import { attachConnection, type TcpHandle } from './tcp_connection.ts';
+import type { UdpHandle } from './udp_socket.ts';
 
 /**
- * Opens what `share()` gave in another thread: an arena, a tap or tun interface, or a connection. The
- * handle came by postMessage() or workerData; it opens once.
+ * Opens what `share()` gave in another thread: an arena, a tap or tun interface, a connection, or a UDP socket.
+ * The handle came by postMessage() or workerData; it opens once.
  *
  * @param handle - From share().
- * @returns The arena, interface or connection, which is this thread's from now on.
+ * @returns The arena, interface, connection or socket, which is this thread's from now on.
  * @throws {NetError} EBADF if the handle was opened before or its object is gone, EINVAL if it is no
  *   handle, EPROTO if it comes from another version.
  * @example
@@ -33,7 +34,7 @@ import { attachConnection, type TcpHandle } from './tcp_connection.ts';
  * ```
  */
 export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
-  const any = handle as unknown as ArenaHandle | InterfaceHandle | TcpHandle;
+  const any = handle as unknown as ArenaHandle | InterfaceHandle | TcpHandle | UdpHandle;
   switch (any?.kind) {
     case 'arena':
       return new Arena(any) as T;
@@ -41,6 +42,8 @@ export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
       return attachInterface(any) as T;
     case 'connection':
       return (await attachConnection(any)) as T;
+    case 'udp':
+      return (await import('./datagrams.ts')).attachUdp(any) as T;
     default:
       throw new NetError('EINVAL', `Cannot attach ${show(handle)}`, {
         reason: 'must be a handle from share()',

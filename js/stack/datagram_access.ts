@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // datagram_access - zero-copy access to the rings of a UDP socket (js/api/udp.ts)
 
+import type { NetworkInterface } from '../api/interface.ts';
 import type {
-  DatagramAddress,
+  DatagramHeader,
   DatagramRingReader,
   DatagramRingWriter,
   UdpDatagram,
@@ -13,20 +14,23 @@ import { checkCount } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
 import type { Destination } from './datagram_record.ts';
+import type { Names } from './names.ts';
 
 /** Reads datagrams where they lie. */
 export class DatagramReader implements DatagramRingReader {
   readonly #ends: DatagramEnds;
+  readonly #names: Names;
   readonly #lock: ReadableStreamDefaultReader<UdpDatagram>;
   readonly #waiting = new Set<Deferred<boolean>>();
   #isReleased = false;
   #length = -1;
 
   /** Locks the stream; throws a TypeError if it is locked. */
-  constructor(ends: DatagramEnds, stream: ReadableStream<UdpDatagram>) {
+  constructor(ends: DatagramEnds, stream: ReadableStream<UdpDatagram>, names: Names) {
     this.#lock = stream.getReader();
     this.#lock.closed.catch(() => {});
     this.#ends = ends;
+    this.#names = names;
   }
 
   async ready(): Promise<boolean> {
@@ -62,7 +66,9 @@ export class DatagramReader implements DatagramRingReader {
   }
 
   get remoteAddress(): string {
-    return this.#length < 0 ? '' : this.#ends.record.sender.host;
+    if (this.#length < 0) return '';
+    const { host, zone } = this.#ends.record.sender;
+    return this.#names.withZone(host, zone);
   }
 
   get remotePort(): number {
@@ -71,6 +77,10 @@ export class DatagramReader implements DatagramRingReader {
 
   get localAddress(): string {
     return this.#length < 0 ? '' : this.#ends.record.receiver.address;
+  }
+
+  get interface(): NetworkInterface | undefined {
+    return this.#length < 0 ? undefined : this.#names.interfaceOf(this.#ends.record.iface);
   }
 
   get ttl(): number {
@@ -101,7 +111,7 @@ export class DatagramReader implements DatagramRingReader {
 export class DatagramWriter implements DatagramRingWriter {
   readonly #ends: DatagramEnds;
   readonly #lock: WritableStreamDefaultWriter<UdpDatagram>;
-  readonly #destinationOf: (to: DatagramAddress) => Destination;
+  readonly #destinationOf: (to: DatagramHeader) => Destination;
   #where: Destination = {};
   #isReleased = false;
   #reserved = -1;
@@ -110,7 +120,7 @@ export class DatagramWriter implements DatagramRingWriter {
   constructor(
     ends: DatagramEnds,
     stream: WritableStream<UdpDatagram>,
-    destinationOf: (to: DatagramAddress) => Destination,
+    destinationOf: (to: DatagramHeader) => Destination,
   ) {
     this.#lock = stream.getWriter();
     this.#lock.closed.catch(() => {});
@@ -125,7 +135,7 @@ export class DatagramWriter implements DatagramRingWriter {
     if (this.#isReleased) throw released('write');
   }
 
-  to(to: DatagramAddress): void {
+  to(to: DatagramHeader): void {
     this.#where = this.#destinationOf(to);
   }
 

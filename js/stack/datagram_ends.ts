@@ -9,6 +9,9 @@
 // storage of rx with the first datagram, so its end is made when the first event comes.
 //
 // An error about what was sent (SOCK_ERROR) ends nothing. It fails the reader that waits longest, or the next one.
+//
+// share() lets what waits for room go into tx first, and holds back what comes later: a kick that this thread sends
+// once another one has the socket is not obeyed.
 
 import {
   ADDR_FAMILY,
@@ -18,6 +21,7 @@ import {
   CMD_OPTION_SIZE,
   CMD_RELEASE,
   CMD_SET_OPTION,
+  CMD_SHARE_SOCK,
   DATAGRAM_SIZE,
   RING_SIZE,
   SOCK_CLOSED,
@@ -26,19 +30,14 @@ import {
   SOCK_READABLE,
   SOCK_REMOTE,
   SOCK_RX,
-  SOCK_RX_BYTES,
-  SOCK_RX_DATAGRAMS,
-  SOCK_RX_DROPPED,
   SOCK_TX,
-  SOCK_TX_BYTES,
-  SOCK_TX_DATAGRAMS,
-  SOCK_TX_DROPPED,
   SOCK_WRITABLE,
   UDP_MOST,
 } from '../abi.ts';
 import type { UdpStatistics } from '../api/udp.ts';
 import type { Channel, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
+import { type ChannelHandle, offerChannel } from '../control/handover.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import { type Chunk, copyChunk } from '../streams.ts';
@@ -46,6 +45,16 @@ import type { IpAddress } from '../util/address.ts';
 import { Deferred, handled } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
 import { type Destination, RecordReader, writeRecord } from './datagram_record.ts';
+import { readStatistics } from './datagram_statistics.ts';
+
+/** The ends of a socket, for another thread. */
+export interface EndsHandle extends ChannelHandle {
+  readonly made: Made;
+  /** Code of an error about what was sent that nobody has been told of. */
+  readonly failure: NetError['code'] | undefined;
+  /** Errors that it has heard of. */
+  readonly errors: number;
+}
 
 /** The app's ends of one socket. */
 export class DatagramEnds implements SocketEvents {
@@ -61,13 +70,15 @@ export class DatagramEnds implements SocketEvents {
   readonly #writers = new Queue<{ length: number; ready: Deferred }>();
   /** An error about what was sent that nobody has been told of. */
   #failure: NetError | undefined;
+  #errors: number;
   #isHeld = false;
   #gone: NetError | undefined;
   #last: UdpStatistics | undefined;
   readonly #record: RecordReader;
 
-  constructor(channel: Channel, made: Made) {
+  constructor(channel: Channel, made: Made, errors = 0) {
     this.channel = channel;
+    this.#errors = errors;
     this.handle = made.handle;
     this.#offset = made.offset;
     this.#record = new RecordReader(channel.arena);
@@ -98,17 +109,7 @@ export class DatagramEnds implements SocketEvents {
   }
 
   #readStatistics(): UdpStatistics {
-    const { view } = this.channel.arena;
-    const count = (field: number): number => view.getUint32(this.#offset + field, true);
-    const bytes = (field: number): number => Number(view.getBigUint64(this.#offset + field, true));
-    return {
-      rxDatagrams: count(SOCK_RX_DATAGRAMS),
-      rxBytes: bytes(SOCK_RX_BYTES),
-      txDatagrams: count(SOCK_TX_DATAGRAMS),
-      txBytes: bytes(SOCK_TX_BYTES),
-      rxDropped: count(SOCK_RX_DROPPED),
-      txDropped: count(SOCK_TX_DROPPED),
-    };
+    return readStatistics(this.channel.arena, this.#offset, this.#errors);
   }
 
   // --- Reading ---
@@ -308,7 +309,10 @@ export class DatagramEnds implements SocketEvents {
   }
 
   onEvent(bits: number, error: number): void {
-    if (bits & SOCK_ERROR) this.fail(netErrorFromCode(error, 'Cannot reach the other end'));
+    if (bits & SOCK_ERROR) {
+      this.#errors++;
+      this.fail(netErrorFromCode(error, 'Cannot reach the other end'));
+    }
     if (bits & SOCK_READABLE) this.next();
     if (bits & SOCK_WRITABLE) this.#admit();
     if (bits & SOCK_CLOSED && !this.#gone) {
@@ -350,6 +354,33 @@ export class DatagramEnds implements SocketEvents {
   #forget(): void {
     this.channel.send(CMD_RELEASE, this.handle);
     this.channel.unregister(this.handle);
+  }
+
+  /**
+   * Hands the socket to another thread.
+   *
+   * @param action - First half of error messages.
+   * @returns The contents of a handle.
+   * @throws {NetError} Why it is closed, ENOMEM, ESHUTDOWN.
+   */
+  async share(action: string): Promise<EndsHandle> {
+    if (this.#gone) throw this.#gone;
+    if (this.#writers.length > 0) {
+      await this.room(0);
+      this.#writers.shift();
+    }
+    this.#isHeld = true;
+    try {
+      const parts = await offerChannel(this.channel, CMD_SHARE_SOCK, this.handle, action, () => {
+        this.#end(new NetError('EBADF', action, { reason: 'another thread has it' }), false);
+        this.channel.unregister(this.handle);
+      });
+      const made = { handle: this.handle, offset: this.#offset };
+      return { ...parts, made, failure: this.#failure?.code, errors: this.#errors };
+    } catch (error) {
+      this.hold(false);
+      throw error;
+    }
   }
 
   /** Closes the socket and drops what is in tx. */

@@ -9,4 +9,5 @@ export { addAddress, removeAddress, setGateway, setMtu, setUp } from './interfac
 export { createPingSession } from './ping.ts';
 export { addRoute, listNeighbors, listRoutes, lookupRoute } from './routes.ts';
 export { traceroute } from './traceroute.ts';
+export { attachUdp } from './udp_attach.ts';
 export { openUdp } from './udp_open.ts';

@@ -13,6 +13,16 @@ import { isHostName, parseHost } from '../util/host.ts';
 import { Hosts, type HostsInit } from '../util/hosts.ts';
 import { BaseInterface } from './interface.ts';
 
+/** The same for another thread, for structured cloning. */
+export interface NamesHandle {
+  readonly hosts: Readonly<Record<string, string[]>>;
+  /** In the order of their zones: handle in C, and addresses. */
+  readonly interfaces: readonly {
+    readonly handle: number;
+    readonly addresses: readonly string[];
+  }[];
+}
+
 /** Names and interfaces of one stack. */
 export class Names {
   readonly hosts: Hosts;
@@ -34,6 +44,11 @@ export class Names {
   /** The zone of a handle of C: the position of its interface among all, from 1. */
   zoneOf(handle: number): string {
     return String([...this.#interfaces].findIndex((iface) => iface.handle === handle) + 1);
+  }
+
+  /** An address with the zone of the interface of a handle; 0: it has none. */
+  withZone(address: string, handle: number): string {
+    return handle ? `${address}%${this.zoneOf(handle)}` : address;
   }
 
   /** The handle of the interface that a zone names. */
@@ -61,6 +76,15 @@ export class Names {
   /** Whether an address is one of the stack's. */
   isOwn(address: IpAddress): boolean {
     return [...this.#interfaces].some((iface) => iface.has(address));
+  }
+
+  /** The same as they are now, for another thread. */
+  toHandle(): NamesHandle {
+    const interfaces = [...this.#interfaces].map(({ handle, addresses }) => ({
+      handle,
+      addresses: [...addresses],
+    }));
+    return { hosts: Object.fromEntries(this.hosts.entries()), interfaces };
   }
 
   /** A host that is an address or localhost; undefined: it is a name. */

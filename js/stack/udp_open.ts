@@ -33,6 +33,7 @@ import { closeWhenAborted } from './signal.ts';
 import { ADDRESS, Socket } from './udp_socket.ts';
 
 const KIB = 1024;
+const MULTICAST_TTL = 1;
 const BUFFER = 256 * KIB;
 const BUFFER_LEAST = 2 * KIB;
 const BUFFER_MOST = 16 * KIB * KIB;
@@ -74,7 +75,7 @@ function openCommand(options: UdpSocketOptions, address: IpAddress | undefined, 
   command.setUint32(CMD_SOCKET_RX_MAX, bufferSize(options.receiveBuffer ?? BUFFER), true);
   command.setUint32(CMD_SOCKET_TX_MAX, bufferSize(options.sendBuffer ?? BUFFER), true);
   command.setUint32(CMD_SOCKET_TTL, options.ttl ?? TTL, true);
-  command.setUint32(CMD_SOCKET_MULTICAST_TTL, options.multicastTtl ?? 1, true);
+  command.setUint32(CMD_SOCKET_MULTICAST_TTL, options.multicastTtl ?? MULTICAST_TTL, true);
   command.setUint32(
     CMD_SOCKET_FLAGS,
     bit(options.reuseAddress ?? false, DGRAM_REUSE) |
@@ -122,7 +123,8 @@ export async function openUdp(
   }
   try {
     const made = channel.call(command, action, (made) => {
-      return new Socket(new DatagramEnds(channel, made), names, options);
+      const { ttl = TTL, multicastTtl = MULTICAST_TTL } = options;
+      return new Socket(new DatagramEnds(channel, made), names, { ttl, multicastTtl, unsent: 0 });
     });
     return await closeWhenAborted(await made, signal);
   } catch (error) {

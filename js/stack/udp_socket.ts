@@ -8,12 +8,12 @@
 import { CMD_JOIN, CMD_LEAVE, OPTION_MULTICAST_TTL, OPTION_TTL, UDP_MOST_IPV6 } from '../abi.ts';
 import type {
   DatagramAddress,
+  DatagramHeader,
   DatagramRingReader,
   DatagramRingWriter,
   MembershipOptions,
   UdpDatagram,
   UdpSocket,
-  UdpSocketOptions,
   UdpStatistics,
 } from '../api/udp.ts';
 import { atCaller, NetError } from '../errors.ts';
@@ -23,18 +23,32 @@ import { bytesOf } from '../util/bytes.ts';
 import { checkValue, type Rules, text, whole } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
 import { DatagramReader, DatagramWriter } from './datagram_access.ts';
-import type { DatagramEnds } from './datagram_ends.ts';
+import type { DatagramEnds, EndsHandle } from './datagram_ends.ts';
 import type { Destination } from './datagram_record.ts';
-import { TTL, ttlRule } from './datagram_rules.ts';
+import { ttlRule } from './datagram_rules.ts';
 import { member } from './membership.ts';
-import type { Names } from './names.ts';
+import type { Names, NamesHandle } from './names.ts';
 
-const MULTICAST_TTL = 1;
 const CLOSED = 'udp socket closed';
 const multicastTtlRule = whole(0, 255);
 
 /** Rules of a destination. */
 export const ADDRESS: Rules<DatagramAddress> = { host: text, port: whole(1, 65535) };
+
+/** The rest of a socket, beside its ends. */
+export interface UdpSettings {
+  readonly ttl: number;
+  readonly multicastTtl: number;
+  /** Datagrams of its writable that could not be sent. */
+  readonly unsent: number;
+}
+
+/** The handle of a UDP socket, for structured cloning to another thread (js/stack/udp_attach.ts). */
+export interface UdpHandle extends EndsHandle {
+  readonly kind: 'udp';
+  readonly settings: UdpSettings;
+  readonly names: NamesHandle;
+}
 
 /** A UDP socket. */
 export class Socket implements UdpSocket {
@@ -53,15 +67,16 @@ export class Socket implements UdpSocket {
   #lastHost = '';
   #lastAddress: IpAddress | undefined;
   /** Datagrams of the writable that could not be sent. */
-  #unsent = 0;
+  #unsent: number;
   /** Has the lock of the readable. */
   #access: DatagramReader | undefined;
 
-  constructor(ends: DatagramEnds, names: Names, options: UdpSocketOptions) {
+  constructor(ends: DatagramEnds, names: Names, settings: UdpSettings) {
     this.#ends = ends;
     this.#names = names;
-    this.#ttl = options.ttl ?? TTL;
-    this.#multicastTtl = options.multicastTtl ?? MULTICAST_TTL;
+    this.#ttl = settings.ttl;
+    this.#multicastTtl = settings.multicastTtl;
+    this.#unsent = settings.unsent;
     const local = ends.address('local');
     this.localAddress = local.isBound ? formatIp(local.address) : '::';
     this.#family = local.isBound ? local.address.family : undefined;
@@ -128,7 +143,7 @@ export class Socket implements UdpSocket {
     const { iface, ttl } = ends.record;
     const through = this.#names.interfaceOf(iface);
     const datagram: UdpDatagram = {
-      host: zone ? `${host}%${this.#names.zoneOf(zone)}` : host,
+      host: this.#names.withZone(host, zone),
       port,
       data: ends.copy(length),
       local: ends.record.receiver,
@@ -261,7 +276,7 @@ export class Socket implements UdpSocket {
       this.#checkTo(to);
       const address = to && this.#numeric(to.host);
       if (to && !address) return this.#writeToName(datagram, bytes);
-      const where = this.#whole(datagram, to, address);
+      const where = this.#whole(datagram, to, address, bytes.length);
       if (this.#ends.trySend(bytes, where)) return undefined;
       return this.#ends.send(bytes, where).catch((error) => this.#fail(error));
     } catch (error) {
@@ -273,7 +288,7 @@ export class Socket implements UdpSocket {
   async #writeToName(datagram: UdpDatagram, bytes: Uint8Array): Promise<void> {
     try {
       const address = await this.#resolve(datagram.host);
-      await this.#ends.send(bytes, this.#whole(datagram, datagram, address));
+      await this.#ends.send(bytes, this.#whole(datagram, datagram, address, bytes.length));
     } catch (error) {
       this.#fail(error);
     }
@@ -281,12 +296,12 @@ export class Socket implements UdpSocket {
 
   /** All that a datagram says of its way. */
   #whole(
-    datagram: UdpDatagram,
+    { local, ttl, linkAddress, interface: through }: DatagramHeader,
     to: DatagramAddress | undefined,
     address: IpAddress | undefined,
+    length = 0,
   ): Destination {
-    const { local, ttl, linkAddress, interface: through } = datagram;
-    const where = this.#destination(to, address, datagram.data.byteLength);
+    const where = this.#destination(to, address, length);
     if (!local && !through && ttl === undefined && linkAddress === undefined) return where;
     if (ttl !== undefined) checkValue('Cannot send', 'ttl', ttl, ttlRule);
     // A received datagram may be written back as it is: an address that is none of ours is no source.
@@ -315,15 +330,25 @@ export class Socket implements UdpSocket {
   }
 
   getRingReader(): DatagramRingReader {
-    this.#access = new DatagramReader(this.#ends, this.readable);
+    this.#access = new DatagramReader(this.#ends, this.readable, this.#names);
     return this.#access;
   }
 
   getRingWriter(): DatagramRingWriter {
     return new DatagramWriter(this.#ends, this.writable, (to) => {
       this.#checkTo(to);
-      return this.#destination(to, this.#names.address(to.host, 'Cannot send to'));
+      return this.#whole(to, to, this.#names.address(to.host, 'Cannot send to'));
     });
+  }
+
+  async share(): Promise<UdpHandle> {
+    const action = `Cannot share the UDP socket of port ${this.localPort}`;
+    if (this.readable.locked || this.writable.locked) {
+      throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
+    }
+    const ends = await this.#ends.share(action);
+    const settings = { ttl: this.#ttl, multicastTtl: this.#multicastTtl, unsent: this.#unsent };
+    return { kind: 'udp', ...ends, settings, names: this.#names.toHandle() };
   }
 
   async close(): Promise<void> {

@@ -209,6 +209,7 @@ describe('a closed socket', () => {
       txBytes: 4,
       rxDropped: 0,
       txDropped: 0,
+      errors: 0,
     });
   });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// thread - the other thread of share.test.ts: opens what it is posted and does what it is told
+// thread - the other thread of share.test.ts and share_udp.test.ts: opens what it is posted and does what it is told
 //
 // The first message is { fallback }: whether Atomics.waitAsync is taken away before anything is loaded. Then
 // { handle, job, ...arguments }; the answer is { result } or { code }. It is a worker of Node or of the web.
@@ -30,6 +30,25 @@ const jobs = {
     for await (const chunk of connection) text += new TextDecoder().decode(chunk);
     await connection.close();
     return text;
+  },
+
+  /** Sends back all datagrams, up to an empty one; says how many that were, and what the socket says of itself. */
+  echoDatagrams: async (socket) => {
+    let count = 0;
+    for await (const datagram of socket) {
+      if (datagram.data.length === 0) break;
+      await socket.send(datagram.data, datagram);
+      count++;
+    }
+    const { localPort, remotePort, ttl, multicastTtl, statistics } = socket;
+    await socket.close();
+    return { count, localPort, remotePort, ttl, multicastTtl, statistics };
+  },
+
+  /** Sends a datagram that is refused; says what it hears of that. */
+  refused: async (socket) => {
+    await socket.send(new Uint8Array([1]));
+    return socket.receive().catch((error) => error.code);
   },
 
   /** Says how it ends. */
