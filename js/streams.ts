@@ -18,6 +18,12 @@ export { RingReader, RingWriter } from './streams/byte_access.ts';
 export { ByteReadable } from './streams/byte_readable.ts';
 export { ByteWritable } from './streams/byte_writable.ts';
 export { type Chunk, copyChunk } from './streams/chunk.ts';
+export {
+  type DirectReadable,
+  type DirectWritable,
+  FastReadable,
+  FastWritable,
+} from './streams/fast_path.ts';
 export { FrameReader, FrameWriter } from './streams/frame_access.ts';
 export { FrameReadable, FrameWritable } from './streams/frame_streams.ts';
 export { iterate } from './streams/iterate.ts';

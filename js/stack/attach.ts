@@ -7,7 +7,7 @@ import { Arena, type ArenaHandle } from '../memory/arena.ts';
 import { show } from '../util/check.ts';
 import { attachInterface, type InterfaceHandle } from './interface.ts';
 import { attachConnection, type TcpHandle } from './tcp_connection.ts';
-import type { UdpHandle } from './udp_socket.ts';
+import type { UdpHandle } from './udp_handle.ts';
 
 /**
  * Opens what `share()` gave in another thread: an arena, a tap or tun interface, a connection, or a UDP socket.

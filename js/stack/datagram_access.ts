@@ -9,16 +9,18 @@ import type {
   UdpDatagram,
 } from '../api/udp.ts';
 import type { NetError } from '../errors.ts';
-import { released } from '../streams.ts';
+import { type FastWritable, released } from '../streams.ts';
 import { checkCount } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
+import type { DatagramReadable } from './datagram_readable.ts';
 import type { Destination } from './datagram_record.ts';
 import type { Names } from './names.ts';
 
 /** Reads datagrams where they lie. */
 export class DatagramReader implements DatagramRingReader {
   readonly #ends: DatagramEnds;
+  readonly #source: DatagramReadable;
   readonly #names: Names;
   readonly #lock: ReadableStreamDefaultReader<UdpDatagram>;
   readonly #waiting = new Set<Deferred<boolean>>();
@@ -26,9 +28,11 @@ export class DatagramReader implements DatagramRingReader {
   #length = -1;
 
   /** Locks the stream; throws a TypeError if it is locked. */
-  constructor(ends: DatagramEnds, stream: ReadableStream<UdpDatagram>, names: Names) {
-    this.#lock = stream.getReader();
+  constructor(ends: DatagramEnds, source: DatagramReadable, names: Names) {
+    this.#lock = source.stream.lock();
     this.#lock.closed.catch(() => {});
+    this.#source = source;
+    source.isHeld = true;
     this.#ends = ends;
     this.#names = names;
   }
@@ -94,14 +98,10 @@ export class DatagramReader implements DatagramRingReader {
     this.#ends.next();
   }
 
-  /** Whether it has its lock. */
-  get isActive(): boolean {
-    return !this.#isReleased;
-  }
-
   releaseLock(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#source.isHeld = false;
     this.#lock.releaseLock();
     for (const waiting of this.#waiting) waiting.reject(released('read'));
   }
@@ -119,10 +119,10 @@ export class DatagramWriter implements DatagramRingWriter {
   /** Locks the stream; throws a TypeError if it is locked. */
   constructor(
     ends: DatagramEnds,
-    stream: WritableStream<UdpDatagram>,
+    stream: FastWritable<UdpDatagram>,
     destinationOf: (to: DatagramHeader) => Destination,
   ) {
-    this.#lock = stream.getWriter();
+    this.#lock = stream.lock();
     this.#lock.closed.catch(() => {});
     this.#ends = ends;
     this.#destinationOf = destinationOf;

@@ -44,7 +44,7 @@ import { type Chunk, copyChunk } from '../streams.ts';
 import type { IpAddress } from '../util/address.ts';
 import { Deferred, handled } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
-import { type Destination, RecordReader, writeRecord } from './datagram_record.ts';
+import { type Destination, RecordReader, RecordWriter } from './datagram_record.ts';
 import { readStatistics } from './datagram_statistics.ts';
 
 /** The ends of a socket, for another thread. */
@@ -75,6 +75,7 @@ export class DatagramEnds implements SocketEvents {
   #gone: NetError | undefined;
   #last: UdpStatistics | undefined;
   readonly #record: RecordReader;
+  readonly #heads = new RecordWriter();
 
   constructor(channel: Channel, made: Made, errors = 0) {
     this.channel = channel;
@@ -216,7 +217,7 @@ export class DatagramEnds implements SocketEvents {
 
   /** Hands the reserved datagram to the stack. */
   submit(length: number, where: Destination): void {
-    writeRecord(this.channel.arena, this.#tx.offset, where);
+    this.#heads.write(this.channel.arena.i32, this.#tx.offset, where);
     this.#tx.submit(DATAGRAM_SIZE + length);
     if (this.#tx.mustNotify()) this.channel.send(CMD_KICK, this.handle);
   }

@@ -28,13 +28,13 @@ const ADDR_WORDS = ADDR_ZONE >> 2;
 export interface Destination {
   /** undefined: the connected end. */
   readonly to?: IpAddress | undefined;
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Handle of the interface of a link-local address, or 0. */
-  readonly zone?: number;
+  readonly zone?: number | undefined;
   readonly from?: IpAddress | undefined;
   /** Handle of the interface it leaves by, or 0. */
   readonly iface?: number;
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   readonly link?: Uint8Array | undefined;
 }
 
@@ -109,24 +109,38 @@ function writeAddress(
   if (zone) view.setUint32(at + ADDR_ZONE, zone, true);
 }
 
-/**
- * Writes the head of a record.
- *
- * @param arena - The memory of the ring.
- * @param at - Offset of the record.
- * @param where - The contents of the head.
- * @throws Never.
- */
-export function writeRecord(arena: SharedMemory, at: number, where: Destination): void {
-  const { i32, view } = arena;
-  i32.fill(0, at >>> 2, (at + DATAGRAM_SIZE) >>> 2);
-  const { to, from, link } = where;
-  if (to) writeAddress(view, at + DATAGRAM_REMOTE, to, where.port ?? 0, where.zone ?? 0);
-  if (from) writeAddress(view, at + DATAGRAM_LOCAL, from, 0, 0);
-  if (where.iface) view.setUint32(at + DATAGRAM_IFACE, where.iface, true);
-  if (where.ttl) view.setUint8(at + DATAGRAM_TTL, where.ttl);
-  if (link) {
-    view.setUint8(at + DATAGRAM_FLAGS, DATAGRAM_LINK);
-    for (let i = 0; i < 6; i++) view.setUint8(at + DATAGRAM_LINK_ADDRESS + i, link[i] ?? 0);
+/** Writes the heads of records; the last one is kept. */
+export class RecordWriter {
+  readonly #words = new Int32Array(DATAGRAM_SIZE >> 2);
+  readonly #view = new DataView(this.#words.buffer);
+  #last: Destination | undefined;
+
+  /**
+   * Writes the head of a record.
+   *
+   * @param i32 - The memory of the ring.
+   * @param at - Offset of the record.
+   * @param where - The contents of the head; it never changes.
+   * @throws Never.
+   */
+  write(i32: Int32Array, at: number, where: Destination): void {
+    const words = this.#words;
+    if (where !== this.#last) this.#make(where);
+    for (let i = 0; i < words.length; i++) i32[(at >>> 2) + i] = words[i] as number;
+  }
+
+  #make(where: Destination): void {
+    const view = this.#view;
+    const { to, from, link } = where;
+    this.#last = where;
+    this.#words.fill(0);
+    if (to) writeAddress(view, DATAGRAM_REMOTE, to, where.port ?? 0, where.zone ?? 0);
+    if (from) writeAddress(view, DATAGRAM_LOCAL, from, 0, 0);
+    if (where.iface) view.setUint32(DATAGRAM_IFACE, where.iface, true);
+    if (where.ttl) view.setUint8(DATAGRAM_TTL, where.ttl);
+    if (link) {
+      view.setUint8(DATAGRAM_FLAGS, DATAGRAM_LINK);
+      for (let i = 0; i < 6; i++) view.setUint8(DATAGRAM_LINK_ADDRESS + i, link[i] ?? 0);
+    }
   }
 }

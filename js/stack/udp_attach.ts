@@ -11,7 +11,8 @@ import { formatIp, type IpAddress } from '../util/address.ts';
 import { show } from '../util/check.ts';
 import { DatagramEnds } from './datagram_ends.ts';
 import { Names, type NamesHandle } from './names.ts';
-import { Socket, type UdpHandle } from './udp_socket.ts';
+import type { UdpHandle } from './udp_handle.ts';
+import { Socket } from './udp_socket.ts';
 
 /** Names and interfaces of a stack of another thread. */
 class FarNames extends Names {

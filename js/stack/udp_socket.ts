@@ -17,38 +17,27 @@ import type {
   UdpStatistics,
 } from '../api/udp.ts';
 import { atCaller, NetError } from '../errors.ts';
-import { handlePipes, iterate } from '../streams.ts';
+import { FastWritable, iterate } from '../streams.ts';
 import { formatIp, type IpAddress, parseMac } from '../util/address.ts';
 import { bytesOf } from '../util/bytes.ts';
 import { checkValue, type Rules, text, whole } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
 import { DatagramReader, DatagramWriter } from './datagram_access.ts';
-import type { DatagramEnds, EndsHandle } from './datagram_ends.ts';
+import type { DatagramEnds } from './datagram_ends.ts';
+import { DatagramReadable } from './datagram_readable.ts';
 import type { Destination } from './datagram_record.ts';
 import { ttlRule } from './datagram_rules.ts';
 import { member } from './membership.ts';
-import type { Names, NamesHandle } from './names.ts';
+import type { Names } from './names.ts';
+import type { UdpHandle, UdpSettings } from './udp_handle.ts';
 
 const CLOSED = 'udp socket closed';
+/** The way to the connected end. */
+const CONNECTED: Destination = {};
 const multicastTtlRule = whole(0, 255);
 
 /** Rules of a destination. */
 export const ADDRESS: Rules<DatagramAddress> = { host: text, port: whole(1, 65535) };
-
-/** The rest of a socket, beside its ends. */
-export interface UdpSettings {
-  readonly ttl: number;
-  readonly multicastTtl: number;
-  /** Datagrams of its writable that could not be sent. */
-  readonly unsent: number;
-}
-
-/** The handle of a UDP socket, for structured cloning to another thread (js/stack/udp_attach.ts). */
-export interface UdpHandle extends EndsHandle {
-  readonly kind: 'udp';
-  readonly settings: UdpSettings;
-  readonly names: NamesHandle;
-}
 
 /** A UDP socket. */
 export class Socket implements UdpSocket {
@@ -61,15 +50,20 @@ export class Socket implements UdpSocket {
   readonly localPort: number;
   readonly readable: ReadableStream<UdpDatagram>;
   readonly writable: WritableStream<UdpDatagram>;
+  readonly #rx: DatagramReadable;
+  readonly #tx: FastWritable<UdpDatagram>;
   #ttl: number;
   #multicastTtl: number;
-  /** The last destination, as text and as C wants it. */
+  /** The last destination, as text and as C wants it; the next one is often the same. */
   #lastHost = '';
+  #lastPort = Number.NaN;
   #lastAddress: IpAddress | undefined;
+  #lastWay: Destination = CONNECTED;
+  /** The same of the last source. */
+  #lastSource = '';
+  #lastFrom: IpAddress | undefined;
   /** Datagrams of the writable that could not be sent. */
   #unsent: number;
-  /** Has the lock of the readable. */
-  #access: DatagramReader | undefined;
 
   constructor(ends: DatagramEnds, names: Names, settings: UdpSettings) {
     this.#ends = ends;
@@ -83,20 +77,26 @@ export class Socket implements UdpSocket {
     this.localPort = local.port;
     const remote = ends.address('remote');
     this.#remote = remote.isBound ? remote : undefined;
-    const source: UnderlyingDefaultSource<UdpDatagram> = {
-      pull: (controller) => {
-        const length = this.#ends.hasReaders ? -1 : this.#ends.peek();
-        if (length >= 0) return controller.enqueue(this.#take(length));
-        return this.#pull(controller);
+    this.#rx = new DatagramReadable(
+      ends,
+      (length) => this.#take(length),
+      () => void this.close(),
+    );
+    this.readable = this.#rx.stream;
+    this.#tx = new FastWritable<UdpDatagram>(
+      {
+        write: (datagram) => this.#write(datagram),
+        close: () => this.close(),
+        abort: () => this.#ends.abort(CLOSED),
       },
-      cancel: () => this.close(),
-    };
-    this.readable = handlePipes(new ReadableStream(source, { highWaterMark: 0 }));
-    this.writable = new WritableStream<UdpDatagram>({
-      write: (datagram) => this.#write(datagram),
-      close: () => this.close(),
-      abort: () => this.#ends.abort(CLOSED),
-    });
+      {
+        done: false,
+        error: undefined,
+        writeDirect: (datagram) => (this.#writeNow(datagram) ? undefined : datagram),
+        pause: ends.channel.pause,
+      },
+    );
+    this.writable = this.#tx;
   }
 
   get remoteAddress(): string | undefined {
@@ -139,46 +139,21 @@ export class Socket implements UdpSocket {
   /** Takes the datagram that peek() has found out of the ring. */
   #take(length: number): UdpDatagram {
     const ends = this.#ends;
-    const { host, port, zone } = ends.record.sender;
-    const { iface, ttl } = ends.record;
-    const through = this.#names.interfaceOf(iface);
-    const datagram: UdpDatagram = {
-      host: this.#names.withZone(host, zone),
-      port,
-      data: ends.copy(length),
-      local: ends.record.receiver,
-      ttl,
-    };
-    if (through) datagram.interface = through;
+    const { record } = ends;
+    const { sender, receiver: local, iface, ttl } = record;
+    const { port } = sender;
+    const host = this.#names.withZone(sender.host, sender.zone);
+    const data = ends.copy(length);
     ends.release();
-    return datagram;
-  }
-
-  async #pull(controller: ReadableStreamDefaultController<UdpDatagram>): Promise<void> {
-    for (;;) {
-      let isThere: boolean;
-      try {
-        isThere = await this.#ends.wait();
-      } catch (error) {
-        // It is about what was sent: no error of the readable.
-        if (!this.#isAsked) return this.#ends.fail(error as NetError);
-        continue;
-      }
-      const length = isThere && this.#isAsked ? this.#ends.peek() : -1;
-      if (length >= 0) controller.enqueue(this.#take(length));
-      else if (!isThere) controller.close();
-      else if (this.#isAsked) continue;
-      return this.#ends.next();
-    }
-  }
-
-  /** false: the reader has given its read up, so what comes is for others. */
-  get #isAsked(): boolean {
-    return this.readable.locked && !this.#access?.isActive;
+    const through = this.#names.interfaceOf(iface);
+    // One shape each: engines are much slower with objects that grow.
+    return through
+      ? { host, port, data, local, ttl, interface: through }
+      : { host, port, data, local, ttl };
   }
 
   async receive(): Promise<UdpDatagram> {
-    if (this.#access?.isActive) throw new TypeError('readable stream already locked');
+    if (this.#rx.isHeld) throw new TypeError('readable stream already locked');
     try {
       while (await this.#ends.wait()) {
         const length = this.#ends.peek();
@@ -196,6 +171,7 @@ export class Socket implements UdpSocket {
   /** The address of a numeric host; undefined: it is a name. */
   #numeric(host: string): IpAddress | undefined {
     if (host !== this.#lastHost) {
+      this.#lastPort = Number.NaN;
       this.#lastAddress = this.#names.numeric(host, 'Cannot send to');
       this.#lastHost = host;
     }
@@ -214,18 +190,24 @@ export class Socket implements UdpSocket {
         reason: `must be from 0 to ${UDP_MOST_IPV6}`,
       });
     }
-    if (!to || !address) return {};
+    if (!to || !address) return CONNECTED;
+    if (address === this.#lastAddress && to.port === this.#lastPort) return this.#lastWay;
     if (this.#family && this.#family !== family) {
       throw new NetError('EINVAL', `Cannot send to ${to.host}`, {
         reason: `the socket is bound to an IPv${this.#family} address`,
       });
     }
-    const zone = this.#names.zoneHandle(address);
-    return { to: address, port: to.port, zone };
+    const way = { to: address, port: to.port, zone: this.#names.zoneHandle(address) };
+    if (address === this.#lastAddress && address.zone === undefined) {
+      this.#lastPort = to.port;
+      this.#lastWay = way;
+    }
+    return way;
   }
 
   /** Refuses what is no destination; undefined on a connected socket is one. */
   #checkTo(to: DatagramAddress | undefined): void {
+    if (to?.host === this.#lastHost && to.port === this.#lastPort) return;
     if (to === undefined && this.#remote) return;
     if (to === undefined || to === null || typeof to !== 'object') {
       throw new NetError('EINVAL', 'Cannot send', {
@@ -271,18 +253,35 @@ export class Socket implements UdpSocket {
     }
     const bytes = bytesOf(datagram.data);
     try {
-      const { host, port } = datagram;
-      const to = host === undefined && this.#remote ? undefined : { host, port };
-      this.#checkTo(to);
-      const address = to && this.#numeric(to.host);
-      if (to && !address) return this.#writeToName(datagram, bytes);
-      const where = this.#whole(datagram, to, address, bytes.length);
+      const where = this.#wayOf(datagram, bytes.length);
+      if (!where) return this.#writeToName(datagram, bytes);
       if (this.#ends.trySend(bytes, where)) return undefined;
       return this.#ends.send(bytes, where).catch((error) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
       return undefined;
     }
+  }
+
+  /** Sends a datagram of the writable; false: it waits for room or a name, or is none. */
+  #writeNow(datagram: UdpDatagram): boolean {
+    if (this.#ends.gone || !(datagram?.data instanceof Uint8Array)) return false;
+    const { data } = datagram;
+    try {
+      const where = this.#wayOf(datagram, data.length);
+      return where !== undefined && this.#ends.trySend(data, where);
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+  }
+
+  /** The way of a datagram of the writable; undefined: its host is a name. */
+  #wayOf(datagram: UdpDatagram, length: number): Destination | undefined {
+    const to = datagram.host === undefined && this.#remote ? undefined : datagram;
+    this.#checkTo(to);
+    const address = to && this.#numeric(to.host);
+    return to && !address ? undefined : this.#whole(datagram, to, address, length);
   }
 
   async #writeToName(datagram: UdpDatagram, bytes: Uint8Array): Promise<void> {
@@ -305,14 +304,25 @@ export class Socket implements UdpSocket {
     if (!local && !through && ttl === undefined && linkAddress === undefined) return where;
     if (ttl !== undefined) checkValue('Cannot send', 'ttl', ttl, ttlRule);
     // A received datagram may be written back as it is: an address that is none of ours is no source.
-    const source = local && this.#names.numeric(local.address, 'Cannot send from');
+    const source = local && this.#source(local.address);
     return {
-      ...where,
+      to: where.to,
+      port: where.port,
+      zone: where.zone,
       from: source && this.#names.isOwn(source) ? source : undefined,
       iface: through && address?.zone === undefined ? this.#names.handle(through) : 0,
-      ...(ttl !== undefined && { ttl }),
+      ttl,
       link: linkAddress === undefined ? undefined : parseMac(linkAddress),
     };
+  }
+
+  /** The address of a source; undefined: it is a name. */
+  #source(text: string): IpAddress | undefined {
+    if (text !== this.#lastSource) {
+      this.#lastFrom = this.#names.numeric(text, 'Cannot send from');
+      this.#lastSource = text;
+    }
+    return this.#lastFrom;
   }
 
   /** Counts a datagram that could not be sent; the error of a closed socket is one of the stream. */
@@ -330,12 +340,11 @@ export class Socket implements UdpSocket {
   }
 
   getRingReader(): DatagramRingReader {
-    this.#access = new DatagramReader(this.#ends, this.readable, this.#names);
-    return this.#access;
+    return new DatagramReader(this.#ends, this.#rx, this.#names);
   }
 
   getRingWriter(): DatagramRingWriter {
-    return new DatagramWriter(this.#ends, this.writable, (to) => {
+    return new DatagramWriter(this.#ends, this.#tx, (to) => {
       this.#checkTo(to);
       return this.#whole(to, to, this.#names.address(to.host, 'Cannot send to'));
     });

@@ -167,7 +167,7 @@ export class ByteWritable implements DirectWritable {
   }
 
   #write(bytes: Uint8Array): Promise<void> | undefined {
-    const done = this.writeDirect(bytes);
+    const done = this.#put(bytes);
     if (done === bytes.length) return this.#owner.pause();
     const over = new Deferred();
     this.#pending = { bytes, done, over };
@@ -176,7 +176,14 @@ export class ByteWritable implements DirectWritable {
     return over.promise;
   }
 
-  writeDirect(bytes: Uint8Array): number {
+  writeDirect(chunk: Uint8Array): Uint8Array | undefined {
+    if (!(chunk instanceof Uint8Array)) return chunk;
+    const done = this.#put(chunk);
+    return done === chunk.length ? undefined : chunk.subarray(done);
+  }
+
+  /** Copies into the ring as much as fits, and notifies the other side; returns how much. */
+  #put(bytes: Uint8Array): number {
     const done = this.#fill(bytes, 0);
     this.notifySoon(done);
     return done;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// fast_path - readers and writers of connections that go to the ring directly
+// fast_path - readers and writers of connections and sockets that go to the ring directly
 //
 // Theory of operation
 //
 // A read through a byte stream costs ten times as much as one from the ring. So getReader() gives the
 // standard reader a read() of its own that takes a chunk out of the ring, or waits for one in
-// js/streams/byte_readable.ts; the stream does not know of it. Whenever the stream itself has a read or
+// js/streams/byte_readable.ts or js/stack/datagram_readable.ts; the stream does not know of it. Whenever the stream itself has a read or
 // bytes, read() is the standard's, so the order of reads is kept. Writers get a write() that copies
 // into the ring while the stream is idle; what does not fit goes through the stream.
 //
@@ -16,9 +16,9 @@ import type { Chunk } from './chunk.ts';
 import { handlePipes } from './lock.ts';
 
 /** The side of a ring that readers read directly. */
-export interface DirectReadable {
+export interface DirectReadable<T = Chunk> {
   /** Reads from the ring; undefined: the stream must answer this read. */
-  readDirect(): Promise<ReadableStreamReadResult<Chunk>> | undefined;
+  readDirect(): Promise<ReadableStreamReadResult<T>> | undefined;
   /** A default reader got the lock. */
   onDefaultReader(): void;
   /** It released the lock; reads that wait fail. */
@@ -28,18 +28,18 @@ export interface DirectReadable {
 }
 
 /** The side of a ring that writers write directly. */
-export interface DirectWritable {
+export interface DirectWritable<T = Uint8Array> {
   /** Nothing can be written any more. */
   readonly done: boolean;
   /** The error of the stream, or undefined. */
   readonly error: unknown;
-  /** Copies into the ring as much as fits; returns how much. */
-  writeDirect(bytes: Uint8Array): number;
+  /** Copies into the ring as much as fits; returns what is left for the stream, or undefined. */
+  writeDirect(chunk: T): T | undefined;
   /** A promise to wait for before writing on, or undefined. */
   pause(): Promise<void> | undefined;
 }
 
-function installReader(reader: ReadableStreamDefaultReader<Chunk>, side: DirectReadable): void {
+function installReader<T>(reader: ReadableStreamDefaultReader<T>, side: DirectReadable<T>): void {
   const { read, releaseLock } = reader;
   side.onDefaultReader();
   reader.read = () => side.readDirect() ?? read.call(reader);
@@ -50,7 +50,7 @@ function installReader(reader: ReadableStreamDefaultReader<Chunk>, side: DirectR
   };
 }
 
-function watchByobReader(reader: ReadableStreamBYOBReader, side: DirectReadable): void {
+function watchByobReader<T>(reader: ReadableStreamBYOBReader, side: DirectReadable<T>): void {
   const { releaseLock } = reader;
   reader.releaseLock = () => {
     releaseLock.call(reader);
@@ -58,21 +58,19 @@ function watchByobReader(reader: ReadableStreamBYOBReader, side: DirectReadable)
   };
 }
 
-function installWriter(writer: WritableStreamDefaultWriter<Uint8Array>, side: DirectWritable) {
+function installWriter<T>(writer: WritableStreamDefaultWriter<T>, side: DirectWritable<T>) {
   const { write, close, releaseLock } = writer;
   let isClosing = false;
-  writer.write = (chunk) => {
+  writer.write = (chunk?: T) => {
     if ((isClosing || side.done) && side.error === undefined) {
       // Node 20 throws an internal assertion here when the stream is closed.
       return handled(Promise.reject(new TypeError('Cannot write: the stream is closed')));
     }
     // Idle: nothing is queued or in flight, and the stream has not failed.
-    if (side.done || !(chunk instanceof Uint8Array) || writer.desiredSize !== 1) {
-      return handled(write.call(writer, chunk));
-    }
-    const done = side.writeDirect(chunk);
-    if (done === chunk.length) return side.pause() ?? Promise.resolve();
-    return handled(write.call(writer, chunk.subarray(done)));
+    const isIdle = !side.done && writer.desiredSize === 1;
+    const rest = isIdle ? side.writeDirect(chunk as T) : chunk;
+    if (isIdle && rest === undefined) return side.pause() ?? Promise.resolve();
+    return handled(write.call(writer, rest as T));
   };
   writer.close = () => {
     isClosing = true;
@@ -85,51 +83,51 @@ function installWriter(writer: WritableStreamDefaultWriter<Uint8Array>, side: Di
 }
 
 /** A readable stream whose default readers read from the ring. */
-export class FastReadable extends ReadableStream<Chunk> {
-  readonly #side: DirectReadable;
+export class FastReadable<T = Chunk> extends ReadableStream<T> {
+  readonly #side: DirectReadable<T>;
 
-  constructor(source: UnderlyingSource<Chunk>, side: DirectReadable) {
-    super(source, { highWaterMark: 0 });
+  constructor(source: UnderlyingSource<T> | UnderlyingDefaultSource<T>, side: DirectReadable<T>) {
+    super(source as UnderlyingSource<T>, { highWaterMark: 0 });
     this.#side = side;
   }
 
   override getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader;
-  override getReader(): ReadableStreamDefaultReader<Chunk>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Chunk>;
-  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<Chunk> {
+  override getReader(): ReadableStreamDefaultReader<T>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<T>;
+  override getReader(options?: ReadableStreamGetReaderOptions): ReadableStreamReader<T> {
     const reader = super.getReader(options as undefined);
     if (reader instanceof ReadableStreamDefaultReader) installReader(reader, this.#side);
     else watchByobReader(reader, this.#side);
     return reader;
   }
 
-  override pipeTo(to: WritableStream<Chunk>, options?: StreamPipeOptions): Promise<void> {
+  override pipeTo(to: WritableStream<T>, options?: StreamPipeOptions): Promise<void> {
     return handled(super.pipeTo(to, options));
   }
 
-  override pipeThrough<T>(
-    transform: ReadableWritablePair<T, Chunk>,
+  override pipeThrough<U>(
+    transform: ReadableWritablePair<U, T>,
     options?: StreamPipeOptions,
-  ): ReadableStream<T> {
+  ): ReadableStream<U> {
     return handlePipes(super.pipeThrough(transform, options));
   }
 
   /** A reader that only holds the lock. */
-  lock(): ReadableStreamDefaultReader<Chunk> {
+  lock(): ReadableStreamDefaultReader<T> {
     return super.getReader();
   }
 }
 
 /** A writable stream whose writers write into the ring. */
-export class FastWritable extends WritableStream<Uint8Array> {
-  readonly #side: DirectWritable;
+export class FastWritable<T = Uint8Array> extends WritableStream<T> {
+  readonly #side: DirectWritable<T>;
 
-  constructor(sink: UnderlyingSink<Uint8Array>, side: DirectWritable) {
+  constructor(sink: UnderlyingSink<T>, side: DirectWritable<T>) {
     super(sink);
     this.#side = side;
   }
 
-  override getWriter(): WritableStreamDefaultWriter<Uint8Array> {
+  override getWriter(): WritableStreamDefaultWriter<T> {
     const writer = super.getWriter();
     installWriter(writer, this.#side);
     return writer;
@@ -140,7 +138,7 @@ export class FastWritable extends WritableStream<Uint8Array> {
   }
 
   /** A writer that only holds the lock. */
-  lock(): WritableStreamDefaultWriter<Uint8Array> {
+  lock(): WritableStreamDefaultWriter<T> {
     return super.getWriter();
   }
 }
