@@ -44,6 +44,10 @@ test('websocket_relay: one stack hears the other', async () => {
   expect(await run('websocket_relay')).toBe('bob says: HELLO OVER A RELAY\n');
 });
 
+test('ntp_server: a client sees how far its clock is ahead', async () => {
+  expect(await run('ntp_server')).toBe('the server is 60 minutes ahead\n');
+});
+
 test('hub: two stacks reach a third', async () => {
   expect(await run('hub')).toBe(
     '10.0.0.1 echoes: hello from 10.0.0.2\n10.0.0.1 echoes: hello from 10.0.0.3\n',

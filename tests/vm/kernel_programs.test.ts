@@ -7,15 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { connect as connectTls, TLSSocket } from 'node:tls';
-import type { NetworkStack, TcpConnection } from 'ringstack';
+import type { TcpConnection } from 'ringstack';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { bytes, concat, ignore, text } from '../helpers/net.ts';
+import { bytes, concat, text } from '../helpers/net.ts';
 import { getHttp, serveHttp } from './lib/http.ts';
 import { ADDRESS, type Kernel, openKernel, whyNoKernel } from './lib/kernel.ts';
 import { lacksProgram, needs } from './lib/need.ts';
 import { digestOf, payload } from './lib/payload.ts';
 import { findProgram } from './lib/process.ts';
 import { type Scope, testScope } from './lib/scope.ts';
+import { relayTcp } from './lib/stack_relay.ts';
 
 beforeEach((context) => {
   const program = /^[\w-]+/.exec(context.task.name)?.[0] ?? '';
@@ -32,18 +33,6 @@ function folder(scope: Scope, files: Readonly<Record<string, string | Uint8Array
   scope.defer(() => rmSync(path, { recursive: true, force: true }));
   for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
   return path;
-}
-
-/** Passes on every connection to a port of ours to the same port of the kernel. */
-async function relay(stack: NetworkStack, port: number): Promise<void> {
-  const listener = await stack.listenTcp({ port });
-  const pass = async (near: TcpConnection): Promise<void> => {
-    const far = await stack.connectTcp({ host: ADDRESS[4].kernel, port });
-    await Promise.all([near.readable.pipeTo(far.writable), far.readable.pipeTo(near.writable)]);
-  };
-  void (async () => {
-    for await (const near of listener) pass(near).catch(ignore);
-  })().catch(ignore);
 }
 
 const SIZE = 20_000_000;
@@ -130,7 +119,7 @@ describe('Linux kernel', () => {
       test(`iperf3 through us, ${way}, MTU ${mtu}`, async ({ task }) => {
         const scope = testScope();
         const kernel = await openKernel(scope, { mtu });
-        await relay(kernel.stack, 5201);
+        await relayTcp(kernel.stack, 5201, { host: ADDRESS[4].kernel, port: 5201 });
         const server = kernel.run('iperf3', '-s', '-1', '--forceflush');
         await server.printed(/Server listening/);
         const command = ['iperf3', '-J', '-t', '2', '-c', ADDRESS[4].ours, ...args];
@@ -167,7 +156,7 @@ describe('Linux kernel', () => {
   test('redis-benchmark through us', async () => {
     const scope = testScope();
     const kernel = await openKernel(scope);
-    await relay(kernel.stack, 6379);
+    await relayTcp(kernel.stack, 6379, { host: ADDRESS[4].kernel, port: 6379 });
     const server = kernel.run('redis-server', '--protected-mode', 'no', '--save', '');
     await server.printed(/Ready to accept connections/);
     const args = [

@@ -64,6 +64,23 @@ describe.each([
     expect(status).toBe(0);
   });
 
+  test('the stack pings the guest, and each traces the way to the other', async () => {
+    const session = await lab.stack.createPingSession({ host: ADDRESS.guest, timeout: 10_000 });
+    const payload = new Uint8Array(1400).fill(7);
+    expect((await session.ping({ payload })).payload).toEqual(payload);
+    await session.close();
+    for (const method of ['icmp', 'udp'] as const) {
+      const hops = [];
+      for await (const hop of lab.stack.traceroute({ host: ADDRESS.guest, method })) hops.push(hop);
+      expect(hops.map(({ replies }) => replies[0]?.host)).toEqual([ADDRESS.guest]);
+    }
+    for (const how of ['', '-I']) {
+      const { output, status } = await lab.serial.run(`traceroute -n ${how} ${ADDRESS.ours}`);
+      expect(output).toMatch(new RegExp(`^ 1 +${ADDRESS.ours}(?: +[\\d.]+ ms){3}`, 'm'));
+      expect(status).toBe(0);
+    }
+  });
+
   test('the stack gets a page of the guest', async () => {
     const { status, digest } = await getHttp(lab.stack, ADDRESS.guest, '/index.html');
     expect(status).toBe(200);
