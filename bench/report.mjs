@@ -18,7 +18,7 @@ import {
 const here = (path) => new URL(path, import.meta.url);
 
 /** How the names of results end that are not of the whole suite in Node. */
-const ENDS = ['-browsers.json', '-vm.json'];
+const ENDS = ['-browsers.json', '-udp.json', '-vm.json'];
 
 const resultNames = () => readdirSync(here('results/')).filter((name) => name.endsWith('.json'));
 const readResult = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -80,9 +80,16 @@ function writeRuntimes(result) {
   rewrite('README.md', 'bench-browsers', `\n${runtimesReport(result)}\n`);
 }
 
+/** The tables of UDP. */
+function writeUdp(result) {
+  const targets = checkTargets(result.cells).filter(({ value }) => value !== undefined);
+  rewrite('README.md', 'bench-udp', `\n${fullReport(result, targets)}\n`);
+}
+
 for (const path of process.argv[2] ? [process.argv[2]] : newest()) {
   const result = readResult(path);
   if (result.suite === 'browsers') writeRuntimes(result);
+  else if (result.suite === 'udp') writeUdp(result);
   else if (result.suite === 'vm') writeVm(process.argv[2] ? [result] : vmResults());
   else writeAll(result);
 }

@@ -21,8 +21,8 @@ import { cellsOf } from './suite.mjs';
 import { runtimeCells } from './suite_runtimes.mjs';
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url));
-/** How the name of a result ends that is of --browsers. */
-const BROWSERS = '-browsers';
+/** How the names of results end that are not of the whole suite. */
+const ENDS = { all: '', browsers: '-browsers', udp: '-udp' };
 const HEADLINES = ['gbps', 'perS', 'firstMs'];
 
 function readOptions() {
@@ -80,6 +80,12 @@ function targetsOf({ cells }) {
   return checkTargets(cells).filter(({ value }) => !isPart || value !== undefined);
 }
 
+/** The suite that some cells are: UDP alone has tables of its own. */
+function suiteOf(some) {
+  if (options.browsers) return 'browsers';
+  return some.every(({ row }) => row.startsWith('udp-')) ? 'udp' : 'all';
+}
+
 const options = readOptions();
 const cells = options.browsers ? runtimeCells(options) : cellsOf(options);
 if (options.list) {
@@ -92,7 +98,7 @@ const date = new Date().toISOString();
 const start = performance.now();
 const result = {
   format: 1,
-  suite: options.browsers ? 'browsers' : 'all',
+  suite: suiteOf(cells),
   date,
   command: `node bench/run.mjs ${process.argv.slice(2).join(' ')}`.trim(),
   rounds: options.rounds,
@@ -112,7 +118,7 @@ result.versions.runtimes = runtimes.versions;
 result.seconds = Math.round((performance.now() - start) / 1000);
 
 const name = `${date.slice(0, 16).replace(':', '')}-${result.versions.commit}`;
-const out = options.out ?? join(RESULTS, `${name}${options.browsers ? BROWSERS : ''}.json`);
+const out = options.out ?? join(RESULTS, `${name}${ENDS[result.suite]}.json`);
 mkdirSync(RESULTS, { recursive: true });
 writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`);
 if (options.browsers) console.log(runtimesReport(result));

@@ -4,6 +4,8 @@
 // A row says how two ends come to be joined (setups/), a column what is done with them (metrics/).
 // The id of a cell is row/column. Labels name every option that is not the default.
 
+import { udpCells } from './suite_udp.mjs';
+
 const WARM = 200;
 const TIMED = 400;
 /** Bytes at the end of a stream, every one checked. */
@@ -320,6 +322,8 @@ const QUICK = [
   /^(tap-1500|tap-1500-nosum|tap-1500-plain|tap-65520-nosum|engine-1500|workers-1500)\/stream1/,
   /^(tap-1500|engine-1500|net|net2)\/(rr|rr-ring|crr|crr-ring|stream8|stream1-native|block)$/,
   /^(tap-1500|netweb)\/(small256|stream1-default)/,
+  /^udp-(net|net2|tap)\/(d64|d64-ring|drr|ndr)$/,
+  /^udp-scale\//,
   /^(memory|ring|core|open|link20|loss|kernel|start|peer-tap)\//,
 ];
 
@@ -340,6 +344,7 @@ export function cellsOf({ peer, quick = false, rows = [], columns = [] } = {}) {
     ...openCells(),
     ...startCells(),
     ...linkCells(),
+    ...udpCells(),
     ...(peer ? peerCells(peer) : []),
   ];
   const isNamed = (name, names) =>

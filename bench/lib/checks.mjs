@@ -128,6 +128,34 @@ function linkChecks(get) {
   ];
 }
 
+/** In CPU time, both ends on one thread: what a quiet machine would take, however busy this one is. */
+function datagramChecks(get) {
+  const cpu = (id) => get(id, 'cpuNsEach');
+  const growth = (cell) => ratio(cpu(`udp-scale/${cell}`), cpu('udp-scale/1-1'));
+  const rates = best(get('udp-net/ndr', 'perS'), get('udp-net2/ndr', 'perS'));
+  return [
+    atLeast(
+      'UDP, 64 B one way, ring level, a second of CPU time',
+      ratio(1e9, cpu('udp-tap/d64-ring')),
+      1_000_000,
+      '',
+    ),
+    atLeast(
+      'UDP, 64 B one way, web streams ÷ node:dgram, CPU time',
+      ratio(cpu('udp-net/d64'), cpu('udp-tap/d64')),
+      10,
+    ),
+    atLeast(
+      'UDP_RR 64 B ÷ node:dgram, CPU time',
+      ratio(cpu('udp-net/drr'), cpu('udp-tap/drr')),
+      1.5,
+    ),
+    atLeast('UDP, 64 B without loss ÷ node:dgram', ratio(get('udp-tap/ndr', 'perS'), rates), 1),
+    atMost('UDP, CPU time of a datagram, 10,000 peers ÷ one', growth('1-10000'), 1.5),
+    atMost('UDP, CPU time of a datagram, 10,000 sockets ÷ one', growth('10000-1'), 1.5),
+  ];
+}
+
 /**
  * Every target with what was measured.
  *
@@ -136,7 +164,9 @@ function linkChecks(get) {
  */
 export function checkTargets(cells) {
   const get = mediansOf(cells);
-  const all = [throughputChecks, smallChecks, scaleChecks, linkChecks].flatMap((part) => part(get));
+  const all = [throughputChecks, smallChecks, scaleChecks, linkChecks, datagramChecks].flatMap(
+    (part) => part(get),
+  );
   return all.map((check) => {
     const { value, target, least } = check;
     if (value === undefined || Number.isNaN(value)) return { ...check, value: undefined };

@@ -57,6 +57,14 @@ export function stackHost(
       return { port: PORT, accept: async () => (await accepted.next()).value };
     },
     connect: (port) => stack.connectTcp({ host: peer, port, ...connect }),
+    peer,
+    /** A UDP socket that is connected to a port, or receives. */
+    async openUdp(port) {
+      if (typeof stack.openUdp !== 'function') throw new Skip('not in this build: UDP');
+      const to = { host: peer, port };
+      const socket = await stack.openUdp(port === undefined ? {} : { remote: to });
+      return { socket, to, port: socket.localPort, close: () => socket.close() };
+    },
     counters: () => counters(stack, interfaces, arena, copies),
   };
 }

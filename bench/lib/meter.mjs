@@ -100,18 +100,21 @@ export class Meter extends End {
   #words;
   #limits;
   #since = 0;
+  /** Bytes at the start of the phase. */
+  #start = 0;
   #from = performance.now();
   #tail = 0;
 
   /**
    * @param {Int32Array} words
    * @param {() => Record<string, number>} counters
-   * @param {{ warm: number, timed: number, tail: number, grain?: number }} limits - ms, ms, bytes, bytes.
+   * @param {{ warm: number, timed: number, tail: number, grain?: number, least?: number }} limits - ms, ms, bytes, bytes,
+   *   bytes of the warm-up and of the timed part, so many at least.
    */
   constructor(words, counters, limits) {
     super(words, counters);
     this.#words = words;
-    this.#limits = { grain: GRAIN, ...limits };
+    this.#limits = { grain: GRAIN, least: 0, ...limits };
   }
 
   add(length) {
@@ -125,8 +128,15 @@ export class Meter extends End {
   #advance() {
     const phase = this.phase();
     const now = performance.now();
-    if (phase === WARM && now - this.#from >= this.#limits.warm) this.#enter(TIMED, now);
-    else if (phase === TIMED && now - this.#from >= this.#limits.timed && this.#isSeen()) {
+    const isEnough = this.bytes - this.#start >= this.#limits.least;
+    if (phase === WARM && now - this.#from >= this.#limits.warm && isEnough) {
+      this.#enter(TIMED, now);
+    } else if (
+      phase === TIMED &&
+      now - this.#from >= this.#limits.timed &&
+      isEnough &&
+      this.#isSeen()
+    ) {
       this.#tail = this.bytes + this.#limits.tail;
       this.#enter(TAIL, now);
     } else if (phase === TAIL && this.bytes >= this.#tail) this.#enter(STOP, now);
@@ -138,6 +148,7 @@ export class Meter extends End {
 
   #enter(phase, now) {
     this.#from = now;
+    this.#start = this.bytes;
     Atomics.store(this.#words, PHASE, phase);
     this.phase();
   }

@@ -93,6 +93,30 @@ export const RUNTIME_COLUMNS = [
   ...SMALL.slice(0, 3),
 ];
 
+const DATAGRAMS = [
+  ['64 B/s', 'd64', 'perS'],
+  ['lost %', 'd64', 'lostPercent'],
+  ['CPU ns', 'd64', 'cpuNsEach'],
+  ['64 B/s, ring level', 'd64-ring', 'perS'],
+  ['CPU ns', 'd64-ring', 'cpuNsEach'],
+  ['64 B without loss/s', 'ndr', 'perS'],
+  ['RR/s', 'drr', 'perS'],
+  ['CPU ns', 'drr', 'cpuNsEach'],
+  ['p50 µs', 'drr', 'p50us'],
+  ['RR/s, ring level', 'drr-ring', 'perS'],
+  ['1472 B Gbit/s', 'd1472', 'gbps'],
+  ['ring level', 'd1472-ring', 'gbps'],
+  ['8 KiB Gbit/s', 'd8192', 'gbps'],
+  ['ring level', 'd8192-ring', 'gbps'],
+];
+
+const DATAGRAM_SOCKETS = [
+  ['ns a datagram', 'nsEach'],
+  ['CPU ns', 'cpuNsEach'],
+  ['arena bytes a socket', 'bytesEach'],
+  ['peak MiB', 'peakMiB'],
+];
+
 const LIMITS = [
   ['Gbit/s', 'gbps'],
   ['ns/packet', 'nsPerPacket'],
@@ -202,6 +226,8 @@ export function fullReport(result, checks) {
       cellTable(cells, ['memory', 'port', 'ring', 'core'], LIMITS),
     ),
     ...section('Open connections', cellTable(cells, ['open'], OPEN)),
+    ...section('UDP', rowTable(cells, DATAGRAMS)),
+    ...section('Many UDP sockets', cellTable(cells, ['udp-scale'], DATAGRAM_SOCKETS)),
     ...section('Links', cellTable(cells, ['link20', 'loss', 'kernel'], LINKS)),
     ...section('Start of a stack', cellTable(cells, ['start'], START)),
     ...section("Blocks of the app's thread", cellTable(cells, blocks, BLOCK)),

@@ -4,6 +4,7 @@
 // params: kind (see lib/workloads), flows, both (directions at once), write (bytes), warm, timed, tail.
 
 import { Check, Content } from '../lib/content.mjs';
+import { cpuCounter } from '../lib/cpu.mjs';
 import { Follower, Meter, STOP, TIMED } from '../lib/meter.mjs';
 import { receive, send } from '../lib/workloads.mjs';
 
@@ -47,13 +48,6 @@ async function runFlows(connections, params, follower, { sends, receives }) {
   const counts = await Promise.all([Promise.all(sent), Promise.all(received)]);
   return { sent: counts[0], received: counts[1] };
 }
-
-/** CPU time of the whole process, all threads; a page is not told. */
-const cpuCounter = () => {
-  if (!globalThis.process) return {};
-  const { user, system } = process.cpuUsage();
-  return { cpu: (user + system) / 1e6 };
-};
 
 export default {
   async server(host, params, { phase, ready }) {

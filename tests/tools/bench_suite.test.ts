@@ -84,7 +84,7 @@ describe('a choice', () => {
   test('of what the targets need', () => {
     const quick = ids({ quick: true });
     expect(quick).toContain('tap-1500/stream1-byob');
-    expect(quick.length).toBeLessThan(70);
+    expect(quick.length).toBeLessThan(80);
   });
 
   test('without a peer has no peer', () => {
