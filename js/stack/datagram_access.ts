@@ -2,62 +2,54 @@
 // datagram_access - zero-copy access to the rings of a UDP socket (js/api/udp.ts)
 
 import type { NetworkInterface } from '../api/interface.ts';
-import type {
-  DatagramHeader,
-  DatagramRingReader,
-  DatagramRingWriter,
-  UdpDatagram,
-} from '../api/udp.ts';
-import type { NetError } from '../errors.ts';
-import { type FastWritable, released } from '../streams.ts';
+import type { DatagramHeader, DatagramRingReader, DatagramRingWriter } from '../api/udp.ts';
+import { released } from '../streams.ts';
 import { checkCount } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
-import type { DatagramReadable } from './datagram_readable.ts';
 import type { Destination } from './datagram_record.ts';
+import type { Lock } from './lazy_stream.ts';
 import type { Names } from './names.ts';
 
 /** Reads datagrams where they lie. */
 export class DatagramReader implements DatagramRingReader {
   readonly #ends: DatagramEnds;
-  readonly #source: DatagramReadable;
   readonly #names: Names;
-  readonly #lock: ReadableStreamDefaultReader<UdpDatagram>;
+  readonly #lock: Lock;
   readonly #waiting = new Set<Deferred<boolean>>();
   #isReleased = false;
   #length = -1;
 
   /** Locks the stream; throws a TypeError if it is locked. */
-  constructor(ends: DatagramEnds, source: DatagramReadable, names: Names) {
-    this.#lock = source.stream.lock();
-    this.#lock.closed.catch(() => {});
-    this.#source = source;
-    source.isHeld = true;
+  constructor(ends: DatagramEnds, lock: Lock, names: Names) {
+    lock.lock();
+    this.#lock = lock;
     this.#ends = ends;
     this.#names = names;
   }
 
-  async ready(): Promise<boolean> {
-    if (this.#isReleased) throw released('read');
-    const given = new Deferred<boolean>();
-    this.#waiting.add(given);
-    try {
-      return await Promise.race([this.#wait(), given.promise]);
-    } finally {
-      this.#waiting.delete(given);
-    }
+  ready(): Promise<boolean> {
+    if (this.#isReleased) return Promise.reject(released('read'));
+    const waiting = new Deferred<boolean>();
+    this.#waiting.add(waiting);
+    this.#ends.wait().then(
+      (isThere) => {
+        this.#over(waiting);
+        waiting.resolve(isThere);
+      },
+      (error) => {
+        if (this.#isReleased) this.#ends.fail(error);
+        this.#over(waiting);
+        waiting.reject(error);
+      },
+    );
+    return waiting.promise;
   }
 
-  /** Passes on what comes when the lock is released, to the one that waits next. */
-  async #wait(): Promise<boolean> {
-    try {
-      return await this.#ends.wait();
-    } catch (error) {
-      if (this.#isReleased) this.#ends.fail(error as NetError);
-      throw error;
-    } finally {
-      if (this.#isReleased) this.#ends.next();
-    }
+  /** A datagram that comes when the lock is released is for the one that waits next. */
+  #over(waiting: Deferred<boolean>): void {
+    this.#waiting.delete(waiting);
+    if (this.#isReleased) this.#ends.next();
   }
 
   peek(): Uint8Array | undefined {
@@ -101,8 +93,7 @@ export class DatagramReader implements DatagramRingReader {
   releaseLock(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#source.isHeld = false;
-    this.#lock.releaseLock();
+    this.#lock.unlock();
     for (const waiting of this.#waiting) waiting.reject(released('read'));
   }
 }
@@ -110,20 +101,16 @@ export class DatagramReader implements DatagramRingReader {
 /** Writes datagrams where they are sent from. */
 export class DatagramWriter implements DatagramRingWriter {
   readonly #ends: DatagramEnds;
-  readonly #lock: WritableStreamDefaultWriter<UdpDatagram>;
+  readonly #lock: Lock;
   readonly #destinationOf: (to: DatagramHeader) => Destination;
   #where: Destination = {};
   #isReleased = false;
   #reserved = -1;
 
   /** Locks the stream; throws a TypeError if it is locked. */
-  constructor(
-    ends: DatagramEnds,
-    stream: FastWritable<UdpDatagram>,
-    destinationOf: (to: DatagramHeader) => Destination,
-  ) {
-    this.#lock = stream.lock();
-    this.#lock.closed.catch(() => {});
+  constructor(ends: DatagramEnds, lock: Lock, destinationOf: (to: DatagramHeader) => Destination) {
+    lock.lock();
+    this.#lock = lock;
     this.#ends = ends;
     this.#destinationOf = destinationOf;
   }
@@ -172,6 +159,6 @@ export class DatagramWriter implements DatagramRingWriter {
     if (this.#isReleased) return;
     this.cancel();
     this.#isReleased = true;
-    this.#lock.releaseLock();
+    this.#lock.unlock();
   }
 }

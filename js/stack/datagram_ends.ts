@@ -44,7 +44,7 @@ import { type Chunk, copyChunk } from '../streams.ts';
 import type { IpAddress } from '../util/address.ts';
 import { Deferred, handled } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
-import { type Destination, RecordReader, RecordWriter } from './datagram_record.ts';
+import { type Destination, type Heads, headsOf } from './datagram_record.ts';
 import { readStatistics } from './datagram_statistics.ts';
 
 /** The ends of a socket, for another thread. */
@@ -74,15 +74,14 @@ export class DatagramEnds implements SocketEvents {
   #isHeld = false;
   #gone: NetError | undefined;
   #last: UdpStatistics | undefined;
-  readonly #record: RecordReader;
-  readonly #heads = new RecordWriter();
+  readonly #heads: Heads;
 
   constructor(channel: Channel, made: Made, errors = 0) {
     this.channel = channel;
     this.#errors = errors;
     this.handle = made.handle;
     this.#offset = made.offset;
-    this.#record = new RecordReader(channel.arena);
+    this.#heads = headsOf(channel.arena);
     this.#tx = new FrameProducer(channel.arena, made.offset + SOCK_TX);
     this.closed = handled(this.#ended.promise);
     channel.register(made.handle, this);
@@ -151,10 +150,11 @@ export class DatagramEnds implements SocketEvents {
     return copyChunk(this.channel.arena, this.payload, length);
   }
 
-  /** The head of the datagram that peek() has found. */
-  get record(): RecordReader {
-    this.#record.at = this.#rx?.offset ?? 0;
-    return this.#record;
+  /** The head of the datagram that peek() has found, valid until another socket is read. */
+  get record(): Heads['reader'] {
+    const { reader } = this.#heads;
+    reader.at = this.#rx?.offset ?? 0;
+    return reader;
   }
 
   /** Gives the datagram that peek() has found back. */
@@ -217,7 +217,7 @@ export class DatagramEnds implements SocketEvents {
 
   /** Hands the reserved datagram to the stack. */
   submit(length: number, where: Destination): void {
-    this.#heads.write(this.channel.arena.i32, this.#tx.offset, where);
+    this.#heads.writer.write(this.channel.arena.i32, this.#tx.offset, where);
     this.#tx.submit(DATAGRAM_SIZE + length);
     if (this.#tx.mustNotify()) this.channel.send(CMD_KICK, this.handle);
   }

@@ -15,16 +15,16 @@ import { type DirectReadable, FastReadable, released } from '../streams.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
+import { LazyStream } from './lazy_stream.ts';
 
 type Result = ReadableStreamReadResult<UdpDatagram>;
 
 /** The readable side of a UDP socket. */
 export class DatagramReadable implements DirectReadable<UdpDatagram> {
-  readonly stream: FastReadable<UdpDatagram>;
-  /** Zero-copy access has the lock. */
-  isHeld = false;
+  readonly lazy = new LazyStream(() => this.#open());
   readonly #ends: DatagramEnds;
   readonly #take: (length: number) => UdpDatagram;
+  readonly #cancelled: () => void;
   #controller: ReadableStreamDefaultController<UdpDatagram> | undefined;
   /** The stream has a read that waits. */
   #isPulling = false;
@@ -36,6 +36,10 @@ export class DatagramReadable implements DirectReadable<UdpDatagram> {
   constructor(ends: DatagramEnds, take: (length: number) => UdpDatagram, cancelled: () => void) {
     this.#ends = ends;
     this.#take = take;
+    this.#cancelled = cancelled;
+  }
+
+  #open(): FastReadable<UdpDatagram> {
     const source: UnderlyingDefaultSource<UdpDatagram> = {
       start: (controller) => {
         this.#controller = controller;
@@ -43,12 +47,12 @@ export class DatagramReadable implements DirectReadable<UdpDatagram> {
       pull: (controller) => this.#pull(controller),
       cancel: () => {
         this.#controller = undefined;
-        cancelled();
+        this.#cancelled();
       },
     };
-    this.stream = new FastReadable<UdpDatagram>(source, this);
     const close = (): void => this.#close();
-    void ends.closed.then(close, close);
+    void this.#ends.closed.then(close, close);
+    return new FastReadable<UdpDatagram>(source, this);
   }
 
   #close(): void {
@@ -86,7 +90,7 @@ export class DatagramReadable implements DirectReadable<UdpDatagram> {
 
   /** false: the reader has given its read up, so what comes is for others. */
   get #isAsked(): boolean {
-    return this.stream.locked && !this.isHeld;
+    return this.lazy.isLocked && !this.lazy.isHeld;
   }
 
   // --- Direct reads ---

@@ -56,7 +56,7 @@ class AddressText {
 }
 
 /** Reads the head of the record at `at`. */
-export class RecordReader {
+class RecordReader {
   at = 0;
   readonly #arena: SharedMemory;
   readonly #remote = new AddressText();
@@ -110,7 +110,7 @@ function writeAddress(
 }
 
 /** Writes the heads of records; the last one is kept. */
-export class RecordWriter {
+class RecordWriter {
   readonly #words = new Int32Array(DATAGRAM_SIZE >> 2);
   readonly #view = new DataView(this.#words.buffer);
   #last: Destination | undefined;
@@ -143,4 +143,29 @@ export class RecordWriter {
       for (let i = 0; i < 6; i++) view.setUint8(DATAGRAM_LINK_ADDRESS + i, link[i] ?? 0);
     }
   }
+}
+
+/** Reads and writes the heads of records in one memory. */
+export interface Heads {
+  readonly reader: RecordReader;
+  readonly writer: RecordWriter;
+}
+
+const known = new WeakMap<SharedMemory, Heads>();
+
+/**
+ * The reader and the writer of a memory. All sockets have the same: ten thousand with their own would not fit into a
+ * processor's caches.
+ *
+ * @param memory - The memory of the rings.
+ * @returns Both.
+ * @throws Never.
+ */
+export function headsOf(memory: SharedMemory): Heads {
+  let heads = known.get(memory);
+  if (!heads) {
+    heads = { reader: new RecordReader(memory), writer: new RecordWriter() };
+    known.set(memory, heads);
+  }
+  return heads;
 }

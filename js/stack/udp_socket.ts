@@ -27,6 +27,7 @@ import type { DatagramEnds } from './datagram_ends.ts';
 import { DatagramReadable } from './datagram_readable.ts';
 import type { Destination } from './datagram_record.ts';
 import { ttlRule } from './datagram_rules.ts';
+import { LazyStream } from './lazy_stream.ts';
 import { member } from './membership.ts';
 import type { Names } from './names.ts';
 import type { UdpHandle, UdpSettings } from './udp_handle.ts';
@@ -48,10 +49,8 @@ export class Socket implements UdpSocket {
   readonly #family: 4 | 6 | undefined;
   readonly localAddress: string;
   readonly localPort: number;
-  readonly readable: ReadableStream<UdpDatagram>;
-  readonly writable: WritableStream<UdpDatagram>;
   readonly #rx: DatagramReadable;
-  readonly #tx: FastWritable<UdpDatagram>;
+  readonly #tx = new LazyStream(() => this.#openWritable());
   #ttl: number;
   #multicastTtl: number;
   /** The last destination, as text and as C wants it; the next one is often the same. */
@@ -82,8 +81,10 @@ export class Socket implements UdpSocket {
       (length) => this.#take(length),
       () => void this.close(),
     );
-    this.readable = this.#rx.stream;
-    this.#tx = new FastWritable<UdpDatagram>(
+  }
+
+  #openWritable(): FastWritable<UdpDatagram> {
+    return new FastWritable<UdpDatagram>(
       {
         write: (datagram) => this.#write(datagram),
         close: () => this.close(),
@@ -93,10 +94,17 @@ export class Socket implements UdpSocket {
         done: false,
         error: undefined,
         writeDirect: (datagram) => (this.#writeNow(datagram) ? undefined : datagram),
-        pause: ends.channel.pause,
+        pause: this.#ends.channel.pause,
       },
     );
-    this.writable = this.#tx;
+  }
+
+  get readable(): ReadableStream<UdpDatagram> {
+    return this.#rx.lazy.stream;
+  }
+
+  get writable(): WritableStream<UdpDatagram> {
+    return this.#tx.stream;
   }
 
   get remoteAddress(): string | undefined {
@@ -153,7 +161,7 @@ export class Socket implements UdpSocket {
   }
 
   async receive(): Promise<UdpDatagram> {
-    if (this.#rx.isHeld) throw new TypeError('readable stream already locked');
+    if (this.#rx.lazy.isHeld) throw new TypeError('readable stream already locked');
     try {
       while (await this.#ends.wait()) {
         const length = this.#ends.peek();
@@ -340,7 +348,7 @@ export class Socket implements UdpSocket {
   }
 
   getRingReader(): DatagramRingReader {
-    return new DatagramReader(this.#ends, this.#rx, this.#names);
+    return new DatagramReader(this.#ends, this.#rx.lazy, this.#names);
   }
 
   getRingWriter(): DatagramRingWriter {
@@ -352,7 +360,7 @@ export class Socket implements UdpSocket {
 
   async share(): Promise<UdpHandle> {
     const action = `Cannot share the UDP socket of port ${this.localPort}`;
-    if (this.readable.locked || this.writable.locked) {
+    if (this.#rx.lazy.isLocked || this.#tx.isLocked) {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
     const ends = await this.#ends.share(action);

@@ -4,7 +4,7 @@
 import { createArena, type UdpDatagram } from 'ringstack';
 import { describe, expect, test } from 'vitest';
 import { bytes, ENDS, openStack, outcome, settle, text, until } from '../helpers/net.ts';
-import { NO_DISPOSE, testUnless } from '../helpers/runtime.ts';
+import { ENGINE, NO_DISPOSE, testUnless } from '../helpers/runtime.ts';
 import { loopbackPair, receiveMany, udpPair } from '../helpers/udp.ts';
 
 const CLOSED = 'udp socket closed';
@@ -121,7 +121,8 @@ describe('the writable', () => {
     const writes = Array.from({ length: 20 }, (_, n) =>
       client.send(new Uint8Array(1500).fill(n), to).then(() => order.push(n)),
     );
-    expect(client.trySend(new Uint8Array(1500), to)).toBe(false);
+    // An engine of another thread may have sent them by now.
+    if (ENGINE === 'inline') expect(client.trySend(new Uint8Array(1500), to)).toBe(false);
     await Promise.all(writes);
     const ascending = Array.from({ length: 20 }, (_, n) => n);
     expect(order).toEqual(ascending);
