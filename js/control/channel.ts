@@ -15,6 +15,7 @@
 // Every promise settles: shutdown() rejects all calls and tells every socket.
 
 import {
+  ABI_VERSION,
   CHANNEL_COMMANDS,
   CHANNEL_DOORBELL,
   CHANNEL_EVENTS,
@@ -63,6 +64,17 @@ export interface SocketEvents {
   onAccept?(made: Made): void;
   /** The stack is gone: nothing more comes, and nothing in the arena may be touched. */
   onShutdown(error: NetError): void;
+}
+
+/** The part of a handle that describes the channel. */
+export interface ChannelHandle {
+  readonly version: number;
+  readonly memory: WebAssembly.Memory;
+  /** Of the memory. */
+  readonly id: string;
+  /** Offset of the channel. */
+  readonly channel: number;
+  readonly key: number;
 }
 
 interface Call {
@@ -156,6 +168,25 @@ export class Channel {
     } catch (error) {
       throw atCaller(error);
     }
+  }
+
+  /**
+   * Has C give an object a channel of its own, for another thread (js/control/handover.ts).
+   *
+   * @param op - CMD_SHARE_SOCK or CMD_SHARE_IFACE.
+   * @param handle - Of the object.
+   * @param action - First half of error messages.
+   * @param shared - Runs as soon as it is done: from then on the object is not used here.
+   * @returns The contents of a handle.
+   * @throws {NetError} ENOMEM, EBADF, EINVAL, ESHUTDOWN.
+   */
+  offer(op: number, handle: number, action: string, shared: () => void): Promise<ChannelHandle> {
+    const { memory, id } = this.arena;
+    this.arena.markShared();
+    return this.call(newCommand(op, handle), action, (made) => {
+      shared();
+      return { version: ABI_VERSION, memory, id, channel: made.offset, key: made.handle };
+    });
   }
 
   /** Sends the events of a handle to an object. */

@@ -3,7 +3,7 @@
 //
 // Theory of operation
 //
-// share() of an object has C give it a channel of its own, and describes that in a handle which structured
+// share() of an object has C give it a channel of its own (offer() of js/control/channel.ts), and describes that in a handle which structured
 // cloning carries. attach() takes the channel (once: a compare-and-exchange of its state). To send
 // commands, a thread puts the channel on the engine's list of those that have some, and rings its doorbell.
 //
@@ -30,49 +30,11 @@ import {
 import { NetError } from '../errors.ts';
 import { SharedMemory } from '../memory/shared_memory.ts';
 import { notify, Sleeper } from '../sched/doorbell.ts';
-import { Channel } from './channel.ts';
-import { newCommand } from './commands.ts';
+import { Channel, type ChannelHandle } from './channel.ts';
 
 /** How often, and how many ms apart, channels are looked at when the engine is dead. */
 const DEAD_TRIES = 50;
 const DEAD_PAUSE = 20;
-
-/** The part of a handle that describes the channel. */
-export interface ChannelHandle {
-  readonly version: number;
-  readonly memory: WebAssembly.Memory;
-  /** Of the memory. */
-  readonly id: string;
-  /** Offset of the channel. */
-  readonly channel: number;
-  readonly key: number;
-}
-
-/**
- * Has C give an object a channel of its own.
- *
- * @param channel - The one that has the object now.
- * @param op - CMD_SHARE_SOCK or CMD_SHARE_IFACE.
- * @param handle - Of the object.
- * @param action - First half of error messages.
- * @param shared - Runs as soon as it is done: from then on the object is not used here.
- * @returns The contents of a handle.
- * @throws {NetError} ENOMEM, EBADF, EINVAL, ESHUTDOWN.
- */
-export function offerChannel(
-  channel: Channel,
-  op: number,
-  handle: number,
-  action: string,
-  shared: () => void,
-): Promise<ChannelHandle> {
-  const { memory, id } = channel.arena;
-  channel.arena.markShared();
-  return channel.call(newCommand(op, handle), action, (made) => {
-    shared();
-    return { version: ABI_VERSION, memory, id, channel: made.offset, key: made.handle };
-  });
-}
 
 /** The channel of an object that another thread has shared. */
 export class AttachedChannel {

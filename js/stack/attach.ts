@@ -2,10 +2,12 @@
 // attach - opens in this thread what another thread has shared
 
 import type { SharedHandle } from '../api/handle.ts';
+import { AttachedChannel } from '../control/handover.ts';
 import { NetError } from '../errors.ts';
 import { Arena, type ArenaHandle } from '../memory/arena.ts';
 import { show } from '../util/check.ts';
-import { attachInterface, type InterfaceHandle } from './interface.ts';
+import { attachInterface, type BaseInterface, type InterfaceHandle } from './interface.ts';
+import { Names } from './names.ts';
 import { attachConnection, type TcpHandle } from './tcp_connection.ts';
 import type { UdpHandle } from './udp_handle.ts';
 
@@ -42,8 +44,12 @@ export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
       return attachInterface(any) as T;
     case 'connection':
       return (await attachConnection(any)) as T;
-    case 'udp':
-      return (await import('./datagrams.ts')).attachUdp(any) as T;
+    case 'udp': {
+      const { attachUdp } = await import('./datagrams.ts');
+      const { interfaces, hosts } = any.names;
+      const names = new Names(new Set(interfaces as unknown as BaseInterface[]), hosts);
+      return attachUdp(new AttachedChannel(any), any, names) as T;
+    }
     default:
       throw new NetError('EINVAL', `Cannot attach ${show(handle)}`, {
         reason: 'must be a handle from share()',

@@ -10,6 +10,7 @@ import type { DatagramEnds } from './datagram_ends.ts';
 import type { Destination } from './datagram_record.ts';
 import type { Lock } from './lazy_stream.ts';
 import type { Names } from './names.ts';
+import { withZone } from './udp_handle.ts';
 
 /** Reads datagrams where they lie. */
 export class DatagramReader implements DatagramRingReader {
@@ -64,7 +65,7 @@ export class DatagramReader implements DatagramRingReader {
   get remoteAddress(): string {
     if (this.#length < 0) return '';
     const { host, zone } = this.#ends.record.sender;
-    return this.#names.withZone(host, zone);
+    return withZone(this.#names, host, zone);
   }
 
   get remotePort(): number {

@@ -35,9 +35,8 @@ import {
   UDP_MOST,
 } from '../abi.ts';
 import type { UdpStatistics } from '../api/udp.ts';
-import type { Channel, Made, SocketEvents } from '../control/channel.ts';
+import type { Channel, ChannelHandle, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
-import { type ChannelHandle, offerChannel } from '../control/handover.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import { type Chunk, copyChunk } from '../streams.ts';
@@ -372,7 +371,7 @@ export class DatagramEnds implements SocketEvents {
     }
     this.#isHeld = true;
     try {
-      const parts = await offerChannel(this.channel, CMD_SHARE_SOCK, this.handle, action, () => {
+      const parts = await this.channel.offer(CMD_SHARE_SOCK, this.handle, action, () => {
         this.#end(new NetError('EBADF', action, { reason: 'another thread has it' }), false);
         this.channel.unregister(this.handle);
       });

@@ -32,9 +32,9 @@ import {
 } from '../abi.ts';
 import type { AddAddressOptions, InterfaceStatistics, NetworkInterface } from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
-import type { Channel, Made } from '../control/channel.ts';
+import type { Channel, ChannelHandle, Made } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
-import { AttachedChannel, type ChannelHandle, offerChannel } from '../control/handover.ts';
+import { AttachedChannel } from '../control/handover.ts';
 import { NetError } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import {
@@ -304,7 +304,7 @@ export class RingInterface extends BaseInterface implements WireEnd {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
     const { handle, offset } = this;
-    const parts = await offerChannel(this.channel, CMD_SHARE_IFACE, handle, action, () => {
+    const parts = await this.channel.offer(CMD_SHARE_IFACE, handle, action, () => {
       void this.#release(new NetError('EBADF', action, { reason: 'another thread has it' }));
       this.shared();
     });

@@ -13,50 +13,35 @@ import { isHostName, parseHost } from '../util/host.ts';
 import { Hosts, type HostsInit } from '../util/hosts.ts';
 import { BaseInterface } from './interface.ts';
 
-/** The same for another thread, for structured cloning. */
-export interface NamesHandle {
-  readonly hosts: Readonly<Record<string, string[]>>;
-  /** In the order of their zones: handle in C, and addresses. */
-  readonly interfaces: readonly {
-    readonly handle: number;
-    readonly addresses: readonly string[];
-  }[];
-}
-
 /** Names and interfaces of one stack. */
 export class Names {
   readonly hosts: Hosts;
   /** Asked for names that are not in hosts. */
   resolver: Resolver | undefined;
-  readonly #interfaces: ReadonlySet<BaseInterface>;
+  readonly interfaces: ReadonlySet<BaseInterface>;
 
   constructor(interfaces: ReadonlySet<BaseInterface>, hosts?: HostsInit) {
-    this.#interfaces = interfaces;
+    this.interfaces = interfaces;
     this.hosts = new Hosts(hosts);
   }
 
   /** The interface of a handle of C. */
   interfaceOf(handle: number): NetworkInterface | undefined {
-    for (const iface of this.#interfaces) if (iface.handle === handle) return iface;
+    for (const iface of this.interfaces) if (iface.handle === handle) return iface;
     return undefined;
   }
 
   /** The zone of a handle of C: the position of its interface among all, from 1. */
   zoneOf(handle: number): string {
-    return String([...this.#interfaces].findIndex((iface) => iface.handle === handle) + 1);
-  }
-
-  /** An address with the zone of the interface of a handle; 0: it has none. */
-  withZone(address: string, handle: number): string {
-    return handle ? `${address}%${this.zoneOf(handle)}` : address;
+    return String([...this.interfaces].findIndex((iface) => iface.handle === handle) + 1);
   }
 
   /** The handle of the interface that a zone names. */
   handleOf(zone: string): number {
-    const iface = [...this.#interfaces][Number(zone) - 1];
+    const iface = [...this.interfaces][Number(zone) - 1];
     if (iface) return iface.handle;
     throw new NetError('EINVAL', `Cannot use the zone ${show(zone)}`, {
-      reason: `must be the number of an interface, from 1 to ${this.#interfaces.size}`,
+      reason: `must be the number of an interface, from 1 to ${this.interfaces.size}`,
     });
   }
 
@@ -67,7 +52,7 @@ export class Names {
 
   /** The handle of an interface that a program gave. */
   handle(iface: NetworkInterface): number {
-    if (iface instanceof BaseInterface && this.#interfaces.has(iface)) return iface.handle;
+    if (iface instanceof BaseInterface && this.interfaces.has(iface)) return iface.handle;
     throw new NetError('ENODEV', `Cannot use ${show(iface)}`, {
       reason: 'must be an interface of this stack',
     });
@@ -75,16 +60,7 @@ export class Names {
 
   /** Whether an address is one of the stack's. */
   isOwn(address: IpAddress): boolean {
-    return [...this.#interfaces].some((iface) => iface.has(address));
-  }
-
-  /** The same as they are now, for another thread. */
-  toHandle(): NamesHandle {
-    const interfaces = [...this.#interfaces].map(({ handle, addresses }) => ({
-      handle,
-      addresses: [...addresses],
-    }));
-    return { hosts: Object.fromEntries(this.hosts.entries()), interfaces };
+    return [...this.interfaces].some((iface) => iface.has(address));
   }
 
   /** A host that is an address or localhost; undefined: it is a name. */

@@ -36,9 +36,9 @@ import {
 } from '../abi.ts';
 import type { TcpConnection } from '../api/tcp.ts';
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
-import type { Channel, Made, SocketEvents } from '../control/channel.ts';
+import type { Channel, ChannelHandle, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
-import { AttachedChannel, type ChannelHandle, offerChannel } from '../control/handover.ts';
+import { AttachedChannel } from '../control/handover.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { ByteConsumer, ByteProducer } from '../ring.ts';
@@ -321,7 +321,7 @@ export class Connection implements TcpConnection, SocketEvents {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
     const handle = this.handle;
-    const parts = await offerChannel(this.#channel, CMD_SHARE_SOCK, handle, action, () => {
+    const parts = await this.#channel.offer(CMD_SHARE_SOCK, handle, action, () => {
       const error = new NetError('EBADF', action, { reason: 'another thread has it' });
       this.#released = true;
       this.#isOver = true;

@@ -2,7 +2,17 @@
 // udp_handle - the handle of a UDP socket that is shared with another thread
 
 import type { EndsHandle } from './datagram_ends.ts';
-import type { NamesHandle } from './names.ts';
+import type { Names } from './names.ts';
+
+/** Names and interfaces of a stack for another thread, for structured cloning. */
+export interface NamesHandle {
+  readonly hosts: Readonly<Record<string, string[]>>;
+  /** In the order of their zones: handle in C, and addresses. */
+  readonly interfaces: readonly {
+    readonly handle: number;
+    readonly addresses: readonly string[];
+  }[];
+}
 
 /** The rest of a socket, beside its ends. */
 export interface UdpSettings {
@@ -18,3 +28,18 @@ export interface UdpHandle extends EndsHandle {
   readonly settings: UdpSettings;
   readonly names: NamesHandle;
 }
+
+/** Names and interfaces as they are now, for another thread. */
+export function namesHandle({ hosts, interfaces }: Names): NamesHandle {
+  return {
+    hosts: Object.fromEntries(hosts.entries()),
+    interfaces: [...interfaces].map(({ handle, addresses }) => ({
+      handle,
+      addresses: [...addresses],
+    })),
+  };
+}
+
+/** An address with the zone of the interface of a handle; 0: it has none. */
+export const withZone = (names: Names, address: string, handle: number): string =>
+  handle ? `${address}%${names.zoneOf(handle)}` : address;

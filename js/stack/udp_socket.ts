@@ -30,7 +30,7 @@ import { ttlRule } from './datagram_rules.ts';
 import { LazyStream } from './lazy_stream.ts';
 import { member } from './membership.ts';
 import type { Names } from './names.ts';
-import type { UdpHandle, UdpSettings } from './udp_handle.ts';
+import { namesHandle, type UdpHandle, type UdpSettings, withZone } from './udp_handle.ts';
 
 const CLOSED = 'udp socket closed';
 /** The way to the connected end. */
@@ -150,7 +150,7 @@ export class Socket implements UdpSocket {
     const { record } = ends;
     const { sender, receiver: local, iface, ttl } = record;
     const { port } = sender;
-    const host = this.#names.withZone(sender.host, sender.zone);
+    const host = withZone(this.#names, sender.host, sender.zone);
     const data = ends.copy(length);
     ends.release();
     const through = this.#names.interfaceOf(iface);
@@ -365,7 +365,7 @@ export class Socket implements UdpSocket {
     }
     const ends = await this.#ends.share(action);
     const settings = { ttl: this.#ttl, multicastTtl: this.#multicastTtl, unsent: this.#unsent };
-    return { kind: 'udp', ...ends, settings, names: this.#names.toHandle() };
+    return { kind: 'udp', ...ends, settings, names: namesHandle(this.#names) };
   }
 
   async close(): Promise<void> {
