@@ -45,6 +45,8 @@ struct ringif {
     uint32_t detect_left;  /* seconds */
     uint8_t detect_mac[8]; /* of a host that has the address, and a 1 */
     uint8_t detect_slot;   /* 0: IPv4 */
+    uint32_t
+        old_querier[3]; /* until when one of IGMPv1, IGMPv2, MLDv1 counts (core/lwext/group.c) */
 };
 
 void ringif_setup(struct stack_stats *to);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* group.c - multicast groups of interfaces: reception, and reports to routers and switches (IGMPv2, MLDv1)
+/* group.c - multicast groups of interfaces: reception, and reports to routers and switches (IGMP, MLD)
  *
  * Theory of operation
  *
@@ -7,15 +7,21 @@
  * names, since lwIP asks by these whether a packet to a group is for us, passes what comes of IGMP and
  * MLD, joins the groups of neighbor discovery (solicited-node), and says when an interface goes.
  *
- * A group is joined once for each socket that wants it (`users`). The first join sends a report, and
- * another one within JOIN_AGAIN, in case the first is lost. A query makes every group it asks for
- * answer at a random moment within the time the query gives. A report of another member in the
- * meantime stands for ours. The last member to report says so when it leaves (RFC 2236, RFC 2710).
- * Queries of IGMPv3 and MLDv2 are answered in the older version, as both allow.
+ * An entry is a group and a source: one host, or any. It is joined once for each socket that wants it (`users`). Of
+ * the entries of a group comes what routers are told of it: every source, if one has any (EXCLUDE of none), else the
+ * list of sources (INCLUDE).
  *
- * Only links with addresses are told (tap). The group of all nodes is always received and never reported.
+ * IGMPv3 and MLDv2 (RFC 3376, RFC 3810). A change is reported at once, and again in the next second, in case
+ * the first is lost (robustness 2); so an entry that was left stays until that is said. A query makes every group
+ * it asks for answer at a random moment within the time the query gives, with all of its sources, whichever the
+ * query names. There is a record a report, and several if the sources are more than SOURCES_MOST.
  *
- * Queries and reports come from the link: with a time to live of 1, and MLD from a link-local address.
+ * A querier of an older version (IGMPv1, IGMPv2, MLDv1) is answered in its version, until none was heard on the
+ * interface for OLD_SECONDS (RFC 3376, 8.12; RFC 3810, 9.12). Then sources are not told, a group is left once, when its
+ * last entry is, and a report of another member stands for ours.
+ *
+ * Only links with addresses are told (tap). The group of all nodes is always received and never reported. Queries
+ * and reports come from the link: with a time to live of 1, and MLD from a link-local address.
  *
  * The clock is that of the one-second timers: a report may come up to a second late, so a query that
  * leaves no more than a second is answered at once.
@@ -32,123 +38,263 @@
 #include "lwip/sys.h"
 
 #include "abi.h"
+#include "iface/ringif.h"
 #include "lwip_port.h"
 #include "mem/heap.h"
 #include "util/random.h"
 
-/* RFC 2236, 8.10: when the first report is repeated, ms at the most. The clock of seconds runs for longer than
-   this after a packet (core/lwext/timers.c). */
-#define JOIN_AGAIN 10000u
 #define SECOND 1000u
-/* RFC 2236, 4: so long after a query of version 1 it is answered in that version, s. */
-#define V1_SECONDS 400u
+/* A query is answered within this time, ms, whatever it gives. The clock of seconds runs for longer than this after a
+   packet (core/lwext/timers.c). */
+#define ANSWER_MOST 10000u
+/* Robustness 2, a query each 125 s, 10 s for its answers. */
+#define OLD_SECONDS 260u
+#define CHANGES 2u
+#define SOURCES_MOST 64u
+/* Before a message: an IPv6 header and one of hop-by-hop options. */
+#define HEADERS 48u
+#define MESSAGE_MOST (8u + 4u + 16u + SOURCES_MOST * 16u)
+
+/* Which type of message, of tell(): that of our version. */
+#define OURS 3u
+
+/* Types of a record (RFC 3376, 4.2.12). */
+enum { IS_INCLUDE = 1, IS_EXCLUDE, TO_INCLUDE, TO_EXCLUDE, ALLOW, BLOCK };
 
 struct group {
     struct group *next;
     struct netif *netif;
     ip_addr_t address;
-    uint32_t users;
-    uint32_t due;    /* when to report, in sys_now() */
-    uint8_t pending; /* a report is due */
-    uint8_t last;    /* we were the last to report */
+    ip_addr_t source; /* any: every host */
+    uint32_t users;   /* 0: it was left, which is still to be said */
+    uint32_t due;     /* when to answer a query, in sys_now() */
+    uint8_t pending;  /* an answer is due */
+    uint8_t changes;  /* how often the last change is still to be reported */
+    uint8_t told;     /* it was reported */
 };
 
 static struct group *groups;
-static uint32_t v1_left; /* seconds */
+static uint32_t seconds;
+static const ip_addr_t any_source;
+
+static int is_v6(const struct group *g)
+{
+    return g->address.type == IPADDR_TYPE_V6;
+}
 
 /**
  * find() - The entry of a group
  * @netif: interface
  * @address: group
+ * @source: one of its sources, or any; NULL: whichever is not left
  *
  * Return: entry, or NULL: not joined there
  */
-static struct group *find(const struct netif *netif, const ip_addr_t *address)
+static struct group *find(const struct netif *netif, const ip_addr_t *address,
+                          const ip_addr_t *source)
 {
     struct group *g = groups;
 
-    while (g && (g->netif != netif || !port_ip_is_same(&g->address, address))) {
+    while (g && (g->netif != netif || !port_ip_is_same(&g->address, address) ||
+                 !(source ? port_ip_is_same(&g->source, source) : g->users != 0))) {
         g = g->next;
     }
     return g;
 }
 
 /**
- * put_igmp() - Write a message of IGMPv2 with its IPv4 header
- * @to: 32 bytes, zeroed
- * @g: entry
- * @leave: the group is left
+ * is_exclude() - Whether every source of a group is wanted
+ * @g: an entry of the group
+ *
+ * Return: 1 if so
  */
-static void put_igmp(uint8_t *to, const struct group *g, int leave)
+static int is_exclude(const struct group *g)
+{
+    const struct group *every = find(g->netif, &g->address, &any_source);
+
+    return every && every->users;
+}
+
+/**
+ * old_querier() - The oldest version of a querier that was heard
+ * @netif: interface
+ * @v6: of MLD
+ *
+ * Return: 1, 2, or 0: none older than ours
+ */
+static uint32_t old_querier(const struct netif *netif, int v6)
+{
+    const uint32_t *until = ((const struct ringif *)netif->state)->old_querier + (v6 ? 2 : 0);
+
+    if (until[0] > seconds) {
+        return 1;
+    }
+    return !v6 && until[1] > seconds ? 2 : 0;
+}
+
+static void put16(uint8_t *to, uint32_t value)
+{
+    to[0] = (uint8_t)(value >> 8);
+    to[1] = (uint8_t)value;
+}
+
+static void put_sum(uint8_t *to, const uint8_t *from, uint32_t length)
+{
+    uint16_t sum = inet_chksum(from, (u16_t)length);
+
+    __builtin_memcpy(to, &sum, 2);
+}
+
+/**
+ * put_igmp() - Write an IPv4 header before a message of IGMP, and checksums
+ * @m: message
+ * @length: its bytes
+ * @to: where it goes
+ * @netif: interface
+ */
+static void put_igmp(uint8_t *m, uint32_t length, const ip_addr_t *to, const struct netif *netif)
 {
     /* Time to live 1, with the option that has routers look at it (RFC 2113). */
-    static const uint8_t head[10] = { 0x46, 0xc0, 0, 32, 0, 0, 0x40, 0, 1, IP_PROTO_IGMP },
-                         alert[4] = { 0x94, 4, 0, 0 }, routers[4] = { 224, 0, 0, 2 };
-    uint16_t sum;
+    static const uint8_t head[10] = { 0x46, 0xc0, 0, 0, 0, 0, 0x40, 0, 1, IP_PROTO_IGMP },
+                         alert[4] = { 0x94, 4, 0, 0 };
+    uint8_t *ip = m - 24;
 
-    __builtin_memcpy(to, head, sizeof(head));
-    __builtin_memcpy(to + 12, netif_ip4_addr(g->netif), 4);
-    __builtin_memcpy(to + 16, leave ? (const void *)routers : ip_2_ip4(&g->address), 4);
-    __builtin_memcpy(to + 20, alert, 4);
-    to[24] = leave ? IGMP_LEAVE_GROUP : v1_left ? IGMP_V1_MEMB_REPORT : IGMP_V2_MEMB_REPORT;
-    __builtin_memcpy(to + 28, ip_2_ip4(&g->address), 4);
-    sum = inet_chksum(to, 24);
-    __builtin_memcpy(to + 10, &sum, 2);
-    sum = inet_chksum(to + 24, 8);
-    __builtin_memcpy(to + 26, &sum, 2);
+    __builtin_memcpy(ip, head, sizeof(head));
+    put16(ip + 2, 24 + length);
+    __builtin_memcpy(ip + 12, netif_ip4_addr(netif), 4);
+    __builtin_memcpy(ip + 16, to, 4);
+    __builtin_memcpy(ip + 20, alert, 4);
+    put_sum(ip + 10, ip, 24);
+    put_sum(m + 2, m, length);
 }
 
 /**
- * put_mld() - Write a message of MLDv1 with its IPv6 headers
- * @to: 72 bytes, zeroed
- * @g: entry
- * @leave: the group is left
+ * put_mld() - Write IPv6 headers before a message of MLD, and its checksum
+ * @m: message
+ * @length: its bytes
+ * @to: where it goes
+ * @netif: interface
  */
-static void put_mld(uint8_t *to, const struct group *g, int leave)
+static void put_mld(uint8_t *m, uint32_t length, const ip_addr_t *to, const struct netif *netif)
 {
     /* Hop limit 1; the option has routers look at it (RFC 2711). */
-    static const uint8_t head[8] = { 0x60, 0, 0, 0, 0, 32, IP6_NEXTH_HOPBYHOP, 1 },
-                         alert[8] = { IP6_NEXTH_ICMP6, 0, 5, 2, 0, 0, 1, 0 },
-                         pseudo[8] = { 0, 0, 0, 24, 0, 0, 0, IP6_NEXTH_ICMP6 },
-                         routers[16] = { 0xff, 2, [15] = 2 };
-    uint16_t sum;
+    static const uint8_t head[8] = { 0x60, 0, 0, 0, 0, 0, IP6_NEXTH_HOPBYHOP, 1 },
+                         alert[8] = { IP6_NEXTH_ICMP6, 0, 5, 2, 0, 0, 1, 0 };
+    uint8_t *ip = m - HEADERS;
 
-    __builtin_memcpy(to, head, sizeof(head));
-    if (ip6_addr_isvalid(netif_ip6_addr_state(g->netif, 0))) {
-        __builtin_memcpy(to + 8, netif_ip6_addr(g->netif, 0), 16); /* the link-local one */
+    __builtin_memcpy(ip, head, sizeof(head));
+    put16(ip + 4, 8 + length);
+    if (ip6_addr_isvalid(netif_ip6_addr_state(netif, 0))) {
+        __builtin_memcpy(ip + 8, netif_ip6_addr(netif, 0), 16); /* the link-local one */
     }
-    __builtin_memcpy(to + 24, leave ? (const void *)routers : ip_2_ip6(&g->address), 16);
-    to[48] = leave ? ICMP6_TYPE_MLD : ICMP6_TYPE_MLR;
-    __builtin_memcpy(to + 56, ip_2_ip6(&g->address), 16);
+    __builtin_memcpy(ip + 24, to, 16);
     /* Between addresses and message, the rest of the pseudo header makes one block to sum up. */
-    __builtin_memcpy(to + 40, pseudo, sizeof(pseudo));
-    sum = inet_chksum(to + 8, 64);
-    __builtin_memcpy(to + 50, &sum, 2);
-    __builtin_memcpy(to + 40, alert, sizeof(alert));
+    put16(m - 6, length);
+    m[-1] = IP6_NEXTH_ICMP6;
+    put_sum(m + 2, ip + 8, 40 + length);
+    __builtin_memcpy(m - 8, alert, sizeof(alert));
 }
 
 /**
- * tell() - Send a report, or that a group is left; nothing is sent without memory
- * @g: entry
- * @leave: the group is left
+ * send() - Send a message
+ * @p: message behind HEADERS; freed
+ * @length: its bytes
+ * @to: where it goes
+ * @netif: interface
  */
-static void tell(const struct group *g, int leave)
+static void send(struct pbuf *p, uint32_t length, const ip_addr_t *to, struct netif *netif)
 {
-    uint16_t length = IP_IS_V6(&g->address) ? 72 : 32;
-    struct pbuf *p = pbuf_alloc(PBUF_LINK, length, PBUF_RAM);
+    uint8_t *m = (uint8_t *)p->payload + HEADERS;
 
-    if (!p) {
-        return;
-    }
-    __builtin_memset(p->payload, 0, length);
-    if (IP_IS_V6(&g->address)) {
-        put_mld(p->payload, g, leave);
-        ip6_output_if(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, g->netif);
+    if (IP_IS_V6_VAL(*to)) {
+        put_mld(m, length, to, netif);
+        pbuf_realloc(p, (u16_t)(HEADERS + length));
+        netif->output_ip6(netif, p, ip_2_ip6(to));
     } else {
-        put_igmp(p->payload, g, leave);
-        ip4_output_if(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, g->netif);
+        put_igmp(m, length, to, netif);
+        pbuf_remove_header(p, HEADERS - 24);
+        pbuf_realloc(p, (u16_t)(24 + length));
+        netif->output(netif, p, ip_2_ip4(to));
     }
     pbuf_free(p);
+}
+
+/**
+ * put_sources() - Write the sources of a record
+ * @m: message with the head of the record
+ * @g: entry
+ * @at: where they begin
+ * @rest: where in the table they go on; set to where those of the next report do, NULL: there are no more
+ *
+ * Return: where they end
+ */
+static uint32_t put_sources(uint8_t *m, const struct group *g, uint32_t at,
+                            const struct group **rest)
+{
+    uint32_t size = is_v6(g) ? 16 : 4;
+    const struct group *s = *rest;
+
+    for (; s && m[11] < SOURCES_MOST; s = s->next) {
+        if (m[8] >= ALLOW ? s == g
+                          : m[8] & 1 && s->users && s->netif == g->netif &&
+                                port_ip_is_same(&s->address, &g->address)) {
+            __builtin_memcpy(m + at, &s->source, size);
+            m[11]++;
+            at += size;
+        }
+    }
+    *rest = s;
+    return at;
+}
+
+/**
+ * tell() - Send a report; nothing is sent without memory
+ * @g: entry
+ * @type: of its record
+ */
+static void tell(struct group *g, uint8_t type)
+{
+    /* That a group is left, reports of old versions, of ours. */
+    static const uint8_t types[2][4] = {
+        { IGMP_LEAVE_GROUP, IGMP_V1_MEMB_REPORT, IGMP_V2_MEMB_REPORT, 0x22 },
+        { ICMP6_TYPE_MLD, ICMP6_TYPE_MLR, ICMP6_TYPE_MLR, 143 },
+    };
+    struct netif *netif = g->netif;
+    int v6 = is_v6(g);
+    uint32_t old = old_querier(netif, v6), kind = !old ? OURS : g->users ? old : 0;
+    uint32_t size = v6 ? 16 : 4, at = !old ? 12 : v6 ? 8 : 4;
+    const struct group *rest = groups;
+
+    g->told = 1;
+    do {
+        struct pbuf *p = pbuf_alloc(PBUF_LINK, HEADERS + MESSAGE_MOST, PBUF_RAM);
+        uint32_t length = at + size;
+        ip_addr_t to = g->address;
+        uint8_t *m, *bytes = (uint8_t *)&to;
+
+        if (!p) {
+            return;
+        }
+        __builtin_memset(p->payload, 0, HEADERS + MESSAGE_MOST);
+        m = (uint8_t *)p->payload + HEADERS;
+        m[0] = types[v6][kind];
+        __builtin_memcpy(m + at, &to, size);
+        if (kind % OURS == 0) {
+            /* All routers, or all that understand ours. */
+            __builtin_memset(bytes, 0, size);
+            bytes[0] = v6 ? 0xff : 224;
+            bytes[1] = v6 ? 2 : 0;
+            bytes[size - 1] = kind ? 22 : 2;
+        }
+        if (kind == OURS) {
+            m[7] = 1;
+            m[8] = type;
+            length = put_sources(m, g, length, &rest);
+        } else {
+            rest = NULL;
+        }
+        send(p, length, &to, netif);
+    } while (rest);
 }
 
 /**
@@ -159,47 +305,41 @@ static void tell(const struct group *g, int leave)
  */
 static int is_reported(const struct group *g)
 {
-    const ip6_addr_t *ip6 = ip_2_ip6(&g->address);
+    const uint32_t *words = ip_2_ip6(&g->address)->addr;
+    uint32_t all = is_v6(g) ? PP_HTONL(0xff020000) : PP_HTONL(0xe0000001);
 
-    if (!(g->netif->flags & NETIF_FLAG_ETHARP)) {
-        return 0;
-    }
-    return IP_IS_V6(&g->address)
-               ? ip6_addr_multicast_scope(ip6) > IP6_MULTICAST_SCOPE_INTERFACE_LOCAL &&
-                     !ip6_addr_isallnodes_linklocal(ip6)
-               : ip_2_ip4(&g->address)->addr != PP_HTONL(0xe0000001);
+    /* Addresses of IPv4 have zeros behind; those of IPv6 their scope in the second byte. */
+    return (g->netif->flags & NETIF_FLAG_ETHARP) != 0 &&
+           (!is_v6(g) || (lwip_htonl(words[0]) >> 16 & 15) > 1) &&
+           !(words[0] == all && !(words[1] | words[2]) && !(words[3] & ~PP_HTONL(1)));
 }
 
 /**
- * report() - Say that we are in a group
+ * report() - Say that we are in a group, or what has changed about it
  * @g: entry
+ * @change: what has changed
+ *
+ * Where every source is wanted, one more or less is no change. An old querier is told of a group when its last
+ * entry is left.
  */
-static void report(struct group *g)
+static void report(struct group *g, int change)
 {
-    g->pending = 0;
+    int every = port_ip_is_any(&g->source), exclude = is_exclude(g);
+    uint8_t type = exclude ? IS_EXCLUDE : IS_INCLUDE;
+
+    if (change) {
+        type = every ? g->users ? TO_EXCLUDE : TO_INCLUDE : g->users ? ALLOW : BLOCK;
+        if (!g->users && old_querier(g->netif, is_v6(g))) {
+            g->changes = 0;
+            exclude |= find(g->netif, &g->address, NULL) != NULL;
+            every = 0;
+        }
+        if (exclude && !every) {
+            return;
+        }
+    }
     if (is_reported(g)) {
-        tell(g, 0);
-        g->last = 1;
-    }
-}
-
-/**
- * schedule() - Report within some time, unless that is due earlier
- * @g: entry
- * @within: ms
- */
-static void schedule(struct group *g, uint32_t within)
-{
-    uint32_t due;
-
-    if (within <= SECOND) {
-        report(g);
-        return;
-    }
-    due = sys_now() + random_u32() % (LWIP_MIN(within, JOIN_AGAIN) - SECOND);
-    if (!g->pending || (int32_t)(due - g->due) < 0) {
-        g->due = due;
-        g->pending = 1;
+        tell(g, type);
     }
 }
 
@@ -207,12 +347,13 @@ static void schedule(struct group *g, uint32_t within)
  * enter() - Receive what is sent to a group
  * @netif: interface
  * @address: group, of either family
+ * @source: the host that may send, any: every one
  *
  * Return: its entry, or NULL: out of memory
  */
-static struct group *enter(struct netif *netif, const ip_addr_t *address)
+static struct group *enter(struct netif *netif, const ip_addr_t *address, const ip_addr_t *source)
 {
-    struct group *g = find(netif, address);
+    struct group *g = find(netif, address, source);
 
     if (!g) {
         g = heap_calloc(1, sizeof(*g));
@@ -221,6 +362,7 @@ static struct group *enter(struct netif *netif, const ip_addr_t *address)
         }
         g->netif = netif;
         g->address = *address;
+        g->source = *source;
         g->next = groups;
         groups = g;
     }
@@ -229,57 +371,85 @@ static struct group *enter(struct netif *netif, const ip_addr_t *address)
 }
 
 /**
+ * changed() - Report a change, now and later
+ * @g: entry that is new or left
+ */
+static void changed(struct group *g)
+{
+    g->changes = CHANGES - 1;
+    report(g, 1);
+}
+
+/**
  * lwext_group_join() - Receive what is sent to a group, and say so
  * @netif: interface
  * @address: group, of either family
+ * @source: the host that may send, any: every one
  *
  * Return: 0 or ABI_ENOMEM; each call wants one lwext_group_leave()
  */
-int lwext_group_join(struct netif *netif, const ip_addr_t *address)
+int lwext_group_join(struct netif *netif, const ip_addr_t *address, const ip_addr_t *source)
 {
-    struct group *g = enter(netif, address);
+    struct group *g = enter(netif, address, source);
 
     if (!g) {
         return ABI_ENOMEM;
     }
     if (g->users == 1) {
-        report(g);
-        schedule(g, JOIN_AGAIN);
+        changed(g);
     }
     return 0;
-}
-
-/**
- * drop() - Take an entry out of the table
- * @g: entry
- */
-static void drop(struct group *g)
-{
-    struct group **link = &groups;
-
-    while (*link != g) {
-        link = &(*link)->next;
-    }
-    *link = g->next;
-    heap_free(g);
 }
 
 /**
  * lwext_group_leave() - Undo one lwext_group_join()
  * @netif: interface
  * @address: group
+ * @source: as it was joined
  */
-void lwext_group_leave(struct netif *netif, const ip_addr_t *address)
+void lwext_group_leave(struct netif *netif, const ip_addr_t *address, const ip_addr_t *source)
 {
-    struct group *g = find(netif, address);
+    struct group *g = find(netif, address, source);
 
-    if (!g || --g->users) {
-        return;
+    if (g && g->users && !--g->users) {
+        g->pending = 0;
+        changed(g);
     }
-    if (g->last) {
-        tell(g, 1);
+}
+
+/**
+ * sweep() - Report what is due, of both families, and forget what is said
+ * @gone: interface whose entries go
+ */
+static void sweep(const struct netif *gone)
+{
+    struct group **link = &groups, *g;
+
+    while ((g = *link)) {
+        if (g->netif == gone || !(g->users | g->changes)) {
+            *link = g->next;
+            heap_free(g);
+            continue;
+        }
+        if (!gone && g->changes) {
+            g->changes--;
+            report(g, 1);
+        }
+        if (!gone && g->pending && (int32_t)(sys_now() - g->due) >= 0) {
+            g->pending = 0;
+            report(g, 0);
+        }
+        link = &g->next;
     }
-    drop(g);
+}
+
+/**
+ * igmp_tmr() - Once a second
+ */
+void igmp_tmr(void)
+{
+    seconds++;
+    sweep(NULL);
 }
 
 /**
@@ -293,41 +463,62 @@ static void queried(const struct netif *inp, const ip_addr_t *address, uint32_t 
     struct group *g;
 
     for (g = groups; g; g = g->next) {
-        if (g->netif == inp && IP_IS_V6(&g->address) == IP_IS_V6(address) &&
-            (port_ip_is_any(address) || port_ip_is_same(address, &g->address))) {
-            schedule(g, within);
+        uint32_t due;
+
+        if (g->address.type != address->type || find(inp, &g->address, NULL) != g ||
+            (!port_ip_is_any(address) && !port_ip_is_same(address, &g->address))) {
+            continue;
+        }
+        if (within <= SECOND) {
+            g->pending = 0;
+            report(g, 0);
+            continue;
+        }
+        due = sys_now() + random_u32() % (LWIP_MIN(within, ANSWER_MOST) - SECOND);
+        if (!g->pending || (int32_t)(due - g->due) < 0) {
+            g->due = due;
+            g->pending = 1;
         }
     }
 }
 
 /**
- * heard() - Another member reported a group
- * @inp: interface
- * @address: the group
+ * message_in() - A message of IGMP or MLD that is as it must be
+ * @p: the message; freed
+ * @inp: interface it came from
+ * @v6: of MLD
+ *
+ * A query of an old version is as long as its address, one of ours has more behind it.
  */
-static void heard(const struct netif *inp, const ip_addr_t *address)
+static void message_in(struct pbuf *p, const struct netif *inp, int v6)
 {
-    struct group *g = find(inp, address);
-
-    if (g) {
-        g->pending = 0;
-        g->last = 0;
-    }
-}
-
-/**
- * igmp_tmr() - Report what is due, of both families; once a second
- */
-void igmp_tmr(void)
-{
+    const uint8_t *m = p->payload;
+    uint32_t at = v6 ? 8 : 4, size = v6 ? 16 : 4;
+    uint32_t within = v6 ? (uint32_t)m[4] << 8 | m[5] : m[1] * 100u;
+    uint32_t *until = ((struct ringif *)inp->state)->old_querier;
+    ip_addr_t address = { 0 };
     struct group *g;
 
-    v1_left -= v1_left != 0;
-    for (g = groups; g; g = g->next) {
-        if (g->pending && (int32_t)(sys_now() - g->due) >= 0) {
-            report(g);
+    __builtin_memcpy(&address, m + at, size);
+    IP_SET_TYPE_VAL(address, v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
+    if (m[0] == (v6 ? ICMP6_TYPE_MLQ : IGMP_MEMB_QUERY)) {
+        if (p->tot_len == at + size) {
+            if (!v6 && !within) {
+                within = ANSWER_MOST; /* version 1 has no such field, and no more than this */
+                until[0] = seconds + OLD_SECONDS;
+            } else {
+                until[v6 ? 2 : 1] = seconds + OLD_SECONDS;
+            }
+        }
+        queried(inp, &address, within);
+    } else if (v6 ? m[0] == ICMP6_TYPE_MLR
+                  : m[0] == IGMP_V2_MEMB_REPORT || m[0] == IGMP_V1_MEMB_REPORT) {
+        g = find(inp, &address, NULL);
+        if (g && old_querier(inp, v6)) {
+            g->pending = 0;
         }
     }
+    pbuf_free(p);
 }
 
 /**
@@ -338,30 +529,13 @@ void igmp_tmr(void)
  */
 void igmp_input(struct pbuf *p, struct netif *inp, const ip4_addr_t *dest)
 {
-    const struct igmp_msg *message = p->payload;
-    ip_addr_t group = { 0 };
-
     (void)dest;
     if (p->len < IGMP_MINLEN || IPH_TTL(ip4_current_header()) != 1 || inet_chksum_pbuf(p) != 0) {
         IP_STATS_INC(ip.drop);
         pbuf_free(p);
         return;
     }
-    ip_addr_copy_from_ip4(group, message->igmp_group_address);
-    if (message->igmp_msgtype == IGMP_MEMB_QUERY) {
-        uint32_t within = message->igmp_maxresp * 100u;
-
-        /* Version 1 has no such field, and no more than this. */
-        if (!within && p->tot_len == IGMP_MINLEN) {
-            within = JOIN_AGAIN;
-            v1_left = V1_SECONDS;
-        }
-        queried(inp, &group, within);
-    } else if (message->igmp_msgtype == IGMP_V2_MEMB_REPORT ||
-               message->igmp_msgtype == IGMP_V1_MEMB_REPORT) {
-        heard(inp, &group);
-    }
-    pbuf_free(p);
+    message_in(p, inp, 0);
 }
 
 /**
@@ -371,36 +545,42 @@ void igmp_input(struct pbuf *p, struct netif *inp, const ip4_addr_t *dest)
  */
 void mld6_input(struct pbuf *p, struct netif *inp)
 {
-    const struct mld_header *message = p->payload;
-    ip_addr_t group = IPADDR6_INIT(0, 0, 0, 0);
-
-    if (p->len < sizeof(*message) || !ip6_addr_islinklocal(ip6_current_src_addr()) ||
+    if (p->len < sizeof(struct mld_header) || !ip6_addr_islinklocal(ip6_current_src_addr()) ||
         IP6H_HOPLIM(ip6_current_header()) != 1) {
         IP6_STATS_INC(ip6.drop);
-    } else {
-        __builtin_memcpy(ip_2_ip6(&group)->addr, &message->multicast_address, 16);
-        if (message->type == ICMP6_TYPE_MLQ) {
-            queried(inp, &group, lwip_ntohs(message->max_resp_delay));
-        } else if (message->type == ICMP6_TYPE_MLR) {
-            heard(inp, &group);
-        }
+        pbuf_free(p);
+        return;
     }
-    pbuf_free(p);
+    message_in(p, inp, 1);
 }
 
 /**
- * igmp_lookfor_group() - Whether packets to a group are for us (lwIP's ip4.c)
- * @inp: interface they come from
+ * igmp_lookfor_group() - Whether the packet that lwIP looks at is for us (ip4.c)
+ * @inp: interface it came from
  * @address: the group
  *
- * Return: NULL: they are not; else what lwIP does not look into
+ * Return: NULL: it is not; else what lwIP does not look into
  */
 struct igmp_group *igmp_lookfor_group(struct netif *inp, const ip4_addr_t *address)
 {
-    ip_addr_t group;
+    return address->addr == PP_HTONL(0xe0000001) ? (void *)&groups
+                                                 : (void *)find(inp, ip_current_dest_addr(), NULL);
+}
 
-    ip_addr_copy_from_ip4(group, *address);
-    return address->addr == PP_HTONL(0xe0000001) ? (void *)&groups : (void *)find(inp, &group);
+/**
+ * mld6_lookfor_group() - As igmp_lookfor_group() (ip6.c, which knows of all nodes)
+ * @inp: interface it came from
+ * @address: the group
+ *
+ * Packets to a solicited-node group are for neighbor discovery, which looks at the address they ask for. So we are
+ * found even if there was no memory to join.
+ *
+ * Return: as igmp_lookfor_group()
+ */
+struct mld_group *mld6_lookfor_group(struct netif *inp, const ip6_addr_t *address)
+{
+    return ip6_addr_issolicitednode(address) ? (void *)&groups
+                                             : (void *)find(inp, ip_current_dest_addr(), NULL);
 }
 
 /**
@@ -411,27 +591,10 @@ struct igmp_group *igmp_lookfor_group(struct netif *inp, const ip4_addr_t *addre
  */
 static ip_addr_t of_ip6(const ip6_addr_t *address)
 {
-    ip_addr_t group;
+    ip_addr_t group = { .type = IPADDR_TYPE_V6 };
 
-    ip_addr_copy_from_ip6(group, *address);
+    *ip_2_ip6(&group) = *address;
     return group;
-}
-
-/**
- * mld6_lookfor_group() - Whether packets to a group are for us (lwIP's ip6.c, which knows of all nodes)
- * @inp: interface they come from
- * @address: the group
- *
- * Packets to a solicited-node group are for neighbor discovery, which looks at the address they ask for. So we are
- * found even if there was no memory to join.
- *
- * Return: as igmp_lookfor_group()
- */
-struct mld_group *mld6_lookfor_group(struct netif *inp, const ip6_addr_t *address)
-{
-    ip_addr_t group = of_ip6(address);
-
-    return ip6_addr_issolicitednode(address) ? (void *)&groups : (void *)find(inp, &group);
 }
 
 /**
@@ -447,7 +610,7 @@ err_t mld6_joingroup_netif(struct netif *netif, const ip6_addr_t *address)
 {
     ip_addr_t group = of_ip6(address);
 
-    return enter(netif, &group) ? ERR_OK : ERR_MEM;
+    return enter(netif, &group, &any_source) ? ERR_OK : ERR_MEM;
 }
 
 /**
@@ -461,7 +624,7 @@ err_t mld6_leavegroup_netif(struct netif *netif, const ip6_addr_t *address)
 {
     ip_addr_t group = of_ip6(address);
 
-    lwext_group_leave(netif, &group);
+    lwext_group_leave(netif, &group, &any_source);
     return ERR_OK;
 }
 
@@ -473,29 +636,22 @@ err_t mld6_leavegroup_netif(struct netif *netif, const ip6_addr_t *address)
  */
 err_t igmp_stop(struct netif *netif)
 {
-    struct group *g, *next;
-
-    for (g = groups; g; g = next) {
-        next = g->next;
-        if (g->netif == netif) {
-            drop(g);
-        }
-    }
+    sweep(netif);
     return ERR_OK;
 }
 
 /**
- * again() - Report once more the groups that were reported last by us
+ * again() - Report once more the groups that were reported
  * @netif: interface
- * @family: an address of the family
+ * @v6: those of IPv6
  */
-static void again(const struct netif *netif, const ip_addr_t *family)
+static void again(const struct netif *netif, int v6)
 {
     struct group *g;
 
     for (g = groups; g; g = g->next) {
-        if (g->netif == netif && g->last && IP_IS_V6(&g->address) == IP_IS_V6(family)) {
-            report(g);
+        if (g->netif == netif && g->told && g->users && is_v6(g) == v6) {
+            changed(g);
         }
     }
 }
@@ -506,7 +662,7 @@ static void again(const struct netif *netif, const ip_addr_t *family)
  */
 void igmp_report_groups(struct netif *netif)
 {
-    again(netif, IP4_ADDR_ANY);
+    again(netif, 0);
 }
 
 /**
@@ -515,7 +671,7 @@ void igmp_report_groups(struct netif *netif)
  */
 void mld6_report_groups(struct netif *netif)
 {
-    again(netif, IP6_ADDR_ANY);
+    again(netif, 1);
 }
 
 /* The other functions of these files that lwIP calls have nothing to do here. */

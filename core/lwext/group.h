@@ -6,7 +6,7 @@
 #include "lwip/ip_addr.h"
 #include "lwip/netif.h"
 
-int lwext_group_join(struct netif *netif, const ip_addr_t *address);
-void lwext_group_leave(struct netif *netif, const ip_addr_t *address);
+int lwext_group_join(struct netif *netif, const ip_addr_t *address, const ip_addr_t *source);
+void lwext_group_leave(struct netif *netif, const ip_addr_t *address, const ip_addr_t *source);
 
 #endif /* RINGSTACK_GROUP_H */

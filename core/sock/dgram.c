@@ -190,7 +190,7 @@ static void leave_all(struct dgram_sock *d, const struct ringif *ifc)
             continue;
         }
         *link = m->next;
-        lwext_group_leave(&m->ifc->netif, &m->group);
+        lwext_group_leave(&m->ifc->netif, &m->group, &m->source);
         heap_free(m);
     }
 }
@@ -289,7 +289,7 @@ static int join(struct dgram_sock *d, const struct membership *wanted)
 {
     struct membership *m = heap_calloc(1, sizeof(*m));
 
-    if (!m || lwext_group_join(&wanted->ifc->netif, &wanted->group) != 0) {
+    if (!m || lwext_group_join(&wanted->ifc->netif, &wanted->group, &wanted->source) != 0) {
         heap_free(m);
         return ABI_ENOMEM;
     }
@@ -335,7 +335,7 @@ int dgram_member(struct sock *s, const struct cmd_group *cmd)
         return ABI_EADDRNOTAVAIL;
     }
     *link = m->next;
-    lwext_group_leave(&wanted.ifc->netif, &wanted.group);
+    lwext_group_leave(&wanted.ifc->netif, &wanted.group, &wanted.source);
     heap_free(m);
     return 0;
 }
