@@ -142,6 +142,8 @@ struct abi_sock {
     uint32_t tx_dropped; /* could not be sent, or an ICMP error came back */
     uint64_t rx_bytes;   /* payload */
     uint64_t tx_bytes;
+    uint32_t path_mtu; /* of the way of the last large datagram, headers included; 0: none yet */
+    uint32_t pad;
 };
 
 /* Header of a record in the rings of a datagram socket; the payload follows. */
@@ -388,6 +390,10 @@ struct stack_stats {
     uint32_t no_memory_drops; /* segments dropped for want of memory (the peer sends again) */
     uint32_t udp_invalid;     /* datagrams dropped: length or checksum wrong */
     uint32_t udp_no_socket;   /* datagrams nobody listened for */
+    uint32_t icmp_errors;     /* ICMP errors sent */
+    uint32_t icmp_limited;    /* ICMP errors not sent: more than the limit */
+    uint32_t icmp_ignored;    /* ICMP errors received that are about no packet of ours */
+    uint32_t fragment_drops;  /* fragments dropped: wrong, too many, or the others did not come */
     uint32_t sockets;         /* slots in use */
     uint32_t heap_bytes;      /* in use by the stack in its heap */
     uint32_t ring_bytes;      /* storage of socket rings */

@@ -82,6 +82,7 @@ static void sockets(void)
     OFFSET("SOCK_TX_DROPPED", abi_sock, tx_dropped);
     OFFSET("SOCK_RX_BYTES", abi_sock, rx_bytes);
     OFFSET("SOCK_TX_BYTES", abi_sock, tx_bytes);
+    OFFSET("SOCK_PATH_MTU", abi_sock, path_mtu);
     OFFSET("DATAGRAM_REMOTE", abi_datagram, remote);
     OFFSET("DATAGRAM_LOCAL", abi_datagram, local);
     OFFSET("DATAGRAM_IFACE", abi_datagram, iface);
@@ -284,6 +285,10 @@ static void stack(void)
     OFFSET("STATS_NO_MEMORY_DROPS", stack_stats, no_memory_drops);
     OFFSET("STATS_UDP_INVALID", stack_stats, udp_invalid);
     OFFSET("STATS_UDP_NO_SOCKET", stack_stats, udp_no_socket);
+    OFFSET("STATS_ICMP_ERRORS", stack_stats, icmp_errors);
+    OFFSET("STATS_ICMP_LIMITED", stack_stats, icmp_limited);
+    OFFSET("STATS_ICMP_IGNORED", stack_stats, icmp_ignored);
+    OFFSET("STATS_FRAGMENT_DROPS", stack_stats, fragment_drops);
     OFFSET("STATS_SOCKETS", stack_stats, sockets);
     OFFSET("STATS_HEAP_BYTES", stack_stats, heap_bytes);
     OFFSET("STATS_RING_BYTES", stack_stats, ring_bytes);

@@ -18,6 +18,7 @@
 #include "channel.h"
 #include "command.h"
 #include "iface/iface.h"
+#include "lwext/error_limit.h"
 #include "lwext/timers.h"
 #include "lwip_port.h"
 #include "mem/heap.h"
@@ -58,6 +59,9 @@ static void publish(void)
     to->input_drops = STATS_READ(ip.drop) + STATS_READ(ip6.drop) + STATS_READ(tcp.drop) +
                       STATS_READ(icmp.drop) + STATS_READ(icmp6.drop) + STATS_READ(etharp.drop) +
                       STATS_READ(link.drop);
+    to->fragment_drops = STATS_READ(ip_frag.drop) + STATS_READ(ip6_frag.drop);
+    to->icmp_errors = lwext_errors.sent;
+    to->icmp_limited = lwext_errors.limited;
     to->heap_bytes = heap_used();
 }
 

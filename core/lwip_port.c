@@ -12,6 +12,7 @@
 
 #include "util/random.h"
 
+u16_t port_ip4_offset;
 static double now_ms;
 
 /**

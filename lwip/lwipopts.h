@@ -64,6 +64,10 @@
 #define LWIP_HOOK_TCP_REXMIT_ALL port_tcp_rexmit_all
 /* patches/: tcp-new-port. */
 #define LWIP_HOOK_TCP_NEW_PORT port_tcp_new_port
+/* patches/: icmp-errors (core/lwext/error_limit.c). */
+#define LWIP_HOOK_ICMP_ERROR port_icmp_error
+/* patches/: ip4-dont-fragment. Segments of TCP always, datagrams if their socket says so (core/sock/ip_send.c). */
+#define LWIP_HOOK_IP4_OFFSET(proto) ((proto) == IP_PROTO_TCP ? PP_HTONS(IP_DF) : port_ip4_offset)
 /* patches/: route-only. */
 #define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
@@ -107,6 +111,8 @@
 /* Only for the addresses that a program asks about (core/iface/address.c); the others are valid at once. */
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
 #define LWIP_IPV6_DHCP6 0
+/* core/lwext/path_mtu.c (patches/: nd6-packet-too-big). */
+#define LWIP_ND6_PATH_MTU 0
 /* A guest's router advertisement must not change our MTU and timers. */
 #define LWIP_ND6_ALLOW_RA_UPDATES 0
 /* All routes are the program's (LWIP_HOOK_ROUTE_ONLY): what routers advertise is not remembered. */

@@ -4,25 +4,30 @@
 
 #include "lwip/sys.h"
 
+#include "lwip_port.h"
+
 /* As Linux: 1000 a second, 50 at once. */
 #define BURST 50u
 
+struct error_count lwext_errors;
 static uint32_t tokens = BURST, filled;
 
 /**
- * lwext_error_limit() - Whether an ICMP error may be sent now
+ * port_icmp_error() - Whether an ICMP error may be sent now (LWIP_HOOK_ICMP_ERROR)
  *
- * Return: 1 if so: it is counted
+ * Return: 1 if so; it is counted either way
  */
-int lwext_error_limit(void)
+int port_icmp_error(void)
 {
     uint32_t now = sys_now(), passed = now - filled; /* a token a millisecond */
 
     filled = now;
     tokens = passed >= BURST - tokens ? BURST : tokens + passed;
     if (!tokens) {
+        lwext_errors.limited++;
         return 0;
     }
     tokens--;
+    lwext_errors.sent++;
     return 1;
 }

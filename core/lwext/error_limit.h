@@ -3,6 +3,13 @@
 #ifndef RINGSTACK_ERROR_LIMIT_H
 #define RINGSTACK_ERROR_LIMIT_H
 
-int lwext_error_limit(void);
+#include <stdint.h>
+
+/* Errors sent, and those that were more than the limit. */
+struct error_count {
+    uint32_t sent;
+    uint32_t limited;
+};
+extern struct error_count lwext_errors;
 
 #endif /* RINGSTACK_ERROR_LIMIT_H */

@@ -22,8 +22,7 @@
  * and closes nothing.
  *
  * lwIP passes every packet for us to on_packet() first (core/lwext/ip_input.c). It also drops there what lwIP would
- * answer: packets from nowhere (a DHCP client's datagrams alone come from 0.0.0.0), and packets of unknown
- * protocols beyond the limit of ICMP errors.
+ * answer: packets from nowhere (a DHCP client's datagrams alone come from 0.0.0.0).
  */
 #include "sock/dgram.h"
 
@@ -32,7 +31,6 @@
 
 #include "iface/iface.h"
 #include "iface/route.h"
-#include "lwext/error_limit.h"
 #include "lwext/group.h"
 #include "lwext/ip_input.h"
 #include "lwip_port.h"
@@ -406,11 +404,12 @@ static int on_packet(struct pbuf *p, struct netif *inp, uint8_t proto)
             return 0;
         }
     }
-    if (proto == IP_PROTO_IGMP || (!nowhere && (proto == IP_PROTO_TCP || lwext_error_limit()))) {
-        return 0;
+    if (nowhere && proto != IP_PROTO_IGMP) {
+        IP_STATS_INC(ip.drop);
+        pbuf_free(p);
+        return 1;
     }
-    pbuf_free(p);
-    return 1;
+    return 0;
 }
 
 /**
@@ -420,5 +419,6 @@ static int on_packet(struct pbuf *p, struct netif *inp, uint8_t proto)
 void dgram_setup(struct stack_stats *stats)
 {
     udp_sock_setup(stats);
+    icmp_sock_setup(stats);
     lwext_ip_input_register(on_packet);
 }

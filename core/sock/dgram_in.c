@@ -164,12 +164,14 @@ int dgram_in_deliver(const struct datagram *a, int all)
  * @d: socket
  * @error: code of the ABI
  *
- * Counted; a connected socket, and one of echoes, is told once, until it has been read.
+ * Counted; a connected socket, one of echoes, and one that forbids the fragments a datagram would need, is told once,
+ * until it has been read.
  */
 void dgram_in_failed(struct dgram_sock *d, int error)
 {
     d->sock.pub.tx_dropped++;
-    if (d->connected || (d->proto != IP_PROTO_UDP && d->port)) {
+    if (d->connected || (d->proto != IP_PROTO_UDP && d->port) ||
+        (error == ABI_EMSGSIZE && d->flags & DGRAM_DONT_FRAGMENT)) {
         d->sock.pub.error = error;
         sock_event(&d->sock, SOCK_ERROR);
     }

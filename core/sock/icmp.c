@@ -9,8 +9,13 @@
  *
  * An error quotes the packet it is about. It is passed on only if that packet was ours: sent from
  * one of our addresses by a connection or socket there is, and for TCP with a sequence number that is on
- * the way (RFC 5927). A connection that is being opened ends with it; one that is open goes on
- * (RFC 5461), and a connected UDP socket is told once.
+ * the way (RFC 5927); and only if it came by the interface that such packets leave by. All others are counted. A
+ * connection that is being opened ends with it; one that is open goes on (RFC 5461), and a connected UDP socket is
+ * told once.
+ *
+ * "Fragmentation needed" and Packet Too Big lower the MTU of the path (core/lwext/path_mtu.c). Over IPv4 only a
+ * socket that forbids fragments can have caused one. TCP cuts its segments and sends again at once, UDP makes
+ * smaller fragments, and a socket that forbids them is told (EMSGSIZE).
  *
  * The checksum of what is sent is made here, in the ring, where the message waits.
  */
@@ -21,13 +26,22 @@
 #include "lwip/ip.h"
 #include "lwip/prot/icmp6.h"
 
+#include "lwext/path_mtu.h"
 #include "sock/dgram_in.h"
 #include "sock/ip_send.h"
 #include "sock/tcp_icmp.h"
 
 #define ICMP_HEADER 8u
-/* The header of an IPv4 packet with all its options, and what of its payload is looked at. */
-#define QUOTE_MOST (60u + 8u)
+static struct stack_stats *stats;
+
+/**
+ * icmp_sock_setup() - Tell where to count
+ * @to: the stack's counters
+ */
+void icmp_sock_setup(struct stack_stats *to)
+{
+    stats = to;
+}
 
 static uint16_t read16(const uint8_t *from)
 {
@@ -46,15 +60,19 @@ static uint16_t read16(const uint8_t *from)
  */
 static int read_quote(const struct datagram *e, struct datagram *q, uint32_t *sequence)
 {
-    uint8_t bytes[QUOTE_MOST] = { 0 };
-    uint32_t held = pbuf_copy_partial(e->p, bytes, QUOTE_MOST, ICMP_HEADER), header;
-    int v6 = e->proto == IP6_NEXTH_ICMP6, fragment = v6 && bytes[6] == IP6_NEXTH_FRAGMENT;
-    const uint8_t *offset = bytes + (v6 ? 42 : 6);
+    const uint8_t *bytes = (const uint8_t *)e->p->payload + ICMP_HEADER, *offset;
+    uint32_t held = e->p->len - ICMP_HEADER, header;
+    int v6 = e->proto == IP6_NEXTH_ICMP6, fragment;
 
-    header = v6 ? IP6_HLEN + (fragment ? 8u : 0) : (bytes[0] & 15u) * 4;
-    if (header < IP_HLEN || held < header + 8 || bytes[0] >> 4 != (v6 ? 6 : 4)) {
+    if (held < IP_HLEN + 8 || bytes[0] >> 4 != (v6 ? 6 : 4)) {
         return 0;
     }
+    fragment = v6 && bytes[6] == IP6_NEXTH_FRAGMENT;
+    header = v6 ? IP6_HLEN + (fragment ? 8u : 0) : (bytes[0] & 15u) * 4;
+    if (held < header + 8) {
+        return 0;
+    }
+    offset = bytes + (v6 ? 42 : 6);
     if (v6 ? fragment && (offset[0] | (offset[1] & 0xf8)) : (offset[0] & 0x1f) | offset[1]) {
         return 0;
     }
@@ -100,37 +118,88 @@ static int error_of(uint8_t proto, uint8_t type, uint8_t code)
 }
 
 /**
+ * mtu_of() - The MTU that an error names
+ * @e: the error, ABI_EMSGSIZE
+ *
+ * Return: bytes, never 0
+ */
+static uint32_t mtu_of(const struct datagram *e)
+{
+    const uint8_t *message = e->p->payload;
+
+    if (e->proto == IP6_NEXTH_ICMP6 && read16(message + 4)) {
+        return 0xffff;
+    }
+    return LWIP_MAX(read16(message + 6), 1u);
+}
+
+/**
+ * pass_udp_error() - Tell the UDP socket that an error is about
+ * @q: what would answer the quoted datagram
+ * @error: code of the ABI
+ * @mtu: of the path, 0: the error is another
+ * @routed: it came by the interface that leads to where the datagram went
+ *
+ * Return: 1 if there is such a socket
+ */
+static int pass_udp_error(const struct datagram *q, int error, uint32_t mtu, int routed)
+{
+    struct dgram_sock *d = dgram_in_find(q);
+
+    if (!d || (!routed && !d->iface)) {
+        return 0;
+    }
+    if (mtu) {
+        if (!IP_IS_V6(&q->from) && !(d->flags & DGRAM_DONT_FRAGMENT)) {
+            return 0;
+        }
+        mtu = lwext_path_mtu_lower(&q->from, mtu, 0);
+        if (!mtu) {
+            return 0;
+        }
+        d->sock.pub.path_mtu = mtu;
+    } else if (!d->connected) {
+        return 0;
+    }
+    dgram_in_failed(d, error);
+    return 1;
+}
+
+/**
  * pass_error() - Tell the socket that an error is about
  * @e: the error
  * @type: its type
- * @code: its code
+ * @error: what it says, a code of the ABI
+ *
+ * Return: 1 if it is about a packet of ours
  */
-static void pass_error(struct datagram *e, uint8_t type, uint8_t code)
+static int pass_error(struct datagram *e, uint8_t type, int error)
 {
-    int error = error_of(e->proto, type, code);
+    uint32_t sequence, mtu = error == ABI_EMSGSIZE ? mtu_of(e) : 0;
     struct datagram q;
-    struct dgram_sock *d;
-    uint32_t sequence;
+    int routed;
 
-    if (!error || !read_quote(e, &q, &sequence)) {
-        return;
+    if (!read_quote(e, &q, &sequence) || mtu >= e->ifc->netif.mtu) {
+        return 0;
     }
+    routed = ip_route(&q.to, &q.from) == &e->ifc->netif;
     if (q.proto == IP_PROTO_UDP) {
-        d = dgram_in_find(&q);
-        if (d && d->connected) {
-            dgram_in_failed(d, error);
-        }
-    } else if (q.proto == IP_PROTO_TCP) {
-        /* Time exceeded is a matter of the way, which may change. */
-        if (type != (e->proto == IP_PROTO_ICMP ? (uint8_t)ICMP_TE : (uint8_t)ICMP6_TYPE_TE)) {
-            tcp_icmp_error(&q, sequence, error);
-        }
-    } else if (q.proto == e->proto) {
-        e->to_port = (uint16_t)(sequence >> 16); /* the identifier of an echo */
-        if (e->to_port) {
-            dgram_in_deliver(e, 1);
-        }
+        return pass_udp_error(&q, error, mtu, routed);
     }
+    if (q.proto == IP_PROTO_TCP) {
+        /* Time exceeded is a matter of the way, which may change. */
+        return routed &&
+               type != (e->proto == IP_PROTO_ICMP ? (uint8_t)ICMP_TE : (uint8_t)ICMP6_TYPE_TE) &&
+               tcp_icmp_error(&q, sequence, error, mtu);
+    }
+    e->to_port = (uint16_t)(sequence >> 16); /* the identifier of an echo */
+    if (q.proto != e->proto || !e->to_port || !dgram_in_deliver(e, 1)) {
+        return 0;
+    }
+    if (mtu && routed) {
+        lwext_path_mtu_lower(&q.from, mtu, 0);
+    }
+    return 1;
 }
 
 /**
@@ -144,6 +213,7 @@ void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a
     u16_t headers = ip_current_header_tot_len(), sum = 0;
     int v4 = a->proto == IP_PROTO_ICMP;
     const uint8_t *message;
+    int error;
 
     pbuf_remove_header(p, headers);
     message = p->payload;
@@ -161,7 +231,10 @@ void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a
                 dgram_in_deliver(a, 1);
             }
         } else {
-            pass_error(a, message[0], message[1]);
+            error = error_of(a->proto, message[0], message[1]);
+            if (error && !pass_error(a, message[0], error)) {
+                stats->icmp_ignored++;
+            }
         }
     }
     pbuf_header_force(p, (s16_t)headers);
@@ -174,7 +247,7 @@ void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a
  *
  * Return: as ip_send(), ABI_EINVAL: shorter than any
  */
-int icmp_sock_output(const struct dgram_sock *d, struct datagram *out)
+int icmp_sock_output(struct dgram_sock *d, struct datagram *out)
 {
     struct pbuf *p;
     u16_t sum;
@@ -197,5 +270,5 @@ int icmp_sock_output(const struct dgram_sock *d, struct datagram *out)
                                  : inet_chksum_pbuf(p);
         __builtin_memcpy(out->data + 2, &sum, sizeof(sum));
     }
-    return ip_send(p, out, d->flags & DGRAM_DONT_FRAGMENT);
+    return ip_send(p, out, d);
 }

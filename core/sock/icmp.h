@@ -5,7 +5,8 @@
 
 #include "sock/dgram_sock.h"
 
+void icmp_sock_setup(struct stack_stats *to);
 void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a);
-int icmp_sock_output(const struct dgram_sock *d, struct datagram *out);
+int icmp_sock_output(struct dgram_sock *d, struct datagram *out);
 
 #endif /* RINGSTACK_ICMP_H */

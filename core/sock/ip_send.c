@@ -2,24 +2,21 @@
 /* ip_send.c - packets of datagram sockets into lwIP: room, fragments, next hops that are given
  *
  * lwIP does not look whether a fragment found room, so that is asked before: a datagram is sent
- * whole or waits. Two wishes that lwIP does not know (a MAC instead of that of the next hop, the flag that
- * forbids fragments) are done to the finished IPv4 packet, on its way from lwIP's IP to the link: output_special()
- * stands in the place of the interface's output for the one call.
+ * whole or waits. Fragments are as large as the path to the destination takes (core/lwext/path_mtu.c): for the one
+ * call, that is the MTU of the interface. A MAC instead of that of the next hop, which lwIP does not know, is taken by
+ * output_link(), which stands in the place of the interface's output.
  */
 #include "sock/ip_send.h"
 
-#include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
-#include "lwip/nd6.h"
 #include "lwip/prot/ip4.h"
 #include "netif/ethernet.h"
 
-/* The wishes, for output_special(). */
-static struct {
-    netif_output_fn output;
-    const uint8_t *link;
-    int dont_fragment;
-} special;
+#include "lwext/path_mtu.h"
+#include "lwip_port.h"
+
+/* The MAC, for output_link(). */
+static const struct eth_addr *link_to;
 
 /**
  * ip_send_packet() - A packet whose payload stays where it is
@@ -45,57 +42,49 @@ struct pbuf *ip_send_packet(uint32_t header, const struct datagram *out)
 }
 
 /**
- * output_special() - Finish an IPv4 packet and pass it to the link
+ * output_link() - Pass an IPv4 packet to the MAC that is asked for
  * @netif: interface
  * @p: packet, at its IP header
- * @dest: next hop
+ * @dest: next hop, of no use here
  *
- * Return: as the interface's output
+ * Return: as ethernet_output()
  */
-static err_t output_special(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
+static err_t output_link(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
-    struct ip_hdr *ip = p->payload;
-
-    if (special.dont_fragment) {
-        IPH_OFFSET_SET(ip, PP_HTONS(IP_DF));
-        IPH_CHKSUM_SET(ip, 0);
-        IF__NETIF_CHECKSUM_ENABLED(netif, NETIF_CHECKSUM_GEN_IP)
-        {
-            IPH_CHKSUM_SET(ip, inet_chksum(ip, IP_HLEN));
-        }
-    }
-    return special.link
-               ? ethernet_output(netif, p, (const struct eth_addr *)(const void *)netif->hwaddr,
-                                 (const struct eth_addr *)(const void *)special.link, ETHTYPE_IP)
-               : special.output(netif, p, dest);
+    (void)dest;
+    return ethernet_output(netif, p, (const struct eth_addr *)(const void *)netif->hwaddr, link_to,
+                           ETHTYPE_IP);
 }
 
 /**
  * output() - Hand a packet to lwIP
  * @p: packet at its transport's header
  * @out: where it goes
- * @dont_fragment: set that flag
+ * @mtu: size of a fragment at the most
  *
  * Return: lwIP's error
  */
-static err_t output(struct pbuf *p, const struct datagram *out, int dont_fragment)
+static err_t output(struct pbuf *p, const struct datagram *out, uint32_t mtu)
 {
     struct netif *netif = &out->ifc->netif;
+    netif_output_fn usual = netif->output;
+    uint16_t whole = netif->mtu;
     err_t err;
 
+    netif->mtu = (u16_t)mtu;
     if (IP_IS_V6(&out->to)) {
-        return ip6_output_if_src(p, ip_2_ip6(&out->from), ip_2_ip6(&out->to), out->ttl, 0,
-                                 out->proto, netif);
+        err = ip6_output_if_src(p, ip_2_ip6(&out->from), ip_2_ip6(&out->to), out->ttl, 0,
+                                out->proto, netif);
+    } else {
+        if (out->link && out->ifc->pub->kind == IFACE_TAP) {
+            link_to = (const struct eth_addr *)(const void *)out->link;
+            netif->output = output_link;
+        }
+        err = ip4_output_if_src(p, ip_2_ip4(&out->from), ip_2_ip4(&out->to), out->ttl, 0,
+                                out->proto, netif);
+        netif->output = usual;
     }
-    special.output = netif->output;
-    special.link = out->ifc->pub->kind == IFACE_TAP ? out->link : NULL;
-    special.dont_fragment = dont_fragment;
-    if (special.link || dont_fragment) {
-        netif->output = output_special;
-    }
-    err = ip4_output_if_src(p, ip_2_ip4(&out->from), ip_2_ip4(&out->to), out->ttl, 0, out->proto,
-                            netif);
-    netif->output = special.output;
+    netif->mtu = whole;
     return err;
 }
 
@@ -103,27 +92,33 @@ static err_t output(struct pbuf *p, const struct datagram *out, int dont_fragmen
  * send() - Send a packet
  * @p: packet at its transport's header
  * @out: where it goes
- * @dont_fragment: refuse what would be fragmented
+ * @d: its socket, which may refuse what would be fragmented
  *
  * Return: as ip_send()
  */
-static int send(struct pbuf *p, const struct datagram *out, int dont_fragment)
+static int send(struct pbuf *p, const struct datagram *out, struct dgram_sock *d)
 {
     uint32_t length = p->tot_len + (IP_IS_V6(&out->to) ? IP6_HLEN : IP_HLEN);
     uint32_t mtu = out->ifc->netif.mtu;
     int err;
 
-    if (IP_IS_V6(&out->to) && length > IP6_MIN_MTU_LENGTH) {
-        mtu = nd6_get_destination_mtu(ip_2_ip6(&out->to), &out->ifc->netif);
+    if (d->flags & DGRAM_DONT_FRAGMENT) {
+        port_ip4_offset = PP_HTONS(IP_DF);
     }
-    if (length > mtu && dont_fragment) {
-        return ABI_EMSGSIZE;
+    if (length > IFACE_MTU_MIN) {
+        mtu = d->sock.pub.path_mtu = lwext_path_mtu(&out->to, mtu);
+        if (port_ip4_offset && length > mtu) {
+            return ABI_EMSGSIZE;
+        }
+        if (port_ip4_offset || IP_IS_V6(&out->to)) {
+            lwext_path_mtu_sent(&out->to);
+        }
     }
     err = ringif_has_room(out->ifc, length, mtu);
     if (err) {
         return err;
     }
-    switch (output(p, out, dont_fragment)) {
+    switch (output(p, out, mtu)) {
     case ERR_OK:
         return 0;
     case ERR_RTE:
@@ -137,15 +132,16 @@ static int send(struct pbuf *p, const struct datagram *out, int dont_fragment)
  * ip_send() - Send a packet
  * @p: packet at its transport's header; freed
  * @out: where it goes
- * @dont_fragment: refuse what would be fragmented
+ * @d: its socket, which may refuse what would be fragmented
  *
  * Return: 0, ABI_EAGAIN: no room in the interface, which will tell, ABI_EMSGSIZE, ABI_EHOSTUNREACH,
  * ABI_ENOBUFS
  */
-int ip_send(struct pbuf *p, const struct datagram *out, int dont_fragment)
+int ip_send(struct pbuf *p, const struct datagram *out, struct dgram_sock *d)
 {
-    int err = send(p, out, dont_fragment);
+    int err = send(p, out, d);
 
+    port_ip4_offset = 0;
     pbuf_free(p);
     return err;
 }

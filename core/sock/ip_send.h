@@ -6,6 +6,6 @@
 #include "sock/dgram_sock.h"
 
 struct pbuf *ip_send_packet(uint32_t header, const struct datagram *out);
-int ip_send(struct pbuf *p, const struct datagram *out, int dont_fragment);
+int ip_send(struct pbuf *p, const struct datagram *out, struct dgram_sock *d);
 
 #endif /* RINGSTACK_IP_SEND_H */

@@ -33,6 +33,7 @@
 #include "lwip_port.h"
 #include "sock/sock_event.h"
 #include "sock/sock_work.h"
+#include "sock/tcp_icmp.h"
 #include "sock/tcp_rings.h"
 
 /* tcp_write() takes a u16. */
@@ -90,6 +91,8 @@ void tcp_sock_data_open(struct tcp_sock *t)
         /* No more can be announced, so no more would ever be used. */
         t->rx_max = LWIP_MIN(t->rx_max, 0xffff);
     }
+    t->mss = t->pcb->mss;
+    tcp_icmp_path(t);
     t->pcb->rcv_wnd = t->rx_max;
     t->pcb->rcv_ann_wnd = t->rx_max;
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
@@ -379,6 +382,9 @@ int tcp_sock_data_output(struct tcp_sock *t)
 
     lwext_unpark(t->pcb);
     t->answered = t->sock.rx.tail;
+    if (t->pcb->mss < t->mss) {
+        tcp_icmp_path(t);
+    }
     if (t->fin_queued) {
         tcp_output(t->pcb);
         return t->pcb && fin_is_acked(t);

@@ -6,7 +6,7 @@
  * In: lwIP has reassembled the packet and checked its IP header. A datagram that is shorter than it says,
  * or whose checksum is wrong, is dropped and counted. A checksum of zero means none over IPv4 and is
  * refused over IPv6 (RFC 8200, 8.1). A datagram for a port without a socket is answered by an ICMP
- * error, if it was sent to us alone, within the limit of core/lwext/error_limit.c.
+ * error, if it was sent to us alone.
  *
  * Out: the headers are in a pbuf of their own, the payload is referred to where it lies.
  */
@@ -17,7 +17,6 @@
 #include "lwip/ip.h"
 #include "lwip/prot/udp.h"
 
-#include "lwext/error_limit.h"
 #include "lwip_port.h"
 #include "sock/dgram_in.h"
 #include "sock/dgram_table.h"
@@ -121,7 +120,7 @@ void udp_sock_input(struct pbuf *p, struct netif *inp, struct datagram *a)
           (!ip_current_is_v6() && ip4_addr_isbroadcast(ip4_current_dest_addr(), inp));
     if (!dgram_in_deliver(a, all)) {
         stats->udp_no_socket++;
-        if (!all && !port_ip_is_any(&a->from) && lwext_error_limit()) {
+        if (!all && !port_ip_is_any(&a->from)) {
             pbuf_header_force(p, (s16_t)headers);
             icmp_port_unreach(ip_current_is_v6(), p);
         }
@@ -136,7 +135,7 @@ void udp_sock_input(struct pbuf *p, struct netif *inp, struct datagram *a)
  *
  * Return: as ip_send()
  */
-int udp_sock_output(const struct dgram_sock *d, const struct datagram *out)
+int udp_sock_output(struct dgram_sock *d, const struct datagram *out)
 {
     struct pbuf *p;
     struct udp_hdr *udp;
@@ -162,5 +161,5 @@ int udp_sock_output(const struct dgram_sock *d, const struct datagram *out)
         sum = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &out->from, &out->to);
         udp->chksum = sum ? sum : 0xffff; /* zero says that there is none */
     }
-    return ip_send(p, out, d->flags & DGRAM_DONT_FRAGMENT);
+    return ip_send(p, out, d);
 }

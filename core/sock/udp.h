@@ -7,6 +7,6 @@
 
 void udp_sock_setup(struct stack_stats *to);
 void udp_sock_input(struct pbuf *p, struct netif *inp, struct datagram *a);
-int udp_sock_output(const struct dgram_sock *d, const struct datagram *out);
+int udp_sock_output(struct dgram_sock *d, const struct datagram *out);
 
 #endif /* RINGSTACK_UDP_H */

@@ -55,8 +55,8 @@ void port_count(size_t counter);
 #define STATS_DROP(x)                                                                              \
     (STATS_IS(x, link.drop) || STATS_IS(x, etharp.drop) || STATS_IS(x, ip.drop) ||                 \
      STATS_IS(x, ip6.drop) || STATS_IS(x, icmp.drop) || STATS_IS(x, icmp6.drop) ||                 \
-     STATS_IS(x, tcp.drop) || STATS_IS(x, ip.chkerr) || STATS_IS(x, icmp.chkerr) ||                \
-     STATS_IS(x, tcp.chkerr))
+     STATS_IS(x, tcp.drop) || STATS_IS(x, ip_frag.drop) || STATS_IS(x, ip6_frag.drop) ||           \
+     STATS_IS(x, ip.chkerr) || STATS_IS(x, icmp.chkerr) || STATS_IS(x, tcp.chkerr))
 #define STATS_KEPT(x)                                                                              \
     (STATS_DROP(x) || STATS_IS(x, tcp.recv) || STATS_IS(x, tcp.xmit) ||                            \
      STATS_IS(x, mib2.tcpretranssegs))

@@ -74,10 +74,9 @@ static void connected(struct app *app, int v6)
 START_TEST(errors_reach_a_connected_socket)
 {
     static const int codes[][4] = {
-        { 4, 3, 3, ABI_ECONNREFUSED },  { 4, 3, 2, ABI_ECONNREFUSED },
-        { 4, 3, 1, ABI_EHOSTUNREACH },  { 4, 3, 4, ABI_EMSGSIZE },
-        { 4, 11, 0, ABI_EHOSTUNREACH }, { 6, 1, 4, ABI_ECONNREFUSED },
-        { 6, 1, 0, ABI_EHOSTUNREACH },  { 6, 2, 0, ABI_EMSGSIZE },
+        { 4, 3, 3, ABI_ECONNREFUSED }, { 4, 3, 2, ABI_ECONNREFUSED },
+        { 4, 3, 1, ABI_EHOSTUNREACH }, { 4, 11, 0, ABI_EHOSTUNREACH },
+        { 6, 1, 4, ABI_ECONNREFUSED }, { 6, 1, 0, ABI_EHOSTUNREACH },
         { 6, 3, 0, ABI_EHOSTUNREACH },
     };
     struct error e = unreachable(codes[_i][0] == 6, 7, 9);
@@ -369,7 +368,7 @@ int main(void)
     uint32_t i;
 
     for (i = 0; i < 2; i++) {
-        tcase_add_loop_test(both[i], errors_reach_a_connected_socket, 0, 9);
+        tcase_add_loop_test(both[i], errors_reach_a_connected_socket, 0, 7);
         tcase_add_test(both[i], of_a_first_fragment);
         tcase_add_loop_test(both[i], forged_errors_change_nothing, 0, 2);
         tcase_add_loop_test(both[i], a_connection_that_is_being_opened, 0, 2);

@@ -274,6 +274,20 @@ struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
     return NULL;
 }
 
+/* Flags of IPv4 packets that are not TCP's. */
+u16_t port_ip4_offset;
+static int rig_no_errors; /* no ICMP error may be sent */
+
+/**
+ * port_icmp_error() - whether an ICMP error may be sent
+ *
+ * Return: 1, unless the test says no
+ */
+int port_icmp_error(void)
+{
+    return !rig_no_errors;
+}
+
 /**
  * port_udp_accept() - takes no packets for others
  * @inp: unused

@@ -206,6 +206,8 @@ static unsigned rig_stop(void)
     rig_heap_countdown = -1;
     rig_full = 0;
     rig_output_later = rig_segment_max = 0;
+    rig_no_errors = 0;
+    port_ip4_offset = 0;
     while (tcp_active_pcbs)
         tcp_abort(tcp_active_pcbs);
     while (tcp_tw_pcbs)

@@ -29,6 +29,8 @@
 #undef LWIP_ND6_NUM_ROUTERS
 #undef LWIP_ND6_NUM_PREFIXES
 #undef LWIP_IP_ACCEPT_UDP_PORT
+#undef LWIP_HOOK_ICMP_ERROR
+#undef LWIP_HOOK_IP4_OFFSET
 
 /* The tests prove by these counters that nothing leaks. */
 #undef MEM_STATS
