@@ -46,6 +46,14 @@ export interface StackStatistics {
   readonly udpInvalid: number;
   /** Datagrams for a port without a socket. */
   readonly udpNoSocket: number;
+  /** ICMP errors sent: about a port or protocol nobody has, a header, fragments that did not come. */
+  readonly icmpErrors: number;
+  /** ICMP errors not sent: more than 50 at once, or 1000 a second. */
+  readonly icmpLimited: number;
+  /** ICMP errors received about no packet of ours, or from the wrong interface: forged ones, most likely. */
+  readonly icmpIgnored: number;
+  /** IP fragments dropped: wrong, too many at once, or the others did not come in time. */
+  readonly fragmentDrops: number;
   /** Sockets in use. */
   readonly sockets: number;
   /** Bytes in use in the stack's heap. */

@@ -64,7 +64,7 @@ export interface UdpSocketOptions {
   readonly multicastTtl?: number;
   /** Multicast that it sends also comes to members on this stack. @default true */
   readonly multicastLoopback?: boolean;
-  /** A datagram above the path's MTU is refused with EMSGSIZE instead of fragmented. @default false */
+  /** A datagram above `pathMtu` is not fragmented: receive() rejects once with EMSGSIZE. @default false */
   readonly dontFragment?: boolean;
   /** Receive ring: bytes, rounded up to a power of two, 2 KiB to 16 MiB. Half of it bounds a datagram. @default 262144 */
   readonly receiveBuffer?: number;
@@ -269,6 +269,11 @@ export interface UdpSocket extends AsyncDisposable {
   ttl: number;
   /** The same for multicast. */
   multicastTtl: number;
+  /**
+   * MTU of the path of the last datagram above 576 bytes: bytes of a packet, headers included. It is the interface's, or
+   * what a router said in the last 10 minutes. undefined: there was none yet, or the socket is closed.
+   */
+  readonly pathMtu: number | undefined;
   /** Counters. */
   readonly statistics: UdpStatistics;
   /** Settles when the socket is closed; rejects with the error that ended it (its interface or address is gone). */
@@ -296,8 +301,9 @@ export interface UdpSocket extends AsyncDisposable {
    * Waits for one datagram.
    *
    * @returns The datagram.
-   * @throws {NetError} ESHUTDOWN if the socket is closed; on a connected socket, once each: ECONNREFUSED, EHOSTUNREACH or
-   *   EMSGSIZE, when an ICMP error about what it sent came.
+   * @throws {NetError} ESHUTDOWN if the socket is closed; on a connected socket, once each: ECONNREFUSED or
+   *   EHOSTUNREACH, when an ICMP error about what it sent came; with `dontFragment` EMSGSIZE, when a datagram was
+   *   above `pathMtu`.
    */
   receive(): Promise<UdpDatagram>;
   /**

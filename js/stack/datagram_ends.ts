@@ -14,6 +14,7 @@
 // once another one has the socket is not obeyed.
 
 import {
+  ABI_EMSGSIZE,
   ADDR_FAMILY,
   CMD_ABORT,
   CMD_KICK,
@@ -27,6 +28,7 @@ import {
   SOCK_CLOSED,
   SOCK_ERROR,
   SOCK_LOCAL,
+  SOCK_PATH_MTU,
   SOCK_READABLE,
   SOCK_REMOTE,
   SOCK_RX,
@@ -101,6 +103,12 @@ export class DatagramEnds implements SocketEvents {
     const { view } = this.channel.arena;
     const at = this.#offset + (which === 'local' ? SOCK_LOCAL : SOCK_REMOTE);
     return { ...readAddress(view, at), isBound: view.getUint8(at + ADDR_FAMILY) !== 0 };
+  }
+
+  /** MTU of the path of the last large datagram; undefined: there was none, or the socket is closed. */
+  get pathMtu(): number | undefined {
+    if (this.#gone) return undefined;
+    return this.channel.arena.view.getUint32(this.#offset + SOCK_PATH_MTU, true) || undefined;
   }
 
   get statistics(): UdpStatistics {
@@ -311,7 +319,7 @@ export class DatagramEnds implements SocketEvents {
   onEvent(bits: number, error: number): void {
     if (bits & SOCK_ERROR) {
       this.#errors++;
-      this.fail(netErrorFromCode(error, 'Cannot reach the other end'));
+      this.fail(this.#failed(error));
     }
     if (bits & SOCK_READABLE) this.next();
     if (bits & SOCK_WRITABLE) this.#admit();
@@ -319,6 +327,16 @@ export class DatagramEnds implements SocketEvents {
       this.#end(netErrorFromCode(error, 'Cannot use the socket'), true);
       this.#forget();
     }
+  }
+
+  /** Why a datagram did not arrive. */
+  #failed(error: number): NetError {
+    const action = 'Cannot reach the other end';
+    const { pathMtu } = this;
+    if (error !== ABI_EMSGSIZE || !pathMtu) return netErrorFromCode(error, action);
+    return new NetError('EMSGSIZE', action, {
+      reason: `its path takes packets of at most ${pathMtu} bytes, headers included`,
+    });
   }
 
   onShutdown(error: NetError): void {

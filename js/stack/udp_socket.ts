@@ -119,6 +119,10 @@ export class Socket implements UdpSocket {
     return this.#ends.closed;
   }
 
+  get pathMtu(): number | undefined {
+    return this.#ends.pathMtu;
+  }
+
   get statistics(): UdpStatistics {
     const { txDropped, ...rest } = this.#ends.statistics;
     return { ...rest, txDropped: txDropped + this.#unsent };
