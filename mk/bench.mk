@@ -27,6 +27,10 @@ bench-browsers-run: all
 bench-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/native/frame_end)
 	$(Q)node bench/vm.mjs $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
+## attack               what hostile frames cost, against the same frames dropped at the card (SEED=1; docs/security.md)
+attack-run: all
+	$(Q)node bench/attack.mjs $(SEED)
+
 ## bench-page           a page that measures your own browser, served (PORT=8080 NOT_ISOLATED=1)
 bench-page: all
 	$(Q)echo 'Open bench/page/ below this address; bench-page NOT_ISOLATED=1 leaves the headers out.'
