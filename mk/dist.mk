@@ -37,7 +37,7 @@ WASM_SMALL += $(addprefix core/,mem/arena lwip_port main ring_resize \
 # Datagrams, fragments, groups, interfaces that come, go and change: smaller still.
 WASM_LEAST := $(addprefix lwip/src/core/,ipv4/ip4_frag ipv6/ip6_frag) $(addprefix core/,\
 	$(addprefix iface/,iface address route table) \
-	$(addprefix lwext/,group error_limit path_mtu ip_input) \
+	$(addprefix lwext/,group group_send error_limit path_mtu ip_input) \
 	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 $(eval $(call own_flags,$(WASM_LEAST),-Oz))

@@ -39,6 +39,7 @@
 
 #include "abi.h"
 #include "iface/ringif.h"
+#include "lwext/group_send.h"
 #include "lwip_port.h"
 #include "mem/heap.h"
 #include "util/random.h"
@@ -51,8 +52,6 @@
 #define OLD_SECONDS 260u
 #define CHANGES 2u
 #define SOURCES_MOST 64u
-/* Before a message: an IPv6 header and one of hop-by-hop options. */
-#define HEADERS 48u
 #define MESSAGE_MOST (8u + 4u + 16u + SOURCES_MOST * 16u)
 
 /* Which type of message, of tell(): that of our version. */
@@ -132,93 +131,6 @@ static uint32_t old_querier(const struct netif *netif, int v6)
     return !v6 && until[1] > seconds ? 2 : 0;
 }
 
-static void put16(uint8_t *to, uint32_t value)
-{
-    to[0] = (uint8_t)(value >> 8);
-    to[1] = (uint8_t)value;
-}
-
-static void put_sum(uint8_t *to, const uint8_t *from, uint32_t length)
-{
-    uint16_t sum = inet_chksum(from, (u16_t)length);
-
-    __builtin_memcpy(to, &sum, 2);
-}
-
-/**
- * put_igmp() - Write an IPv4 header before a message of IGMP, and checksums
- * @m: message
- * @length: its bytes
- * @to: where it goes
- * @netif: interface
- */
-static void put_igmp(uint8_t *m, uint32_t length, const ip_addr_t *to, const struct netif *netif)
-{
-    /* Time to live 1, with the option that has routers look at it (RFC 2113). */
-    static const uint8_t head[10] = { 0x46, 0xc0, 0, 0, 0, 0, 0x40, 0, 1, IP_PROTO_IGMP },
-                         alert[4] = { 0x94, 4, 0, 0 };
-    uint8_t *ip = m - 24;
-
-    __builtin_memcpy(ip, head, sizeof(head));
-    put16(ip + 2, 24 + length);
-    __builtin_memcpy(ip + 12, netif_ip4_addr(netif), 4);
-    __builtin_memcpy(ip + 16, to, 4);
-    __builtin_memcpy(ip + 20, alert, 4);
-    put_sum(ip + 10, ip, 24);
-    put_sum(m + 2, m, length);
-}
-
-/**
- * put_mld() - Write IPv6 headers before a message of MLD, and its checksum
- * @m: message
- * @length: its bytes
- * @to: where it goes
- * @netif: interface
- */
-static void put_mld(uint8_t *m, uint32_t length, const ip_addr_t *to, const struct netif *netif)
-{
-    /* Hop limit 1; the option has routers look at it (RFC 2711). */
-    static const uint8_t head[8] = { 0x60, 0, 0, 0, 0, 0, IP6_NEXTH_HOPBYHOP, 1 },
-                         alert[8] = { IP6_NEXTH_ICMP6, 0, 5, 2, 0, 0, 1, 0 };
-    uint8_t *ip = m - HEADERS;
-
-    __builtin_memcpy(ip, head, sizeof(head));
-    put16(ip + 4, 8 + length);
-    if (ip6_addr_isvalid(netif_ip6_addr_state(netif, 0))) {
-        __builtin_memcpy(ip + 8, netif_ip6_addr(netif, 0), 16); /* the link-local one */
-    }
-    __builtin_memcpy(ip + 24, to, 16);
-    /* Between addresses and message, the rest of the pseudo header makes one block to sum up. */
-    put16(m - 6, length);
-    m[-1] = IP6_NEXTH_ICMP6;
-    put_sum(m + 2, ip + 8, 40 + length);
-    __builtin_memcpy(m - 8, alert, sizeof(alert));
-}
-
-/**
- * send() - Send a message
- * @p: message behind HEADERS; freed
- * @length: its bytes
- * @to: where it goes
- * @netif: interface
- */
-static void send(struct pbuf *p, uint32_t length, const ip_addr_t *to, struct netif *netif)
-{
-    uint8_t *m = (uint8_t *)p->payload + HEADERS;
-
-    if (IP_IS_V6_VAL(*to)) {
-        put_mld(m, length, to, netif);
-        pbuf_realloc(p, (u16_t)(HEADERS + length));
-        netif->output_ip6(netif, p, ip_2_ip6(to));
-    } else {
-        put_igmp(m, length, to, netif);
-        pbuf_remove_header(p, HEADERS - 24);
-        pbuf_realloc(p, (u16_t)(24 + length));
-        netif->output(netif, p, ip_2_ip4(to));
-    }
-    pbuf_free(p);
-}
-
 /**
  * put_sources() - Write the sources of a record
  * @m: message with the head of the record
@@ -254,7 +166,7 @@ static uint32_t put_sources(uint8_t *m, const struct group *g, uint32_t at,
  */
 static void tell(struct group *g, uint8_t type)
 {
-    /* That a group is left, reports of old versions, of ours. */
+    /* A group is left; reports of old versions; of ours. */
     static const uint8_t types[2][4] = {
         { IGMP_LEAVE_GROUP, IGMP_V1_MEMB_REPORT, IGMP_V2_MEMB_REPORT, 0x22 },
         { ICMP6_TYPE_MLD, ICMP6_TYPE_MLR, ICMP6_TYPE_MLR, 143 },
@@ -267,7 +179,7 @@ static void tell(struct group *g, uint8_t type)
 
     g->told = 1;
     do {
-        struct pbuf *p = pbuf_alloc(PBUF_LINK, HEADERS + MESSAGE_MOST, PBUF_RAM);
+        struct pbuf *p = pbuf_alloc(PBUF_LINK, GROUP_HEADERS + MESSAGE_MOST, PBUF_RAM);
         uint32_t length = at + size;
         ip_addr_t to = g->address;
         uint8_t *m, *bytes = (uint8_t *)&to;
@@ -275,8 +187,8 @@ static void tell(struct group *g, uint8_t type)
         if (!p) {
             return;
         }
-        __builtin_memset(p->payload, 0, HEADERS + MESSAGE_MOST);
-        m = (uint8_t *)p->payload + HEADERS;
+        __builtin_memset(p->payload, 0, GROUP_HEADERS + MESSAGE_MOST);
+        m = (uint8_t *)p->payload + GROUP_HEADERS;
         m[0] = types[v6][kind];
         __builtin_memcpy(m + at, &to, size);
         if (kind % OURS == 0) {
@@ -293,7 +205,7 @@ static void tell(struct group *g, uint8_t type)
         } else {
             rest = NULL;
         }
-        send(p, length, &to, netif);
+        lwext_group_send(p, length, &to, netif);
     } while (rest);
 }
 
@@ -319,7 +231,7 @@ static int is_reported(const struct group *g)
  * @g: entry
  * @change: what has changed
  *
- * Where every source is wanted, one more or less is no change. An old querier is told of a group when its last
+ * If every source is wanted, one more or less is no change. An old querier is told of a group when its last
  * entry is left.
  */
 static void report(struct group *g, int change)
@@ -443,9 +355,6 @@ static void sweep(const struct netif *gone)
     }
 }
 
-/**
- * igmp_tmr() - Once a second
- */
 void igmp_tmr(void)
 {
     seconds++;
@@ -583,12 +492,6 @@ struct mld_group *mld6_lookfor_group(struct netif *inp, const ip6_addr_t *addres
                                              : (void *)find(inp, ip_current_dest_addr(), NULL);
 }
 
-/**
- * of_ip6() - Convert a group of lwIP's IPv6
- * @address: the group
- *
- * Return: the same, as one of either family
- */
 static ip_addr_t of_ip6(const ip6_addr_t *address)
 {
     ip_addr_t group = { .type = IPADDR_TYPE_V6 };
