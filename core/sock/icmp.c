@@ -9,7 +9,7 @@
  *
  * An error quotes the packet it is about. It is passed on only if that packet was ours: sent from
  * one of our addresses by a connection or socket there is, and for TCP with a sequence number that is on
- * the way (RFC 5927); and only if it came by the interface that such packets leave by. All others are counted. A
+ * the way (RFC 5927); and only if it came by the interface that leads to where it went. All others are counted. A
  * connection that is being opened ends with it; one that is open goes on (RFC 5461), and a connected UDP socket is
  * told once.
  *
@@ -140,7 +140,7 @@ static uint32_t mtu_of(const struct datagram *e)
  * @mtu: of the path, 0: the error is another
  * @routed: it came by the interface that leads to where the datagram went
  *
- * Return: 1 if there is such a socket
+ * Return: 1 if there is one
  */
 static int pass_udp_error(const struct datagram *q, int error, uint32_t mtu, int routed)
 {

@@ -29,11 +29,11 @@
 #include "lwip/priv/tcp_priv.h"
 
 #include "iface/ringif.h"
+#include "lwext/path_mtu.h"
 #include "lwext/tcp_park.h"
 #include "lwip_port.h"
 #include "sock/sock_event.h"
 #include "sock/sock_work.h"
-#include "sock/tcp_icmp.h"
 #include "sock/tcp_rings.h"
 
 /* tcp_write() takes a u16. */
@@ -82,6 +82,19 @@ static int at_eof(const struct tcp_sock *t)
 }
 
 /**
+ * tcp_sock_data_path() - Set the MSS by what is known of the path
+ * @t: connection with a pcb
+ */
+void tcp_sock_data_path(struct tcp_sock *t)
+{
+    const ip_addr_t *to = &t->pcb->remote_ip;
+    uint32_t headers = TCP_HLEN + (IP_IS_V6(to) ? IP6_HLEN : IP_HLEN);
+    uint32_t mss = lwext_path_mtu(to, 0xffff) - headers;
+
+    t->pcb->mss = (u16_t)LWIP_MIN(t->mss, mss);
+}
+
+/**
  * tcp_sock_data_open() - Set window and rings when the handshake is done
  * @t: connection with a pcb; the tx ring has its first block
  */
@@ -92,7 +105,7 @@ void tcp_sock_data_open(struct tcp_sock *t)
         t->rx_max = LWIP_MIN(t->rx_max, 0xffff);
     }
     t->mss = t->pcb->mss;
-    tcp_icmp_path(t);
+    tcp_sock_data_path(t);
     t->pcb->rcv_wnd = t->rx_max;
     t->pcb->rcv_ann_wnd = t->rx_max;
     /* lwIP has noted TCP_WND as announced; on the wire, a SYN carried 16 bits of it. */
@@ -383,7 +396,7 @@ int tcp_sock_data_output(struct tcp_sock *t)
     lwext_unpark(t->pcb);
     t->answered = t->sock.rx.tail;
     if (t->pcb->mss < t->mss) {
-        tcp_icmp_path(t);
+        tcp_sock_data_path(t);
     }
     if (t->fin_queued) {
         tcp_output(t->pcb);

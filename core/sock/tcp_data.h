@@ -10,6 +10,7 @@
 struct pbuf;
 
 void tcp_sock_data_setup(struct stack_stats *to);
+void tcp_sock_data_path(struct tcp_sock *t);
 void tcp_sock_data_open(struct tcp_sock *t);
 void tcp_sock_data_acked(struct tcp_sock *t, uint32_t length);
 err_t tcp_sock_data_received(struct tcp_sock *t, struct pbuf *p);

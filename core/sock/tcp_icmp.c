@@ -6,7 +6,7 @@
  *
  * A segment that was too large for the path lowers the MSS. All in flight is taken as lost, cut and sent again at
  * once, in the congestion window that there is: it was no congestion. When the path's MTU is forgotten, the MSS is
- * what it was (tcp_icmp_path()).
+ * what it was (tcp_sock_data_path()).
  */
 #include "sock/tcp_icmp.h"
 
@@ -16,19 +16,7 @@
 #include "lwext/tcp_table.h"
 #include "sock/sock_work.h"
 #include "sock/tcp.h"
-
-/**
- * tcp_icmp_path() - Set the MSS by what is known of the path
- * @t: connection with a pcb
- */
-void tcp_icmp_path(struct tcp_sock *t)
-{
-    const ip_addr_t *to = &t->pcb->remote_ip;
-    uint32_t headers = TCP_HLEN + (IP_IS_V6(to) ? IP6_HLEN : IP_HLEN);
-    uint32_t mss = lwext_path_mtu(to, 0xffff) - headers;
-
-    t->pcb->mss = (u16_t)LWIP_MIN(t->mss, mss);
-}
+#include "sock/tcp_data.h"
 
 /**
  * tcp_icmp_error() - An ICMP error quotes a segment
@@ -57,7 +45,7 @@ int tcp_icmp_error(const struct datagram *answer, uint32_t sequence, int error, 
         if (!lwext_path_mtu_lower(&pcb->remote_ip, mtu, 1) || pcb->state == SYN_SENT) {
             return 1;
         }
-        tcp_icmp_path(t);
+        tcp_sock_data_path(t);
         if (pcb->mss < mss && tcp_rexmit_rto_prepare(pcb) == ERR_OK) {
             pcb->rtime = 0;
             sock_work(&t->sock);

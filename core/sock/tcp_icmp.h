@@ -4,9 +4,7 @@
 #define RINGSTACK_TCP_ICMP_H
 
 #include "sock/dgram_sock.h"
-#include "sock/tcp_sock.h"
 
-void tcp_icmp_path(struct tcp_sock *t);
 int tcp_icmp_error(const struct datagram *answer, uint32_t sequence, int error, uint32_t mtu);
 
 #endif /* RINGSTACK_TCP_ICMP_H */

@@ -29,7 +29,7 @@ struct tcp_sock {
     uint32_t queued;               /* position in tx up to which lwIP has the bytes */
     uint32_t recved;               /* position in rx up to which the window was given back */
     uint32_t answered;             /* position in rx when we last had TCP send */
-    uint32_t mss;       /* as both sides announced, whatever the path; 0: not open yet */
+    uint32_t mss;                  /* as both sides announced, whatever the path; 0: not open yet */
     uint32_t segment;   /* most data of one segment, when TCP last sent one; 0: none yet */
     uint32_t rx_max;    /* bound of the rx ring and of the window */
     uint32_t tx_max;    /* bound of the tx ring */

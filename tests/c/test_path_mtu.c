@@ -415,7 +415,7 @@ START_TEST(over_ipv4_with_what_another_socket_learned)
     send_to_peer(0, 1, 1400);
     take_udp(7, 9, 1400);
     must((load16(sent.bytes + 6) & 0x4000) == 0);
-    /* Such a datagram is fragmented on the way: nobody sends this. */
+    /* This datagram is fragmented on the way: nobody sends the error. */
     give_too_big((struct too_big){ 0, 1000, UDP, 7, 9, 0, NULL });
     ck_assert_uint_eq(ctl->stats.icmp_ignored, 1);
     send_to_peer(0, 1, 1400);
