@@ -7,7 +7,7 @@
  */
 #include "dgram_rig.h"
 
-/* What an attack may take of the heap: 64 fragments of each family, neighbors, reports. */
+/* Of the heap, an attack may take: 64 fragments of each family, neighbors, reports. */
 #define HEAP_MOST 400000u
 #define HONEST_PORT 5000u
 
@@ -210,7 +210,7 @@ START_TEST(forged_errors_about_a_connection)
 }
 END_TEST
 
-/* What is answered by an error: a port nobody has, a protocol nobody has, an option nobody knows. */
+/* An error answers these: a port nobody has, a protocol nobody has, an option nobody knows. */
 START_TEST(error_bombs)
 {
     static const uint8_t unknown_option[16] = { UDP, 0, 0x80, 4 };

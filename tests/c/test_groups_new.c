@@ -151,7 +151,7 @@ START_TEST(queries_are_answered_with_sources)
     take_reports();
     for (i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
         ask(_i, i & 1 ? (_i ? group6 : group4) : NULL, seconds[i]);
-        /* What another host reports is not ours. */
+        /* Another host's report is not ours. */
         report_of_another(_i, (struct twist){ 0 });
         rig_pass(seconds[i] * 1000.0);
         ck_assert_uint_eq(take_reports(), 1);

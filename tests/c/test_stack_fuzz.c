@@ -35,6 +35,7 @@ static void open_datagrams(void)
 
     for (i = 0; i < 5; i++) {
         cmds[i].rx_max = cmds[i].tx_max = 4096;
+        cmds[i].flags |= i == 1 ? DGRAM_DONT_FRAGMENT : 0;
         ck_assert_int_eq(dg_open(&datagrams[i], cmds[i]), 0);
     }
     ck_assert_int_eq(dg_member(CMD_JOIN, &datagrams[0], "224.1.1.1", 0, NULL), 0);
@@ -166,6 +167,13 @@ static uint32_t icmp4_message(uint8_t *to)
         memcpy(to + 24, peer_ip4, 4);
         store16(to + 28, 8);
         store16(to + 30, 1000);
+        if (to[17] == 6) {
+            /* Of our connection, often on the way. */
+            store16(to + 28, 80);
+            store16(to + 30, 999);
+            store32(to + 32, peer.ack + rng_size(&rng, 3000) - 10);
+        }
+        store16(to + 6, rng_below(&rng, 4) ? rng_size(&rng, 1500) : rng_u32(&rng) & 0xffff);
     }
     store16(to + 2, 0);
     store16(to + 2, sum_fold(sum_add(0, to, length)));
@@ -219,6 +227,7 @@ static uint32_t icmp6_message(uint8_t *to)
             memcpy(to + 32, peer_ip6, 16);
             store16(to + 48, 9);
             store16(to + 50, 1000);
+            store32(to + 4, rng_below(&rng, 4) ? 1270 + rng_below(&rng, 240) : rng_u32(&rng));
             return length;
         }
         while (at_byte + 8 < length) {
@@ -377,6 +386,10 @@ static void tend(void)
     while (rng_below(&rng, 4) && dg_take(d) >= 0) {
     }
     dg_put(d, &record, dg_bytes, 8 + rng_size(&rng, 1500));
+    if (rng_below(&rng, 16) == 0) {
+        dg_member(rng_below(&rng, 2) ? CMD_JOIN : CMD_LEAVE, &datagrams[0],
+                  rng_below(&rng, 2) ? "ff05::9" : "224.1.1.1", 0, NULL);
+    }
     seeded_fill(rng_u32(&rng), 0, dg_bytes, 64);
     memcpy(&record, dg_bytes, sizeof(record));
     dg_put(d, &record, dg_bytes, rng_size(&rng, 60));
@@ -465,7 +478,8 @@ START_TEST(frames_that_are_almost_right)
     ck_assert_uint_eq(ctl->stats.sockets, 1);
     ck_assert_uint_eq(ctl->stats.ring_bytes, 0);
     used = heap_used();
-    ck_assert_uint_lt(used, 60000);
+    /* lwIP keeps the packets that wait for a router which does not answer: MEMP_NUM_ND6_QUEUE. */
+    ck_assert_uint_lt(used, 60000 + 255 * 1600);
     peer_connect(&peer, 998, 80);
     ck_assert_int_eq(rig_accept(&taken[0]), 1);
 }
