@@ -183,6 +183,8 @@ describe('a datagram arrives', () => {
     const { stack, client } = await loopbackPair();
     await client.send(bytes('x'), { host: '127.0.0.1', port: 1 });
     await until(() => stack.statistics.udpNoSocket === 1);
+    expect(stack.statistics.icmpErrors).toBe(1);
+    expect(stack.statistics.icmpLimited).toBe(0);
     expect(client.statistics.txDatagrams).toBe(1);
   });
 });
@@ -275,8 +277,14 @@ describe('what a socket sends', () => {
     expect((await server.receive()).data.length).toBe(1472);
     const received = client.receive();
     await client.send(new Uint8Array(1473));
-    expect(await outcome(received)).toBe('EMSGSIZE');
+    await expect(received).rejects.toMatchObject({
+      code: 'EMSGSIZE',
+      message: expect.stringContaining('at most 1500 bytes'),
+    });
     expect(client.statistics.txDropped).toBe(1);
+    expect(client.pathMtu).toBe(1500);
+    await client.close();
+    expect(client.pathMtu).toBeUndefined();
   });
 
   test('comes from the address that the datagram says, if it is ours', async () => {
