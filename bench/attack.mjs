@@ -154,7 +154,9 @@ async function row(name, make) {
   return { attack: name, 'ns a frame': median(cost), 'at the card': median(base), grown, where };
 }
 
-console.log(`| attack (seed ${seed}) | ns a frame | dropped at the card | heap, KiB | counted, of ${FRAMES} |`);
+console.log(
+  `| attack (seed ${seed}) | ns a frame | dropped at the card | heap, KiB | counted, of ${FRAMES} |`,
+);
 console.log('|---|---:|---:|---:|---|');
 for (const [name, make] of Object.entries(ROWS)) {
   const it = await row(name, make);
