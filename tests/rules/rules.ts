@@ -125,7 +125,10 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
   'sock/sock*': [...C_LINK, 'sock/sock*', 'sock/ring_storage'],
   ...Object.fromEntries(TCP.map((name, i) => [name, [...C_PROTOCOL, ...TCP.slice(0, i)]])),
   ...Object.fromEntries(
-    DGRAM.map((name, i) => [name, [...C_PROTOCOL, 'sock/tcp', 'sock/tcp_data', ...DGRAM.slice(0, i)]]),
+    DGRAM.map((name, i) => [
+      name,
+      [...C_PROTOCOL, 'sock/tcp', 'sock/tcp_data', ...DGRAM.slice(0, i)],
+    ]),
   ),
   'sock/protocol': [...C_BASE, 'sock/*'],
   command: [...C_LINK, 'iface/*', 'sock/sock*', 'sock/protocol'],
