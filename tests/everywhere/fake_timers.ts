@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // fake_timers - as much of vitest's fake timers as tests use: a clock that a test moves, in any runtime
 
-type Name = 'setTimeout' | 'clearTimeout' | 'performance';
+type Name = 'setTimeout' | 'clearTimeout' | 'performance' | 'Date';
 
 interface Timer {
   readonly due: number;
@@ -13,6 +13,7 @@ const real = { setTimeout: globalThis.setTimeout, clearTimeout: globalThis.clear
 const { setTimeout: later } = real;
 // Some runtimes have it in the object itself.
 const realNow = performance.now;
+const realDate = Date.now;
 const timers = new Set<Timer>();
 /** ms since the clock became ours. */
 let time = 0;
@@ -56,7 +57,9 @@ export const fakeTimers = {
   useFakeTimers({ toFake }: { toFake: readonly Name[] }): void {
     fakeTimers.useRealTimers();
     const began = performance.now();
+    const beganAt = Date.now();
     if (toFake.includes('performance')) performance.now = () => began + time;
+    if (toFake.includes('Date')) Date.now = () => beganAt + Math.floor(time);
     for (const name of ['setTimeout', 'clearTimeout'] as const) {
       if (toFake.includes(name)) Object.assign(globalThis, { [name]: fakes[name] });
     }
@@ -66,7 +69,12 @@ export const fakeTimers = {
     time = 0;
     timers.clear();
     performance.now = realNow;
+    Date.now = realDate;
     Object.assign(globalThis, real);
+  },
+
+  getTimerCount(): number {
+    return timers.size;
   },
 
   advanceTimersByTime(ms: number): void {
