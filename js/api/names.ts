@@ -72,6 +72,14 @@ export interface StackHosts {
    */
   delete(name: string): boolean;
   /**
+   * The addresses of a name.
+   *
+   * @param name - A name of a host.
+   * @returns Addresses and families, none if the name is not known.
+   * @throws {NetError} EINVAL if the name is malformed.
+   */
+  lookup(name: string): readonly ResolvedAddress[];
+  /**
    * All names and their addresses.
    *
    * @returns Pairs, in the order in which they were set.
