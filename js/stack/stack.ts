@@ -65,6 +65,7 @@ import type { Arena } from '../memory/arena.ts';
 import { openArena } from '../memory/default_arena.ts';
 import { show } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
+import { setOwner } from '../util/owner.ts';
 import { BaseInterface, type Plan } from './interface.ts';
 import type { AnyInterfaceOptions } from './interface_options.ts';
 import { createInterface } from './interface_options.ts';
@@ -183,7 +184,10 @@ class Stack implements NetworkStack {
     options: AnyInterfaceOptions,
     ip?: string,
   ): Promise<BaseInterface> {
-    const added = (made: BaseInterface): void => void this.#interfaces.add(made);
+    const added = (made: BaseInterface): void => {
+      setOwner(made, this);
+      this.#interfaces.add(made);
+    };
     const made = await createInterface(this.#channel, type, options, added, loadDatagrams, ip);
     try {
       if (options.gateway !== undefined) await made.setGateway(options.gateway);

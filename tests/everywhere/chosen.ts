@@ -28,6 +28,7 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   link_websocket: 'ringstack/websocket over the package ws',
   link_relay: "ringstack/websocket over the runtime's own WebSocket",
   link_v86: 'ringstack/v86: events of an emulator',
+  services_dhcp_server: 'ringstack/dhcp; timers, asynchronous iterators',
   services_dns_compatible: 'ringstack/dns; URL and its international names',
   services_http_websocket: "upgrades: the runtime's events and random numbers",
   tap: 'ringstack/tap: devices, a child process',

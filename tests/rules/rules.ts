@@ -67,6 +67,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     ...['link/connect', 'link/sessions', 'link/byte_session', 'link/adapter/*', ...LINK_BASE],
   ],
   // A service sees a transport, never a stack.
+  'dhcp/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dhcp/*'],
   'dns/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dns/*'],
   'http/*': ['errors', 'util/*', 'codec/*', 'http/*', 'type api/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// timing - how long a DHCP client waits, and the numbers that it draws
+
+/** ms of a second. */
+export const SECOND = 1000;
+/** Longest wait for an offer, ms. */
+export const LONGEST_WAIT = 64 * SECOND;
+/** Requests of one offer. */
+export const REQUESTS = 4;
+/** Least time between two requests to renew. */
+export const RENEW_MS = 60 * SECOND;
+/** Time after a decline (RFC 2131, section 3.1). */
+export const DECLINE_MS = 10 * SECOND;
+
+/** A new number of an exchange. */
+export const newXid = (): number => crypto.getRandomValues(new Uint32Array(1))[0] as number;
+
+/** A time, a tenth longer or shorter: clients that start together do not ask together without end. */
+export const spread = (ms: number): number => ms * (0.9 + 0.2 * Math.random());
