@@ -112,10 +112,12 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
             done
             have tshark || echo 'tshark|wireshark|tshark'
-            # Programs that use UDP and ICMP; name servers, and their clients.
+            # Programs that use UDP and ICMP; name servers, and their clients; clients of DHCP and of IPv6 routers.
             for pair in socat:socat ping:iputils-ping traceroute:traceroute unbound:unbound named:bind9 nsd:nsd \
                 dnsmasq:dnsmasq-base fping:fping tracepath:iputils-tracepath mtr:mtr-tiny nmap:nmap tftp:tftp-hpa \
-                snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf; do
+                snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
+                dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \
+                dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"

@@ -35,6 +35,8 @@ export interface KernelOptions {
   readonly impairment?: FaultOptions;
   /** Has every frame pass the gate. */
   readonly gated?: boolean;
+  /** The end that has no addresses. */
+  readonly bare?: 'kernel' | 'ours';
 }
 
 /** A stack of ours on one cable with the kernel. */
@@ -65,7 +67,7 @@ async function removeNamespace(name: string): Promise<void> {
 
 /** Makes a namespace with a tap, and a stack on its other end. */
 export async function openKernel(scope: Scope, options: KernelOptions = {}): Promise<Kernel> {
-  const { mtu = 1500, sysctls = {}, impairment, gated } = options;
+  const { mtu = 1500, sysctls = {}, impairment, gated, bare } = options;
   const namespace = `ringstack-${process.pid}-${count++}`;
   ip('netns', 'add', namespace);
   scope.defer(() => removeNamespace(namespace));
@@ -77,12 +79,14 @@ export async function openKernel(scope: Scope, options: KernelOptions = {}): Pro
   const device = await openTap({ namespace, name: 'tap0', mtu });
   scope.defer(() => device.close());
   ip('-n', namespace, 'link', 'set', 'lo', 'up');
-  ip('-n', namespace, 'addr', 'add', `${ADDRESS[4].kernel}/24`, 'dev', 'tap0');
-  ip('-n', namespace, 'addr', 'add', `${ADDRESS[6].kernel}/64`, 'dev', 'tap0', 'nodad');
+  if (bare !== 'kernel') {
+    ip('-n', namespace, 'addr', 'add', `${ADDRESS[4].kernel}/24`, 'dev', 'tap0');
+    ip('-n', namespace, 'addr', 'add', `${ADDRESS[6].kernel}/64`, 'dev', 'tap0', 'nodad');
+  }
   const stack = await createStack({ engine: 'inline', ...options.stack });
   scope.defer(() => stack.close());
   const tap = await stack.createTapInterface({
-    ip: [`${ADDRESS[4].ours}/24`, `${ADDRESS[6].ours}/64`],
+    ip: bare === 'ours' ? [] : [`${ADDRESS[4].ours}/24`, `${ADDRESS[6].ours}/64`],
     mtu,
   });
   const fault = createFault(impairment);

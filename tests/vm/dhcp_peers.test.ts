@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// dhcp_peers.test - ringstack/dhcp against the clients and servers that everybody has, in network namespaces
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  advertiseRouter,
+  createDhcp,
+  type DhcpServer,
+  type DhcpServerOptions,
+  requestLease,
+} from 'ringstack/dhcp';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ADDRESS, type Kernel, openKernel, whyNoKernel } from './lib/kernel.ts';
+import { folder } from './lib/name_servers.ts';
+import { lacksProgram, needs } from './lib/need.ts';
+import { type Scope, testScope } from './lib/scope.ts';
+
+const RANGE = { start: '10.77.0.100', end: '10.77.0.150' };
+
+/** Gives the interface its address, and prints what a client was told. */
+const SCRIPT = `#!/bin/sh
+case "$1$reason" in
+  *bound*|*BOUND*|*renew*) ip addr add "\${ip:-$new_ip_address}/24" dev tap0
+    echo "told ip=\${ip:-$new_ip_address} mask=\${subnet:-$new_subnet_mask}" \\
+    "router=\${router:-$new_routers} dns=\${dns:-$new_domain_name_servers}" \\
+    "domain=\${domain:-$new_domain_name} mtu=\${mtu:-$new_interface_mtu}" ;;
+esac
+`;
+
+beforeEach((context) => {
+  needs(whyNoKernel(), context);
+  const program = /^[\w-]+/.exec(context.task.name)?.[0] ?? '';
+  if (program !== 'the') needs(lacksProgram(program), context);
+});
+
+async function serve(
+  scope: Scope,
+  options: Partial<DhcpServerOptions> = {},
+): Promise<{ kernel: Kernel; server: DhcpServer; script: string; dir: string }> {
+  const sysctls = { 'net.ipv6.conf.default.accept_dad': 0 };
+  const kernel = await openKernel(scope, { bare: 'kernel', sysctls });
+  const { serve: listen } = await createDhcp(kernel.stack);
+  const server = await listen({
+    leaseRange: RANGE,
+    domainName: 'lan',
+    dnsServers: [ADDRESS[4].ours],
+    mtu: 1400,
+    ...options,
+  });
+  scope.defer(() => server.close());
+  const dir = folder(scope, { script: SCRIPT });
+  const script = join(dir, 'script');
+  chmodSync(script, 0o755);
+  return { kernel, server, script, dir };
+}
+
+const TOLD =
+  /told ip=10\.77\.0\.100 mask=255\.255\.255\.0 router=10\.77\.0\.2 dns=10\.77\.0\.2 domain=lan/;
+
+describe('our server and', () => {
+  test('udhcpc: by unicast to its MAC, with the broadcast flag, and a release', async () => {
+    const scope = testScope();
+    const { kernel, server, script } = await serve(scope);
+    const common = ['-i', 'tap0', '-n', '-f', '-s', script];
+    const asked = ['-O', 'mtu', '-x', 'hostname:busy.box'];
+    const client = kernel.run('udhcpc', ...common, ...asked, '-R');
+    expect((await client.printed(TOLD)).input).toMatch(/mtu=1400/);
+    expect([...server.leases.values()]).toMatchObject([{ ip: '10.77.0.100', hostname: 'busy' }]);
+    // The guest can be reached at its address.
+    const session = await kernel.stack.createPingSession({ host: '10.77.0.100' });
+    await session.ping();
+    expect(kernel.stack.hosts.lookup('busy.lan')).toMatchObject([{ address: '10.77.0.100' }]);
+    client.child.kill('SIGUSR1'); // renew
+    await client.printed(/lease of 10\.77\.0\.100 obtained/, client.output.length);
+    const events = server.events[Symbol.asyncIterator]();
+    client.child.kill('SIGTERM');
+    while ((await events.next()).value.kind !== 'release');
+    await client.ended;
+    expect(server.leases.size).toBe(0);
+    await kernel.run('ip', 'addr', 'flush', 'dev', 'tap0').succeeded();
+    const other = kernel.run('udhcpc', ...common, '-B', '-q');
+    await other.printed(TOLD);
+  });
+
+  test('dhclient: a lease, its identifier, and a release', async () => {
+    const scope = testScope();
+    const { kernel, server, script, dir } = await serve(scope);
+    const files = ['-sf', script, '-lf', join(dir, 'leases'), '-pf', join(dir, 'pid')];
+    const client = kernel.run('dhclient', '-d', '-v', '-1', ...files, 'tap0');
+    await client.printed(TOLD);
+    await client.printed(/bound to 10\.77\.0\.100/);
+    const released = kernel.run('dhclient', '-d', '-v', '-r', ...files, 'tap0');
+    await released.ended;
+    expect(server.statistics.droppedMalformed).toBe(0);
+  });
+
+  test('dhcpcd: probes the address, sends its DUID', async () => {
+    const scope = testScope();
+    const { kernel, server, script } = await serve(scope);
+    const client = kernel.run('dhcpcd', '-4', '-1', '-B', '-d', '-c', script, '-A', 'tap0');
+    await client.printed(/leased 10\.77\.0\.100 for 86400 seconds/);
+    await client.ended;
+    expect([...server.leases.values()]).toMatchObject([{ ip: '10.77.0.100' }]);
+  });
+
+  test('nmap: broadcast-dhcp-discover reads our offer', async () => {
+    const scope = testScope();
+    const { kernel } = await serve(scope);
+    await kernel.run('ip', 'addr', 'add', '10.77.0.9/24', 'dev', 'tap0').succeeded();
+    const args = ['--script', 'broadcast-dhcp-discover', '-e', 'tap0'];
+    const printed = await kernel.run('nmap', ...args).succeeded();
+    expect(printed).toMatch(/DHCP Message Type: DHCPOFFER/);
+    expect(printed).toMatch(/Server Identifier: 10\.77\.0\.2/);
+    expect(printed).toMatch(/Domain Name: lan/);
+  });
+
+  test('perfdhcp: a relay with 300 clients, none is lost', async (context) => {
+    const scope = testScope();
+    const leaseRange = { start: '10.77.0.100', end: '10.77.3.254' };
+    const { kernel, server } = await serve(scope, { leaseRange, netmask: '255.255.0.0' });
+    await kernel.run('ip', 'addr', 'add', '10.77.0.9/16', 'dev', 'tap0').succeeded();
+    const load = ['-r', '100', '-R', '300', '-n', '300', '-W', '2000000'];
+    const client = kernel.run('perfdhcp', '-4', '-l', '10.77.0.9', ...load, ADDRESS[4].ours);
+    await client.ended;
+    expect(client.output).toMatch(/drops: 0[\s\S]*drops: 0/);
+    expect(server.leases.size).toBe(300);
+    context.task.meta.figure = `${/Rate: ([\d.]+)/.exec(client.output)?.[1]} leases/s asked for 100`;
+  });
+});
+
+test('dnsmasq as the server of our client', async () => {
+  const scope = testScope();
+  const kernel = await openKernel(scope, { bare: 'ours' });
+  const dir = folder(scope, {});
+  const server = kernel.run(
+    ...['dnsmasq', '-k', '--conf-file=/dev/null', '--port=0', '--interface=tap0', '--log-dhcp'],
+    ...['--log-facility=-', '--user=root', `--dhcp-leasefile=${dir}/leases`, '--domain=lan'],
+    ...['--dhcp-range=10.77.0.50,10.77.0.60,2h', '--dhcp-option=option:mtu,1400'],
+    ...['--dhcp-option=119,eng.lan,lan', '--dhcp-option=121,10.9.0.0/16,10.77.0.1'],
+    '--pid-file=',
+  );
+  await server.printed(/IP range 10\.77\.0\.50/);
+  const client = await requestLease(kernel.tap, { hostname: 'ours', configure: false });
+  scope.defer(() => client.close());
+  expect(client.lease).toMatchObject({
+    prefix: 24,
+    server: ADDRESS[4].kernel,
+    duration: 7200,
+    mtu: 1400,
+    domainName: 'lan',
+    hostname: 'ours',
+    searchDomains: ['eng.lan', 'lan'],
+    routes: [{ destination: '10.9.0.0/16', via: '10.77.0.1' }],
+  });
+  await server.printed(/DHCPACK\(tap0\) 10\.77\.0\.\d+ \S+ ours/);
+});
+
+describe('our router and', () => {
+  const options = { dnsServers: ['fd77::2'], searchDomains: ['lan'], mtu: 1400 };
+
+  test('rdisc6: reads all options', async () => {
+    const scope = testScope();
+    const { kernel } = await serve(scope);
+    const router = await advertiseRouter(kernel.tap, options);
+    scope.defer(() => router.close());
+    const printed = await kernel.run('rdisc6', '-1', 'tap0').succeeded();
+    expect(printed).toMatch(/Hop limit\s+:\s+64/);
+    expect(printed).toMatch(/Router lifetime\s+:\s+1800/);
+    expect(printed).toMatch(/Prefix\s+: fd77::\/64/);
+    expect(printed).toMatch(/MTU\s+:\s+1400/);
+    expect(printed).toMatch(/Recursive DNS server\s+: fd77::2/);
+    expect(printed).toMatch(/DNS search list\s+: lan/);
+    expect(router.statistics.solicitations).toBeGreaterThan(0);
+  });
+
+  test('the kernel makes an address, takes us as its router, and drops us at the end', async () => {
+    const scope = testScope();
+    const { kernel } = await serve(scope);
+    const ip = (...args: string[]) =>
+      execFileSync('ip', ['-n', kernel.namespace, '-6', ...args], { encoding: 'utf8' });
+    const seen = async (pattern: RegExp, ...args: string[]): Promise<void> => {
+      while (!pattern.test(ip(...args))) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    const router = await advertiseRouter(kernel.tap, options);
+    await seen(/inet6 fd77::[\da-f:]+\/64 scope global.*dynamic/, 'addr', 'show', 'dev', 'tap0');
+    await seen(/default via fe80::\S+ proto ra/, 'route', 'show', 'dev', 'tap0');
+    const [, guest = ''] = /inet6 (fd77::[\da-f:]+)/.exec(ip('addr', 'show', 'dev', 'tap0')) ?? [];
+    const session = await kernel.stack.createPingSession({ host: guest, timeout: 5000 });
+    await session.ping();
+    await router.close();
+    await seen(/^(?![\s\S]*default via)/, 'route', 'show', 'dev', 'tap0');
+  });
+});
