@@ -32,12 +32,11 @@ enum sender {
     ANYONE,
 };
 
-/* A row of the table. run() returns 0 or a negative code and writes handle and offset of the answer; ADDRESS_LATER:
-   another function will write the answer. */
+/* A row of the table. Its function returns 0 or a negative code and writes handle and offset of the answer;
+   ADDRESS_LATER: another function will write the answer. */
 struct row {
-    uint16_t size;
-    uint16_t sender;
-    int (*run)(struct channel *from, const struct cmd *cmd, struct event *answer);
+    uint8_t size; /* 0: there is no such command */
+    uint8_t sender;
 };
 
 /**
@@ -409,28 +408,55 @@ static int synchronize(struct channel *from, const struct cmd *cmd, struct event
     return 0;
 }
 
+/* ROW(command, its record, threads that may send it, what carries it out) */
+#define COMMANDS(ROW)                                                                              \
+    ROW(CMD_IFACE_ADD, cmd_iface, APP, add_iface)                                                  \
+    ROW(CMD_IFACE_REMOVE, cmd, APP, iface_command)                                                 \
+    ROW(CMD_IFACE_WIRE, cmd, IFACE_OWNER, iface_command)                                           \
+    ROW(CMD_OPEN, cmd_socket, APP, open_sock)                                                      \
+    ROW(CMD_ACCEPTED, cmd, SOCK_OWNER, sock_command)                                               \
+    ROW(CMD_KICK, cmd, SOCK_OWNER, sock_command)                                                   \
+    ROW(CMD_SHUTDOWN, cmd, SOCK_OWNER, sock_command)                                               \
+    ROW(CMD_DISCARD, cmd, SOCK_OWNER, sock_command)                                                \
+    ROW(CMD_CLOSE, cmd, SOCK_OWNER, sock_command)                                                  \
+    ROW(CMD_ABORT, cmd, SOCK_OWNER, sock_command)                                                  \
+    ROW(CMD_RELEASE, cmd, SOCK_OWNER, sock_command)                                                \
+    ROW(CMD_SET_OPTION, cmd_option, SOCK_OWNER, set_option)                                        \
+    ROW(CMD_JOIN, cmd_group, SOCK_OWNER, member)                                                   \
+    ROW(CMD_LEAVE, cmd_group, SOCK_OWNER, member)                                                  \
+    ROW(CMD_SHARE_SOCK, cmd, SOCK_OWNER, share)                                                    \
+    ROW(CMD_SHARE_IFACE, cmd, IFACE_OWNER, share)                                                  \
+    ROW(CMD_RECALL, cmd, APP, recall)                                                              \
+    ROW(CMD_SYNC, cmd, ANYONE, synchronize)                                                        \
+    ROW(CMD_CHANGE, cmd_change, APP, change)                                                       \
+    ROW(CMD_ROUTE, cmd_route, APP, route)
+
 static const struct row commands[] = {
-    [CMD_IFACE_ADD] = { sizeof(struct cmd_iface), APP, add_iface },
-    [CMD_IFACE_REMOVE] = { sizeof(struct cmd), APP, iface_command },
-    [CMD_IFACE_WIRE] = { sizeof(struct cmd), IFACE_OWNER, iface_command },
-    [CMD_OPEN] = { sizeof(struct cmd_socket), APP, open_sock },
-    [CMD_ACCEPTED] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_KICK] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_SHUTDOWN] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_DISCARD] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_CLOSE] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_ABORT] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_RELEASE] = { sizeof(struct cmd), SOCK_OWNER, sock_command },
-    [CMD_SET_OPTION] = { sizeof(struct cmd_option), SOCK_OWNER, set_option },
-    [CMD_JOIN] = { sizeof(struct cmd_group), SOCK_OWNER, member },
-    [CMD_LEAVE] = { sizeof(struct cmd_group), SOCK_OWNER, member },
-    [CMD_SHARE_SOCK] = { sizeof(struct cmd), SOCK_OWNER, share },
-    [CMD_SHARE_IFACE] = { sizeof(struct cmd), IFACE_OWNER, share },
-    [CMD_RECALL] = { sizeof(struct cmd), APP, recall },
-    [CMD_SYNC] = { sizeof(struct cmd), ANYONE, synchronize },
-    [CMD_CHANGE] = { sizeof(struct cmd_change), APP, change },
-    [CMD_ROUTE] = { sizeof(struct cmd_route), APP, route },
+#define AS_ROW(op, record, threads, run) [op] = { sizeof(struct record), threads },
+    COMMANDS(AS_ROW)
 };
+
+/**
+ * carry_out() - Call the function of a command
+ * @from: channel it came on
+ * @cmd: command
+ * @answer: see the functions
+ *
+ * A switch: in a table each pointer to a function would be an instruction of the module's start.
+ *
+ * Return: 0 or a negative code
+ */
+static int carry_out(struct channel *from, const struct cmd *cmd, struct event *answer)
+{
+    switch (cmd->op) {
+#define AS_CASE(op, record, threads, run)                                                          \
+    case op:                                                                                       \
+        return run(from, cmd, answer);
+        COMMANDS(AS_CASE)
+    default:
+        return ABI_EINVAL;
+    }
+}
 
 /* A record of any kind. */
 union record {
@@ -480,12 +506,12 @@ static void run_command(struct channel *from, const struct span *record)
     if (c.cmd.op < sizeof(commands) / sizeof(commands[0])) {
         row = &commands[c.cmd.op];
     }
-    if (row->run && record->length == row->size && may_send(from, &c.cmd, row->sender)) {
+    if (row->size && record->length == row->size && may_send(from, &c.cmd, row->sender)) {
         if (row->size > sizeof(c.cmd)) {
             __builtin_memcpy((uint8_t *)&c + sizeof(c.cmd), record->data + sizeof(c.cmd),
                              row->size - sizeof(c.cmd));
         }
-        answer.error = row->run(from, &c.cmd, &answer);
+        answer.error = carry_out(from, &c.cmd, &answer);
         is_answered = c.cmd.id != 0 && answer.error != ADDRESS_LATER;
     } else {
         from->pub->commands.bad++;

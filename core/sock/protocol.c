@@ -2,7 +2,9 @@
 /* protocol.c - the table of protocols: one row for each kind of socket
  *
  * A new protocol is a struct that begins with struct sock, its functions, and a row here. Commands,
- * events, handles, storage and sharing with other threads work for every row.
+ * events, handles, storage and sharing with other threads work for every row. Its functions for all its
+ * sockets at once are called below the table: in a row each pointer would be an instruction of the
+ * module's start, and the loops more than the calls.
  */
 #include "sock/protocol.h"
 
@@ -38,11 +40,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .release = tcp_sock_release,
         .set_option = tcp_sock_set_option,
         .run = tcp_sock_run,
-        .setup = tcp_sock_data_setup,
-        .retry = tcp_sock_retry,
-        .trim = tcp_sock_rings_trim,
         .address_gone = tcp_sock_address_gone,
-        .end = tcp_sock_end,
     },
     /* And all kinds behind it. */
     [SOCK_UDP] = {
@@ -55,11 +53,8 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .set_option = dgram_set_option,
         .member = dgram_member,
         .run = dgram_run,
-        .setup = dgram_setup,
-        .retry = dgram_out_retry,
         .address_gone = dgram_address_gone,
         .interface_gone = dgram_interface_gone,
-        .end = dgram_end,
     },
 };
 
@@ -70,14 +65,9 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
  */
 void protocol_setup(struct stack_ctl *ctl, uint32_t max_sockets)
 {
-    uint32_t i;
-
     sock_setup(ctl, max_sockets, protocols);
-    for (i = 0; i <= SOCK_UDP; i++) {
-        if (protocols[i].setup) {
-            protocols[i].setup(&ctl->stats);
-        }
-    }
+    tcp_sock_data_setup(&ctl->stats);
+    dgram_setup(&ctl->stats);
 }
 
 /**
@@ -85,13 +75,8 @@ void protocol_setup(struct stack_ctl *ctl, uint32_t max_sockets)
  */
 void protocol_retry(void)
 {
-    uint32_t i;
-
-    for (i = 0; i <= SOCK_UDP; i++) {
-        if (protocols[i].retry) {
-            protocols[i].retry();
-        }
-    }
+    tcp_sock_retry();
+    dgram_out_retry();
 }
 
 /**
@@ -99,13 +84,7 @@ void protocol_retry(void)
  */
 void protocol_trim(void)
 {
-    uint32_t i;
-
-    for (i = 0; i <= SOCK_UDP; i++) {
-        if (protocols[i].trim) {
-            protocols[i].trim();
-        }
-    }
+    tcp_sock_rings_trim();
 }
 
 /**
@@ -146,7 +125,7 @@ void protocol_interface_gone(const struct ringif *ifc)
  */
 void protocol_end(void)
 {
-    uint32_t cursor = 0, i;
+    uint32_t cursor = 0;
     struct sock *s;
 
     while ((s = sock_next(&cursor))) {
@@ -157,10 +136,7 @@ void protocol_end(void)
             s->ops->release(s);
         }
     }
-    for (i = 0; i <= SOCK_UDP; i++) {
-        if (protocols[i].end) {
-            protocols[i].end();
-        }
-    }
+    tcp_sock_end();
+    dgram_end();
     sock_close();
 }

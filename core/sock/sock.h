@@ -49,12 +49,6 @@ struct sock_ops {
 
     /* The end of a batch, for a socket that sock_work() or sock_later() was called for. */
     void (*run)(struct sock *s);
-
-    /* All sockets of the kind. */
-    void (*setup)(struct stack_stats *stats); /* the stack starts */
-    void (*retry)(void);                      /* room has returned to an interface */
-    void (*trim)(void);                       /* once a second: free what is not used */
-    void (*end)(void);                        /* the stack closes; no sockets are left */
 };
 
 void sock_setup(struct stack_ctl *ctl, uint32_t max_sockets, const struct sock_ops *protocols);
