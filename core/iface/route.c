@@ -109,6 +109,7 @@ static const struct route *find(uint32_t family, const uint8_t *src, const uint8
     for (r = routes; r; r = r->next) {
         const struct abi_addr *to = &r->entry.destination;
         uint64_t score;
+        int is_own;
 
         if (only ? r->ifc != only : !netif_is_up(&r->ifc->netif)) {
             continue;
@@ -119,7 +120,12 @@ static const struct route *find(uint32_t family, const uint8_t *src, const uint8
         if (to->family != family || !same_prefix(to->bytes, dest, to->prefix)) {
             continue;
         }
-        own |= !r->entry.number && same_prefix(to->bytes, dest, bits_of(family));
+        is_own = !r->entry.number && same_prefix(to->bytes, dest, bits_of(family));
+        own |= is_own;
+        if (!only && !is_own && r == &r->ifc->addrs[IFACE_SLOTS - 1]) {
+            /* fe80::/64 is on every link: without a zone it leads to none. */
+            continue;
+        }
         score = (uint64_t)(to->prefix + 1u) << 33 | (uint64_t)~r->entry.metric << 1 |
                 (uint64_t)(src && route_has(r->ifc, family, src));
         if (score > most) {
