@@ -11,7 +11,7 @@
 // `new Worker(new URL('./workers/engine.js', import.meta.url), …)`, relative to dist/index.js. So a module with
 // import.meta.url must be in the file of an entry: the build fails otherwise.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 import { ENTRIES } from './entries.mjs';
@@ -105,21 +105,61 @@ function renamed(text, path, names) {
   );
 }
 
+/** Before the imports that the build adds to a module; source maps have the text in front of it. */
+const ADDED = '// Added by the build.\n';
+
 /** The source map of an output, with the paths of its sources as seen from its new place. */
 function moved(text, path, names) {
   const map = JSON.parse(text);
   const to = dirname(join(DIST, names.get(path)));
   map.sources = map.sources.map((file) => relative(to, join(dirname(path), file)));
+  map.sourcesContent = map.sourcesContent.map((source) => source.split(ADDED)[0]);
   return `${JSON.stringify(map, null, 2)}\n`;
 }
 
-const { metafile, outputFiles } = await build({
-  ...options,
-  entryPoints: NAMES.map(source),
-  splitting: true,
-  metafile: true,
-  write: false,
-});
+/** Builds the entries; each lazy module, one that is loaded on first use, is said to need the common ones. */
+function bundle({ lazy, common } = { lazy: [], common: [] }) {
+  const imports = common.map((path) => `import ${JSON.stringify(resolve(path))};\n`).join('');
+  const plugin = {
+    name: 'shared',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        if (!lazy.includes(relative('.', path))) return undefined;
+        return { contents: `${readFileSync(path, 'utf8')}${ADDED}${imports}`, loader: 'ts' };
+      });
+    },
+  };
+  return build({
+    ...options,
+    entryPoints: NAMES.map(source),
+    splitting: true,
+    metafile: true,
+    write: false,
+    plugins: [plugin],
+    logOverride: { 'ignored-bare-import': 'silent' },
+  });
+}
+
+/** The modules that are loaded on first use, and those that they and the main entry have in common. */
+function lazyOf({ inputs, outputs }) {
+  const reached = (from, found = new Set()) => {
+    if (found.has(from)) return found;
+    found.add(from);
+    for (const { path, kind } of inputs[from]?.imports ?? []) {
+      if (kind === 'import-statement') reached(path, found);
+    }
+    return found;
+  };
+  const entries = Object.values(outputs).flatMap(({ entryPoint }) => entryPoint ?? []);
+  const lazy = entries.filter((path) => !NAMES.map(source).includes(path));
+  const main = reached(source('index'));
+  const common = new Set(lazy.flatMap((path) => [...reached(path)].filter((one) => main.has(one))));
+  return { lazy, common: [...common].sort() };
+}
+
+// A file that is loaded on first use comes behind the main entry. Modules that several of them share with it would be a
+// file for each combination, all of which the main entry downloads. So each is said to need all: they are one file.
+const { metafile, outputFiles } = await bundle(lazyOf((await bundle()).metafile));
 const names = namesOf(metafile.outputs);
 for (const { path, text } of outputFiles) {
   const output = relative('.', path);
