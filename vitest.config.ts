@@ -10,7 +10,7 @@ const built = {
   name: 'built',
   enforce: 'pre' as const,
   transform(code: string, id: string): string | undefined {
-    if (!/\/js\/runtime\/(load|thread)\.ts$/.test(id)) return undefined;
+    if (!/\/js\/(runtime\/(load|thread)|stack\/start)\.ts$/.test(id)) return undefined;
     return code.replace(/'\.\/(stack\.wasm|workers\/)/g, "'./../../dist/$1");
   },
 };

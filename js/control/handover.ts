@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// handover - hands an object to another thread, with a channel of its own; twin: core/channel.c
+// handover - takes over an object of another thread, with a channel of its own; twin: core/channel.c
 //
 // Theory of operation
 //
-// share() of an object has C give it a channel of its own (offer() of js/control/channel.ts), and describes that in a handle which structured
-// cloning carries. attach() takes the channel (once: a compare-and-exchange of its state). To send
+// share() of an object has C give it a channel of its own (offer() of js/control/channel.ts), and describes that in a
+// handle which structured cloning carries. attach() takes the channel (once: a compare-and-exchange of its state). To send
 // commands, a thread puts the channel on the engine's list of those that have some, and rings its doorbell.
 //
 // C recalls a channel when the object's interface or stack goes: then everything built on it ends, and
@@ -18,23 +18,17 @@ import {
   CHANNEL_INDEX,
   CHANNEL_KEY,
   CHANNEL_NEXT,
-  CHANNEL_NEXT_CHANNEL,
   CHANNEL_OFFERED,
   CHANNEL_PENDING,
   CHANNEL_PENDING_LIST,
   CHANNEL_RECALLED,
   CHANNEL_RELEASED,
   CHANNEL_STATE,
-  STACK_FIRST_CHANNEL,
 } from '../abi.ts';
 import { NetError } from '../errors.ts';
 import { SharedMemory } from '../memory/shared_memory.ts';
 import { notify, Sleeper } from '../sched/doorbell.ts';
 import { Channel, type ChannelHandle } from './channel.ts';
-
-/** How often, and how many ms apart, channels are looked at when the engine is dead. */
-const DEAD_TRIES = 50;
-const DEAD_PAUSE = 20;
 
 /** The channel of an object that another thread has shared. */
 export class AttachedChannel {
@@ -125,50 +119,4 @@ export class AttachedChannel {
     if (!(Atomics.exchange(i32, this.#state, CHANNEL_RELEASED | CHANNEL_PENDING) & CHANNEL_PENDING))
       this.#push();
   }
-}
-
-/**
- * Recalls all channels of a stack whose engine has died, in place of C: notifies the threads, and looks
- * now and then whether they have released them, since they cannot notify a dead engine.
- *
- * @param memory - The memory of the stack.
- * @param ctl - Offset of its struct stack_ctl.
- * @returns Whether all did within a second.
- * @throws Never.
- */
-export async function recallFromDead(memory: SharedMemory, ctl: number): Promise<boolean> {
-  const { i32, view } = memory;
-  const isHeld = (channel: number): boolean => {
-    const at = (channel + CHANNEL_STATE) >>> 2;
-    const state = Atomics.load(i32, at);
-    if (state === CHANNEL_OFFERED) {
-      return (
-        Atomics.compareExchange(i32, at, CHANNEL_OFFERED, CHANNEL_RECALLED) !== CHANNEL_OFFERED
-      );
-    }
-    if ((state & ~CHANNEL_PENDING) === CHANNEL_ATTACHED) {
-      if (
-        Atomics.compareExchange(i32, at, state, CHANNEL_RECALLED | (state & CHANNEL_PENDING)) ===
-        state
-      ) {
-        notify(memory, channel + CHANNEL_DOORBELL);
-      }
-      return true;
-    }
-    return (state & ~CHANNEL_PENDING) === CHANNEL_RECALLED;
-  };
-  const next = (from: number): number => view.getUint32(from, true);
-  let held: number[] = [];
-  for (
-    let channel = next(ctl + STACK_FIRST_CHANNEL);
-    channel;
-    channel = next(channel + CHANNEL_NEXT_CHANNEL)
-  ) {
-    if (isHeld(channel)) held.push(channel);
-  }
-  for (let tries = 0; held.length > 0 && tries < DEAD_TRIES; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, DEAD_PAUSE));
-    held = held.filter(isHeld);
-  }
-  return held.length === 0;
 }

@@ -17,6 +17,8 @@ export interface Engine {
   onFailure(callback: (error: Error) => void): void;
   /** Runs a turn now, if the engine is this thread; returns whether. */
   turnNow(): boolean;
+  /** Recalls what other threads have, once it died; returns whether they released all. Never rejects. */
+  recall?(): Promise<boolean>;
   /** Ends it; the stack's memory may be freed when this settles. Never rejects. */
   close(): Promise<void>;
 }

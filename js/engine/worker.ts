@@ -19,6 +19,7 @@ import type { Region } from '../memory/instance.ts';
 import type { Thread } from '../runtime/thread.ts';
 import { channelName, notify, Sleeper } from '../sched/doorbell.ts';
 import type { Engine, EngineReply, EngineStart } from './engine.ts';
+import { recallFromDead } from './recall.ts';
 
 /** ms that a thread may take to end after it was asked to. */
 const PATIENCE = 2000;
@@ -158,6 +159,10 @@ export class WorkerEngine implements Engine {
 
   turnNow(): boolean {
     return false;
+  }
+
+  recall(): Promise<boolean> {
+    return recallFromDead(this.#arena, this.ctl);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// thread - starts a worker thread, whichever kind the runtime has
+// thread - starts a worker thread, whichever kind the runtime has: loaded when a stack has one
 
 import { NetError } from '../errors.ts';
 import { builtin } from './builtin.ts';
@@ -63,60 +63,44 @@ function webThread(worker: Worker): Thread {
   };
 }
 
-function open(source: URL | string | undefined): unknown {
+/** The package's file of a thread, as dist/index.js sees it. */
+export interface WorkerFile {
+  /** Makes a Worker of it where the runtime has that class. */
+  open(): Worker;
+  /** The URL of dist/index.js, which it is next to. */
+  readonly base: string;
+}
+
+function open(source: URL | string | undefined, own: WorkerFile): unknown {
   if (typeof Worker === 'function') {
-    // As seen from dist/index.js, and written so that bundlers take the file along.
-    return source === undefined
-      ? new Worker(new URL('./workers/engine.js', import.meta.url), { type: 'module' })
-      : new Worker(source, { type: 'module' });
+    return source === undefined ? own.open() : new Worker(source, { type: 'module' });
   }
   const threads = builtin('node:worker_threads');
   if (!threads) throw new NetError('ENOTSUP', ACTION, { reason: 'this runtime has no workers' });
   // The same file; bundlers would take another `new URL('…', import.meta.url)` for a second copy.
-  const here = import.meta.url;
-  const file = source ?? new URL('./workers/engine.js', here);
+  const file = source ?? new URL('./workers/engine.js', own.base);
   // Without the flags of this process: workers refuse some, others would load a program's hooks.
   return new threads.Worker(file instanceof URL ? file : new URL(file), { execArgv: [] });
 }
 
 /**
- * Tells why a worker cannot run a stack of this page.
- *
- * @returns The reason; undefined if there is none.
- * @throws Never.
- */
-export function whyNoThread(): string | undefined {
-  if (globalThis.crossOriginIsolated !== false) return undefined;
-  return (
-    'the page is not cross-origin isolated; it needs the response headers ' +
-    "'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp' " +
-    "(or 'credentialless')"
-  );
-}
-
-/**
- * Tells whether this is the main thread of a page: it must not be kept busy, and its timers are slow
- * while the page is hidden.
- *
- * @returns Whether it does.
- * @throws Never.
- */
-export function isPageThread(): boolean {
-  return globalThis.crossOriginIsolated !== undefined && typeof document === 'object';
-}
-
-/**
  * Starts the thread of a worker engine.
  *
- * @param source - URL of its file, or a function that makes a Worker of it; the package's own by default.
+ * @param own - The package's file.
+ * @param source - URL of another, or a function that makes a Worker of it; the package's own by default.
  * @returns The thread, which may still fail to load.
  * @throws {NetError} ENOTSUP if the runtime has no workers, or this page may not share memory with one.
  * @throws {Error} If it is no URL: the error of the runtime.
  */
-export async function openThread(source?: WorkerSource): Promise<Thread> {
-  const reason = whyNoThread();
-  if (reason) throw new NetError('ENOTSUP', ACTION, { reason });
-  const made = typeof source === 'function' ? source() : open(source);
+export async function openThread(own: WorkerFile, source?: WorkerSource): Promise<Thread> {
+  if (globalThis.crossOriginIsolated === false) {
+    const reason =
+      'the page is not cross-origin isolated; it needs the response headers ' +
+      "'Cross-Origin-Opener-Policy: same-origin' and 'Cross-Origin-Embedder-Policy: require-corp' " +
+      "(or 'credentialless')";
+    throw new NetError('ENOTSUP', ACTION, { reason });
+  }
+  const made = typeof source === 'function' ? source() : open(source, own);
   // An await only if it is needed: see webThread().
   const worker = typeof (made as PromiseLike<unknown>).then === 'function' ? await made : made;
   return typeof (worker as { on?: unknown }).on === 'function'

@@ -2,14 +2,14 @@
 // attach - opens in this thread what another thread has shared
 
 import type { SharedHandle } from '../api/handle.ts';
-import { AttachedChannel } from '../control/handover.ts';
 import { NetError } from '../errors.ts';
 import { Arena, type ArenaHandle } from '../memory/arena.ts';
 import { show } from '../util/check.ts';
-import { attachInterface, type BaseInterface, type InterfaceHandle } from './interface.ts';
-import { Names } from './names.ts';
-import { attachConnection, type TcpHandle } from './tcp_connection.ts';
+import type { InterfaceHandle } from './interface.ts';
+import type { TcpHandle } from './tcp_connection.ts';
 import type { UdpHandle } from './udp_handle.ts';
+
+const loadAttached = () => import('./attached.ts');
 
 /**
  * Opens what `share()` gave in another thread: an arena, a tap or tun interface, a connection, or a UDP socket.
@@ -41,15 +41,11 @@ export async function attach<T>(handle: SharedHandle<T>): Promise<T> {
     case 'arena':
       return new Arena(any) as T;
     case 'interface':
-      return attachInterface(any) as T;
+      return (await loadAttached()).attachInterface(any) as T;
     case 'connection':
-      return (await attachConnection(any)) as T;
-    case 'udp': {
-      const { attachUdp } = await import('./datagrams.ts');
-      const { interfaces, hosts } = any.names;
-      const names = new Names(new Set(interfaces as unknown as BaseInterface[]), hosts);
-      return attachUdp(new AttachedChannel(any), any, names) as T;
-    }
+      return (await (await loadAttached()).attachConnection(any)) as T;
+    case 'udp':
+      return (await (await loadAttached()).attachUdpSocket(any)) as T;
     default:
       throw new NetError('EINVAL', `Cannot attach ${show(handle)}`, {
         reason: 'must be a handle from share()',

@@ -9,8 +9,8 @@
 // rings, and no frame passes through here.
 //
 // share() hands the rings to another thread: the object here keeps only its statistics, and the one that
-// attachInterface() makes there has the streams. Before C frees the rings, the other thread must have
-// released them (js/control/handover.ts).
+// attachInterface() (js/stack/attached.ts) makes there has the streams. Before C frees the rings, the other
+// thread must have released them (js/control/handover.ts).
 
 import {
   CMD_IFACE_REMOVE,
@@ -34,7 +34,6 @@ import type { AddAddressOptions, InterfaceStatistics, NetworkInterface } from '.
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import type { Channel, ChannelHandle, Made } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
-import { AttachedChannel } from '../control/handover.ts';
 import { NetError } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import {
@@ -48,7 +47,8 @@ import {
 import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, formatIp, formatMac, netmask } from '../util/address.ts';
 import { showAs } from '../util/inspect.ts';
-import { InterfaceReadable, InterfaceWritable, type WireEnd } from './wire.ts';
+import type { WireEnd } from './plug.ts';
+import { InterfaceReadable, InterfaceWritable } from './wire.ts';
 
 /** Loads the functions that change interfaces. */
 export type LoadChanges = () => Promise<
@@ -335,38 +335,4 @@ export interface InterfaceHandle extends ChannelHandle {
   readonly kind: 'interface';
   readonly made: Made;
   readonly plan: Plan;
-}
-
-/** An interface of a stack that another thread holds. */
-class AttachedInterface extends RingInterface {
-  readonly #attached: AttachedChannel;
-
-  constructor(attached: AttachedChannel, handle: InterfaceHandle) {
-    super(attached.channel, handle.made, handle.plan, async () => {
-      const reason = 'only the thread of its stack can';
-      throw new NetError('EBADF', 'Cannot change the interface', { reason });
-    });
-    this.#attached = attached;
-    attached.onRecall(async (error) => {
-      await this.detach(error);
-      this.shared();
-    });
-  }
-
-  /** Releases it: it goes to another thread, or its stack recalls it. */
-  protected override shared(): void {
-    this.freeze();
-    this.channel.whenDone(() => this.#attached.leave());
-  }
-}
-
-/**
- * Opens an interface that another thread has shared.
- *
- * @param handle - From share().
- * @returns The interface.
- * @throws {NetError} EBADF, EPROTO.
- */
-export function attachInterface(handle: InterfaceHandle): RingInterface {
-  return new AttachedInterface(new AttachedChannel(handle), handle);
 }

@@ -58,7 +58,6 @@ import type {
 } from '../api/tcp.ts';
 import type { StackUdp, UdpSocket, UdpSocketOptions } from '../api/udp.ts';
 import { Channel } from '../control/channel.ts';
-import { recallFromDead } from '../control/handover.ts';
 import type { Engine } from '../engine/engine.ts';
 import { NetError } from '../errors.ts';
 import type { Arena } from '../memory/arena.ts';
@@ -309,7 +308,7 @@ class Stack implements NetworkStack {
   async #recall(): Promise<boolean> {
     const attached = (this.#engine.ctl + STACK_CHANNELS) >>> 2;
     const { i32 } = this.#arena;
-    if (this.#channel.closed) return recallFromDead(this.#arena, this.#engine.ctl);
+    if (this.#channel.closed) return this.#engine.recall?.() ?? false;
     const isDone = (): boolean => Atomics.load(i32, attached) === 0;
     return this.#channel.recall(0, isDone).catch(() => false);
   }

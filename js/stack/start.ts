@@ -16,10 +16,9 @@ import {
 import type { StackOptions } from '../api/stack.ts';
 import type { Engine } from '../engine/engine.ts';
 import { InlineEngine } from '../engine/inline.ts';
-import { WorkerEngine } from '../engine/worker.ts';
 import { NetError } from '../errors.ts';
 import type { Arena } from '../memory/arena.ts';
-import { isPageThread, openThread, whyNoThread } from '../runtime/thread.ts';
+import type { WorkerFile } from '../runtime/thread.ts';
 import {
   any,
   checkOptions,
@@ -70,17 +69,32 @@ function writeConfig(arena: Arena, owner: number, maxSockets: number): number {
   return config;
 }
 
-/** Runs a new stack on a thread of its own. */
+/** As seen from dist/index.js, and written so that bundlers take the file along. */
+const WORKER_FILE: WorkerFile = {
+  open: () => new Worker(new URL('./workers/engine.js', import.meta.url), { type: 'module' }),
+  base: import.meta.url,
+};
+
+/** Runs a new stack on a thread of its own, whose half here is a file that is loaded for it. */
 async function startWorker(
   arena: Arena,
   owner: number,
   config: number,
   options: StackOptions,
 ): Promise<Engine> {
+  const { openThread, WorkerEngine } = await import('./remote.ts');
   const region = arena.newRegion(owner);
-  const thread = await openThread(options.worker);
+  const thread = await openThread(WORKER_FILE, options.worker);
   const startTimeout = options.startTimeout ?? START_TIMEOUT;
   return WorkerEngine.start(arena, { thread, region, config, startTimeout });
+}
+
+/**
+ * Whether this is the main thread of a page that may share memory with a worker. It must not be kept busy, and its
+ * timers are slow while the page is hidden.
+ */
+function isIsolatedPage(): boolean {
+  return globalThis.crossOriginIsolated === true && typeof document === 'object';
 }
 
 /** Runs a new stack on this thread. */
@@ -108,7 +122,7 @@ export async function startEngine(
   const config = writeConfig(arena, owner, options.maxSockets ?? MAX_SOCKETS);
   const isAuto = (options.engine ?? 'auto') === 'auto';
   let engine: Engine | undefined;
-  if (options.engine === 'worker' || (isAuto && isPageThread() && !whyNoThread())) {
+  if (options.engine === 'worker' || (isAuto && isIsolatedPage())) {
     const starting = startWorker(arena, owner, config, options);
     // A page still works if its bundler or security policy does not allow for the worker's file.
     engine = await (isAuto ? starting.catch(() => undefined) : starting);

@@ -38,7 +38,6 @@ import type { TcpConnection } from '../api/tcp.ts';
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
 import type { Channel, ChannelHandle, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
-import { AttachedChannel } from '../control/handover.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { ByteConsumer, ByteProducer } from '../ring.ts';
@@ -362,22 +361,4 @@ export interface TcpHandle extends ChannelHandle {
   readonly made: Made;
   readonly noDelay: boolean;
   readonly keepAlive: number;
-}
-
-/**
- * Opens a connection that another thread has shared.
- *
- * @param handle - From share().
- * @returns The connection, open; it may have failed before it is used.
- * @throws {NetError} EBADF, EPROTO.
- */
-export async function attachConnection(handle: TcpHandle): Promise<Connection> {
-  const attached = new AttachedChannel(handle);
-  const { channel } = attached;
-  const { made, noDelay, keepAlive } = handle;
-  const connection = new Connection(channel, made, 'Cannot attach', noDelay, keepAlive);
-  channel.whenDone(() => attached.leave());
-  attached.onRecall((error) => channel.shutdown(error));
-  await connection.opened;
-  return connection;
 }

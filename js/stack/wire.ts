@@ -5,7 +5,8 @@
 //
 // `a.readable.pipeTo(b.writable)` between two interfaces of ours is a wire. In one arena C makes
 // b take its frames from a's tx ring (CMD_IFACE_WIRE): no copy, no JavaScript. Between two arenas a
-// copy loop here moves whole runs of records from ring to ring, one TypedArray.set each.
+// copy loop moves whole runs of records from ring to ring, one TypedArray.set each. Both are in js/stack/plug.ts,
+// which the first wire loads; until then the frames wait in the ring.
 //
 // While there is a wire, a real reader and a real writer lock both streams, and nothing is read or
 // written through them. The wire is unplugged when the source ends (its interface was removed), the
@@ -16,90 +17,12 @@
 // overridden here. A reader made by its constructor and a transfer to another thread are not: they are
 // seen when they read, and after each turn.
 
-import { CMD_IFACE_WIRE, RING_DATA_DOORBELL } from '../abi.ts';
-import type { Channel } from '../control/channel.ts';
-import { newCommand } from '../control/commands.ts';
-import type { FrameConsumer, FrameProducer } from '../ring.ts';
 import { type Chunk, handlePipes } from '../streams.ts';
 import { handled } from '../util/deferred.ts';
+import type { WireEnd } from './plug.ts';
 
-/** An interface as a wire needs it. */
-export interface WireEnd {
-  readonly handle: number;
-  /** Offset of the ring that its stack fills. */
-  readonly txRing: number;
-  readonly channel: Channel;
-  /** Largest frame it sends or takes. */
-  readonly frameMax: number;
-  tx(max?: number): FrameConsumer;
-  rx(): FrameProducer;
-  setListening(on: boolean): void;
-  /** A wire has moved the positions of its rings. */
-  unplugged(): void;
-}
-
-/** Joins two interfaces; returns what unplugs the wire and settles when the rings are free again. */
-async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
-  if (from.channel.arena.id !== to.channel.arena.id) return copyLoop(from, to);
-  const wire = (ring: number): Promise<void> => {
-    const command = newCommand(CMD_IFACE_WIRE, to.handle, undefined, ring);
-    return to.channel.call(command, 'Cannot plug a wire', () => {});
-  };
-  await wire(from.txRing);
-  return () =>
-    wire(0).catch(() => {
-      // The destination is gone, and its end of the wire with it. If its engine died, the ring still
-      // has that engine's doorbell.
-      const { arena, doorbell } = from.channel;
-      if (!from.channel.closed) {
-        Atomics.store(arena.i32, (from.txRing + RING_DATA_DOORBELL) >>> 2, doorbell);
-      }
-    });
-}
-
-/** Moves runs of records between two arenas after each turn of either side. */
-function copyLoop(from: WireEnd, to: WireEnd): () => Promise<void> {
-  const source = from.tx(to.frameMax);
-  const sink = to.rx();
-  const step = (): boolean => {
-    const room = sink.reserveSpan();
-    const at = sink.offset;
-    const length = source.peekSpan(room);
-    if (length === 0) return source.held > 0 && sink.wrap();
-    const bytes = from.channel.arena.u8.subarray(source.offset, source.offset + length);
-    to.channel.arena.u8.set(bytes, at);
-    source.releaseSpan(length);
-    sink.submitSpan(length);
-    return true;
-  };
-  const move = (): void => {
-    do {
-      while (step()) {}
-    } while (!(source.held > 0 ? sink.arm(1) : source.arm()));
-    if (source.mustNotify()) from.channel.wake();
-    if (sink.mustNotify()) to.channel.wake();
-  };
-  from.channel.addPoller(move);
-  to.channel.addPoller(move);
-  move();
-  return async () => {
-    from.channel.removePoller(move);
-    to.channel.removePoller(move);
-  };
-}
-
-/** Settles when a signal is aborted. */
-function whenAborted(signal: AbortSignal | undefined): { promise: Promise<void>; stop(): void } {
-  let stop = (): void => {};
-  const promise = new Promise<void>((resolve) => {
-    if (!signal) return;
-    const onAbort = (): void => resolve();
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', onAbort);
-    stop = () => signal.removeEventListener('abort', onAbort);
-  });
-  return { promise, stop };
-}
+/** The half that joins the rings is a file of its own. */
+const loadPlug = () => import('./plug.ts');
 
 /** The writable of a tap or tun interface. */
 export class InterfaceWritable extends WritableStream<Uint8Array> {
@@ -191,21 +114,14 @@ export class InterfaceReadable extends ReadableStream<Chunk> {
   #wireTo(to: InterfaceWritable, options: StreamPipeOptions | undefined): Promise<void> {
     const reader = super.getReader();
     const writer = to.getWriter();
-    const aborted = whenAborted(options?.signal);
-    const wire = (async () => {
-      const pull = await plug(this.#end, to.end);
-      const quiet = (): void => {};
-      await Promise.race([
-        reader.closed.then(quiet, quiet),
-        writer.closed.then(quiet, quiet),
-        aborted.promise,
-      ]);
-      await pull();
-    })();
+    const wire = loadPlug().then(
+      ({ join }) => join(this.#end, to.end, [reader.closed, writer.closed], options?.signal),
+      // Without the file, as in a service worker, the built-in pipeTo() copies.
+      () => {},
+    );
     const settled = wire
       .catch(() => {})
       .finally(() => {
-        aborted.stop();
         this.#end.unplugged();
         to.end.unplugged();
         reader.releaseLock();

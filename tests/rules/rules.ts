@@ -37,6 +37,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'control/*',
     'engine/*',
     'streams',
+    'workers/*',
     'stack/*',
   ],
   'codec/*': ['errors', 'util/*', 'codec/*'],
