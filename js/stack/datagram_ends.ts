@@ -14,7 +14,6 @@
 // once another one has the socket is not obeyed.
 
 import {
-  ABI_EMSGSIZE,
   ADDR_FAMILY,
   CMD_ABORT,
   CMD_KICK,
@@ -45,6 +44,7 @@ import { type Chunk, copyChunk } from '../streams.ts';
 import type { IpAddress } from '../util/address.ts';
 import { Deferred, handled } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
+import { deliveryError } from './datagram_error.ts';
 import { type Destination, type Heads, headsOf } from './datagram_record.ts';
 import { readStatistics } from './datagram_statistics.ts';
 
@@ -319,7 +319,7 @@ export class DatagramEnds implements SocketEvents {
   onEvent(bits: number, error: number): void {
     if (bits & SOCK_ERROR) {
       this.#errors++;
-      this.fail(this.#failed(error));
+      this.fail(deliveryError(error, this.pathMtu));
     }
     if (bits & SOCK_READABLE) this.next();
     if (bits & SOCK_WRITABLE) this.#admit();
@@ -327,16 +327,6 @@ export class DatagramEnds implements SocketEvents {
       this.#end(netErrorFromCode(error, 'Cannot use the socket'), true);
       this.#forget();
     }
-  }
-
-  /** Why a datagram did not arrive. */
-  #failed(error: number): NetError {
-    const action = 'Cannot reach the other end';
-    const { pathMtu } = this;
-    if (error !== ABI_EMSGSIZE || !pathMtu) return netErrorFromCode(error, action);
-    return new NetError('EMSGSIZE', action, {
-      reason: `its path takes packets of at most ${pathMtu} bytes, headers included`,
-    });
   }
 
   onShutdown(error: NetError): void {

@@ -116,10 +116,8 @@ async function detect(iface: Changeable, action: string, cidr: Cidr): Promise<vo
     (made) => made,
   );
   if (found.handle === 0 && found.offset === 0) return;
-  const bytes = new DataView(new ArrayBuffer(8));
-  bytes.setUint32(0, found.handle, true);
-  bytes.setUint32(4, found.offset, true);
-  const mac = formatMac(new Uint8Array(bytes.buffer, 0, 6));
+  const words = new Uint32Array([found.handle, found.offset]);
+  const mac = formatMac(new Uint8Array(words.buffer, 0, 6));
   throw new NetError('EADDRINUSE', action, { reason: `${mac} has it` });
 }
 

@@ -245,10 +245,11 @@ describe('setMtu()', () => {
     const { client, server } = await connectEnds(a, b);
     await tapA.setMtu(600);
     const sending = client.writable.getWriter();
-    void sending.write(new Uint8Array(20_000)).then(() => sending.close());
+    const sent = sending.write(new Uint8Array(20_000)).then(() => sending.close());
     let total = 0;
     for await (const chunk of server) total += chunk.length;
     expect(total).toBe(20_000);
+    await sent;
   });
 });
 
