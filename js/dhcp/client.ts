@@ -64,7 +64,7 @@ interface Waiter {
  * import { requestLease } from 'ringstack/dhcp';
  *
  * async function configure(): Promise<string> {
- *   await using client = await requestLease(tap, { hostname: 'printer', configure: false });
+ *   await using client = await requestLease(tap, { hostname: 'printer' });
  *   return client.lease.ip;
  * }
  * void configure;

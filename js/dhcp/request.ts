@@ -37,7 +37,7 @@ const RULES: Rules<DhcpClientOptions> = {
  * import { requestLease } from 'ringstack/dhcp';
  *
  * async function watch(): Promise<void> {
- *   const client = await requestLease(tap, { hostname: 'ours', timeout: 5000, configure: false });
+ *   const client = await requestLease(tap, { hostname: 'ours', timeout: 5000 });
  *   for await (const { kind, lease } of client.events) console.log(kind, lease.ip);
  * }
  * void watch;

@@ -235,3 +235,29 @@ test('against our own server, over two stacks', async () => {
   await dhcp.close();
   expect([...a.hosts.entries()]).toEqual([]);
 });
+
+test('gives the interface the lease, and takes it back', async () => {
+  const a = await openStack();
+  const b = await openStack();
+  const server = await a.createTapInterface({ ip: '10.0.0.1/24' });
+  const tap = await b.createTapInterface();
+  connect(server, tap);
+  const { serve } = await createDhcp(a);
+  const routes = [
+    { destination: '10.1.0.0/16', via: '10.0.0.2' },
+    { destination: '0.0.0.0/0', via: '10.0.0.1' },
+  ];
+  await serve({ leaseRange: { start: '10.0.0.100', end: '10.0.0.110' }, routes });
+  const via = async (to: string): Promise<string | undefined> => (await b.routes.lookup(to))?.via;
+  const client = await requestLease(tap);
+  expect(tap.addresses).toEqual(['10.0.0.100/24']);
+  expect([await via('192.0.2.1'), await via('10.1.2.3')]).toEqual(['10.0.0.1', '10.0.0.2']);
+  const listener = await a.listenTcp({ port: 80 });
+  const connection = await b.connectTcp({ host: '10.0.0.1', port: 80 });
+  expect(connection.localAddress).toBe('10.0.0.100');
+  connection.abort();
+  await listener.close();
+  await client.release();
+  expect(tap.addresses).toEqual([]);
+  expect([await via('192.0.2.1'), await via('10.1.2.3')]).toEqual([undefined, undefined]);
+});
