@@ -44,7 +44,8 @@ describe('a ping', () => {
         sequenceNumber,
       });
       expect([...reply.payload]).toEqual(Array.from({ length: 56 }, (_, n) => n));
-      expect(reply.roundTripTime).toBeGreaterThan(0);
+      // A clock of a page that is not isolated may stand still in between.
+      expect(reply.roundTripTime).toBeGreaterThanOrEqual(0);
       expect(reply.ttl).toBeGreaterThan(0);
     }
   });
