@@ -51,9 +51,7 @@ import type { WireEnd } from './plug.ts';
 import { InterfaceReadable, InterfaceWritable } from './wire.ts';
 
 /** Loads the functions that change interfaces. */
-export type LoadChanges = () => Promise<
-  Omit<typeof import('./interface_changes.ts'), 'FIRST_GATEWAY'>
->;
+export type LoadChanges = () => Promise<typeof import('./interface_changes.ts')>;
 
 /** The checked options of an interface. */
 export interface Plan {

@@ -13,19 +13,12 @@ import {
   CMD_CHANGE_ADDRESS,
   CMD_CHANGE_AMOUNT,
   CMD_CHANGE_SIZE,
-  CMD_ROUTE,
-  CMD_ROUTE_DESTINATION,
-  CMD_ROUTE_NUMBER,
-  CMD_ROUTE_SIZE,
-  CMD_ROUTE_VIA,
   IFACE_ADDRS,
   IFACE_LISTENING,
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
   IFACE_TX,
   RING_SIZE,
-  ROUTE_ADD,
-  ROUTE_REMOVE,
 } from '../abi.ts';
 import type { AddAddressOptions } from '../api/interface.ts';
 import type { Channel } from '../control/channel.ts';
@@ -40,12 +33,10 @@ import {
   parseIp,
 } from '../util/address.ts';
 import { checkOptions, checkValue, flag, show, whole } from '../util/check.ts';
+import { gatewayCommand, readGateways } from './gateways.ts';
 
 /** Bytes that C leaves free of a ring of four of the largest packets (core/iface/ringif.h). */
 const RESERVE = 8192;
-
-/** Routes of this number and up are gateways of interfaces; `routes.add()` counts from 1. */
-export const FIRST_GATEWAY = 2 ** 31;
 
 /** An interface as these functions need it. */
 interface Changeable {
@@ -215,33 +206,6 @@ export async function setUp(iface: Changeable, up: boolean): Promise<void> {
   });
 }
 
-/** Reads what a gateway may be: at most one address of each family. */
-function readGateways(action: string, gateway: string | readonly string[]): IpAddress[] {
-  const list = Array.isArray(gateway) ? (gateway as readonly string[]) : [gateway as string];
-  const addresses = list.map((one) => parseIp(one));
-  if (new Set(addresses.map((one) => one.family)).size !== addresses.length) {
-    throw new NetError('EINVAL', `${action} with the gateways ${list.join(', ')}`, {
-      reason: 'must be at most one IPv4 and one IPv6 address',
-    });
-  }
-  return addresses;
-}
-
-/** The command that sets or removes a gateway: its route has a number of its own. */
-function gatewayCommand(
-  handle: number,
-  family: 4 | 6,
-  gateway?: IpAddress,
-  what: number = ROUTE_ADD,
-): Command {
-  const command = newCommand(CMD_ROUTE, handle, CMD_ROUTE_SIZE, what);
-  const number = FIRST_GATEWAY + 2 * (handle & 0xffff) + (family >> 1);
-  command.setUint32(CMD_ROUTE_NUMBER, number, true);
-  writeAddress(command, CMD_ROUTE_DESTINATION, { family, bytes: new Uint8Array(16) });
-  if (gateway) writeAddress(command, CMD_ROUTE_VIA, gateway);
-  return command;
-}
-
 /**
  * Sets or removes gateways of an interface.
  *
@@ -264,7 +228,7 @@ export async function setGateway(
     const send = (command: Command): Promise<void> => iface.channel.call(command, action, () => {});
     for (const one of [4, 6] as const) {
       if (gateway === null && one === (family ?? one)) {
-        await send(gatewayCommand(iface.handle, one, undefined, ROUTE_REMOVE));
+        await send(gatewayCommand(iface.handle, one));
       }
     }
     for (const address of list) await send(gatewayCommand(iface.handle, address.family, address));

@@ -24,9 +24,10 @@ import type { InterfaceOptions, TapInterfaceOptions } from '../api/interface.ts'
 import type { Channel } from '../control/channel.ts';
 import { addressAt, type Command, newCommand, writeAddress } from '../control/commands.ts';
 import { NetError } from '../errors.ts';
-import type { Cidr } from '../util/address.ts';
+import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, parseCidrs, parseMac, randomMac } from '../util/address.ts';
 import { any, checkOptions, flag, type Rules, range, whole } from '../util/check.ts';
+import { gatewayCommand, readGateways } from './gateways.ts';
 import { BaseInterface, type LoadChanges, type Plan, RingInterface } from './interface.ts';
 
 const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
@@ -67,10 +68,11 @@ function interfaceCommand(
   options: AnyInterfaceOptions,
   action: string,
   ip: string | undefined,
-): { command: Command; plan: Plan } {
+): { command: Command; plan: Plan; gateways: readonly IpAddress[] } {
   checkOptions(action, options, type === 'tap' ? TAP_RULES : RULES);
   const cidrs = parseCidrs(options.ip ?? ip ?? []);
   checkAddresses(action, cidrs);
+  const gateways = readGateways(action, options.gateway ?? []);
   const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
   const mtu = options.mtu ?? (type === 'loopback' ? IFACE_MTU_MAX : MTU);
   const ring = ringSize(options.ringSize ?? Math.max(RING, 8 * mtu), mtu);
@@ -89,7 +91,7 @@ function interfaceCommand(
   cidrs.forEach((cidr, i) => {
     writeAddress(command, addressAt(CMD_IFACE_ADDRS, i), cidr.address, 0, cidr.prefix);
   });
-  return { command, plan: { type, cidrs, mtu, mac } };
+  return { command, plan: { type, cidrs, mtu, mac }, gateways };
 }
 
 /**
@@ -98,7 +100,7 @@ function interfaceCommand(
  * @param channel - Of the stack.
  * @param type - Its kind.
  * @param options - From the program.
- * @param added - Runs at once when the interface exists, before the promise settles.
+ * @param added - Runs at once when the interface exists, before the promise settles; its gateways may still fail.
  * @param load - Loads the functions that change it.
  * @param ip - Its address if the options have none.
  * @returns The interface, up.
@@ -113,11 +115,15 @@ export async function createInterface(
   ip?: string,
 ): Promise<BaseInterface> {
   const action = `Cannot create a ${type} interface`;
-  const { command, plan } = interfaceCommand(type, options, action, ip);
-  return await channel.call(command, action, (made) => {
+  const { command, plan, gateways } = interfaceCommand(type, options, action, ip);
+  const iface = await channel.call(command, action, (made) => {
     const Kind = type === 'loopback' ? BaseInterface : RingInterface;
     const iface = new Kind(channel, made, plan, load);
     added(iface);
     return iface;
   });
+  for (const gateway of gateways) {
+    await channel.call(gatewayCommand(iface.handle, gateway.family, gateway), action, () => {});
+  }
+  return iface;
 }

@@ -41,7 +41,7 @@ import {
 } from '../util/address.ts';
 import { any, checkOptions, INT32_MAX, show, text, whole } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
-import { FIRST_GATEWAY } from './interface_changes.ts';
+import { FIRST_GATEWAY } from './gateways.ts';
 import type { Names } from './names.ts';
 
 /** In the order of C's numbers, from 1 (core/abi.h). */

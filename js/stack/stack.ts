@@ -183,16 +183,16 @@ class Stack implements NetworkStack {
     options: AnyInterfaceOptions,
     ip?: string,
   ): Promise<BaseInterface> {
-    const added = (made: BaseInterface): void => {
-      setOwner(made, this);
-      this.#interfaces.add(made);
+    let made: BaseInterface | undefined;
+    const added = (iface: BaseInterface): void => {
+      made = iface;
+      setOwner(iface, this);
+      this.#interfaces.add(iface);
     };
-    const made = await createInterface(this.#channel, type, options, added, loadDatagrams, ip);
     try {
-      if (options.gateway !== undefined) await made.setGateway(options.gateway);
-      return made;
+      return await createInterface(this.#channel, type, options, added, loadDatagrams, ip);
     } catch (error) {
-      await this.removeInterface(made).catch(() => {});
+      if (made) await this.removeInterface(made).catch(() => {});
       throw error;
     }
   }
