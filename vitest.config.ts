@@ -24,7 +24,7 @@ const engine = (name: string) => ({
   extends: true as const,
   test: {
     name,
-    include: ['tests/{stack,link,services}/**/*.test.ts'],
+    include: ['tests/{stack,link,services,mocked}/**/*.test.ts'],
     env: { RINGSTACK_ENGINE: name },
   },
 });
