@@ -15,6 +15,7 @@ import { NetError } from '../errors.ts';
 import { formatMac, parseMac } from '../util/address.ts';
 import { INT32_MAX } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { TokenBucket } from '../util/token_bucket.ts';
 import { Feed } from './events.ts';
 import { type DhcpLease, ipToNumber, Pool } from './leases.ts';
 import { type LeaseHosts, LeaseNames } from './names.ts';
@@ -29,27 +30,6 @@ const SWEEP_MS = 1_000;
 const PROBE_MS = 500;
 const ETHERNET = 1;
 const NONE = '0.0.0.0';
-
-/** How many messages are looked at a second: a bucket that fills with time. */
-class Rate {
-  readonly #most: number;
-  #tokens: number;
-  #last = 0;
-
-  constructor(most: number) {
-    this.#most = most;
-    this.#tokens = most;
-  }
-
-  take(now: number): boolean {
-    const passed = Math.max(0, now - this.#last);
-    this.#tokens = Math.min(this.#most, this.#tokens + (passed * this.#most) / 1000);
-    this.#last = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
-  }
-}
 
 /**
  * A DHCP server. createDhcp().serve() makes one and listens.
@@ -96,7 +76,7 @@ export class DhcpServer implements AsyncDisposable {
   readonly #responder: Responder;
   readonly #feed = new Feed<DhcpEvent>();
   readonly #over = new Deferred();
-  readonly #rate: Rate;
+  readonly #rate: TokenBucket;
   #socket: DatagramSocket | undefined;
   #isListening = false;
   #pending = 0;
@@ -117,7 +97,7 @@ export class DhcpServer implements AsyncDisposable {
     this.#open = openerOf(transport);
     this.#settings = settingsOf(options, interfacesOf(transport));
     this.#options = options;
-    this.#rate = new Rate(options.maxRate ?? 2000);
+    this.#rate = new TokenBucket(options.maxRate ?? 2000, Date.now());
     this.#pool = new Pool(this.#settings.pool);
     const { hosts = (transport as { hosts?: LeaseHosts }).hosts } = options;
     this.#names = new LeaseNames(hosts || undefined, options.domainName);

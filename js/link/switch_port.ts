@@ -9,35 +9,12 @@
 
 import { Deferred } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
+import { TokenBucket } from '../util/token_bucket.ts';
 import { copyOf } from './frame_copy.ts';
 import { Retry } from './retry.ts';
 import { frameLimit } from './shape.ts';
 import type { SwitchPort, SwitchPortOptions, SwitchPortStatistics } from './switch_types.ts';
 import type { FramePlug, LinkEndpoint } from './types.ts';
-
-/** A bucket of tokens: so many a second, at most those of a second at once. */
-export class TokenBucket {
-  readonly #rate: number;
-  #tokens: number;
-  #filled: number;
-
-  /** @param rate - Tokens a second. */
-  constructor(rate: number, now: number) {
-    this.#rate = rate;
-    this.#tokens = rate;
-    this.#filled = now;
-  }
-
-  /** Takes a token; false: there is none. */
-  take(now: number): boolean {
-    const tokens = this.#tokens + ((now - this.#filled) * this.#rate) / 1000;
-    this.#tokens = Math.min(this.#rate, tokens);
-    this.#filled = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
-    return true;
-  }
-}
 
 /** Settings of a port. */
 export interface PortSettings extends SwitchPortOptions {

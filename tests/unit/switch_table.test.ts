@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// switch_table.test - the forwarding table and the storm limit of switches, with times of the test
+// switch_table.test - the forwarding table of switches, with times of the test
 
 import { expect, test } from 'vitest';
-import { TokenBucket } from '../../js/link/switch_port.ts';
 import { ForwardingTable, macAt } from '../../js/link/switch_table.ts';
 import { Prng } from '../helpers/prng.ts';
 
@@ -71,13 +70,4 @@ test('a full table makes room by what is too old first', () => {
   table.learn(4, 'gone', 0);
   table.learn(5, 'new', 1500);
   expect([1, 2, 3, 5].map((mac) => table.find(mac, 1500))).toEqual(['busy', 'busy', 'busy', 'new']);
-});
-
-test('a bucket gives its rate, and a second of it at once', () => {
-  const bucket = new TokenBucket(10, 0);
-  const take = (count: number, now: number): number =>
-    Array.from({ length: count }, () => bucket.take(now)).filter(Boolean).length;
-  expect(take(100, 0)).toBe(10);
-  expect(take(100, 500)).toBe(5);
-  expect(take(100, 100_000)).toBe(10);
 });
