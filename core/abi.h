@@ -168,6 +168,8 @@ struct abi_datagram {
 enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP };
 
 #define IFACE_MTU_MAX 65520u
+/* The last bytes of a tx ring, for small packets only. */
+#define IFACE_TX_RESERVE 8192u
 #define IFACE_MTU_MIN 576u
 #define IFACE_ADDRS 4u /* at most one IPv4 and three IPv6 */
 #define ETHERNET_HEADER 14u

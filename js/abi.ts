@@ -84,6 +84,7 @@ export const IFACE_LOOPBACK = 1;
 export const IFACE_TUN = 2;
 export const IFACE_TAP = 3;
 export const IFACE_MTU_MAX = 65520;
+export const IFACE_TX_RESERVE = 8192;
 export const IFACE_MTU_MIN = 576;
 export const IFACE_ADDRS = 4;
 export const IFACE_NO_CHECKSUM = 1;

@@ -343,7 +343,7 @@ int address_mtu(struct ringif *ifc, uint32_t mtu)
     if (mtu < IFACE_MTU_MIN || mtu > IFACE_MTU_MAX) {
         return ABI_EINVAL;
     }
-    if (pub->tx.size[0] < 4 * mtu + RINGIF_RESERVE) {
+    if (!ringif_fits(pub->tx.size[0], mtu)) {
         return ABI_EMSGSIZE;
     }
     pub->frame_max += mtu - pub->mtu;

@@ -130,7 +130,7 @@ static int valid(const struct cmd_iface *cmd)
 
     if (cmd->kind < IFACE_LOOPBACK || cmd->kind > IFACE_TAP || cmd->mtu < IFACE_MTU_MIN ||
         cmd->mtu > IFACE_MTU_MAX || cmd->addr_count > IFACE_ADDRS ||
-        (cmd->ring_size & (cmd->ring_size - 1)) || cmd->ring_size < 4 * cmd->mtu + RINGIF_RESERVE ||
+        (cmd->ring_size & (cmd->ring_size - 1)) || !ringif_fits(cmd->ring_size, cmd->mtu) ||
         cmd->ring_size > 1u << 30) {
         return 0;
     }

@@ -11,7 +11,7 @@
  * out. If tx has no consumer or the interface is down, the frame is dropped and counted. If the ring is full, lwIP gets ERR_MEM
  * and keeps the segment; `blocked` remembers to call tcp_output() when the
  * consumer has made room, because lwIP would only try again at the next ACK or timer. Small frames
- * (ACKs, resets, ARP, which lwIP does not keep) may use the last RINGIF_RESERVE bytes of a ring that
+ * (ACKs, resets, ARP, which lwIP does not keep) may use the last IFACE_TX_RESERVE bytes of a ring that
  * large ones may not touch.
  *
  * Segmentation offload: the consumer of tx announces the largest frame it accepts (gso_max_size).
@@ -37,7 +37,7 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
 
-/* Packets up to this size may use the last RINGIF_RESERVE bytes. */
+/* Packets up to this size may use the last IFACE_TX_RESERVE bytes. */
 #define TX_SMALL 256u
 
 static struct stack_stats *stats;
@@ -94,7 +94,7 @@ uint32_t ringif_gso_max_size(const struct ringif *ifc)
 static int crowded(struct ringif *ifc, uint32_t length)
 {
     struct producer *tx = &ifc->tx;
-    uint32_t most = tx->ring->size[0] - RINGIF_RESERVE;
+    uint32_t most = tx->ring->size[0] - IFACE_TX_RESERVE;
 
     if (length <= TX_SMALL || tx->tail - tx->head + tx->skip + length <= most) {
         return 0;
@@ -377,7 +377,7 @@ uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
 static uint32_t roomy(const struct ringif *ifc)
 {
     uint32_t half = ifc->pub->tx.size[0] / 2,
-             apart = RINGIF_RESERVE + 2 * FRAME_HEADER + FRAME_ALIGN;
+             apart = IFACE_TX_RESERVE + 2 * FRAME_HEADER + FRAME_ALIGN;
 
     return half > apart ? half - apart : 0;
 }
@@ -397,7 +397,7 @@ int ringif_has_room(struct ringif *ifc, uint32_t length, uint32_t mtu)
 {
     const uint32_t around = ETHERNET_HEADER + FRAME_HEADER + FRAME_ALIGN;
     struct producer *tx = &ifc->tx;
-    uint32_t need = length + mtu + 2 * around, most = ifc->pub->tx.size[0] - RINGIF_RESERVE;
+    uint32_t need = length + mtu + 2 * around, most = ifc->pub->tx.size[0] - IFACE_TX_RESERVE;
 
     if (length > mtu) {
         /* Headers of an IPv6 fragment take 48 bytes, and up to 7 stay free. */

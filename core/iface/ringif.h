@@ -9,8 +9,6 @@
 #include "abi.h"
 #include "ring.h"
 
-/* The last bytes of a tx ring, for small packets only. */
-#define RINGIF_RESERVE 8192u
 /* Largest frame of a wire between stacks: pbufs count in 16 bits. */
 #define RINGIF_GSO_MAX 0xffffu
 
@@ -48,6 +46,18 @@ struct ringif {
     uint32_t
         old_querier[3]; /* until when one of IGMPv1, IGMPv2, MLDv1 counts (core/lwext/group.c) */
 };
+
+/**
+ * ringif_fits() - Whether a ring is large enough for an MTU: four of its packets beside the reserve
+ * @ring: size of tx, bytes
+ * @mtu: bytes, at most IFACE_MTU_MAX
+ *
+ * Return: 1 if so
+ */
+static inline int ringif_fits(uint32_t ring, uint32_t mtu)
+{
+    return ring >= 4 * mtu + IFACE_TX_RESERVE;
+}
 
 void ringif_setup(struct stack_stats *to);
 err_t ringif_init(struct netif *netif);

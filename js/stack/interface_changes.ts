@@ -18,6 +18,7 @@ import {
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
   IFACE_TX,
+  IFACE_TX_RESERVE,
   RING_SIZE,
 } from '../abi.ts';
 import type { AddAddressOptions } from '../api/interface.ts';
@@ -34,9 +35,6 @@ import {
 } from '../util/address.ts';
 import { checkOptions, checkValue, flag, show, whole } from '../util/check.ts';
 import { gatewayCommand, readGateways } from './gateways.ts';
-
-/** Bytes that C leaves free of a ring of four of the largest packets (core/iface/ringif.h). */
-const RESERVE = 8192;
 
 /** An interface as these functions need it. */
 interface Changeable {
@@ -179,8 +177,9 @@ export async function removeAddress(iface: Changeable, text: string): Promise<vo
  */
 export async function setMtu(iface: Changeable, mtu: number): Promise<void> {
   const action = 'Cannot set the MTU';
+  // Four of the largest packets beside the reserve, as ringif_fits() of core/iface/ringif.h has it.
   const ring = iface.channel.arena.view.getUint32(iface.offset + IFACE_TX + RING_SIZE, true);
-  const most = Math.min(IFACE_MTU_MAX, Math.floor((ring - RESERVE) / 4));
+  const most = Math.min(IFACE_MTU_MAX, Math.floor((ring - IFACE_TX_RESERVE) / 4));
   checkValue(action, 'mtu', mtu, whole(IFACE_MTU_MIN, most, ' (ringSize has no room for more)'));
   await inTurn(iface, action, async () => {
     if (!iface.isHere) throw new NetError('EBADF', action, { reason: 'another thread has it' });
