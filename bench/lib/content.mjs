@@ -48,6 +48,21 @@ export function seededBytes(seed, length) {
   return new Uint8Array(words.buffer, 0, length);
 }
 
+/**
+ * Units, one after the other, from the first one again.
+ *
+ * @param {readonly Uint8Array[]} units
+ * @returns {() => Uint8Array}
+ */
+export function inTurn(units) {
+  let n = 0;
+  return () => {
+    const unit = /** @type {Uint8Array} */ (units[n]);
+    n = n === units.length - 1 ? 0 : n + 1;
+    return unit;
+  };
+}
+
 /** A seeded stream without end, written in units of a size. */
 export class Content {
   /**
@@ -77,12 +92,7 @@ export class Content {
    * @returns {() => Uint8Array}
    */
   writes() {
-    let n = 0;
-    return () => {
-      const unit = /** @type {Uint8Array} */ (this.units[n]);
-      n = n === UNITS - 1 ? 0 : n + 1;
-      return unit;
-    };
+    return inTurn(this.units);
   }
 }
 

@@ -7,7 +7,7 @@
 //
 // Datagrams may get lost, so each one tells which it is: byte 0 is its number modulo the number of units.
 
-import { seededBytes } from './content.mjs';
+import { inTurn, seededBytes } from './content.mjs';
 
 const UNITS = 49;
 /** Datagrams that node:dgram sends before it lets events be heard: as many as it receives in a turn of its loop, so that none is lost. */
@@ -32,12 +32,7 @@ export class Datagrams {
    * @returns {() => Uint8Array}
    */
   writes() {
-    let n = 0;
-    return () => {
-      const unit = /** @type {Uint8Array} */ (this.units[n]);
-      n = n === UNITS - 1 ? 0 : n + 1;
-      return unit;
-    };
+    return inTurn(this.units);
   }
 
   /**

@@ -213,14 +213,19 @@ test('refuses what cannot work', async () => {
   await expect(requestLease(fixed, { stack })).rejects.toMatchObject({ code: 'ENOTSUP' });
 });
 
-test('against our own server, over two stacks', async () => {
+/** Two stacks on a link: `a` serves `leaseRange`, `tap` is b's. */
+async function openLan() {
   const a = await openStack();
   const b = await openStack();
   const server = await a.createTapInterface({ ip: '10.0.0.1/24' });
   const tap = await b.createTapInterface();
   connect(server, tap);
   const { serve } = await createDhcp(a);
-  const leaseRange = { start: '10.0.0.100', end: '10.0.0.110' };
+  return { a, b, tap, serve, leaseRange: { start: '10.0.0.100', end: '10.0.0.110' } };
+}
+
+test('against our own server, over two stacks', async () => {
+  const { a, tap, serve, leaseRange } = await openLan();
   const dhcp = await serve({ leaseRange, domainName: 'lan', dnsServers: ['10.0.0.1'] });
   const client = await requestLease(tap, { hostname: 'guest', configure: false });
   expect(client.lease).toMatchObject({
@@ -237,17 +242,12 @@ test('against our own server, over two stacks', async () => {
 });
 
 test('gives the interface the lease, and takes it back', async () => {
-  const a = await openStack();
-  const b = await openStack();
-  const server = await a.createTapInterface({ ip: '10.0.0.1/24' });
-  const tap = await b.createTapInterface();
-  connect(server, tap);
-  const { serve } = await createDhcp(a);
+  const { a, b, tap, serve, leaseRange } = await openLan();
   const routes = [
     { destination: '10.1.0.0/16', via: '10.0.0.2' },
     { destination: '0.0.0.0/0', via: '10.0.0.1' },
   ];
-  await serve({ leaseRange: { start: '10.0.0.100', end: '10.0.0.110' }, routes });
+  await serve({ leaseRange, routes });
   const via = async (to: string): Promise<string | undefined> => (await b.routes.lookup(to))?.via;
   const client = await requestLease(tap);
   expect(tap.addresses).toEqual(['10.0.0.100/24']);
