@@ -396,9 +396,11 @@ struct stack_stats {
     uint32_t icmp_limited;    /* ICMP errors not sent: more than the limit */
     uint32_t icmp_ignored;    /* ICMP errors received that are about no packet of ours */
     uint32_t fragment_drops;  /* fragments dropped: wrong, too many, or the others did not come */
-    uint32_t sockets;         /* slots in use */
-    uint32_t heap_bytes;      /* in use by the stack in its heap */
-    uint32_t ring_bytes;      /* storage of socket rings */
+    uint32_t
+        neighbor_drops; /* packets dropped: the next hop did not say its MAC address, or too many waited */
+    uint32_t sockets;    /* slots in use */
+    uint32_t heap_bytes; /* in use by the stack in its heap */
+    uint32_t ring_bytes; /* storage of socket rings */
     uint32_t turns;
     uint64_t bytes_copied; /* payload and headers, each time they were copied in C */
 };

@@ -288,6 +288,7 @@ static void stack(void)
     OFFSET("STATS_UDP_NO_SOCKET", stack_stats, udp_no_socket);
     OFFSET("STATS_ICMP_ERRORS", stack_stats, icmp_errors);
     OFFSET("STATS_ICMP_LIMITED", stack_stats, icmp_limited);
+    OFFSET("STATS_NEIGHBOR_DROPS", stack_stats, neighbor_drops);
     OFFSET("STATS_ICMP_IGNORED", stack_stats, icmp_ignored);
     OFFSET("STATS_FRAGMENT_DROPS", stack_stats, fragment_drops);
     OFFSET("STATS_SOCKETS", stack_stats, sockets);

@@ -18,6 +18,7 @@
 #include "channel.h"
 #include "command.h"
 #include "iface/iface.h"
+#include "iface/neighbor.h"
 #include "lwext/error_limit.h"
 #include "lwext/timers.h"
 #include "lwip_port.h"
@@ -62,6 +63,7 @@ static void publish(void)
     to->fragment_drops = STATS_READ(ip_frag.drop) + STATS_READ(ip6_frag.drop);
     to->icmp_errors = lwext_errors.sent;
     to->icmp_limited = lwext_errors.limited;
+    to->neighbor_drops = neighbor_drops;
     to->heap_bytes = heap_used();
 }
 

@@ -72,23 +72,13 @@
 #define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
-#define LWIP_HOOK_ETHARP_GET_GW port_etharp_gateway
-#define LWIP_HOOK_ND6_GET_GW port_nd6_gateway
 
 /* --- Link and IPv4 ------------------------------------------------------------------------- */
 /* Checksums can be switched off on a wire whose ends share memory. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
-/* Several connects on a cold cache must not lose their SYNs. */
-#define ARP_QUEUEING 1
-#define ARP_QUEUE_LEN 1024
-/* patches/: etharp-queue-bytes. */
-#define ARP_QUEUE_MAX_BYTES (1024u * 1024u)
-/* The largest the index type (s8) takes. */
-#define ARP_TABLE_SIZE 127
-/* The cache entry is remembered per connection, not searched per packet. */
-#define LWIP_NETIF_HWADDRHINT 1
 #define IP_REASS_MAX_PBUFS 64
-/* core/lwext/ip_input.c and group.c stand in the place of raw.c, igmp.c and mld6.c, core/sock/udp.c of udp.c. */
+/* core/lwext/ip_input.c and group.c stand in the place of raw.c, igmp.c and mld6.c, core/sock/udp.c of udp.c,
+   core/iface/arp.c and nd.c of etharp.c, nd6.c and ethip6.c. */
 #define LWIP_RAW 1
 #define LWIP_UDP 0
 /* A datagram for an interface without an address, such as a DHCP client's. The packet may end before its port. */
@@ -111,18 +101,14 @@
 /* Only for the addresses that a program asks about (core/iface/address.c); the others are valid at once. */
 #define LWIP_IPV6_DUP_DETECT_ATTEMPTS 1
 #define LWIP_IPV6_DHCP6 0
-/* core/lwext/path_mtu.c (patches/: nd6-packet-too-big). */
-#define LWIP_ND6_PATH_MTU 0
 /* A guest's router advertisement must not change our MTU and timers. */
 #define LWIP_ND6_ALLOW_RA_UPDATES 0
 /* All routes are the program's (LWIP_HOOK_ROUTE_ONLY): what routers advertise is not remembered. */
 #define LWIP_ND6_NUM_ROUTERS 0
 #define LWIP_ND6_NUM_PREFIXES 0
-#define LWIP_ND6_NUM_NEIGHBORS 127
-#define LWIP_ND6_NUM_DESTINATIONS 127
-#define LWIP_ND6_QUEUEING 1
-/* The largest the counter (u8) takes. */
-#define MEMP_NUM_ND6_QUEUE 255
+#define LWIP_ND6_QUEUEING 0
+/* A neighbor in use is asked each 35 s: a look-up for each ACK would cost more (core/iface/neighbor.c). */
+#define LWIP_ND6_TCP_REACHABILITY_HINTS 0
 
 /* --- TCP -------------------------------------------------------------------------------------- */
 /* Compiled for the largest MTU (65520); TCP_CALCULATE_EFF_SEND_MSS does the rest per interface. */

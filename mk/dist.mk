@@ -27,8 +27,7 @@ endef
 
 # Rarely run, or once a batch: a fifth of the module at -O3.
 # lwIP: connections that open and close, neighbours, control messages.
-WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/etharp ipv4/icmp ipv4/ip4_addr ipv6/icmp6 ipv6/ip6_addr \
-	ipv6/nd6)
+WASM_SMALL := $(addprefix lwip/src/core/,netif tcp ipv4/icmp ipv4/ip4_addr ipv6/icmp6 ipv6/ip6_addr)
 # Ours: set-up, change of buffers, loops over lists. A turn, its commands and work lists are not here: 800 bytes, and RR
 # takes 1.016 of what it took before they had files of their own, not 1.055.
 WASM_SMALL += $(addprefix core/,mem/arena lwip_port main ring_resize \
@@ -36,7 +35,7 @@ WASM_SMALL += $(addprefix core/,mem/arena lwip_port main ring_resize \
 	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
 # Datagrams, fragments, groups, interfaces that come, go and change: smaller still.
 WASM_LEAST := $(addprefix lwip/src/core/,ipv4/ip4_frag ipv6/ip6_frag) $(addprefix core/,\
-	$(addprefix iface/,iface address route table) \
+	$(addprefix iface/,iface address route table neighbor arp nd) \
 	$(addprefix lwext/,group group_send error_limit path_mtu ip_input) \
 	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
@@ -62,7 +61,7 @@ WASM_FIRST := $(patsubst %,build/$(WASM)/%.o,$(addprefix lwip/src/core/,ip tcp_i
 	$(addprefix core/,lwip_port iface/ringif loop lwext/timers))
 WASM_LAST := $(patsubst %,build/$(WASM)/%.o,$(addprefix core/,sock/sock_work command sock/protocol channel main \
 	lwext/tcp_park lwext/tcp_table mem/heap) lwip/src/core/stats \
-	$(addprefix core/,sock/dgram_table sock/sock iface/iface) $(addprefix lwip/src/core/,ipv4/etharp ipv6/nd6))
+	$(addprefix core/,sock/dgram_table sock/sock iface/iface))
 WASM_IN_ORDER := $(WASM_FIRST) $(filter-out $(WASM_FIRST) $(WASM_LAST),$(WASM_OBJ)) $(WASM_LAST)
 $(eval $(call flags_file,$(WASM)/link,$(WASM_LINK) $(WASM_IN_ORDER)))
 build/$(WASM)/stack.wasm: $(WASM_OBJ) build/$(WASM)/link/flags tools/wasm_imports.mjs

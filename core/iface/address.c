@@ -8,8 +8,7 @@
  * filled slot is also the route to its prefix (core/iface/route.c). The caller ends the sockets of an address before it
  * goes.
  *
- * A new address is announced on the link: by a gratuitous ARP request, or by an advertisement (lwip/patches,
- * nd6-announce).
+ * A new address is announced on the link: by a gratuitous ARP request (lwIP's netif.c), or by an advertisement.
  *
  * Detection asks whether another host has an address. One at a time runs on an interface, and until then its addresses
  * stay as they are. Its clock is that of the one-second timers (`left` counts down):
@@ -17,22 +16,22 @@
  * | left | IPv4 (RFC 5227)        | IPv6 (RFC 4862, 5.4)                                |
  * |------|------------------------|-----------------------------------------------------|
  * | 4..2 | a probe each           |                                                     |
- * | 1    | wait                   | lwIP solicits, since the address is tentative there |
+ * | 1    | wait                   | solicit; the address is tentative                   |
  * | 0    | nobody has it          | nobody has it                                       |
  *
  * The phase of the clock is the random delay before the first probe. All frames pass detect_input() on their way to
- * lwIP until the end. ARP from the address, or that asks for it as we do, is a conflict; over IPv6, lwIP says so. A
+ * lwIP until the end. ARP from the address, or that asks for it as we do, is a conflict; over IPv6, core/iface/nd.c says so. A
  * conflict ends detection at once. The answer of the command is written then; if the event ring has no room, a second
  * later.
  */
 #include "iface/address.h"
 
 #include "lwip/etharp.h"
-#include "lwip/nd6.h"
 #include "lwip/prot/iana.h"
 #include "netif/ethernet.h"
 
 #include "channel.h"
+#include "iface/neighbor.h"
 #include "iface/route.h"
 #include "lwip_port.h"
 
@@ -77,6 +76,9 @@ static void put_ip6(struct ringif *ifc, uint32_t slot, const ip_addr_t *ip)
     }
     netif_ip6_addr_set(&ifc->netif, (s8_t)slot, ip_2_ip6(ip));
     netif_ip6_addr_set_state(&ifc->netif, (s8_t)slot, IP6_ADDR_PREFERRED);
+    if (ifc->pub->kind == IFACE_TAP && ifc->announced) {
+        nd_announce(&ifc->netif, (int)slot);
+    }
 }
 
 /**
@@ -262,26 +264,13 @@ int address_detect(struct ringif *ifc, uint32_t id, const struct abi_addr *addre
 }
 
 /**
- * probe() - Ask the link for the address, from nowhere
- * @ifc: interface with a detection over IPv4
- */
-static void probe(struct ringif *ifc)
-{
-    ip4_addr_t *own = ip_2_ip4(&ifc->netif.ip_addr), keep = *own, ip;
-
-    __builtin_memcpy(&ip.addr, ifc->detect.bytes, 4);
-    /* lwIP asks from the address that the interface has. */
-    own->addr = 0;
-    etharp_request(&ifc->netif, &ip);
-    *own = keep;
-}
-
-/**
- * address_tmr() - A second has passed; before lwIP's nd6_tmr(), which would take the address for good
+ * address_tmr() - A second has passed
  * @ifc: interface
  */
 void address_tmr(struct ringif *ifc)
 {
+    static const uint8_t nobody[4];
+
     if (!ifc->detect_id) {
         return;
     }
@@ -289,8 +278,10 @@ void address_tmr(struct ringif *ifc)
     ifc->detect_left -= ifc->detect_left != 0;
     if (!ifc->detect_left || ifc->detect_mac[6]) {
         finish(ifc, 0);
-    } else if (!ifc->detect_slot && ifc->detect_left > 1) {
-        probe(ifc);
+    } else if (ifc->detect_slot) {
+        nd_ask(&ifc->netif, ifc->detect.bytes, 1, 0);
+    } else if (ifc->detect_left > 1) {
+        arp_ask(&ifc->netif, ifc->detect.bytes, nobody, NULL);
     }
 }
 
@@ -313,17 +304,13 @@ void address_stop(struct ringif *ifc)
  */
 void address_up(struct ringif *ifc, int up)
 {
-    int i;
-
     if (!up) {
         netif_set_down(&ifc->netif);
         return;
     }
     netif_set_up(&ifc->netif);
-    for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-        if (ip6_addr_isvalid(netif_ip6_addr_state(&ifc->netif, i))) {
-            nd6_announce(&ifc->netif, (s8_t)i);
-        }
+    if (ifc->pub->kind == IFACE_TAP) {
+        nd_announce(&ifc->netif, -1);
     }
 }
 
@@ -349,6 +336,5 @@ int address_mtu(struct ringif *ifc, uint32_t mtu)
     pub->frame_max += mtu - pub->mtu;
     pub->mtu = mtu;
     ifc->netif.mtu = (u16_t)mtu;
-    nd6_clear_destination_cache();
     return 0;
 }

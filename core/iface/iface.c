@@ -18,6 +18,7 @@
 #include "netif/ethernet.h"
 
 #include "iface/address.h"
+#include "iface/neighbor.h"
 #include "mem/heap.h"
 
 static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
@@ -269,6 +270,7 @@ int iface_remove(uint32_t handle)
     iface_wire(handle, 0);
     address_stop(ifc);
     netif_remove(&ifc->netif);
+    neighbor_forget(ifc);
     ifaces[handle & 0xffff] = NULL;
     while (*link != ifc) {
         link = &(*link)->next;
@@ -379,6 +381,12 @@ int iface_poll(uint32_t budget)
     int more = 0;
 
     while ((ifc = iface_next(ifc))) {
+        if (ifc->announced != ifc->pub->listening) {
+            ifc->announced = ifc->pub->listening;
+            if (ifc->announced) {
+                neighbor_announce(ifc);
+            }
+        }
         more |= ringif_input(ifc, budget) == budget;
     }
     return more;
@@ -395,7 +403,10 @@ int iface_retry(void)
     int retry = 0;
 
     while ((ifc = iface_next(ifc))) {
-        retry |= ringif_retry(ifc);
+        if (ringif_retry(ifc)) {
+            neighbor_retry(ifc);
+            retry = 1;
+        }
     }
     return retry;
 }

@@ -15,6 +15,9 @@
 /* Slots for addresses: 0 is that of IPv4, the last that of the link-local address of IPv6. */
 #define IFACE_SLOTS (IFACE_ADDRS + 1)
 
+/* Neighbors are found by a hash of their address (core/iface/neighbor.c). */
+#define NEIGHBOR_LISTS 16u
+
 /* An entry of the table of routes (core/iface/route.c). */
 struct route {
     struct route *next;
@@ -43,6 +46,12 @@ struct ringif {
     uint32_t detect_left;  /* seconds */
     uint8_t detect_mac[8]; /* of a host that has the address, and a 1 */
     uint8_t detect_slot;   /* 0: IPv4 */
+    struct neighbor *neighbors[NEIGHBOR_LISTS];
+    uint32_t neighbor_count;
+    uint32_t queued;     /* bytes of packets that wait for a neighbor's MAC address */
+    uint32_t defended;   /* when another host was last told that it has our address */
+    uint32_t announced;  /* pub->listening when our addresses were last announced */
+    uint32_t queue_full; /* a packet was refused that is to be tried again */
     uint32_t
         old_querier[3]; /* until when one of IGMPv1, IGMPv2, MLDv1 counts (core/lwext/group.c) */
 };

@@ -10,14 +10,12 @@
  * Interfaces that are down have no routes. A gateway is a route of prefix 0.
  *
  * The list is short, and is searched for each packet that lwIP sends. A route stays when addresses change, and goes
- * with its interface. lwIP remembers next hops of IPv6, so each change makes it forget them.
+ * with its interface.
  *
  * lwIP alone knows one IPv4 subnet per interface, takes every static IPv6 address for a /64, and has one
  * default interface (lwip/patches, route-only).
  */
 #include "iface/route.h"
-
-#include "lwip/nd6.h"
 
 #include "lwip_port.h"
 #include "mem/heap.h"
@@ -240,7 +238,6 @@ void route_link(struct route *r)
     r->next = *end;
     *end = r;
     count++;
-    nd6_clear_destination_cache();
 }
 
 /**
@@ -264,7 +261,6 @@ void route_unlink(const struct ringif *ifc, uint32_t number, const struct route 
             heap_free(r);
         }
     }
-    nd6_clear_destination_cache();
 }
 
 /**

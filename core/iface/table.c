@@ -6,62 +6,23 @@
  */
 #include "iface/table.h"
 
-#include "lwip/etharp.h"
-#include "lwip/priv/nd6_priv.h"
-
 #include "iface/iface.h"
+#include "iface/neighbor.h"
 #include "iface/route.h"
-#include "lwip_port.h"
-
-/* Entries at the most, besides routes. */
-#define NEIGHBORS (ARP_TABLE_SIZE + LWIP_ND6_NUM_NEIGHBORS)
 
 /**
- * put() - Write a neighbor
- * @to: where to
- * @address: its address
- * @length: bytes of that
- * @netif: interface
- * @mac: its MAC address
- * @state: NEIGHBOR_*
- */
-static void put(struct abi_entry *to, const void *address, uint32_t length,
-                const struct netif *netif, const void *mac, uint32_t state)
-{
-    __builtin_memset(to, 0, sizeof(*to));
-    __builtin_memcpy(to->destination.bytes, address, length);
-    to->destination.family = length == 4 ? FAMILY_IPV4 : FAMILY_IPV6;
-    __builtin_memcpy(to->via.bytes, mac, ETH_HWADDR_LEN);
-    to->iface = ((const struct ringif *)netif->state)->pub->handle;
-    to->metric = state;
-}
-
-/**
- * neighbors() - ROUTE_NEIGHBORS
- * @to: where to
- *
- * lwIP shows those of IPv4 that have answered, and those of IPv6 that are asked as well.
+ * neighbors() - ROUTE_NEIGHBORS: those of all interfaces
+ * @to: where to, NULL: they are counted
  *
  * Return: how many
  */
 static uint32_t neighbors(struct abi_entry *to)
 {
-    const struct nd6_neighbor_cache_entry *entry = neighbor_cache;
-    struct eth_addr *mac;
-    struct netif *netif;
-    ip4_addr_t *ip4;
-    uint32_t n = 0, i;
+    struct ringif *ifc;
+    uint32_t n = 0;
 
-    for (i = 0; i < ARP_TABLE_SIZE; i++) {
-        if (etharp_get_entry(i, &ip4, &netif, &mac)) {
-            put(to + n++, ip4, sizeof(*ip4), netif, mac, NEIGHBOR_REACHABLE);
-        }
-    }
-    for (; entry < neighbor_cache + LWIP_ND6_NUM_NEIGHBORS; entry++) {
-        if (entry->state != ND6_NO_ENTRY) {
-            put(to + n++, entry->next_hop_address.addr, 16, entry->netif, entry->lladdr,
-                entry->state);
-        }
+    for (ifc = iface_next(NULL); ifc; ifc = iface_next(ifc)) {
+        n += to ? neighbor_list(ifc, to + n) : ifc->neighbor_count;
     }
     return n;
 }
@@ -80,7 +41,7 @@ int table_answer(const struct cmd_route *cmd, struct event *answer)
     if (!cmd->cmd.id || cmd->cmd.value > ROUTE_NEIGHBORS) {
         return ABI_EINVAL;
     }
-    answer->offset = iface_block((route_count() + NEIGHBORS) * (uint32_t)sizeof(*to));
+    answer->offset = iface_block((route_count() + neighbors(NULL) + 1) * (uint32_t)sizeof(*to));
     if (!answer->offset) {
         return ABI_ENOMEM;
     }

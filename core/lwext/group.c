@@ -501,7 +501,7 @@ static ip_addr_t of_ip6(const ip6_addr_t *address)
 }
 
 /**
- * mld6_joingroup_netif() - An interface has an address, and wants its solicited-node group (lwIP's nd6.c)
+ * mld6_joingroup_netif() - An interface has an address, and wants its solicited-node group (core/iface/nd.c)
  * @netif: interface
  * @address: the group
  *
@@ -517,7 +517,7 @@ err_t mld6_joingroup_netif(struct netif *netif, const ip6_addr_t *address)
 }
 
 /**
- * mld6_leavegroup_netif() - An interface has an address no longer (lwIP's nd6.c)
+ * mld6_leavegroup_netif() - An interface has an address no longer (core/iface/nd.c)
  * @netif: interface
  * @address: the solicited-node group of it
  *

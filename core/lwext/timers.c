@@ -26,21 +26,20 @@
  */
 #include "lwext/timers.h"
 
-#include "lwip/etharp.h"
 #include "lwip/igmp.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/ip6_frag.h"
-#include "lwip/nd6.h"
 #include "lwip/priv/tcp_priv.h"
 
 #include "abi.h"
 #include "iface/address.h"
 #include "iface/iface.h"
+#include "iface/neighbor.h"
 #include "lwext/tcp_park.h"
 
 #define SECOND 1000.0
 #define QUIET_AFTER 20u
-#define MISSED_MOST 400u /* seconds; ARP entries live 300 */
+#define MISSED_MOST 400u /* seconds; no reassembly and no group needs more */
 #define CATCH_UP 10u
 #define TIME_WAIT_MOST 4096u
 
@@ -60,6 +59,15 @@ void timers_start(double now)
     second_time = now;
     quiet = QUIET_AFTER;
     tcp_long_due = TIMER_NONE;
+}
+
+/**
+ * tcp_timer_needed() - lwIP's TCP asks for its timer
+ *
+ * Every turn starts it.
+ */
+void tcp_timer_needed(void)
+{
 }
 
 /**
@@ -229,11 +237,12 @@ static void run_seconds(double now)
         for (ifc = iface_next(NULL); ifc; ifc = iface_next(ifc)) {
             address_tmr(ifc);
         }
-        etharp_tmr();
-        nd6_tmr();
         ip_reass_tmr();
         ip6_reass_tmr();
         igmp_tmr();
+    }
+    for (ifc = iface_next(NULL); ifc; ifc = iface_next(ifc)) {
+        neighbor_tmr(ifc);
     }
     reap_time_wait();
 }

@@ -124,7 +124,7 @@ static int send(struct pbuf *p, const struct datagram *out, struct dgram_sock *d
     case ERR_RTE:
         return ABI_EHOSTUNREACH;
     default:
-        return ABI_ENOBUFS;
+        return out->ifc->queue_full ? ABI_EAGAIN : ABI_ENOBUFS;
     }
 }
 
@@ -134,7 +134,7 @@ static int send(struct pbuf *p, const struct datagram *out, struct dgram_sock *d
  * @out: where it goes
  * @d: its socket, which may refuse what would be fragmented
  *
- * Return: 0, ABI_EAGAIN: no room in the interface, which will tell, ABI_EMSGSIZE, ABI_EHOSTUNREACH,
+ * Return: 0, ABI_EAGAIN: no room in the interface or its neighbor's queue, which will tell, ABI_EMSGSIZE, ABI_EHOSTUNREACH,
  * ABI_ENOBUFS
  */
 int ip_send(struct pbuf *p, const struct datagram *out, struct dgram_sock *d)

@@ -19,10 +19,10 @@
  */
 #include "sock/tcp.h"
 
-#include "lwip/etharp.h"
+#include "lwip/ip4.h"
 #include "lwip/priv/tcp_priv.h"
 
-#include "iface/ringif.h"
+#include "iface/neighbor.h"
 #include "lwext/tcp_park.h"
 #include "lwip_port.h"
 #include "sock/sock_event.h"
@@ -101,24 +101,25 @@ static void sent_all(struct tcp_sock *t)
  */
 static int unreachable(const struct tcp_sock *t)
 {
-    struct eth_addr *mac;
-    const ip4_addr_t *found;
+    int v6 = t->sock.pub.remote.family == FAMILY_IPV6;
     ip_addr_t remote;
-    const struct ringif *ifc;
+    struct ringif *ifc;
     struct netif *netif;
-    const ip4_addr_t *hop;
+    const void *hop;
 
-    if (t->sock.pub.remote.family != FAMILY_IPV4 ||
-        port_to_lwip(&t->sock.pub.remote, &remote) != 0) {
+    if (port_to_lwip(&t->sock.pub.remote, &remote) != 0 ||
+        (v6 && ip6_addr_islinklocal(ip_2_ip6(&remote)))) {
         return 0;
     }
-    netif = ip4_route(ip_2_ip4(&remote));
+    netif = v6 ? port_ip6_route(IP6_ADDR_ANY6, ip_2_ip6(&remote))
+               : port_ip4_route(NULL, ip_2_ip4(&remote));
     if (!netif) {
         return 1;
     }
     ifc = netif->state;
-    hop = port_etharp_gateway(netif, ip_2_ip4(&remote));
-    return ifc->pub->kind == IFACE_TAP && (!hop || etharp_find_addr(netif, hop, &mac, &found) < 0);
+    hop = v6 ? (const void *)port_nd6_gateway(netif, ip_2_ip6(&remote))
+             : (const void *)port_etharp_gateway(netif, ip_2_ip4(&remote));
+    return ifc->pub->kind == IFACE_TAP && (!hop || !neighbor_answers(ifc, v6, hop));
 }
 
 /**

@@ -54,6 +54,8 @@ export interface StackStatistics {
   readonly icmpIgnored: number;
   /** IP fragments dropped: wrong, too many at once, or the others did not come in time. */
   readonly fragmentDrops: number;
+  /** Packets dropped: the next hop did not tell its MAC address, or too many waited for that. */
+  readonly neighborDrops: number;
   /** Sockets in use. */
   readonly sockets: number;
   /** Bytes in use in the stack's heap. */

@@ -69,70 +69,6 @@ START_TEST(default_interface_is_no_route)
 }
 END_TEST
 
-START_TEST(next_hop_inside_of_the_subnet_is_that_of_the_hook)
-{
-    struct pbuf *p = pbuf_alloc(PBUF_IP, 8, PBUF_RAM);
-    ip_addr_t to, hop;
-
-    ck_assert_int_eq(ipaddr_aton(_i ? "fe80::9" : "10.0.1.9", &to), 1);
-    ck_assert_int_eq(ipaddr_aton(_i ? "fd00:1::3" : "10.0.1.3", &hop), 1);
-    memset(p->payload, 0, 8);
-    if (_i) {
-        /* The same /64 as the tap's own address. */
-        ck_assert_int_eq(ipaddr_aton("fd00:1::9", &to), 1);
-        netif_ip6_addr_set(&rig_tap, 1, ip_2_ip6(&to));
-        netif_ip6_addr_set_state(&rig_tap, 1, IP6_ADDR_PREFERRED);
-        ck_assert_int_eq(ipaddr_aton("fd00:1::8", &to), 1);
-        rig_forget();
-        rig_hop6 = ip_2_ip6(&hop);
-        rig_tap.output_ip6(&rig_tap, p, ip_2_ip6(&to));
-        ck_assert_mem_eq(rig_out[0].data + IP6_HLEN + 8, ip_2_ip6(&hop)->addr, 16);
-    } else {
-        rig_hop4 = ip_2_ip4(&hop);
-        rig_tap.output(&rig_tap, p, ip_2_ip4(&to));
-        ck_assert_mem_eq(rig_out[0].data + 24, &ip_2_ip4(&hop)->addr, 4); /* it is asked for */
-    }
-    pbuf_free(p);
-    rig_hop4 = NULL;
-    rig_hop6 = NULL;
-    etharp_cleanup_netif(&rig_tap);
-    nd6_cleanup_netif(&rig_tap);
-}
-END_TEST
-
-/* --- 0033-nd6-conflict --------------------------------------------------------------------------- */
-
-START_TEST(advertisement_takes_no_address_away)
-{
-    u8_t message[32] = { ICMP6_TYPE_NA };
-
-    /* Of the tap's own link-local address, to all nodes, with a link-layer address. */
-    memcpy(message + 8, netif_ip6_addr(&rig_tap, 0)->addr, 16);
-    message[24] = ND6_OPTION_TYPE_TARGET_LLADDR;
-    message[25] = 1;
-    rig_feed_icmp6(&rig_tap, message, sizeof(message), 1);
-    ck_assert(ip6_addr_isvalid(netif_ip6_addr_state(&rig_tap, 0)));
-}
-END_TEST
-
-/* --- 0034-nd6-announce --------------------------------------------------------------------------- */
-
-START_TEST(address_that_becomes_valid_is_announced)
-{
-    ip_addr_t own;
-    unsigned found = 0;
-
-    ck_assert_int_eq(ipaddr_aton("fd00:1::9", &own), 1);
-    netif_ip6_addr_set(&rig_tap, 1, ip_2_ip6(&own));
-    netif_ip6_addr_set_state(&rig_tap, 1, IP6_ADDR_PREFERRED);
-    for (unsigned i = 0; i < rig_out_count; i++)
-        found += rig_out[i].data[6] == IP6_NEXTH_ICMP6 &&
-                 rig_out[i].data[IP6_HLEN] == ICMP6_TYPE_NA &&
-                 memcmp(rig_out[i].data + IP6_HLEN + 8, ip_2_ip6(&own)->addr, 16) == 0;
-    ck_assert_uint_eq(found, 1);
-}
-END_TEST
-
 /* --- The suite ------------------------------------------------------------------------------- */
 
 /**
@@ -152,10 +88,5 @@ int main(void)
     tcase = add_case(suite, "0031");
     tcase_add_loop_test(tcase, destination_without_a_route_is_not_searched_for, 0, 2);
     tcase_add_loop_test(tcase, default_interface_is_no_route, 0, 2);
-    tcase_add_loop_test(tcase, next_hop_inside_of_the_subnet_is_that_of_the_hook, 0, 2);
-    tcase = add_case(suite, "0033");
-    tcase_add_test(tcase, advertisement_takes_no_address_away);
-    tcase = add_case(suite, "0034");
-    tcase_add_test(tcase, address_that_becomes_valid_is_announced);
     return run_cases(suite);
 }

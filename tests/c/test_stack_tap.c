@@ -172,7 +172,8 @@ START_TEST(connection_given_up_before_it_opens_leaves_nothing)
     rig_pass(30000);
     ck_assert_uint_eq(ctl->stats.sockets, 0);
     ck_assert_uint_eq(ctl->stats.ring_bytes, 0);
-    ck_assert_uint_eq(heap_used(), used);
+    /* The peer answers nothing any more, and is forgotten. */
+    ck_assert_uint_le(heap_used(), used);
 }
 END_TEST
 

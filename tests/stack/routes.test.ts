@@ -3,6 +3,7 @@
 
 import type { Neighbor, NetworkStack, RouteOptions } from 'ringstack';
 import { describe, expect, test } from 'vitest';
+import { readEthernet } from '../helpers/frames.ts';
 import {
   connectEnds,
   ENDS,
@@ -186,11 +187,10 @@ describe('neighbors', () => {
     for (const host of [ENDS[4].b, ENDS[6].b]) await connectEnds(a, b, { host });
     const found = await neighbors(a);
     expect(found).toHaveLength(2);
-    for (const [i, address] of [ENDS[4].b, ENDS[6].b].entries()) {
-      expect(found[i]).toMatchObject({ address, mac: tapB.mac, interface: tapA });
+    for (const address of [ENDS[4].b, ENDS[6].b]) {
+      const neighbor = found.find((each) => each.address === address);
+      expect(neighbor).toMatchObject({ mac: tapB.mac, interface: tapA, state: 'reachable' });
     }
-    expect(found[0]?.state).toBe('reachable');
-    expect(['reachable', 'delay', 'stale']).toContain(found[1]?.state);
   });
 
   test('that do not answer have no MAC address', async () => {
@@ -199,7 +199,8 @@ describe('neighbors', () => {
     const reader = tap.readable.getReader();
     const socket = await stack.openUdp();
     await socket.send(new Uint8Array(1), { host: 'fd00::2', port: 9 });
-    await reader.read();
+    // Behind what announces our own addresses.
+    for (;;) if (readEthernet((await reader.read()).value as Uint8Array).payload[40] === 135) break;
     const [neighbor] = await neighbors(stack);
     expect(neighbor).toEqual({
       address: 'fd00::2',

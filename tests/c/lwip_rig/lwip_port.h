@@ -44,7 +44,5 @@ struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 int port_icmp_error(void);
 extern u16_t port_ip4_offset;
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
-const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest);
-const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
 #endif /* RINGSTACK_TEST_LWIP_PORT_H */

@@ -23,8 +23,6 @@ static struct tcp_pcb *rig_opened;  /* the connection that was opened last */
 static int rig_output_later;        /* result of port_tcp_output_later() */
 static u16_t rig_segment_max;       /* result of port_tcp_segment_max(); 0: the MSS */
 static u16_t rig_port = 49152;      /* last result of port_tcp_new_port() */
-static const ip4_addr_t *rig_hop4;  /* next hop of everything, NULL: the destination */
-static const ip6_addr_t *rig_hop6;
 static int rig_no_route; /* there is no route to anywhere but on the link */
 
 /**
@@ -302,32 +300,6 @@ int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *p
     LWIP_UNUSED_ARG(p);
     LWIP_UNUSED_ARG(port);
     return 0;
-}
-
-/**
- * port_etharp_gateway() - everything is on the link, unless rig_hop4 is set
- * @netif: unused
- * @dest: destination
- *
- * Return: next hop
- */
-const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest)
-{
-    LWIP_UNUSED_ARG(netif);
-    return rig_hop4 ? rig_hop4 : dest;
-}
-
-/**
- * port_nd6_gateway() - everything is on the link, unless rig_hop6 is set
- * @netif: unused
- * @dest: destination
- *
- * Return: next hop
- */
-const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest)
-{
-    LWIP_UNUSED_ARG(netif);
-    return rig_hop6 ? rig_hop6 : dest;
 }
 
 #endif /* RINGSTACK_TEST_PLATFORM_H */
