@@ -398,6 +398,12 @@ struct stack_stats {
     uint32_t fragment_drops;  /* fragments dropped: wrong, too many, or the others did not come */
     uint32_t
         neighbor_drops; /* packets dropped: the next hop did not say its MAC address, or too many waited */
+    uint32_t
+        source_drops; /* packets dropped: their source, or our address, is of another interface */
+    uint32_t
+        syn_drops; /* half-open connections given up, and SYNs not answered: the backlog is full */
+    uint32_t
+        orphans; /* released connections that were reset: their peer took no bytes for too long */
     uint32_t sockets;    /* slots in use */
     uint32_t heap_bytes; /* in use by the stack in its heap */
     uint32_t ring_bytes; /* storage of socket rings */
@@ -433,6 +439,7 @@ struct stack_ctl {
 struct stack_config {
     uint32_t owner;       /* arena owner number of all the stack allocates */
     uint32_t max_sockets; /* 1..65535 */
+    uint32_t weak_host;   /* 1: take packets by any interface (core/iface/admit.c) */
     uint32_t seed[8];     /* from the runtime's crypto: two SipHash keys */
 };
 

@@ -289,6 +289,9 @@ static void stack(void)
     OFFSET("STATS_ICMP_ERRORS", stack_stats, icmp_errors);
     OFFSET("STATS_ICMP_LIMITED", stack_stats, icmp_limited);
     OFFSET("STATS_NEIGHBOR_DROPS", stack_stats, neighbor_drops);
+    OFFSET("STATS_SOURCE_DROPS", stack_stats, source_drops);
+    OFFSET("STATS_SYN_DROPS", stack_stats, syn_drops);
+    OFFSET("STATS_ORPHANS", stack_stats, orphans);
     OFFSET("STATS_ICMP_IGNORED", stack_stats, icmp_ignored);
     OFFSET("STATS_FRAGMENT_DROPS", stack_stats, fragment_drops);
     OFFSET("STATS_SOCKETS", stack_stats, sockets);
@@ -298,6 +301,7 @@ static void stack(void)
     OFFSET("STATS_BYTES_COPIED", stack_stats, bytes_copied);
     OFFSET("CONFIG_OWNER", stack_config, owner);
     OFFSET("CONFIG_MAX_SOCKETS", stack_config, max_sockets);
+    OFFSET("CONFIG_WEAK_HOST", stack_config, weak_host);
     OFFSET("CONFIG_SEED", stack_config, seed);
     SIZE("CONFIG_SIZE", stack_config);
 }

@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "command.h"
+#include "iface/admit.h"
 #include "iface/iface.h"
 #include "iface/ringif.h"
 #include "loop.h"
@@ -112,6 +113,7 @@ uint32_t rs_stack_init(uint32_t config, double now)
     timers_start(now);
     protocol_setup(&control, c->max_sockets);
     ringif_setup(&control.stats);
+    admit_setup(&control.stats, (int)c->weak_host);
     iface_setup(&control);
     loop_setup(&control);
     return offset_of(&control);

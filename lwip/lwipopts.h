@@ -72,6 +72,8 @@
 #define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route
 #define LWIP_HOOK_IP6_ROUTE port_ip6_route
+#define LWIP_HOOK_IP4_INPUT port_ip4_input
+#define LWIP_HOOK_IP6_INPUT port_ip6_input
 
 /* --- Link and IPv4 ------------------------------------------------------------------------- */
 /* Checksums can be switched off on a wire whose ends share memory. */

@@ -304,6 +304,7 @@ void address_stop(struct ringif *ifc)
  */
 void address_up(struct ringif *ifc, int up)
 {
+    route_epoch += 2;
     if (!up) {
         netif_set_down(&ifc->netif);
         return;

@@ -48,9 +48,11 @@ struct ringif {
     uint8_t detect_slot;   /* 0: IPv4 */
     struct neighbor *neighbors[NEIGHBOR_LISTS];
     uint32_t neighbor_count;
-    uint32_t queued;     /* bytes of packets that wait for a neighbor's MAC address */
-    uint32_t defended;   /* when another host was last told that it has our address */
-    uint32_t announced;  /* pub->listening when our addresses were last announced */
+    uint32_t queued;    /* bytes of packets that wait for a neighbor's MAC address */
+    uint32_t defended;  /* when another host was last told that it has our address */
+    uint32_t announced; /* pub->listening when our addresses were last announced */
+    uint32_t admitted;  /* route_epoch, and 1: IPv6, when the packet with these ends was taken */
+    uint8_t admitted_ends[32];
     uint32_t queue_full; /* a packet was refused that is to be tried again */
     uint32_t
         old_querier[3]; /* until when one of IGMPv1, IGMPv2, MLDv1 counts (core/lwext/group.c) */

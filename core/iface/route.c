@@ -22,6 +22,7 @@
 
 static struct route *routes;
 static uint32_t count;
+uint32_t route_epoch = 2;
 
 /**
  * same_prefix() - Whether two addresses agree in their first bits
@@ -84,6 +85,41 @@ int route_is_own(const struct abi_addr *address)
         }
     }
     return 0;
+}
+
+/**
+ * route_admits() - Whether a packet may come in by an interface (core/iface/admit.c)
+ * @ifc: interface
+ * @family: FAMILY_*
+ * @from: its source
+ * @to: its destination
+ *
+ * Return: 1 if the destination is no address of another interface, and the answer would leave by this one
+ */
+int route_admits(const struct ringif *ifc, uint32_t family, const uint8_t *from, const uint8_t *to)
+{
+    uint32_t here = 0, elsewhere = 0;
+    const struct route *r;
+
+    for (r = routes; r; r = r->next) {
+        const struct abi_addr *net = &r->entry.destination;
+        int is_address = net->family == family && !r->entry.number;
+
+        if (is_address && (same_prefix(net->bytes, from, bits_of(family)) ||
+                           (r->ifc != ifc && same_prefix(net->bytes, to, bits_of(family)) &&
+                            !route_has(ifc, family, to)))) {
+            return 0;
+        }
+        if (net->family == family && netif_is_up(&r->ifc->netif) &&
+            same_prefix(net->bytes, from, net->prefix)) {
+            if (r->ifc == ifc) {
+                here = LWIP_MAX(here, net->prefix + 1u);
+            } else {
+                elsewhere = LWIP_MAX(elsewhere, net->prefix + 1u);
+            }
+        }
+    }
+    return here >= elsewhere || (family == FAMILY_IPV4 && !ifc->addrs[0].entry.destination.family);
 }
 
 /**
@@ -238,6 +274,7 @@ void route_link(struct route *r)
     r->next = *end;
     *end = r;
     count++;
+    route_epoch += 2;
 }
 
 /**
@@ -250,6 +287,7 @@ void route_unlink(const struct ringif *ifc, uint32_t number, const struct route 
 {
     struct route **link = &routes, *r;
 
+    route_epoch += 2;
     while ((r = *link)) {
         if (r != entry && r->ifc != ifc && (!number || r->entry.number != number)) {
             link = &r->next;

@@ -6,6 +6,10 @@
 #include "iface/ringif.h"
 
 int route_has(const struct ringif *ifc, uint32_t family, const uint8_t *address);
+/* Goes up by 2 when a route, an address or the state of an interface changes. */
+extern uint32_t route_epoch;
+
+int route_admits(const struct ringif *ifc, uint32_t family, const uint8_t *from, const uint8_t *to);
 int route_is_own(const struct abi_addr *address);
 void route_link(struct route *r);
 void route_unlink(const struct ringif *ifc, uint32_t number, const struct route *r);

@@ -101,7 +101,7 @@ static uint32_t pcb_due(const struct tcp_pcb *pcb)
         return ticks_left(pcb->tmr, TCP_FIN_WAIT_TIMEOUT / TCP_SLOW_INTERVAL);
     }
     if (ip_get_option(pcb, SOF_KEEPALIVE) &&
-        (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT)) {
+        (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT || pcb->state == FIN_WAIT_2)) {
         return ticks_left(pcb->tmr, (pcb->keep_idle + pcb->keep_cnt_sent * pcb->keep_intvl) /
                                         TCP_SLOW_INTERVAL);
     }

@@ -67,6 +67,7 @@ void protocol_setup(struct stack_ctl *ctl, uint32_t max_sockets)
 {
     sock_setup(ctl, max_sockets, protocols);
     tcp_sock_data_setup(&ctl->stats);
+    tcp_sock_listen_setup(&ctl->stats);
     dgram_setup(&ctl->stats);
 }
 

@@ -258,6 +258,11 @@ void tcp_sock_opened(struct tcp_sock *t)
 
     port_from_lwip(&t->pcb->local_ip, t->pcb->local_port, &pub->local);
     port_from_lwip(&t->pcb->remote_ip, t->pcb->remote_port, &pub->remote);
+    if (IP_IS_V6_VAL(t->pcb->remote_ip) && ip6_addr_has_zone(ip_2_ip6(&t->pcb->remote_ip))) {
+        const struct netif *netif = netif_get_by_index(ip6_addr_zone(ip_2_ip6(&t->pcb->remote_ip)));
+
+        pub->remote.zone = netif ? ((const struct ringif *)netif->state)->pub->handle : 0;
+    }
     tcp_sock_set_option(&t->sock, OPTION_NODELAY, t->nodelay);
     tcp_sock_set_option(&t->sock, OPTION_KEEPALIVE, t->keepalive);
     tcp_sock_data_open(t);

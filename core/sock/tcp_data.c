@@ -27,6 +27,7 @@
 #include "sock/tcp_data.h"
 
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/sys.h"
 
 #include "iface/ringif.h"
 #include "lwext/path_mtu.h"
@@ -35,6 +36,13 @@
 #include "sock/sock_event.h"
 #include "sock/sock_work.h"
 #include "sock/tcp_rings.h"
+
+/* Between two answers to segments with a wrong ACK, as Linux's tcp_invalid_ratelimit. */
+#define CHALLENGE_MS 500u
+/* As long as Linux keeps an orphan whose peer answers its probes (tcp_orphan_retries 8). */
+#define ORPHAN_MS 100000u
+/* A smaller MSS makes more headers than bytes (Linux: tcp_min_snd_mss). */
+#define MSS_LEAST 48u
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
@@ -104,7 +112,7 @@ void tcp_sock_data_open(struct tcp_sock *t)
         /* No more can be announced, so no more would ever be used. */
         t->rx_max = LWIP_MIN(t->rx_max, 0xffff);
     }
-    t->mss = t->pcb->mss;
+    t->mss = LWIP_MAX(t->pcb->mss, MSS_LEAST);
     tcp_sock_data_path(t);
     t->pcb->rcv_wnd = t->rx_max;
     t->pcb->rcv_ann_wnd = t->rx_max;
@@ -184,6 +192,77 @@ void tcp_sock_data_window(struct tcp_sock *t)
 }
 
 /**
+ * acknowledges() - Whether a segment acknowledges what can have been sent lately (RFC 9293, 3.10.7.4; RFC 5961, 5.2)
+ * @t: connection, or NULL
+ * @pcb: its pcb, handshake done
+ * @hdr: header of the segment
+ *
+ * Without that, a host that knows the four ends and nothing else could put bytes into the stream. The answer tells a
+ * peer that has lost its state, and is limited: two of these would answer each other.
+ *
+ * Return: 1 if so, or if it is a SYN or a reset, which lwIP looks at
+ */
+static int acknowledges(struct tcp_sock *t, struct tcp_pcb *pcb, const struct tcp_hdr *hdr)
+{
+    uint32_t flags = TCPH_FLAGS(hdr);
+
+    if (flags & (TCP_SYN | TCP_RST)) {
+        return 1;
+    }
+    if (!(flags & TCP_ACK)) {
+        return 0;
+    }
+    if (!TCP_SEQ_GT(hdr->ackno, pcb->snd_nxt) &&
+        !TCP_SEQ_LT(hdr->ackno, pcb->lastack - pcb->snd_wnd_max)) {
+        return 1;
+    }
+    if (t && sys_now() - t->challenged >= CHALLENGE_MS) {
+        t->challenged = sys_now();
+        tcp_send_empty_ack(pcb);
+    }
+    return 0;
+}
+
+/**
+ * is_orphan() - Whether nobody waits for a connection any more, and its peer has taken no byte for too long
+ * @t: closed connection
+ * @hdr: header of a segment of the peer, which is there and keeps its window shut
+ *
+ * Return: 1 if so
+ */
+static int is_orphan(struct tcp_sock *t, const struct tcp_hdr *hdr)
+{
+    if (t->sock.tx.head != t->acked_seen || !t->acked_at || hdr->wnd) {
+        t->acked_seen = t->sock.tx.head;
+        t->acked_at = sys_now() | 1;
+        return 0;
+    }
+    return sys_now() - t->acked_at >= ORPHAN_MS;
+}
+
+/**
+ * refuses() - Whether a segment is not for TCP to look at
+ * @t: connection, or NULL
+ * @pcb: its pcb, which is gone if it was an orphan
+ * @hdr: header of the segment
+ *
+ * Return: 1 if so; counted
+ */
+static int refuses(struct tcp_sock *t, struct tcp_pcb *pcb, const struct tcp_hdr *hdr)
+{
+    if (pcb->state >= ESTABLISHED && !acknowledges(t, pcb, hdr)) {
+        TCP_STATS_INC(tcp.drop);
+        return 1;
+    }
+    if (t && t->discard && t->shutdown && is_orphan(t, hdr)) {
+        stats->orphans++;
+        tcp_abort(pcb);
+        return 1;
+    }
+    return 0;
+}
+
+/**
  * port_tcp_inpacket() - See a segment before TCP does (LWIP_HOOK_TCP_INPACKET_PCB)
  * @pcb: connection or listener
  * @hdr: its header, host byte order
@@ -214,10 +293,19 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
         stats->no_memory_drops++;
         return ERR_MEM;
     }
+    if (pcb->state == TIME_WAIT && TCPH_FLAGS(hdr) & TCP_RST && hdr->seqno == pcb->rcv_nxt) {
+        /* The peer knows nothing of it any more: its port is free. As Linux does, though RFC 1337 would not. */
+        tcp_pcb_remove(&tcp_tw_pcbs, pcb);
+        tcp_free(pcb);
+        return ERR_MEM;
+    }
     if (pcb->state == LISTEN || pcb->state == SYN_RCVD || pcb->state == TIME_WAIT) {
         return ERR_OK;
     }
     t = tcp_ext_arg_get(pcb, 0);
+    if (refuses(t, pcb, hdr)) {
+        return ERR_MEM;
+    }
     if (t && t->fin_queued) {
         /* lwIP has no callback for the ACK of a FIN that had a segment of its own. */
         sock_work(&t->sock);
@@ -233,7 +321,8 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
-    if (more > 0 && !tcp_sock_rings_ensure(t, (uint32_t)more)) {
+    if (more > 0 &&
+        !tcp_sock_rings_ensure(t, (uint32_t)more, TCP_SEQ_GT(hdr->seqno, pcb->rcv_nxt))) {
         stats->no_memory_drops++;
         return ERR_MEM;
     }
@@ -313,7 +402,7 @@ err_t tcp_sock_data_received(struct tcp_sock *t, struct pbuf *p)
     }
     /* port_tcp_inpacket() has made room, except for data that ends a handshake: another thread may have
        taken that memory. */
-    if (!tcp_sock_rings_ensure(t, p->tot_len)) {
+    if (!tcp_sock_rings_ensure(t, p->tot_len, 0)) {
         pbuf_free(p);
         t->sock.pub.error = ABI_ENOBUFS;
         tcp_abort(t->pcb);

@@ -3,37 +3,93 @@
  *
  * Theory of operation
  *
- * Backlog. A SYN is answered only while half-open connections and connections that JS has not taken
- * are fewer than the backlog. on_half_open() counts the pcb that lwIP makes for a SYN and marks it with
- * the listener; the count goes down when its handshake is done or it dies. lwIP's own counter has eight
- * bits.
+ * Backlog. Half-open connections and connections that JS has not taken are no more than the backlog. If a SYN comes
+ * beyond it, the oldest half-open one of the same interface is given up, else the oldest of any, without a word: so a
+ * flood of SYNs takes nothing but its own, and an honest handshake has the time that the flood needs to fill the
+ * backlog (RFC 4987, 3.4). on_half_open() lists the pcb that lwIP makes for a SYN; it leaves the list when its handshake
+ * is done or it dies. lwIP's own counter has eight bits.
  */
 #include "sock/tcp_listen.h"
 
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/sys.h"
 
 #include "iface/ringif.h"
 #include "iface/route.h"
 #include "lwip_port.h"
+#include "mem/heap.h"
 #include "sock/sock_event.h"
 #include "sock/tcp.h"
 #include "sock/tcp_bind.h"
 #include "sock/tcp_rings.h"
 
+/* An honest handshake takes no longer. */
+#define HANDSHAKE_MS 50u
+
+static struct stack_stats *stats;
+
+/**
+ * tcp_sock_listen_setup() - Set where to count
+ * @to: the stack's counters
+ */
+void tcp_sock_listen_setup(struct stack_stats *to)
+{
+    stats = to;
+}
+
+/**
+ * forget() - A connection is half-open no longer
+ * @h: it
+ */
+static void forget(struct half_open *h)
+{
+    h->listener->half_open--;
+    list_remove(&h->list);
+    tcp_ext_arg_set(h->pcb, 0, NULL);
+    heap_free(h);
+}
+
 /**
  * on_half_open_gone() - A half-open connection died (tcp_extarg_callback_pcb_destroyed_fn)
  * @id: 0
- * @data: its listener, NULL: that has closed, or the handshake was done
+ * @data: it, NULL: the listener has closed, or the handshake was done
  */
 static void on_half_open_gone(u8_t id, void *data)
 {
     (void)id;
     if (data) {
-        ((struct tcp_listener *)data)->half_open--;
+        forget(data);
     }
 }
 
 static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = on_half_open_gone };
+
+/**
+ * make_room() - Give up the oldest half-open connection, of the same interface if there is one
+ * @listener: listener whose backlog is full
+ * @netif: interface that wants room
+ *
+ * One that came just now has its answer on the way, and would be reset by its next segment.
+ *
+ * Return: 1 if one was given up
+ */
+static int make_room(struct tcp_listener *listener, const struct netif *netif)
+{
+    struct list *member = listener->half_open_list.next, *victim = member;
+
+    for (; member != &listener->half_open_list; member = member->next) {
+        if (LIST_ENTRY(member, struct half_open, list)->netif == netif) {
+            victim = member;
+            break;
+        }
+    }
+    if (victim == &listener->half_open_list ||
+        sys_now() - LIST_ENTRY(victim, struct half_open, list)->since < HANDSHAKE_MS) {
+        return 0;
+    }
+    tcp_abandon(LIST_ENTRY(victim, struct half_open, list)->pcb, 0);
+    return 1;
+}
 
 /**
  * on_half_open() - A SYN came for a listener (tcp_extarg_callback_passive_open_fn)
@@ -46,13 +102,27 @@ static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = on_
 static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *pcb)
 {
     struct tcp_listener *listener = tcp_ext_arg_get((struct tcp_pcb *)lpcb, id);
+    struct netif *netif = ip_current_input_netif();
+    struct half_open *h;
 
     if (listener->half_open + listener->waiting >= listener->backlog) {
+        stats->syn_drops++;
+        if (!make_room(listener, netif)) {
+            return ERR_MEM;
+        }
+    }
+    h = heap_calloc(1, sizeof(*h));
+    if (!h) {
         return ERR_MEM;
     }
+    h->listener = listener;
+    h->pcb = pcb;
+    h->netif = netif;
+    h->since = sys_now();
+    list_add(&listener->half_open_list, &h->list);
     listener->half_open++;
     tcp_ext_arg_set_callbacks(pcb, id, &half_open_callbacks);
-    tcp_ext_arg_set(pcb, id, listener);
+    tcp_ext_arg_set(pcb, id, h);
     return ERR_OK;
 }
 
@@ -75,9 +145,7 @@ static err_t on_accepted(void *arg, struct tcp_pcb *pcb, err_t err)
     if (!pcb || err != ERR_OK || !listener) {
         return ERR_VAL;
     }
-    /* No longer half-open; an abort from here on is not to count it again. */
-    tcp_ext_arg_set(pcb, 0, NULL);
-    listener->half_open--;
+    forget(tcp_ext_arg_get(pcb, 0));
     s = sock_new(SOCK_TCP);
     if (!s) {
         return ERR_MEM;
@@ -141,6 +209,7 @@ int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd)
     tcp_ext_arg_set_callbacks(lpcb, 0, &listener_callbacks);
     tcp_ext_arg_set(lpcb, 0, listener);
     listener->pcb = lpcb;
+    list_init(&listener->half_open_list);
     listener->backlog = cmd->backlog;
     listener->rx_max = cmd->rx_max;
     listener->tx_max = cmd->tx_max;
@@ -158,13 +227,10 @@ int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd)
 static void drop_waiting(struct tcp_listener *listener)
 {
     uint32_t cursor = 0;
-    struct tcp_pcb *pcb;
     struct sock *s;
 
-    for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
-        if (tcp_ext_arg_get(pcb, 0) == listener) {
-            tcp_ext_arg_set(pcb, 0, NULL);
-        }
+    while (!list_is_empty(&listener->half_open_list)) {
+        forget(LIST_ENTRY(listener->half_open_list.next, struct half_open, list));
     }
     while ((s = sock_next(&cursor))) {
         if (s->pub.kind != SOCK_TCP || tcp_sock_of(s)->listener != listener) {

@@ -5,6 +5,7 @@
 
 #include "sock/sock.h"
 
+void tcp_sock_listen_setup(struct stack_stats *to);
 int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd);
 void tcp_sock_listen_close(struct sock *s);
 void tcp_sock_listen_abort(struct sock *s, int error);

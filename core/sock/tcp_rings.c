@@ -9,10 +9,10 @@
  *
  * Beyond its need a ring may grow to the largest free block divided by the number of active
  * connections (share()), so that one connection cannot starve the rest. If there is no memory even for
- * the need, rx does not grow, the segment is dropped, and the peer sends it again.
+ * the need, rx does not grow, the segment is dropped, and the peer sends it again. Segments behind a hole are no need.
  *
  * A connection on which nothing has moved for QUIET seconds and whose rings are empty moves back to
- * small rings, so that all idle connections cost the same. Only connections that moved something since
+ * small rings, so that all idle connections cost the same; segments behind a hole go. Only connections that moved something since
  * they were last found small and quiet are looked at.
  */
 #include "sock/tcp_rings.h"
@@ -104,10 +104,11 @@ int tcp_sock_rings_can_accept(uint32_t payload)
  * tcp_sock_rings_ensure() - Make sure rx can hold more bytes after its tail
  * @t: connection
  * @more: bytes
+ * @is_gap: bytes before them are missing: a share of the memory at the most
  *
  * Return: 1 if it can
  */
-int tcp_sock_rings_ensure(struct tcp_sock *t, uint32_t more)
+int tcp_sock_rings_ensure(struct tcp_sock *t, uint32_t more, int is_gap)
 {
     struct ring *ring = &t->sock.pub.rx;
     uint32_t size =
@@ -121,6 +122,9 @@ int tcp_sock_rings_ensure(struct tcp_sock *t, uint32_t more)
     need = t->sock.rx.tail - t->sock.rx.head + more;
     if (need <= size) {
         return 1;
+    }
+    if (is_gap && need > share(t->rx_max)) {
+        return 0;
     }
     if (size == 0) {
         return ring_storage_add(ring, power_of_two(need)) == 0;
@@ -202,8 +206,9 @@ static int trim(struct tcp_sock *t)
         return t->quiet < QUIET || !settled;
     }
     producer_refresh(&t->sock.rx);
-    /* Segments that came out of order need room behind the hole. */
-    if (!t->pcb->ooseq && shrink(&t->sock.pub.rx, t->sock.rx.tail - t->sock.rx.head)) {
+    /* Segments behind a hole that stays open: the peer has them, too (RFC 2018, 8). */
+    tcp_free_ooseq(t->pcb);
+    if (shrink(&t->sock.pub.rx, t->sock.rx.tail - t->sock.rx.head)) {
         byte_reserve(&t->sock.rx, 0, &none); /* adopts it */
         sock_event(&t->sock, SOCK_READABLE);
     }

@@ -10,7 +10,7 @@
 
 int tcp_sock_rings_open(struct tcp_sock *t, uint32_t rx_max, uint32_t tx_max);
 int tcp_sock_rings_can_accept(uint32_t payload);
-int tcp_sock_rings_ensure(struct tcp_sock *t, uint32_t more);
+int tcp_sock_rings_ensure(struct tcp_sock *t, uint32_t more, int is_gap);
 void tcp_sock_rings_grow_tx(struct tcp_sock *t);
 void tcp_sock_rings_moved(struct tcp_sock *t);
 void tcp_sock_rings_over(struct tcp_sock *t);

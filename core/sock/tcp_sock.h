@@ -5,7 +5,17 @@
 
 #include "sock/sock.h"
 
+struct netif;
 struct tcp_pcb;
+
+/* A connection whose handshake is not done (core/sock/tcp_listen.c). */
+struct half_open {
+    struct list list; /* of its listener, oldest first */
+    struct tcp_listener *listener;
+    struct tcp_pcb *pcb;
+    struct netif *netif; /* the SYN came by */
+    uint32_t since;      /* in sys_now() */
+};
 
 /* SOCK_TCP_LISTENER */
 struct tcp_listener {
@@ -13,8 +23,9 @@ struct tcp_listener {
     struct tcp_pcb *pcb; /* a tcp_pcb_listen; NULL: closed */
     uint32_t backlog;    /* half-open and waiting connections at the most */
     uint32_t half_open;  /* SYNs answered whose handshake is not done */
-    uint32_t waiting;    /* connections JS has not taken */
-    uint32_t rx_max;     /* of the connections */
+    struct list half_open_list;
+    uint32_t waiting; /* connections JS has not taken */
+    uint32_t rx_max;  /* of the connections */
     uint32_t tx_max;
     uint32_t nodelay;
     uint32_t keepalive;
@@ -37,12 +48,15 @@ struct tcp_sock {
     uint32_t keepalive; /* ms, set when the connection opens */
     uint32_t rx_seen;   /* tail of rx and tx when tcp_sock_rings_trim() last looked */
     uint32_t tx_seen;
-    uint32_t quiet;     /* how often it found nothing new since */
-    uint32_t held_tail; /* tail of tx when less than a segment was held back */
-    uint8_t held;       /* less than a segment is held back until the next turn */
-    uint8_t shutdown;   /* FIN after the last byte */
-    uint8_t fin_queued; /* lwIP has the FIN */
-    uint8_t discard;    /* closed by JS: what comes is thrown away */
+    uint32_t quiet;      /* how often it found nothing new since */
+    uint32_t held_tail;  /* tail of tx when less than a segment was held back */
+    uint8_t held;        /* less than a segment is held back until the next turn */
+    uint8_t shutdown;    /* FIN after the last byte */
+    uint8_t fin_queued;  /* lwIP has the FIN */
+    uint8_t discard;     /* closed by JS: what comes is thrown away */
+    uint32_t challenged; /* when a segment with a wrong ACK was last answered */
+    uint32_t acked_seen; /* head of tx, and when, as tcp_sock_expire() last saw it move */
+    uint32_t acked_at;
 };
 
 /**

@@ -112,6 +112,8 @@ export interface NetworkInterface {
   readonly netmask: string | undefined;
   /** All its addresses as CIDRs. */
   readonly addresses: readonly string[];
+  /** The IPv6 address for its link alone (RFC 4291), of a tap that has another IPv6 address; else undefined. */
+  readonly linkLocalAddress: string | undefined;
   /** Largest IP packet, bytes. */
   readonly mtu: number;
   /** It is there, and not taken down. */

@@ -56,6 +56,12 @@ export interface StackStatistics {
   readonly fragmentDrops: number;
   /** Packets dropped: the next hop did not tell its MAC address, or too many waited for that. */
   readonly neighborDrops: number;
+  /** Packets dropped: their source, or the address of ours that they name, belongs to another interface. */
+  readonly sourceDrops: number;
+  /** Half-open connections given up, and SYNs not answered, since a backlog was full. */
+  readonly synDrops: number;
+  /** Closed connections that were reset, since their peer kept its window shut for 100 s. */
+  readonly orphans: number;
   /** Sockets in use. */
   readonly sockets: number;
   /** Bytes in use in the stack's heap. */
@@ -137,6 +143,11 @@ export interface StackOptions {
   readonly startTimeout?: number;
   /** The arena to live in. Stacks of one arena can be wired without copies. @default one for all, 256 MiB */
   readonly arena?: StackArena;
+  /**
+   * `strong`: an interface takes only packets for its own addresses, and only from hosts that are reached through it
+   * (RFC 1122, RFC 3704). `weak`: all interfaces take packets for all addresses. @default 'strong'
+   */
+  readonly hostModel?: 'strong' | 'weak';
   /** Sockets at the most, 1 to 65535. @default 65535 */
   readonly maxSockets?: number;
   /** Default of every connection's receiveBuffer, bytes, 64 KiB to 16 MiB. @default 512 KiB; engine 'worker': 2 MiB */

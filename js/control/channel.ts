@@ -101,6 +101,9 @@ export class Channel {
   #nextId = 1;
   #closed: NetError | undefined;
 
+  /** The zone of an interface, by its handle; a thread that has no stack knows none. */
+  zoneOf: (iface: number) => string | undefined = () => undefined;
+
   /** offset: that of the channel's struct; isRemote: another thread turns the stack. */
   constructor(arena: SharedMemory, offset: number, wake: () => void, isRemote: boolean) {
     this.arena = arena;

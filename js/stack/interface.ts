@@ -104,6 +104,15 @@ export class BaseInterface implements NetworkInterface {
     return this.cidrs.map(formatCidr);
   }
 
+  get linkLocalAddress(): string | undefined {
+    const { mac, cidrs } = this as { mac?: string } & BaseInterface;
+    if (!mac || !cidrs.some(({ address }) => address.family === 6)) return undefined;
+    const [a = 0, b, c, d, e, f] = mac.split(':').map((byte) => Number.parseInt(byte, 16));
+    // RFC 4291, appendix A.
+    const octets = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f] as number[];
+    return formatIp({ family: 6, bytes: Uint8Array.from(octets) });
+  }
+
   get isUp(): boolean {
     return !this.isDown && !this.#gone;
   }

@@ -15,8 +15,11 @@ import {
   STATS_INPUT_DROPS,
   STATS_NEIGHBOR_DROPS,
   STATS_NO_MEMORY_DROPS,
+  STATS_ORPHANS,
   STATS_RING_BYTES,
   STATS_SOCKETS,
+  STATS_SOURCE_DROPS,
+  STATS_SYN_DROPS,
   STATS_TCP_REXMIT,
   STATS_TCP_RX_SEGMENTS,
   STATS_TCP_TX_SEGMENTS,
@@ -123,6 +126,7 @@ class Stack implements NetworkStack {
     this.#release = release;
     this.#names = new Names(this.#interfaces, options.hosts);
     this.#channel = new Channel(arena, engine.ctl + STACK_APP, engine.wake, engine.isRemote);
+    this.#channel.zoneOf = (iface) => this.#names.zoneOf(iface);
     engine.onTurn(() => this.#channel.drain());
     engine.onFailure((cause) => {
       const reason = `its worker failed: ${cause.message}`;
@@ -168,6 +172,9 @@ class Stack implements NetworkStack {
       icmpErrors: count(STATS_ICMP_ERRORS),
       icmpLimited: count(STATS_ICMP_LIMITED),
       neighborDrops: count(STATS_NEIGHBOR_DROPS),
+      sourceDrops: count(STATS_SOURCE_DROPS),
+      synDrops: count(STATS_SYN_DROPS),
+      orphans: count(STATS_ORPHANS),
       icmpIgnored: count(STATS_ICMP_IGNORED),
       fragmentDrops: count(STATS_FRAGMENT_DROPS),
       sockets: count(STATS_SOCKETS),

@@ -8,6 +8,7 @@ import {
   CONFIG_OWNER,
   CONFIG_SEED,
   CONFIG_SIZE,
+  CONFIG_WEAK_HOST,
   STACK_CTL_SIZE,
   STACK_MAGIC,
   STACK_SIZE,
@@ -39,6 +40,7 @@ const RULES: Rules<StackOptions> = {
   hosts: any,
   initializeLoopback: flag,
   engine: oneOf('auto', 'inline', 'worker'),
+  hostModel: oneOf('strong', 'weak'),
   worker: any,
   startTimeout: range(1, INT32_MAX, ' ms'),
   arena: any,
@@ -59,12 +61,13 @@ export function checkStackOptions(options: StackOptions): void {
 }
 
 /** Writes a struct stack_config; returns its offset. */
-function writeConfig(arena: Arena, owner: number, maxSockets: number): number {
+function writeConfig(arena: Arena, owner: number, options: StackOptions): number {
   const config = arena.alloc(CONFIG_SIZE, owner);
   // Not into the arena directly: crypto refuses views on shared memory.
   const seed = crypto.getRandomValues(new Uint8Array(32));
   arena.view.setUint32(config + CONFIG_OWNER, owner, true);
-  arena.view.setUint32(config + CONFIG_MAX_SOCKETS, maxSockets, true);
+  arena.view.setUint32(config + CONFIG_MAX_SOCKETS, options.maxSockets ?? MAX_SOCKETS, true);
+  arena.view.setUint32(config + CONFIG_WEAK_HOST, options.hostModel === 'weak' ? 1 : 0, true);
   arena.u8.set(seed, config + CONFIG_SEED);
   return config;
 }
@@ -119,7 +122,7 @@ export async function startEngine(
   owner: number,
   options: StackOptions,
 ): Promise<Engine> {
-  const config = writeConfig(arena, owner, options.maxSockets ?? MAX_SOCKETS);
+  const config = writeConfig(arena, owner, options);
   const isAuto = (options.engine ?? 'auto') === 'auto';
   let engine: Engine | undefined;
   if (options.engine === 'worker' || (isAuto && isIsolatedPage())) {

@@ -12,6 +12,7 @@
 
 import {
   ADDR_SIZE,
+  ADDR_ZONE,
   CMD_ABORT,
   CMD_DISCARD,
   CMD_KICK,
@@ -39,7 +40,6 @@ import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
 import type { Channel, ChannelHandle, Made, SocketEvents } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
-import type { SharedMemory } from '../memory/shared_memory.ts';
 import { ByteConsumer, ByteProducer } from '../ring.ts';
 import {
   ByteReadable,
@@ -56,18 +56,23 @@ import { keepAliveMs } from './tcp_options.ts';
 
 /** Address and port of one end of a connection, formatted when they are first read. */
 class SocketAddress {
+  readonly #channel: Channel;
   readonly #bytes: Uint8Array;
   #found: { address: string; port: number } | undefined;
 
   /** Copies a struct addr, since the socket may be freed before it is read. */
-  constructor({ u8 }: SharedMemory, offset: number) {
-    this.#bytes = u8.slice(offset, offset + ADDR_SIZE);
+  constructor(channel: Channel, offset: number) {
+    this.#channel = channel;
+    this.#bytes = channel.arena.u8.slice(offset, offset + ADDR_SIZE);
   }
 
   get #read(): { address: string; port: number } {
     if (!this.#found) {
-      const { address, port } = readAddress(new DataView(this.#bytes.buffer), 0);
-      this.#found = { address: formatIp(address), port };
+      const view = new DataView(this.#bytes.buffer);
+      const { address, port } = readAddress(view, 0);
+      const iface = view.getUint32(ADDR_ZONE, true);
+      const zone = iface ? this.#channel.zoneOf(iface) : undefined;
+      this.#found = { address: formatIp(zone ? { ...address, zone } : address), port };
     }
     return this.#found;
   }
@@ -208,9 +213,8 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #open(): void {
-    const { arena } = this.#channel;
-    this.#local = new SocketAddress(arena, this.#offset + SOCK_LOCAL);
-    this.#remote = new SocketAddress(arena, this.#offset + SOCK_REMOTE);
+    this.#local = new SocketAddress(this.#channel, this.#offset + SOCK_LOCAL);
+    this.#remote = new SocketAddress(this.#channel, this.#offset + SOCK_REMOTE);
     this.#opened.resolve();
   }
 

@@ -383,9 +383,9 @@ export class ByteReadable implements DirectReadable {
     this.retry();
   }
 
-  /** The stream fails when what is in the ring has been read. */
+  /** The stream fails when what is in the ring has been read; after end() it ends, whatever came behind that. */
   fail(error: unknown): void {
-    this.#error ??= error;
+    if (!this.#ended) this.#error ??= error;
     this.retry();
   }
 

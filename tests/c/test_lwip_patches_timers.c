@@ -250,6 +250,57 @@ START_TEST(syns_sent_again_are_counted)
     ck_assert_uint_eq(lwip_stats.mib2.tcpretranssegs, 1);
 }
 END_TEST
+/* --- 0038-tcp-keepalive -------------------------------------------------------------------------- */
+
+/* keep_alive() - probes after a second of silence, three of them, a second apart */
+static void keep_alive(void)
+{
+    ip_set_option(conn.pcb, SOF_KEEPALIVE);
+    conn.pcb->keep_idle = 1000;
+    conn.pcb->keep_intvl = 1000;
+    conn.pcb->keep_cnt = 3;
+}
+
+START_TEST(half_closed_connection_is_probed_and_given_up)
+{
+    conn_open(1460, 0xffff);
+    ck_assert_int_eq(tcp_shutdown(conn.pcb, 0, 1), ERR_OK);
+    conn.rcv++;
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    ck_assert_int_eq(conn.pcb->state, FIN_WAIT_2);
+    keep_alive();
+    rig_forget();
+    rig_ms(3500);
+    ck_assert_uint_eq(rig_out_count, 3);
+    ck_assert_ptr_nonnull(conn.pcb);
+    rig_ms(1000);
+    ck_assert_ptr_null(conn.pcb);
+    ck_assert_int_eq(conn.err, ERR_ABRT);
+}
+END_TEST
+
+START_TEST(clock_that_jumps_skips_no_probe)
+{
+    conn_open(1460, 0xffff);
+    keep_alive();
+    rig_forget();
+    tcp_ticks += 60000 / TCP_SLOW_INTERVAL;
+    rig_ms(3 * TCP_SLOW_INTERVAL);
+    ck_assert_uint_eq(rig_out_count, 1);
+    conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    rig_ms(900);
+    ck_assert_ptr_nonnull(conn.pcb);
+    /* Without an answer all probes go, a second apart. */
+    rig_forget();
+    tcp_ticks += 60000 / TCP_SLOW_INTERVAL;
+    rig_ms(2900);
+    ck_assert_uint_eq(rig_out_count, 3);
+    ck_assert_ptr_nonnull(conn.pcb);
+    rig_ms(1000);
+    ck_assert_ptr_null(conn.pcb);
+}
+END_TEST
+
 /* --- The suite ---------------------------------------------------------------------------------- */
 
 /**
@@ -279,5 +330,8 @@ int main(void)
     tcase = add_case(suite, "0015");
     tcase_add_test(tcase, segments_sent_again_after_a_timeout_are_counted);
     tcase_add_test(tcase, syns_sent_again_are_counted);
+    tcase = add_case(suite, "0038");
+    tcase_add_test(tcase, half_closed_connection_is_probed_and_given_up);
+    tcase_add_test(tcase, clock_that_jumps_skips_no_probe);
     return run_cases(suite);
 }

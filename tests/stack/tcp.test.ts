@@ -66,8 +66,20 @@ describe('a connection is made', () => {
     tapA.readable.pipeTo(tapB.writable).catch(ignore);
     tapB.readable.pipeTo(tapA.writable).catch(ignore);
     const ends = await connectEnds(a, b, { host: 'fe80::b%3' });
-    expect(ends.client.remoteAddress).toBe('fe80::b');
+    expect(ends.client.remoteAddress).toBe('fe80::b%3');
     await expectTalk(ends);
+    // The zone is that of the other stack: the address can be connected to as it is.
+    expect(ends.server.remoteAddress).toMatch(/%3$/);
+    const back = await a.listenTcp({ port: 81 });
+    await b.connectTcp({ host: ends.server.remoteAddress, port: back.port });
+    expect(tapA.linkLocalAddress).toMatch(/^fe80::/);
+    const [tun, bare] = [
+      await a.createTunInterface({ ip: 'fd00:7::1/64' }),
+      await a.createTapInterface({ mac: '02:00:00:00:00:02' }),
+    ];
+    expect([tun.linkLocalAddress, bare.linkLocalAddress]).toEqual([undefined, undefined]);
+    await bare.addAddress('fd00:8::1/64');
+    expect(bare.linkLocalAddress).toBe('fe80::ff:fe00:2');
     expect(await outcome(a.connectTcp({ host: 'fe80::b%9', port: 80 }))).toBe('EINVAL');
   });
 

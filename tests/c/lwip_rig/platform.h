@@ -23,7 +23,7 @@ static struct tcp_pcb *rig_opened;  /* the connection that was opened last */
 static int rig_output_later;        /* result of port_tcp_output_later() */
 static u16_t rig_segment_max;       /* result of port_tcp_segment_max(); 0: the MSS */
 static u16_t rig_port = 49152;      /* last result of port_tcp_new_port() */
-static int rig_no_route; /* there is no route to anywhere but on the link */
+static int rig_no_route;            /* there is no route to anywhere but on the link */
 
 /**
  * heap_malloc() - lwIP's heap (lwip/arch/cc.h), which a test can run dry
@@ -300,6 +300,25 @@ int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *p
     LWIP_UNUSED_ARG(p);
     LWIP_UNUSED_ARG(port);
     return 0;
+}
+
+/**
+ * port_ip4_input() - every packet is taken
+ * @p: packet
+ * @netif: interface
+ *
+ * Return: 0
+ */
+int port_ip4_input(struct pbuf *p, struct netif *netif)
+{
+    LWIP_UNUSED_ARG(p);
+    LWIP_UNUSED_ARG(netif);
+    return 0;
+}
+
+int port_ip6_input(struct pbuf *p, struct netif *netif)
+{
+    return port_ip4_input(p, netif);
 }
 
 #endif /* RINGSTACK_TEST_PLATFORM_H */

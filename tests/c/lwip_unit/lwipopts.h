@@ -13,6 +13,8 @@
 
 /* These hooks need the socket slots and interfaces of core/, which these tests do not have. Those of
    core/lwext/tcp_*.c are tested with lwIP. */
+#undef LWIP_HOOK_IP4_INPUT
+#undef LWIP_HOOK_IP6_INPUT
 #undef LWIP_HOOK_TCP_ISN
 #undef LWIP_HOOK_TCP_INPACKET_PCB
 #undef LWIP_HOOK_TCP_FIND
