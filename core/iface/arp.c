@@ -13,7 +13,6 @@
 #include "netif/ethernet.h"
 
 #include "iface/neighbor.h"
-#include "lwip_port.h"
 
 #define DEFEND_MS 10000u
 
@@ -129,7 +128,6 @@ end:
 err_t etharp_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
     struct eth_addr mac = ethbroadcast;
-    const ip4_addr_t *hop;
 
     if (ip4_addr_ismulticast(dest)) {
         uint32_t low = lwip_ntohl(dest->addr);
@@ -138,8 +136,7 @@ err_t etharp_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
                                    LL_IP4_MULTICAST_ADDR_2, (low >> 16) & 0x7f, (uint8_t)(low >> 8),
                                    (uint8_t)low } };
     } else if (!ip4_addr_isbroadcast(dest, netif)) {
-        hop = port_etharp_gateway(netif, dest);
-        return hop ? neighbor_output(netif, p, 0, hop) : ERR_RTE;
+        return neighbor_output(netif, p, 0, dest);
     }
     return ethernet_output(netif, p, (const struct eth_addr *)(const void *)netif->hwaddr, &mac,
                            ETHTYPE_IP);

@@ -243,9 +243,7 @@ err_t ethip6_output(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
     struct eth_addr mac = { { LL_IP6_MULTICAST_ADDR_0, LL_IP6_MULTICAST_ADDR_1 } };
 
     if (!ip6_addr_ismulticast(dest)) {
-        const ip6_addr_t *hop = ip6_addr_islinklocal(dest) ? dest : port_nd6_gateway(netif, dest);
-
-        return hop ? neighbor_output(netif, p, 1, hop->addr) : ERR_RTE;
+        return neighbor_output(netif, p, 1, dest->addr);
     }
     __builtin_memcpy(mac.addr + 2, &dest->addr[3], 4);
     return ethernet_output(netif, p, (const struct eth_addr *)(const void *)netif->hwaddr, &mac,

@@ -38,6 +38,8 @@
 #include "lwip/sys.h"
 #include "netif/ethernet.h"
 
+#include "iface/route.h"
+#include "lwip_port.h"
 #include "mem/heap.h"
 
 #define REACHABLE_MS 30000u
@@ -158,6 +160,7 @@ static void unlink_entry(struct ringif *ifc, struct neighbor **link)
     struct neighbor *n = *link;
 
     drop_queue(ifc, n);
+    ifc->last_hop = NULL;
     *link = n->next;
     ifc->neighbor_count--;
     heap_free(n);
@@ -319,28 +322,62 @@ static err_t enqueue(struct ringif *ifc, struct neighbor *n, struct pbuf *p)
 }
 
 /**
- * neighbor_output() - Send a packet to a host of the link
+ * next_hop() - The neighbor that a packet goes to
+ * @netif: tap
+ * @v6: IPv6
+ * @dest: destination
+ * @hop: set to the neighbor's address, NULL: no route
+ *
+ * Return: its entry, or NULL: there is none yet
+ */
+static struct neighbor *next_hop(struct netif *netif, int v6, const void *dest, const void **hop)
+{
+    if (!v6) {
+        *hop = port_etharp_gateway(netif, dest);
+    } else if (ip6_addr_islinklocal((const ip6_addr_t *)dest)) {
+        *hop = dest;
+    } else {
+        *hop = port_nd6_gateway(netif, dest);
+    }
+    return *hop ? find(netif->state, v6, *hop) : NULL;
+}
+
+/**
+ * neighbor_output() - Send a packet to a host of the link, or by way of one
  * @netif: tap
  * @p: packet, at its IP header
  * @v6: IPv6
- * @hop: the host's address
+ * @dest: destination
  *
- * Return: ERR_OK: sent, or it waits; ERR_MEM: no room now
+ * The neighbor is remembered for the next packet.
+ *
+ * Return: ERR_OK: sent, or it waits; ERR_RTE: no route; ERR_MEM: no room now
  */
-err_t neighbor_output(struct netif *netif, struct pbuf *p, int v6, const void *hop)
+err_t neighbor_output(struct netif *netif, struct pbuf *p, int v6, const void *dest)
 {
     struct ringif *ifc = netif->state;
-    struct neighbor *n = find(ifc, v6, hop);
-    uint32_t now = sys_now();
+    struct neighbor *n = ifc->last_hop;
+    uint32_t now = sys_now(), size = v6 ? 16 : 4;
     int ours = !ip_current_input_netif(); /* else it answers what came in */
+    const void *hop;
 
-    if (!n) {
-        n = add(ifc, v6, hop, NEIGHBOR_INCOMPLETE, ours);
-        if (!n) {
-            neighbor_drops++;
-            return ERR_MEM;
+    if (!n || ifc->last_epoch != route_epoch || n->v6 != v6 ||
+        __builtin_memcmp(ifc->last_dest, dest, size) != 0) {
+        n = next_hop(netif, v6, dest, &hop);
+        if (!hop) {
+            return ERR_RTE;
         }
-        ask(netif, n);
+        if (!n) {
+            n = add(ifc, v6, hop, NEIGHBOR_INCOMPLETE, ours);
+            if (!n) {
+                neighbor_drops++;
+                return ERR_MEM;
+            }
+            ask(netif, n);
+        }
+        ifc->last_hop = n;
+        ifc->last_epoch = route_epoch;
+        __builtin_memcpy(ifc->last_dest, dest, size);
     }
     n->used = now;
     n->ours |= (uint8_t)ours;

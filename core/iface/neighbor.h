@@ -12,7 +12,7 @@
 /* Packets that were dropped: nobody answered, or too many waited. */
 extern uint32_t neighbor_drops;
 
-err_t neighbor_output(struct netif *netif, struct pbuf *p, int v6, const void *hop);
+err_t neighbor_output(struct netif *netif, struct pbuf *p, int v6, const void *dest);
 void neighbor_heard(struct netif *netif, int v6, const void *address, const uint8_t *mac,
                     uint32_t flags);
 void neighbor_retry(struct ringif *ifc);

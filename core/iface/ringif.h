@@ -48,6 +48,9 @@ struct ringif {
     uint8_t detect_slot;   /* 0: IPv4 */
     struct neighbor *neighbors[NEIGHBOR_LISTS];
     uint32_t neighbor_count;
+    struct neighbor *last_hop; /* where the packet before went to, by the routes of last_epoch */
+    uint32_t last_epoch;
+    uint8_t last_dest[16];
     uint32_t queued;    /* bytes of packets that wait for a neighbor's MAC address */
     uint32_t defended;  /* when another host was last told that it has our address */
     uint32_t announced; /* pub->listening when our addresses were last announced */
