@@ -44,6 +44,28 @@ static void assign_zone(ip_addr_t *address, const struct netif *netif)
 }
 
 /**
+ * destination() - Where a connection is to go
+ * @cmd: command
+ * @to: set to it: an IPv4 address in one of IPv6 (RFC 4291, 2.5.5.2) as that, and ourselves if there is none
+ */
+static void destination(const struct cmd_socket *cmd, struct abi_addr *to)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, 0xff }, ourselves[4] = { 127, 0, 0, 1 };
+
+    *to = cmd->remote;
+    if (to->family == FAMILY_IPV6 && __builtin_memcmp(to->bytes, mapped, sizeof(mapped)) == 0) {
+        to->family = FAMILY_IPV4;
+        __builtin_memcpy(to->bytes, to->bytes + 12, 4);
+        __builtin_memset(to->bytes + 4, 0, 12);
+    }
+    if (to->family == FAMILY_IPV6 && port_is_any(to)) {
+        to->bytes[15] = 1;
+    } else if (port_is_any(to)) {
+        __builtin_memcpy(to->bytes, ourselves, sizeof(ourselves));
+    }
+}
+
+/**
  * choose_ends() - Addresses of a new connection
  * @cmd: command
  * @remote: set to where to
@@ -56,8 +78,10 @@ static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_
     const struct ringif *zone = iface_get(cmd->remote.zone);
     const ip_addr_t *source;
     struct netif *netif;
+    struct abi_addr to;
 
-    if (port_to_lwip(&cmd->remote, remote) != 0 || cmd->remote.port == 0) {
+    destination(cmd, &to);
+    if (port_to_lwip(&to, remote) != 0 || to.port == 0) {
         return ABI_EINVAL;
     }
     if (IP_IS_V6(remote) && zone) {
@@ -66,11 +90,11 @@ static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_
     ip_addr_set_zero(local);
     IP_SET_TYPE(local, IP_GET_TYPE(remote));
     if (!port_is_any(&cmd->local)) {
-        if (cmd->local.family != cmd->remote.family || !route_is_own(&cmd->local)) {
+        if (cmd->local.family != to.family || !route_is_own(&cmd->local)) {
             return ABI_EADDRNOTAVAIL;
         }
         port_to_lwip(&cmd->local, local);
-    } else if (route_is_own(&cmd->remote)) {
+    } else if (route_is_own(&to)) {
         /* To ourselves from ourselves, as every host does. */
         *local = *remote;
     }
@@ -78,8 +102,9 @@ static int choose_ends(const struct cmd_socket *cmd, ip_addr_t *remote, ip_addr_
     netif = IP_IS_V6(remote) && !ip6_addr_has_zone(ip_2_ip6(remote))
                 ? port_ip6_route(ip_2_ip6(local), ip_2_ip6(remote))
                 : ip_route(local, remote);
-    if (!netif) {
-        return ABI_EHOSTUNREACH;
+    if (!netif || port_ip_is_group(remote) ||
+        (!IP_IS_V6(remote) && ip4_addr_isbroadcast(ip_2_ip4(remote), netif))) {
+        return ABI_EHOSTUNREACH; /* or no host alone */
     }
     if (ip_addr_isany(local)) {
         source = ip_netif_get_local_ip(netif, remote);

@@ -182,7 +182,7 @@ export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterfa
    *
    * @param options - Addresses and sizes.
    * @returns The interface, up.
-   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createLoopback(options?: LoopbackInterfaceOptions): Promise<LoopbackInterface>;
   /**
@@ -190,7 +190,7 @@ export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterfa
    *
    * @param options - Addresses and sizes.
    * @returns The interface, up.
-   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createTun(options?: TunInterfaceOptions): Promise<TunInterface>;
   /**
@@ -198,7 +198,7 @@ export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterfa
    *
    * @param options - Addresses and sizes.
    * @returns The interface, up.
-   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createTap(options?: TapInterfaceOptions): Promise<TapInterface>;
   /**
@@ -291,7 +291,7 @@ export interface NetworkStack extends AsyncDisposable {
    *
    * @param options - Addresses and sizes.
    * @returns The interface, up.
-   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createLoopbackInterface(options?: LoopbackInterfaceOptions): Promise<LoopbackInterface>;
   /**
@@ -299,7 +299,7 @@ export interface NetworkStack extends AsyncDisposable {
    *
    * @param options - Addresses and sizes.
    * @returns The interface, up.
-   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createTunInterface(options?: TunInterfaceOptions): Promise<TunInterface>;
   /**
@@ -307,7 +307,7 @@ export interface NetworkStack extends AsyncDisposable {
    *
    * @param options - Addresses and sizes.
    * @returns The interface, up.
-   * @throws {NetError} EINVAL, ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
+   * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createTapInterface(options?: TapInterfaceOptions): Promise<TapInterface>;
   /**

@@ -35,6 +35,7 @@ import {
 } from '../util/address.ts';
 import { checkOptions, checkValue, flag, show, whole } from '../util/check.ts';
 import { gatewayCommand, readGateways } from './gateways.ts';
+import { checkHost } from './host_address.ts';
 
 /** An interface as these functions need it. */
 interface Changeable {
@@ -82,12 +83,7 @@ function isSame(a: IpAddress, b: IpAddress): boolean {
 /** Refuses addresses that no host can have. */
 function readHostCidr(action: string, text: string): Cidr {
   const cidr = parseCidr(text);
-  const { family, bytes } = cidr.address;
-  const head = bytes[0] as number;
-  const isGroup = family === 4 ? head >> 4 === 14 : head === 255;
-  if (isGroup || ['0.0.0.0', '::', '255.255.255.255'].includes(formatIp(cidr.address))) {
-    throw new NetError('EINVAL', action, { reason: 'must be the address of one host' });
-  }
+  checkHost(action, cidr);
   return cidr;
 }
 

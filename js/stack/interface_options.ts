@@ -28,6 +28,7 @@ import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, parseCidrs, parseMac, randomMac } from '../util/address.ts';
 import { any, checkOptions, flag, type Rules, range, whole } from '../util/check.ts';
 import { gatewayCommand, readGateways } from './gateways.ts';
+import { checkHost } from './host_address.ts';
 import { BaseInterface, type LoadChanges, type Plan, RingInterface } from './interface.ts';
 
 const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
@@ -51,6 +52,7 @@ function ringSize(size: number, mtu: number): number {
 }
 
 function checkAddresses(action: string, cidrs: readonly Cidr[]): void {
+  for (const cidr of cidrs) checkHost(action, cidr);
   const v4 = cidrs.filter((cidr) => cidr.address.family === 4).length;
   if (v4 > 1 || cidrs.length - v4 >= IFACE_ADDRS) {
     throw new NetError('EINVAL', `${action} with ${cidrs.map(formatCidr).join(', ')}`, {
@@ -102,9 +104,10 @@ function interfaceCommand(
  * @param options - From the program.
  * @param added - Runs at once when the interface exists, before the promise settles; its gateways may still fail.
  * @param load - Loads the functions that change it.
+ * @param isOwn - Whether the stack has an address already.
  * @param ip - Its address if the options have none.
  * @returns The interface, up.
- * @throws {NetError} EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
+ * @throws {NetError} EADDRINUSE, EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
  */
 export async function createInterface(
   channel: Channel,
@@ -112,10 +115,17 @@ export async function createInterface(
   options: AnyInterfaceOptions,
   added: (iface: BaseInterface) => void,
   load: LoadChanges,
+  isOwn: (address: IpAddress) => boolean,
   ip?: string,
 ): Promise<BaseInterface> {
   const action = `Cannot create a ${type} interface`;
   const { command, plan, gateways } = interfaceCommand(type, options, action, ip);
+  const twice = plan.cidrs.find(({ address }) => type !== 'loopback' && isOwn(address));
+  // A link-local address is one of its link alone.
+  if (twice && twice.address.bytes[0] !== 0xfe) {
+    const reason = `another interface has ${formatCidr(twice)}`;
+    throw new NetError('EADDRINUSE', action, { reason });
+  }
   const iface = await channel.call(command, action, (made) => {
     const Kind = type === 'loopback' ? BaseInterface : RingInterface;
     const iface = new Kind(channel, made, plan, load);

@@ -199,7 +199,15 @@ class Stack implements NetworkStack {
       this.#interfaces.add(iface);
     };
     try {
-      return await createInterface(this.#channel, type, options, added, loadDatagrams, ip);
+      return await createInterface(
+        this.#channel,
+        type,
+        options,
+        added,
+        loadDatagrams,
+        (address) => this.#names.isOwn(address),
+        ip,
+      );
     } catch (error) {
       if (made) await this.removeInterface(made).catch(() => {});
       throw error;

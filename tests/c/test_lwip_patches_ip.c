@@ -112,6 +112,22 @@ START_TEST(fragments_that_time_out_are_counted)
 }
 END_TEST
 
+/* --- 0039-ip4-point-to-point ------------------------------------------------------------------------ */
+
+START_TEST(network_of_two_hosts_has_no_broadcast_address)
+{
+    ip4_addr_t own, mask, other;
+
+    IP4_ADDR(&own, 10, 7, 0, 0);
+    IP4_ADDR(&other, 10, 7, 0, (u8_t)(_i ? 3 : 1));
+    IP4_ADDR(&mask, 255, 255, 255, (u8_t)(_i ? 252 : 254));
+    netif_set_addr(&rig_tap, &own, &mask, IP4_ADDR_ANY4);
+    ck_assert_int_eq(ip4_addr_isbroadcast(&other, &rig_tap), _i);
+    other.addr = IPADDR_BROADCAST;
+    ck_assert(ip4_addr_isbroadcast(&other, &rig_tap));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("patches of IP");
@@ -124,5 +140,7 @@ int main(void)
     tcase_add_test(tcase, flags_of_other_packets_are_the_ports);
     tcase = add_case(suite, "0037");
     tcase_add_loop_test(tcase, fragments_that_time_out_are_counted, 0, 2);
+    tcase = add_case(suite, "0039");
+    tcase_add_loop_test(tcase, network_of_two_hosts_has_no_broadcast_address, 0, 2);
     return run_cases(suite);
 }
