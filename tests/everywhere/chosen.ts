@@ -17,6 +17,7 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   close: 'promises that settle, unhandled rejections, cancellation',
   share: 'structured clones of memory, Atomics.waitAsync and the way without it',
   share_udp: 'the same for sockets, whose file of JavaScript each thread imports for itself',
+  udp_streams: "datagrams through the runtime's own streams, read and written past them, in pipes",
   icmp: 'pings and raw messages: timers, random numbers, iteration',
   worker: 'workers: start, death, end; messages beside shared memory',
   idle: 'no timer runs in an idle stack, and a program with one ends',
