@@ -165,7 +165,8 @@ struct abi_datagram {
 
 /* --- Interfaces ---------------------------------------------------------------------------------------- */
 
-enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP };
+/* Those from IFACE_TAP on have Ethernet frames. A bridge has no other end: its rings are for JS (core/iface/bridge.c). */
+enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP, IFACE_BRIDGE };
 
 #define IFACE_MTU_MAX 65520u
 /* The last bytes of a tx ring, for small packets only. */
@@ -177,6 +178,17 @@ enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP };
 /* Bits of cmd_iface.flags. */
 #define IFACE_NO_CHECKSUM 1u /* neither compute nor verify IP and TCP checksums */
 #define IFACE_NO_GSO 2u      /* send no frame above the MTU, whatever the consumer of tx accepts */
+
+/* Packets from an interface that are for others, by what became of them. */
+enum forward_count {
+    FORWARD_SENT,
+    FORWARD_TTL,      /* their time to live was over */
+    FORWARD_NO_ROUTE, /* no interface that forwards leads there */
+    FORWARD_TOO_BIG,  /* larger than the MTU of the interface they would leave by */
+    FORWARD_REFUSED,  /* from or to an address that is not forwarded */
+    FORWARD_FULL,     /* no room in the interface they would leave by */
+    FORWARD_COUNTS
+};
 
 /* The part of an interface that JS sees. */
 struct abi_iface {
@@ -198,6 +210,56 @@ struct abi_iface {
     uint32_t tx_blocked;  /* C: frames that had to wait for room in tx */
     uint32_t tx_lost;     /* C: frames lost because neither tx nor memory had room */
     uint32_t channel;     /* C: offset of the channel of the thread it was handed to, 0: the app */
+    uint32_t forward[FORWARD_COUNTS]; /* C */
+};
+
+/* --- Bridges (theory of operation: core/iface/bridge.c) ---------------------------------------------------- */
+
+/* Frames that a port dropped, by reason. */
+enum port_count {
+    PORT_MALFORMED, /* too short, or from a group address */
+    PORT_RESERVED,  /* for an address that bridges do not forward */
+    PORT_FILTERED,  /* for an address at this port, or a probe of the loop guard */
+    PORT_SPOOFED,   /* from an address that may not be at this port */
+    PORT_STORM,     /* more flooded frames than the limit */
+    PORT_LOOPED, /* in or out: the loop guard blocks the port, or the port or its bridge is down */
+    PORT_ISOLATED, /* for another isolated port */
+    PORT_GUARDED,  /* of a DHCP server or a router, which may not be at this port */
+    PORT_FULL,     /* out: tx had no room */
+    PORT_TOO_LONG, /* out: longer than the MTU */
+    PORT_MOVES,    /* no frames: addresses that came from another port */
+    PORT_COUNTS
+};
+
+/* The part of a port that JS sees; the bridge itself is one. */
+struct abi_port {
+    uint32_t blocked;             /* JS: the loop guard blocks it */
+    uint32_t table;               /* C, of a bridge: offset of its struct abi_station */
+    uint32_t stations;            /* C, of a bridge: how many */
+    uint32_t created;             /* C: ms of the clock of abi_station.seen */
+    uint32_t counts[PORT_COUNTS]; /* C */
+    uint32_t pad;
+};
+
+/* An entry of a forwarding table. */
+struct abi_station {
+    uint8_t mac[6];
+    uint8_t port; /* slot of the interface: the low byte of its handle; 0: the entry is empty */
+    uint8_t kind; /* STATION_* */
+    uint32_t seen;
+};
+enum station_kind {
+    STATION_LEARNED,
+    STATION_FIXED, /* of a host */
+    STATION_OWN,   /* of the port's interface itself */
+};
+
+/* Between C and JS, a frame in the rings of a bridge stands behind this. */
+struct abi_port_frame {
+    uint32_t
+        port; /* handle of an interface. C to JS: the frame came in there, and is a probe of the loop guard, or
+                      empty: many frames were flooded. JS to C: it goes out there, */
+    uint32_t all; /* 1: or at all other ports */
 };
 
 /* --- Channels -------------------------------------------------------------------------------------------- */
@@ -247,6 +309,7 @@ enum command {
     CMD_SYNC,   /* cmd: answered when all before it is carried out */
     CMD_CHANGE, /* cmd_change, value: CHANGE_*; answered, CHANGE_DETECT within seconds */
     CMD_ROUTE,  /* cmd_route, value: ROUTE_*; answered */
+    CMD_BRIDGE, /* cmd_bridge, value: BRIDGE_*; answered */
 };
 
 struct cmd {
@@ -311,8 +374,9 @@ enum change {
     CHANGE_REMOVE, /* address */
     CHANGE_DETECT, /* does another host have the address? The answer has in handle and offset, 8 bytes, its MAC
                       and a 1, or zeros: none has */
-    CHANGE_UP,  /* amount: 1: up, 0: down */
-    CHANGE_MTU, /* amount: bytes */
+    CHANGE_UP,      /* amount: 1: up, 0: down */
+    CHANGE_MTU,     /* amount: bytes */
+    CHANGE_FORWARD, /* amount: 1: packets of others are passed on, 0: dropped */
 };
 
 struct cmd_route {
@@ -349,6 +413,29 @@ enum neighbor_state {
     NEIGHBOR_DELAY,
     NEIGHBOR_PROBE,
 };
+
+/* Of a tap, or of the bridge itself. */
+struct cmd_bridge {
+    struct cmd cmd;
+    uint32_t bridge; /* handle */
+    uint32_t flags;  /* PORT_IS_* */
+    uint32_t storm;  /* flooded frames a second, 1..PORT_STORM_MOST */
+    uint32_t most;   /* addresses that may be learned at it; of a bridge: entries of its table */
+    uint32_t ageing; /* of a bridge: ms */
+    uint32_t mtu;    /* of a bridge: at the most */
+    uint8_t mac[8];  /* first six */
+};
+enum bridge_command {
+    BRIDGE_JOIN, /* it becomes a port, a bridge first of itself; the answer has in offset its struct abi_port */
+    BRIDGE_LEAVE, /* it is a port no more */
+    BRIDGE_FIX,   /* mac is at it, and nowhere else */
+    BRIDGE_FLUSH, /* forget what was learned at it */
+};
+/* Bits of cmd_bridge.flags. */
+#define PORT_IS_ISOLATED 1u /* sends nothing to other isolated ports */
+#define PORT_IS_GUARDED 2u  /* no DHCP server and no router is there */
+#define PORT_IS_FIXED 4u    /* only addresses of BRIDGE_FIX are there */
+#define PORT_STORM_MOST 1000000u
 
 /* cmd.value: the value. */
 struct cmd_option {
@@ -483,6 +570,7 @@ ABI_ASSERT(offsetof(struct stack_ctl, app) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct stack_ctl, stats) % 8 == 0);
 ABI_ASSERT(offsetof(struct stack_stats, bytes_copied) % 8 == 0);
 ABI_ASSERT(sizeof(struct abi_entry) == 64);
+ABI_ASSERT(sizeof(struct abi_station) == 12);
 /* An entry begins as its command goes on. */
 ABI_ASSERT(offsetof(struct cmd_route, number) - offsetof(struct cmd_route, destination) ==
            offsetof(struct abi_entry, number));

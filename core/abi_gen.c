@@ -107,6 +107,7 @@ static void interfaces(void)
     VALUE(IFACE_LOOPBACK);
     VALUE(IFACE_TUN);
     VALUE(IFACE_TAP);
+    VALUE(IFACE_BRIDGE);
     VALUE(IFACE_MTU_MAX);
     VALUE(IFACE_TX_RESERVE);
     VALUE(IFACE_MTU_MIN);
@@ -126,6 +127,61 @@ static void interfaces(void)
     OFFSET("IFACE_RX_OVERSIZE", abi_iface, rx_oversize);
     OFFSET("IFACE_TX_LOST", abi_iface, tx_lost);
     OFFSET("IFACE_CHANNEL", abi_iface, channel);
+    OFFSET("IFACE_MTU", abi_iface, mtu);
+    OFFSET("IFACE_TX_BLOCKED", abi_iface, tx_blocked);
+    OFFSET("IFACE_FORWARD", abi_iface, forward);
+    VALUE(FORWARD_SENT);
+    VALUE(FORWARD_TTL);
+    VALUE(FORWARD_NO_ROUTE);
+    VALUE(FORWARD_TOO_BIG);
+    VALUE(FORWARD_REFUSED);
+    VALUE(FORWARD_FULL);
+}
+
+static void bridges(void)
+{
+    head("Bridges");
+    OFFSET("PORT_BLOCKED", abi_port, blocked);
+    OFFSET("PORT_TABLE", abi_port, table);
+    OFFSET("PORT_STATIONS", abi_port, stations);
+    OFFSET("PORT_CREATED", abi_port, created);
+    OFFSET("PORT_DROPS", abi_port, counts);
+    VALUE(PORT_MALFORMED);
+    VALUE(PORT_RESERVED);
+    VALUE(PORT_FILTERED);
+    VALUE(PORT_SPOOFED);
+    VALUE(PORT_STORM);
+    VALUE(PORT_LOOPED);
+    VALUE(PORT_ISOLATED);
+    VALUE(PORT_GUARDED);
+    VALUE(PORT_FULL);
+    VALUE(PORT_TOO_LONG);
+    VALUE(PORT_MOVES);
+    OFFSET("STATION_PORT", abi_station, port);
+    OFFSET("STATION_KIND", abi_station, kind);
+    OFFSET("STATION_SEEN", abi_station, seen);
+    SIZE("STATION_SIZE", abi_station);
+    VALUE(STATION_LEARNED);
+    VALUE(STATION_OWN);
+    SIZE("PORT_FRAME_HEADER", abi_port_frame);
+    OFFSET("PORT_FRAME_ALL", abi_port_frame, all);
+    VALUE(CMD_BRIDGE);
+    OFFSET("CMD_BRIDGE_BRIDGE", cmd_bridge, bridge);
+    OFFSET("CMD_BRIDGE_FLAGS", cmd_bridge, flags);
+    OFFSET("CMD_BRIDGE_STORM", cmd_bridge, storm);
+    OFFSET("CMD_BRIDGE_MOST", cmd_bridge, most);
+    OFFSET("CMD_BRIDGE_AGEING", cmd_bridge, ageing);
+    OFFSET("CMD_BRIDGE_MTU", cmd_bridge, mtu);
+    OFFSET("CMD_BRIDGE_MAC", cmd_bridge, mac);
+    SIZE("CMD_BRIDGE_SIZE", cmd_bridge);
+    VALUE(BRIDGE_JOIN);
+    VALUE(BRIDGE_LEAVE);
+    VALUE(BRIDGE_FIX);
+    VALUE(BRIDGE_FLUSH);
+    VALUE(PORT_IS_ISOLATED);
+    VALUE(PORT_IS_GUARDED);
+    VALUE(PORT_IS_FIXED);
+    VALUE(PORT_STORM_MOST);
 }
 
 static void channels(void)
@@ -196,6 +252,7 @@ static void route_commands(void)
     VALUE(CHANGE_DETECT);
     VALUE(CHANGE_UP);
     VALUE(CHANGE_MTU);
+    VALUE(CHANGE_FORWARD);
     OFFSET("CMD_ROUTE_DESTINATION", cmd_route, destination);
     OFFSET("CMD_ROUTE_VIA", cmd_route, via);
     OFFSET("CMD_ROUTE_METRIC", cmd_route, metric);
@@ -336,6 +393,7 @@ int main(void)
     rings();
     sockets();
     interfaces();
+    bridges();
     channels();
     commands();
     route_commands();

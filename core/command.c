@@ -13,8 +13,10 @@
  */
 #include "command.h"
 
+#include "change.h"
 #include "channel.h"
 #include "iface/address.h"
+#include "iface/bridge.h"
 #include "iface/iface.h"
 #include "iface/route.h"
 #include "iface/table.h"
@@ -38,41 +40,6 @@ struct row {
     uint8_t size; /* 0: there is no such command */
     uint8_t sender;
 };
-
-/**
- * end_sockets() - End the sockets of one of our addresses, which goes
- * @ifc: interface that has it
- * @slot: its slot; an empty one has no sockets
- * @error: code for them
- */
-static void end_sockets(const struct ringif *ifc, uint32_t slot, int error)
-{
-    const ip_addr_t *ip = address_of(ifc, slot);
-
-    if (ip && !port_ip_is_any(ip)) {
-        protocol_address_gone(ip, error);
-    }
-}
-
-/**
- * remove_iface() - End the sockets that use an interface, and remove it
- * @handle: interface
- *
- * Return: 0 or ABI_ENODEV
- */
-static int remove_iface(uint32_t handle)
-{
-    const struct ringif *ifc = iface_get(handle);
-    uint32_t slot;
-
-    if (ifc) {
-        for (slot = 0; slot < IFACE_SLOTS; slot++) {
-            end_sockets(ifc, slot, ABI_ENODEV);
-        }
-        protocol_interface_gone(ifc);
-    }
-    return iface_remove(handle);
-}
 
 /**
  * add_iface() - CMD_IFACE_ADD
@@ -100,32 +67,8 @@ static int iface_command(struct channel *from, const struct cmd *cmd, struct eve
 {
     (void)from;
     answer->handle = cmd->handle;
-    return cmd->op == CMD_IFACE_REMOVE ? remove_iface(cmd->handle)
+    return cmd->op == CMD_IFACE_REMOVE ? change_remove(cmd->handle)
                                        : iface_wire(cmd->handle, cmd->value);
-}
-
-/**
- * change_address() - CHANGE_ADD, CHANGE_REMOVE
- * @ifc: interface
- * @cmd: command
- *
- * Return: 0 or a negative code (address_slot())
- */
-static int change_address(struct ringif *ifc, const struct cmd_change *cmd)
-{
-    static const struct abi_addr none;
-    const struct abi_addr *to = cmd->cmd.value == CHANGE_ADD ? &cmd->address : &none;
-    int slot = address_slot(ifc, &cmd->address, to != &none);
-
-    if (slot < 0) {
-        return slot;
-    }
-    if (__builtin_memcmp(ifc->addrs[slot].entry.destination.bytes, to->bytes, sizeof(to->bytes)) !=
-        0) {
-        end_sockets(ifc, (uint32_t)slot, ABI_EADDRNOTAVAIL);
-    }
-    address_put(ifc, (uint32_t)slot, to);
-    return 0;
 }
 
 /**
@@ -134,32 +77,13 @@ static int change_address(struct ringif *ifc, const struct cmd_change *cmd)
  * @cmd: command
  * @answer: left alone
  *
- * Return: 0, ABI_ENODEV or another negative code; ADDRESS_LATER
+ * Return: as change_interface()
  */
 static int change(struct channel *from, const struct cmd *cmd, struct event *answer)
 {
-    const struct cmd_change *c = (const struct cmd_change *)cmd;
-    struct ringif *ifc = iface_get(cmd->handle);
-
     (void)from;
     (void)answer;
-    if (!ifc) {
-        return ABI_ENODEV;
-    }
-    switch (cmd->value) {
-    case CHANGE_ADD:
-    case CHANGE_REMOVE:
-        return change_address(ifc, c);
-    case CHANGE_DETECT:
-        return address_detect(ifc, cmd->id, &c->address);
-    case CHANGE_UP:
-        address_up(ifc, c->amount != 0);
-        return 0;
-    case CHANGE_MTU:
-        return address_mtu(ifc, c->amount);
-    default:
-        return ABI_EINVAL;
-    }
+    return change_interface((const struct cmd_change *)cmd);
 }
 
 /**
@@ -185,6 +109,20 @@ static int route(struct channel *from, const struct cmd *cmd, struct event *answ
     default:
         return table_answer(c, answer);
     }
+}
+
+/**
+ * bridge() - CMD_BRIDGE
+ * @from: channel it came on
+ * @cmd: command
+ * @answer: set to the port
+ *
+ * Return: 0 or a negative code
+ */
+static int bridge(struct channel *from, const struct cmd *cmd, struct event *answer)
+{
+    (void)from;
+    return bridge_command((const struct cmd_bridge *)cmd, &answer->offset);
 }
 
 /**
@@ -429,7 +367,8 @@ static int synchronize(struct channel *from, const struct cmd *cmd, struct event
     ROW(CMD_RECALL, cmd, APP, recall)                                                              \
     ROW(CMD_SYNC, cmd, ANYONE, synchronize)                                                        \
     ROW(CMD_CHANGE, cmd_change, APP, change)                                                       \
-    ROW(CMD_ROUTE, cmd_route, APP, route)
+    ROW(CMD_ROUTE, cmd_route, APP, route)                                                          \
+    ROW(CMD_BRIDGE, cmd_bridge, APP, bridge)
 
 static const struct row commands[] = {
 #define AS_ROW(op, record, threads, run) [op] = { sizeof(struct record), threads },
@@ -468,6 +407,7 @@ union record {
     struct cmd_group group;
     struct cmd_change change;
     struct cmd_route route;
+    struct cmd_bridge bridge;
 };
 
 /**
@@ -592,6 +532,6 @@ void command_end(void)
     }
     protocol_end();
     while ((ifc = iface_next(NULL))) {
-        remove_iface(ifc->pub->handle);
+        change_remove(ifc->pub->handle);
     }
 }

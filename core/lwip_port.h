@@ -53,12 +53,15 @@ int port_ip6_input(struct pbuf *p, struct netif *netif);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 int port_icmp_error(void);
+int port_forward(struct pbuf *p, struct netif *inp);
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
 const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest);
 const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
 /* Flags of IPv4 packets that are made now, network byte order. */
 extern u16_t port_ip4_offset;
+/* The second word of ICMP errors that are made now, network byte order. */
+extern u32_t port_icmp_data;
 
 int port_to_lwip(const struct abi_addr *from, ip_addr_t *to);
 void port_from_lwip(const ip_addr_t *from, u16_t port, struct abi_addr *to);

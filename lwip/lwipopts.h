@@ -66,6 +66,9 @@
 #define LWIP_HOOK_TCP_NEW_PORT port_tcp_new_port
 /* patches/: icmp-errors (core/lwext/error_limit.c). */
 #define LWIP_HOOK_ICMP_ERROR port_icmp_error
+/* patches/: forward (core/iface/forward.c). */
+#define LWIP_HOOK_FORWARD port_forward
+#define LWIP_HOOK_ICMP_DATA port_icmp_data
 /* patches/: ip4-dont-fragment. Segments of TCP always, datagrams if their socket says so (core/sock/ip_send.c). */
 #define LWIP_HOOK_IP4_OFFSET(proto) ((proto) == IP_PROTO_TCP ? PP_HTONS(IP_DF) : port_ip4_offset)
 /* patches/: route-only. */

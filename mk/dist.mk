@@ -35,9 +35,9 @@ WASM_SMALL += $(addprefix core/,mem/arena lwip_port main ring_resize \
 	$(addprefix lwext/,tcp_park tcp_recovery tcp_table timers))
 # Datagrams, fragments, groups, interfaces that come, go and change: smaller still.
 WASM_LEAST := $(addprefix lwip/src/core/,ipv4/ip4_frag ipv6/ip6_frag) $(addprefix core/,\
-	$(addprefix iface/,iface address route table neighbor arp nd admit) \
+	$(addprefix iface/,iface address bridge_table bridge_guard bridge route table neighbor arp nd admit) \
 	$(addprefix lwext/,group group_send error_limit path_mtu ip_input) \
-	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp))
+	$(addprefix sock/,dgram dgram_in dgram_out dgram_table icmp ip_send udp tcp_icmp) change)
 $(eval $(call own_flags,$(WASM_SMALL),-Os))
 $(eval $(call own_flags,$(WASM_LEAST),-Oz))
 # The others inline less than -O3 does by itself (225), and are no slower.

@@ -8,10 +8,11 @@ LWIPDIR := $(LWIP)/src
 LWIP_EXT := $(patsubst %,core/lwext/%.c,tcp_recovery tcp_rto tcp_tso)
 # The core, in the order of its layers; nothing else of core/ is compiled into the module.
 CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix util/,random chksum) doorbell \
-	ring_resize ring lwip_port $(addprefix iface/,ringif neighbor arp nd address admit iface route table) \
+	ring_resize ring lwip_port $(addprefix iface/,ringif neighbor arp nd address admit iface bridge_table bridge_guard \
+	bridge forward route table) \
 	$(addprefix lwext/,memp tcp_park tcp_table timers error_limit path_mtu ip_input group_send group) channel \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp_rings tcp_data tcp tcp_bind tcp_open tcp_listen \
-	dgram_table dgram_in ip_send tcp_icmp udp icmp dgram_out dgram protocol) command loop main) $(LWIP_EXT)
+	dgram_table dgram_in ip_send tcp_icmp udp icmp dgram_out dgram protocol) change command loop main) $(LWIP_EXT)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP do without, and so do those that first install what is missing (mk/staged.mk).

@@ -67,7 +67,7 @@ static void put_ip6(struct ringif *ifc, uint32_t slot, const ip_addr_t *ip)
     const struct abi_addr *link_local = &ifc->addrs[IFACE_ADDRS].entry.destination;
     struct abi_addr made;
 
-    if (ifc->pub->kind == IFACE_TAP && !link_local->family) {
+    if (ifc->pub->kind >= IFACE_TAP && !link_local->family) {
         netif_create_ip6_linklocal_address(&ifc->netif, 1);
         netif_ip6_addr_set_state(&ifc->netif, 0, IP6_ADDR_PREFERRED);
         port_from_lwip(netif_ip_addr6(&ifc->netif, 0), 0, &made);
@@ -76,7 +76,7 @@ static void put_ip6(struct ringif *ifc, uint32_t slot, const ip_addr_t *ip)
     }
     netif_ip6_addr_set(&ifc->netif, (s8_t)slot, ip_2_ip6(ip));
     netif_ip6_addr_set_state(&ifc->netif, (s8_t)slot, IP6_ADDR_PREFERRED);
-    if (ifc->pub->kind == IFACE_TAP && ifc->announced) {
+    if (ifc->pub->kind >= IFACE_TAP && ifc->announced) {
         nd_announce(&ifc->netif, (int)slot);
     }
 }
@@ -242,7 +242,7 @@ int address_detect(struct ringif *ifc, uint32_t id, const struct abi_addr *addre
     int slot = address_slot(ifc, address, 1);
     ip_addr_t ip;
 
-    if (slot < 0 || !id || ifc->pub->kind != IFACE_TAP) {
+    if (slot < 0 || !id || ifc->pub->kind < IFACE_TAP) {
         return slot < 0 ? slot : ABI_EINVAL;
     }
     if (__builtin_memcmp(ifc->addrs[slot].entry.destination.bytes, address->bytes, 16) == 0) {
@@ -310,9 +310,23 @@ void address_up(struct ringif *ifc, int up)
         return;
     }
     netif_set_up(&ifc->netif);
-    if (ifc->pub->kind == IFACE_TAP) {
+    if (ifc->pub->kind >= IFACE_TAP) {
         nd_announce(&ifc->netif, -1);
     }
+}
+
+/**
+ * address_fit() - Have an MTU that is right
+ * @ifc: interface
+ * @mtu: bytes
+ */
+void address_fit(struct ringif *ifc, uint32_t mtu)
+{
+    struct abi_iface *pub = ifc->pub;
+
+    pub->frame_max += mtu - pub->mtu;
+    pub->mtu = mtu;
+    ifc->netif.mtu = (u16_t)mtu;
 }
 
 /**
@@ -331,11 +345,9 @@ int address_mtu(struct ringif *ifc, uint32_t mtu)
     if (mtu < IFACE_MTU_MIN || mtu > IFACE_MTU_MAX) {
         return ABI_EINVAL;
     }
-    if (!ringif_fits(pub->tx.size[0], mtu)) {
+    if (pub->kind != IFACE_BRIDGE && !ringif_fits(pub->tx.size[0], mtu)) {
         return ABI_EMSGSIZE;
     }
-    pub->frame_max += mtu - pub->mtu;
-    pub->mtu = mtu;
-    ifc->netif.mtu = (u16_t)mtu;
+    address_fit(ifc, mtu);
     return 0;
 }

@@ -15,6 +15,7 @@ int address_detect(struct ringif *ifc, uint32_t id, const struct abi_addr *addre
 void address_tmr(struct ringif *ifc);
 void address_stop(struct ringif *ifc);
 void address_up(struct ringif *ifc, int up);
+void address_fit(struct ringif *ifc, uint32_t mtu);
 int address_mtu(struct ringif *ifc, uint32_t mtu);
 
 #endif /* RINGSTACK_ADDRESS_H */

@@ -56,12 +56,20 @@ uint32_t iface_block(uint32_t size)
  */
 struct ringif *iface_get(uint32_t handle)
 {
-    uint32_t index = handle & 0xffff;
+    struct ringif *ifc = iface_at(handle & 0xffff);
 
-    if (index > IFACE_MAX || !ifaces[index] || ifaces[index]->pub->handle != handle) {
-        return NULL;
-    }
-    return ifaces[index];
+    return ifc && ifc->pub->handle == handle ? ifc : NULL;
+}
+
+/**
+ * iface_at() - The interface of a slot
+ * @slot: slot
+ *
+ * Return: interface, or NULL: none has it
+ */
+struct ringif *iface_at(uint32_t slot)
+{
+    return slot > IFACE_MAX ? NULL : ifaces[slot];
 }
 
 /**
@@ -109,7 +117,7 @@ static int attach(struct ringif *ifc, const struct cmd_iface *cmd)
     uint32_t i, slot = 1;
 
     if (!netif_add(&ifc->netif, NULL, NULL, NULL, ifc, ringif_init,
-                   ifc->pub->kind == IFACE_TAP ? ethernet_input : ip_input)) {
+                   ifc->pub->kind >= IFACE_TAP ? ethernet_input : ip_input)) {
         return ABI_EMFILE;
     }
     for (i = 0; i < cmd->addr_count; i++) {
@@ -129,7 +137,7 @@ static int valid(const struct cmd_iface *cmd)
 {
     uint32_t i, v4 = 0, v6 = 0;
 
-    if (cmd->kind < IFACE_LOOPBACK || cmd->kind > IFACE_TAP || cmd->mtu < IFACE_MTU_MIN ||
+    if (cmd->kind < IFACE_LOOPBACK || cmd->kind > IFACE_BRIDGE || cmd->mtu < IFACE_MTU_MIN ||
         cmd->mtu > IFACE_MTU_MAX || cmd->addr_count > IFACE_ADDRS ||
         (cmd->ring_size & (cmd->ring_size - 1)) || !ringif_fits(cmd->ring_size, cmd->mtu) ||
         cmd->ring_size > 1u << 30) {
@@ -175,11 +183,12 @@ static struct ringif *create(const struct cmd_iface *cmd)
         return NULL;
     }
     ifc->pub = pub;
+    ifc->input = ringif_input;
     ifc->gso_max_size =
         cmd->flags & IFACE_NO_GSO ? 0 : LWIP_MIN(RINGIF_GSO_MAX, cmd->ring_size / 4);
     pub->kind = cmd->kind;
     pub->mtu = cmd->mtu;
-    pub->frame_max = cmd->mtu + (cmd->kind == IFACE_TAP ? ETHERNET_HEADER : 0);
+    pub->frame_max = cmd->mtu + (cmd->kind >= IFACE_TAP ? ETHERNET_HEADER : 0);
     pub->listening = cmd->kind == IFACE_LOOPBACK;
     ring_init(&pub->tx, tx, cmd->ring_size, 0);
     ring_init(&pub->rx, rx, rx ? cmd->ring_size : 0, 0);
@@ -301,11 +310,36 @@ static int is_ring(uint32_t offset)
 }
 
 /**
+ * has_end() - Whether an interface has another end: that of a tun or tap
+ * @ifc: interface
+ *
+ * Return: 1 if so
+ */
+static int has_end(const struct ringif *ifc)
+{
+    return ifc->pub->kind == IFACE_TUN || ifc->pub->kind == IFACE_TAP;
+}
+
+/**
+ * iface_announce() - Tell the other end of a wire how large frames may be
+ * @ifc: interface; what it passes on has to fit others
+ */
+void iface_announce(struct ringif *ifc)
+{
+    if (ifc->wired) {
+        atomic_store_explicit(&ifc->rx.ring->gso_max_size,
+                              ifc->gso_max_size && !ifc->port && !ifc->forwards ? RINGIF_GSO_MAX
+                                                                                : 0,
+                              memory_order_relaxed); /* a hint */
+    }
+}
+
+/**
  * iface_wire() - Take frames from another interface's tx ring, or from our own rx again
  * @handle: interface
  * @ring: offset of that ring, whose consumer has stopped; 0: our own
  *
- * Return: 0, ABI_ENODEV, ABI_EINVAL: loopback, or no ring
+ * Return: 0, ABI_ENODEV, ABI_EINVAL: it has no other end, or that is no ring
  */
 int iface_wire(uint32_t handle, uint32_t ring)
 {
@@ -314,13 +348,13 @@ int iface_wire(uint32_t handle, uint32_t ring)
     if (!ifc) {
         return ABI_ENODEV;
     }
-    if (ring && (ifc->pub->kind == IFACE_LOOPBACK || !is_ring(ring))) {
+    if (ring && (!has_end(ifc) || !is_ring(ring))) {
         return ABI_EINVAL;
     }
     if (ifc->wired) {
         atomic_store_explicit(&ifc->rx.ring->gso_max_size, 0, memory_order_relaxed); /* a hint */
         /* Frames sent before it is pulled still arrive. */
-        ringif_input(ifc, ~0u);
+        ifc->input(ifc, ~0u);
         consumer_notify(&ifc->rx);
         atomic_store_explicit(&ifc->rx.ring->data_doorbell, ifc->own_doorbell,
                               memory_order_relaxed); /* no order: either doorbell will do */
@@ -329,15 +363,14 @@ int iface_wire(uint32_t handle, uint32_t ring)
     }
     if (ring) {
         /* Frames that came before the wire was plugged come first. */
-        ringif_input(ifc, ~0u);
+        ifc->input(ifc, ~0u);
         consumer_init(&ifc->rx, at(ring));
         ifc->own_doorbell =
             atomic_load_explicit(&ifc->rx.ring->data_doorbell, memory_order_relaxed); /* as above */
         atomic_store_explicit(&ifc->rx.ring->data_doorbell, engine_doorbell,
                               memory_order_relaxed); /* as above; consumer_arm() looks again */
-        atomic_store_explicit(&ifc->rx.ring->gso_max_size, ifc->gso_max_size ? RINGIF_GSO_MAX : 0,
-                              memory_order_relaxed); /* a hint */
         ifc->wired = 1;
+        iface_announce(ifc);
     }
     return 0;
 }
@@ -347,7 +380,7 @@ int iface_wire(uint32_t handle, uint32_t ring)
  * @handle: interface; its tx has no consumer and its rx no producer at this moment
  * @channel: offset of the thread's channel, 0: the app
  *
- * Return: 0, ABI_ENODEV, ABI_EINVAL: a loopback interface has no other end
+ * Return: 0, ABI_ENODEV, ABI_EINVAL: it has no other end
  */
 int iface_share(uint32_t handle, uint32_t channel)
 {
@@ -358,7 +391,7 @@ int iface_share(uint32_t handle, uint32_t channel)
     if (!ifc) {
         return ABI_ENODEV;
     }
-    if (ifc->pub->kind == IFACE_LOOPBACK) {
+    if (!has_end(ifc)) {
         return ABI_EINVAL;
     }
     ifc->pub->listening = 0;
@@ -370,7 +403,7 @@ int iface_share(uint32_t handle, uint32_t channel)
 }
 
 /**
- * iface_poll() - Pass frames of all interfaces to lwIP
+ * iface_poll() - Take frames of all interfaces
  * @budget: frames of each interface at the most
  *
  * Return: 1 if an interface used up its budget: there may be more
@@ -387,7 +420,7 @@ int iface_poll(uint32_t budget)
                 neighbor_announce(ifc);
             }
         }
-        more |= ringif_input(ifc, budget) == budget;
+        more |= ifc->input(ifc, budget) == budget;
     }
     return more;
 }

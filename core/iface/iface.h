@@ -13,6 +13,8 @@ uint32_t iface_block(uint32_t size);
 int iface_add(const struct cmd_iface *cmd, uint32_t *handle, uint32_t *offset);
 int iface_remove(uint32_t handle);
 struct ringif *iface_next_of(const struct ringif *after, uint32_t family);
+struct ringif *iface_at(uint32_t slot);
+void iface_announce(struct ringif *ifc);
 int iface_wire(uint32_t handle, uint32_t ring);
 int iface_share(uint32_t handle, uint32_t channel);
 int iface_poll(uint32_t budget);

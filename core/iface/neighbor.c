@@ -497,7 +497,7 @@ void neighbor_tmr(struct ringif *ifc)
  */
 void neighbor_announce(struct ringif *ifc)
 {
-    if (ifc->pub->kind == IFACE_TAP && netif_is_up(&ifc->netif)) {
+    if (ifc->pub->kind >= IFACE_TAP && netif_is_up(&ifc->netif)) {
         if (netif_ip4_addr(&ifc->netif)->addr) {
             etharp_gratuitous(&ifc->netif);
         }

@@ -7,7 +7,7 @@
  * may be JavaScript or another stack. On a wire inside one arena our rx side reads the other
  * interface's tx ring, and a loopback interface reads its own.
  *
- * Transmit: low_level_output() gathers headers and payload into the ring, the one copy of the way
+ * Transmit: ringif_output() gathers headers and payload into the ring, the one copy of the way
  * out. If tx has no consumer or the interface is down, the frame is dropped and counted. If the ring is full, lwIP gets ERR_MEM
  * and keeps the segment; `blocked` remembers to call tcp_output() when the
  * consumer has made room, because lwIP would only try again at the next ACK or timer. Small frames
@@ -105,13 +105,13 @@ static int crowded(struct ringif *ifc, uint32_t length)
 }
 
 /**
- * low_level_output() - Put a packet into the tx ring
+ * ringif_output() - Put a packet into the tx ring
  * @netif: interface
  * @p: packet, possibly a chain
  *
  * Return: ERR_OK: sent or dropped, ERR_MEM: no room now
  */
-static err_t low_level_output(struct netif *netif, struct pbuf *p)
+err_t ringif_output(struct netif *netif, struct pbuf *p)
 {
     struct ringif *ifc = netif->state;
     struct abi_iface *pub = ifc->pub;
@@ -152,12 +152,12 @@ static err_t low_level_output(struct netif *netif, struct pbuf *p)
  * @p: packet
  * @dest: next hop, of no use here
  *
- * Return: as low_level_output()
+ * Return: as ringif_output()
  */
 static err_t output_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *dest)
 {
     (void)dest;
-    return low_level_output(netif, p);
+    return ringif_output(netif, p);
 }
 
 /**
@@ -166,12 +166,12 @@ static err_t output_ip4(struct netif *netif, struct pbuf *p, const ip4_addr_t *d
  * @p: packet
  * @dest: next hop, of no use here
  *
- * Return: as low_level_output()
+ * Return: as ringif_output()
  */
 static err_t output_ip6(struct netif *netif, struct pbuf *p, const ip6_addr_t *dest)
 {
     (void)dest;
-    return low_level_output(netif, p);
+    return ringif_output(netif, p);
 }
 
 /**
@@ -185,13 +185,13 @@ err_t ringif_init(struct netif *netif)
     struct ringif *ifc = netif->state;
 
     netif->name[0] = 'r';
-    netif->name[1] = "?lut"[ifc->pub->kind];
+    netif->name[1] = "?lutb"[ifc->pub->kind];
     netif->mtu = (u16_t)ifc->pub->mtu;
     MIB2_INIT_NETIF(netif, snmp_ifType_ethernet_csmacd, 0);
-    if (ifc->pub->kind == IFACE_TAP) {
+    if (ifc->pub->kind >= IFACE_TAP) {
         netif->output = etharp_output;
         netif->output_ip6 = ethip6_output;
-        netif->linkoutput = low_level_output;
+        netif->linkoutput = ringif_output;
         netif->flags =
             NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
         netif->hwaddr_len = ETH_HWADDR_LEN;
@@ -228,7 +228,7 @@ static const uint8_t *packet_in(const struct ringif *ifc, const struct span *fra
     const uint8_t *ip = frame->data;
     uint32_t length = frame->length;
 
-    if (ifc->pub->kind == IFACE_TAP) {
+    if (ifc->pub->kind >= IFACE_TAP) {
         uint32_t type = (uint32_t)ip[12] << 8 | ip[13];
 
         if (type != ETHTYPE_IP && type != ETHTYPE_IPV6) {
@@ -311,6 +311,21 @@ static struct pbuf *low_level_input(struct ringif *ifc, const struct span *frame
 }
 
 /**
+ * ringif_deliver() - Pass a frame to lwIP
+ * @ifc: interface it came by
+ * @frame: the oldest frame, peeked at; released
+ * @to: lwIP's interface that takes it: the same, or the bridge it is a port of
+ */
+void ringif_deliver(struct ringif *ifc, const struct span *frame, struct netif *to)
+{
+    struct pbuf *p = low_level_input(ifc, frame);
+
+    if (p && to->input(p, to) != ERR_OK) {
+        pbuf_free(p);
+    }
+}
+
+/**
  * is_for_us() - Whether a frame is for us: on a link with addresses our own, or of a group
  * @ifc: interface
  * @frame: the frame, whole header
@@ -320,7 +335,7 @@ static struct pbuf *low_level_input(struct ringif *ifc, const struct span *frame
 static int is_for_us(const struct ringif *ifc, const uint8_t *frame)
 {
     return netif_is_up(&ifc->netif) &&
-           (ifc->pub->kind != IFACE_TAP || (frame[0] & 1) ||
+           (ifc->pub->kind < IFACE_TAP || (frame[0] & 1) ||
             __builtin_memcmp(frame, ifc->netif.hwaddr, ETH_HWADDR_LEN) == 0);
 }
 
@@ -333,14 +348,12 @@ static int is_for_us(const struct ringif *ifc, const uint8_t *frame)
  */
 uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
 {
-    uint32_t least = ifc->pub->kind == IFACE_TAP ? ETHERNET_HEADER : 1u, done = 0;
+    uint32_t least = ifc->pub->kind >= IFACE_TAP ? ETHERNET_HEADER : 1u, done = 0;
     uint32_t most =
         ifc->gso_max_size && ifc->rx.ring != &ifc->pub->rx ? RINGIF_GSO_MAX : ifc->pub->frame_max;
     struct span frame;
 
     while (done < budget && !ifc->slot_used && frame_peek(&ifc->rx, most, &frame) == 0) {
-        struct pbuf *p;
-
         done++;
         packets++;
         if (frame.length < least) {
@@ -360,10 +373,7 @@ uint32_t ringif_input(struct ringif *ifc, uint32_t budget)
             frame_release(&ifc->rx);
             continue;
         }
-        p = low_level_input(ifc, &frame);
-        if (p && ifc->netif.input(p, &ifc->netif) != ERR_OK) {
-            pbuf_free(p);
-        }
+        ringif_deliver(ifc, &frame, &ifc->netif);
     }
     return done;
 }

@@ -34,10 +34,13 @@ struct ringif {
     struct consumer rx;
     struct pbuf_custom slot; /* wraps the frame that lwIP is looking at */
     uint32_t slot_used;      /* lwIP still holds it */
-    uint32_t gso_max_size;   /* largest frame it may send above the MTU, 0: none */
-    uint32_t wired;          /* rx is another interface's tx */
-    uint32_t own_doorbell;   /* data_doorbell of the ring we are wired to, before we took it */
-    uint32_t blocked;        /* lwIP got ERR_MEM: tcp_output() again when room returns */
+    uint32_t (*input)(struct ringif *ifc, uint32_t budget); /* ringif_input(), or of a bridge */
+    struct port *port;     /* of a bridge (core/iface/bridge.c), NULL: none */
+    uint32_t forwards;     /* it passes packets of others on (core/iface/forward.c) */
+    uint32_t gso_max_size; /* largest frame it may send above the MTU, 0: none */
+    uint32_t wired;        /* rx is another interface's tx */
+    uint32_t own_doorbell; /* data_doorbell of the ring we are wired to, before we took it */
+    uint32_t blocked;      /* lwIP got ERR_MEM: tcp_output() again when room returns */
     struct route
         addrs[IFACE_SLOTS]; /* destination of no family: the slot is empty (core/iface/address.c) */
     /* A detection, if one runs. */
@@ -75,6 +78,8 @@ static inline int ringif_fits(uint32_t ring, uint32_t mtu)
 
 void ringif_setup(struct stack_stats *to);
 err_t ringif_init(struct netif *netif);
+err_t ringif_output(struct netif *netif, struct pbuf *p);
+void ringif_deliver(struct ringif *ifc, const struct span *frame, struct netif *to);
 uint32_t ringif_input(struct ringif *ifc, uint32_t budget);
 uint32_t ringif_gso_max_size(const struct ringif *ifc);
 int ringif_has_room(struct ringif *ifc, uint32_t length, uint32_t mtu);

@@ -76,7 +76,7 @@ static err_t output(struct pbuf *p, const struct datagram *out, uint32_t mtu)
         err = ip6_output_if_src(p, ip_2_ip6(&out->from), ip_2_ip6(&out->to), out->ttl, 0,
                                 out->proto, netif);
     } else {
-        if (out->link && out->ifc->pub->kind == IFACE_TAP) {
+        if (out->link && out->ifc->pub->kind >= IFACE_TAP) {
             link_to = (const struct eth_addr *)(const void *)out->link;
             netif->output = output_link;
         }

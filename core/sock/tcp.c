@@ -119,7 +119,7 @@ static int unreachable(const struct tcp_sock *t)
     ifc = netif->state;
     hop = v6 ? (const void *)port_nd6_gateway(netif, ip_2_ip6(&remote))
              : (const void *)port_etharp_gateway(netif, ip_2_ip4(&remote));
-    return ifc->pub->kind == IFACE_TAP && (!hop || !neighbor_answers(ifc, v6, hop));
+    return ifc->pub->kind >= IFACE_TAP && (!hop || !neighbor_answers(ifc, v6, hop));
 }
 
 /**

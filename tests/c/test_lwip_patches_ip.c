@@ -128,6 +128,54 @@ START_TEST(network_of_two_hosts_has_no_broadcast_address)
 }
 END_TEST
 
+/* --- 0040-forward ------------------------------------------------------------------------------------ */
+
+/* to_other() - a packet to the tun for another address than its own */
+static void to_other(int v6)
+{
+    u8_t packet[IP6_HLEN + 8] = { 0 };
+    u16_t sum = 0;
+
+    if (v6) {
+        rig_ip6(packet, IP6_HLEN + 8, 253, &rig_tun);
+        packet[24 + 3] = 1;
+        rig_feed(&rig_tun, packet, IP6_HLEN + 8);
+        return;
+    }
+    rig_ip4(packet, IP_HLEN + 8, 253);
+    packet[19] = 77;
+    memcpy(packet + 10, &sum, 2);
+    sum = (u16_t)~chksum(packet, IP_HLEN);
+    memcpy(packet + 10, &sum, 2);
+    rig_feed(&rig_tun, packet, IP_HLEN + 8);
+}
+
+START_TEST(packets_for_others_go_to_the_port)
+{
+    u32_t dropped = lwip_stats.ip.drop;
+
+    to_other(_i);
+    ck_assert_uint_eq(rig_forwarded, 0);
+    ck_assert_uint_eq(lwip_stats.ip.drop - dropped, (u32_t)!_i);
+    rig_forwards = 1;
+    to_other(_i);
+    ck_assert_uint_eq(rig_forwarded, 1);
+    ck_assert_uint_eq(rig_forwarded_version, _i ? 6 : 4);
+    ck_assert_uint_eq(lwip_stats.ip.drop - dropped, (u32_t)!_i);
+    ck_assert_uint_eq(rig_out_count, 0);
+    ck_assert_uint_eq(rig_slots, 0);
+}
+END_TEST
+
+START_TEST(an_error_has_the_ports_word)
+{
+    port_icmp_data = PP_HTONL(1234);
+    unknown_protocol(0, 1);
+    ck_assert_uint_eq(rig_out_count, 1);
+    ck_assert_uint_eq(get16(rig_out[0].data + IP_HLEN + 6), 1234);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("patches of IP");
@@ -142,5 +190,8 @@ int main(void)
     tcase_add_loop_test(tcase, fragments_that_time_out_are_counted, 0, 2);
     tcase = add_case(suite, "0039");
     tcase_add_loop_test(tcase, network_of_two_hosts_has_no_broadcast_address, 0, 2);
+    tcase = add_case(suite, "0040");
+    tcase_add_loop_test(tcase, packets_for_others_go_to_the_port, 0, 2);
+    tcase_add_test(tcase, an_error_has_the_ports_word);
     return run_cases(suite);
 }

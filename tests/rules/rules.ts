@@ -29,6 +29,18 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'engine/*': [...BASE, 'type runtime/*', 'type memory/*', 'sched/*', 'engine/*'],
   'workers/*': ['abi', 'runtime/builtin', 'memory/instance', 'type engine/*'],
   'streams*': [...BASE, 'type memory/*', 'ring', 'sched/*', 'streams*'],
+  // A bridge plugs endpoints into its ports, and has the loop guard of switches.
+  'stack/bridge*': [
+    ...BASE,
+    'ring',
+    'sched/*',
+    'control/*',
+    'link/connect',
+    'link/shape',
+    'link/switch_loop',
+    'type link/types',
+    'stack/*',
+  ],
   'stack/*': [
     ...BASE,
     'runtime/*',
@@ -133,7 +145,8 @@ export const C_EDGES: Readonly<Record<string, readonly string[]>> = {
     ]),
   ),
   'sock/protocol': [...C_BASE, 'sock/*'],
-  command: [...C_LINK, 'iface/*', 'sock/sock*', 'sock/protocol'],
+  change: [...C_LINK, 'iface/*', 'sock/protocol'],
+  command: [...C_LINK, 'iface/*', 'sock/sock*', 'sock/protocol', 'change'],
   loop: [...C_LINK, 'iface/*', 'lwext/*', 'sock/sock*', 'sock/protocol', 'command'],
   main: [...C_LINK, 'iface/*', 'lwext/*', 'sock/protocol', 'command', 'loop'],
 };

@@ -44,6 +44,8 @@ int port_ip6_input(struct pbuf *p, struct netif *netif);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 int port_icmp_error(void);
+int port_forward(struct pbuf *p, struct netif *inp);
+extern u32_t port_icmp_data;
 extern u16_t port_ip4_offset;
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
 

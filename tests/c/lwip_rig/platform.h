@@ -286,6 +286,26 @@ int port_icmp_error(void)
     return !rig_no_errors;
 }
 
+static int rig_forwards;           /* interfaces forward */
+static u32_t rig_forwarded;        /* packets that were for others */
+static u8_t rig_forwarded_version; /* of the last one */
+u32_t port_icmp_data;
+
+/**
+ * port_forward() - notes a packet that is for others
+ * @p: packet
+ * @inp: unused
+ *
+ * Return: 1 if the test forwards
+ */
+int port_forward(struct pbuf *p, struct netif *inp)
+{
+    (void)inp;
+    rig_forwarded += (u32_t)rig_forwards;
+    rig_forwarded_version = *(const u8_t *)p->payload >> 4;
+    return rig_forwards;
+}
+
 /**
  * port_udp_accept() - takes no packets for others
  * @inp: unused

@@ -206,7 +206,8 @@ static unsigned rig_stop(void)
     rig_heap_countdown = -1;
     rig_full = 0;
     rig_output_later = rig_segment_max = 0;
-    rig_no_errors = 0;
+    rig_no_errors = rig_forwards = 0;
+    rig_forwarded = port_icmp_data = 0;
     port_ip4_offset = 0;
     while (tcp_active_pcbs)
         tcp_abort(tcp_active_pcbs);
