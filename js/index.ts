@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // index - what the package exports
 
+export type * from './api/bridge.ts';
 export type * from './api/handle.ts';
 export type * from './api/icmp.ts';
 export type * from './api/interface.ts';

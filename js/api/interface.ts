@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// interface - the public types of loopback, tun and tap interfaces
+// interface - the public types of loopback, tun and tap interfaces; of bridges: js/api/bridge.ts
 
 import type { SharedHandle } from './handle.ts';
 import type { FrameRingReader, FrameRingWriter } from './zero_copy.ts';
@@ -72,6 +72,22 @@ export interface InterfaceStatistics {
   readonly invalid: number;
 }
 
+/** Counters of the packets for others that came from an interface which forwards. They wrap at 2^32. */
+export interface ForwardingStatistics {
+  /** Passed on. */
+  readonly forwarded: number;
+  /** Dropped: their time to live was over. Their senders are told. */
+  readonly expired: number;
+  /** Dropped: no route leads to an interface that forwards. Their senders are told. */
+  readonly noRoute: number;
+  /** Dropped: larger than the MTU of the interface they would leave by. Their senders are told the MTU. */
+  readonly tooBig: number;
+  /** Dropped: from or to an address that is not forwarded (link-local, loopback, multicast, broadcast, reserved). */
+  readonly refused: number;
+  /** Dropped: the interface they would leave by had no room. */
+  readonly full: number;
+}
+
 /** Options of addAddress(). */
 export interface AddAddressOptions {
   /**
@@ -105,7 +121,7 @@ export interface AddAddressOptions {
  */
 export interface NetworkInterface {
   /** Kind of the interface. */
-  readonly type: 'loopback' | 'tun' | 'tap';
+  readonly type: 'loopback' | 'tun' | 'tap' | 'bridge';
   /** Its IPv4 address, or the first IPv6 one, without the prefix; undefined if it has none. */
   readonly ip: string | undefined;
   /** The netmask that goes with ip, undefined if it is IPv6 or there is none. */
@@ -153,6 +169,21 @@ export interface NetworkInterface {
    * @throws {NetError} EINVAL, ENODEV, EBADF, ENOMEM, ESHUTDOWN.
    */
   setGateway(gateway: string | readonly string[] | null, family?: 4 | 6): Promise<void>;
+  /**
+   * Has it forward packets, or not: those that come from it, and are for others, leave by the interface of their route if
+   * that forwards as well.
+   *
+   * @param on - Whether it forwards.
+   * @throws {NetError} EINVAL for a loopback interface, ENODEV, EBADF, ESHUTDOWN.
+   */
+  setForwarding(on: boolean): Promise<void>;
+  /**
+   * Counts the packets for others that came from it.
+   *
+   * @returns The counters at this moment.
+   * @throws {NetError} ENODEV if it was removed.
+   */
+  forwardingStatistics(): Promise<ForwardingStatistics>;
   /**
    * Takes it up again after down(), and announces its addresses on the link.
    *

@@ -3,6 +3,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { BridgeInterface, BridgeInterfaceOptions } from './bridge.ts';
 import type { SharedHandle } from './handle.ts';
 import type {
   Hop,
@@ -125,6 +126,8 @@ export type WasmModule = typeof globalThis extends {
 export interface StackOptions {
   /** Hosts of this stack: names and their addresses, or the text of a hosts file. @default none */
   readonly hosts?: Readonly<Record<string, string | readonly string[]>> | string;
+  /** Makes a router: each interface that is created forwards packets, as after setForwarding(true). @default false */
+  readonly forwarding?: boolean;
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */
   readonly initializeLoopback?: boolean;
   /**
@@ -174,7 +177,8 @@ export interface StackOptions {
  * await stack.close();
  * ```
  */
-export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterface | TapInterface> {
+export interface StackInterfaces
+  extends Iterable<LoopbackInterface | TunInterface | TapInterface | BridgeInterface> {
   /** How many there are. */
   readonly size: number;
   /**
@@ -201,6 +205,14 @@ export interface StackInterfaces extends Iterable<LoopbackInterface | TunInterfa
    * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createTap(options?: TapInterfaceOptions): Promise<TapInterface>;
+  /**
+   * As createBridgeInterface() of the stack.
+   *
+   * @param options - Ports, addresses and limits.
+   * @returns The interface, up.
+   * @throws {NetError} As createBridgeInterface().
+   */
+  createBridge(options?: BridgeInterfaceOptions): Promise<BridgeInterface>;
   /**
    * As removeInterface() of the stack.
    *
@@ -310,6 +322,16 @@ export interface NetworkStack extends AsyncDisposable {
    * @throws {NetError} EINVAL, EADDRINUSE (another interface has the address), ENOMEM, EMFILE (254 interfaces), ESHUTDOWN.
    */
   createTapInterface(options?: TapInterfaceOptions): Promise<TapInterface>;
+  /**
+   * Creates a bridge interface: a learning switch, with addresses of its own.
+   *
+   * @param options - Ports, addresses and limits.
+   * @returns The interface, up, with its ports.
+   * @throws {NetError} EINVAL, EADDRINUSE (a port has the MAC of the bridge), ENOMEM, EMFILE (254 interfaces), ENODEV,
+   *   ESHUTDOWN.
+   * @throws {TypeError} If a stream of an endpoint is locked.
+   */
+  createBridgeInterface(options?: BridgeInterfaceOptions): Promise<BridgeInterface>;
   /**
    * Removes an interface. Connections from its addresses, and listeners on them, fail with ENODEV.
    *

@@ -19,7 +19,6 @@
 // Guests are untrusted. Each probe has a random number, and counts only with the last number of the port that
 // it names. A guest knows those of its own port alone, so it can block its own port and no other.
 
-import type { Port } from './switch_port.ts';
 import { macAt } from './switch_table.ts';
 
 /** The group address of probes, locally administered. */
@@ -43,6 +42,14 @@ const DEFER = 2000;
 const HOLD = 5000;
 const HOLD_MAX = 60_000;
 
+/** A port, of a switch or of a bridge. */
+export interface GuardedPort {
+  /** Blocked until this time; 0: it is not. */
+  blockedUntil: number;
+  /** Sends a probe out of it. */
+  send(frame: Uint8Array): void;
+}
+
 /** State of a port in the guard. */
 interface Guarded {
   readonly number: number;
@@ -53,7 +60,7 @@ interface Guarded {
 }
 
 /** The loop guard of one switch. */
-export class LoopGuard {
+export class LoopGuard<Port extends GuardedPort> {
   /** Its id: a random MAC address, the source of its probes. */
   readonly #id = crypto.getRandomValues(new Uint8Array(6));
   readonly #idMac: number;
@@ -146,18 +153,30 @@ export class LoopGuard {
     const [port, guarded] = one.number > other.number ? [from, one] : [at, other];
     if (from === at || port.blockedUntil > now) this.#hold(port, guarded, now);
     else if (this.#timer === undefined) {
-      this.#timer = setTimeout(() => this.#decide(port, guarded), DECIDE);
-      (this.#timer as { unref?(): void }).unref?.();
+      this.#later(DECIDE, () => this.#decide(port, guarded));
     }
+  }
+
+  /** Does something later, unless there are no ports then. */
+  #later(ms: number, run: () => void): void {
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      run();
+    }, ms);
+    (this.#timer as { unref?(): void }).unref?.();
   }
 
   /** Blocks a port, unless another switch is to do it. */
   #decide(port: Port, guarded: Guarded): void {
     const now = performance.now();
-    this.#timer = undefined;
     if (now - this.#lowerSeen < DEFER) {
       if (this.#deferred === 0) this.#deferred = now;
-      if (now - this.#deferred < DEFER) return;
+      const left = this.#deferred + DEFER - now;
+      if (left > 0) {
+        // In a loop without frames, no other probe comes back.
+        this.#later(left, () => this.probe(port, performance.now()));
+        return;
+      }
     }
     this.#deferred = 0;
     if (this.#ports.has(port)) this.#hold(port, guarded, now);

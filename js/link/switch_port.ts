@@ -31,6 +31,7 @@ export class Port implements SwitchPort {
   readonly name: string;
   readonly endpoint: LinkEndpoint;
   readonly isolated: boolean;
+  readonly guarded: boolean;
   /** Whether only fixed addresses may send. */
   readonly isFixed: boolean;
   readonly storm: TokenBucket;
@@ -39,7 +40,7 @@ export class Port implements SwitchPort {
   readonly counts: { -readonly [Name in keyof SwitchPortStatistics]: number } = {
     ...{ rxFrames: 0, rxBytes: 0, txFrames: 0, txBytes: 0 },
     ...{ malformed: 0, reserved: 0, filtered: 0, spoofed: 0, storm: 0, looped: 0 },
-    ...{ isolated: 0, full: 0, tooLong: 0, moves: 0 },
+    ...{ isolated: 0, guarded: 0, full: 0, tooLong: 0, moves: 0 },
   };
   /** The loop guard blocks it until this time; 0: it does not. */
   blockedUntil = 0;
@@ -58,6 +59,7 @@ export class Port implements SwitchPort {
     this.endpoint = endpoint;
     this.name = settings.name;
     this.isolated = settings.isolated ?? false;
+    this.guarded = settings.guarded ?? false;
     this.isFixed = settings.macs !== undefined;
     this.storm = new TokenBucket(settings.stormLimit, now);
     this.probes = new TokenBucket(20, now);

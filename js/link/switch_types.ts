@@ -30,6 +30,11 @@ export interface SwitchPortOptions {
   /** Exchanges no frames with other isolated ports. @default false */
   readonly isolated?: boolean;
   /**
+   * Drops what only DHCP servers and routers send: DHCP and DHCPv6 answers, router advertisements, redirects. For
+   * ports of guests. @default false
+   */
+  readonly guarded?: boolean;
+  /**
    * MAC addresses of the port. Frames from other addresses are dropped, and no other port can take these over.
    * @default any address
    */
@@ -62,6 +67,8 @@ export interface SwitchPortStatistics {
   readonly looped: number;
   /** To be sent to another isolated port, and dropped. */
   readonly isolated: number;
+  /** Received and dropped: of a DHCP server or a router (`guarded`). */
+  readonly guarded: number;
   /** To be sent and dropped: the endpoint is slow, and the queue is full. */
   readonly full: number;
   /** To be sent and dropped: longer than the endpoint's MTU. */
@@ -96,6 +103,8 @@ export interface SwitchPort extends AsyncDisposable {
   readonly endpoint: LinkEndpoint;
   /** Whether it exchanges no frames with other isolated ports. */
   readonly isolated: boolean;
+  /** Whether no DHCP server and no router may be there. */
+  readonly guarded: boolean;
   /** Whether the loop guard blocks it now. */
   readonly isBlocked: boolean;
   /** Its counters at this moment. */

@@ -4,10 +4,24 @@
 // A page that only needs TCP does not download it. It is one file and not two, since each more would cut the main
 // entry into further pieces: 400 bytes.
 
+import type { createBridge as CreateBridge } from './bridge.ts';
+
 export { openIcmp } from './icmp_socket.ts';
-export { addAddress, removeAddress, setGateway, setMtu, setUp } from './interface_changes.ts';
+export {
+  addAddress,
+  forwardingStatistics,
+  removeAddress,
+  setForwarding,
+  setGateway,
+  setMtu,
+  setUp,
+} from './interface_changes.ts';
 export { createPingSession } from './ping.ts';
 export { addRoute, listNeighbors, listRoutes, lookupRoute } from './routes.ts';
 export { traceroute } from './traceroute.ts';
 export { attachUdp } from './udp_attach.ts';
 export { openUdp } from './udp_open.ts';
+
+/** A file of its own in turn, with the links to endpoints. */
+export const createBridge: typeof CreateBridge = async (...args) =>
+  (await import('./bridge.ts')).createBridge(...args);

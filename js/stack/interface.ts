@@ -30,7 +30,12 @@ import {
   IFACE_TX_PACKETS,
   RING_BAD,
 } from '../abi.ts';
-import type { AddAddressOptions, InterfaceStatistics, NetworkInterface } from '../api/interface.ts';
+import type {
+  AddAddressOptions,
+  ForwardingStatistics,
+  InterfaceStatistics,
+  NetworkInterface,
+} from '../api/interface.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
 import type { Channel, ChannelHandle, Made } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
@@ -55,7 +60,7 @@ export type LoadChanges = () => Promise<typeof import('./interface_changes.ts')>
 
 /** The checked options of an interface. */
 export interface Plan {
-  readonly type: 'loopback' | 'tun' | 'tap';
+  readonly type: NetworkInterface['type'];
   readonly cidrs: readonly Cidr[];
   readonly mtu: number;
   readonly mac: Uint8Array;
@@ -63,7 +68,7 @@ export interface Plan {
 
 /** An interface of any kind; a loopback interface is nothing more. */
 export class BaseInterface implements NetworkInterface {
-  readonly type: 'loopback' | 'tun' | 'tap';
+  readonly type: NetworkInterface['type'];
   mtu: number;
   /** Its addresses. */
   cidrs: readonly Cidr[];
@@ -131,6 +136,14 @@ export class BaseInterface implements NetworkInterface {
 
   async setGateway(gateway: string | readonly string[] | null, family?: 4 | 6): Promise<void> {
     return (await this.#load()).setGateway(this, gateway, family);
+  }
+
+  async setForwarding(on: boolean): Promise<void> {
+    return (await this.#load()).setForwarding(this, on);
+  }
+
+  async forwardingStatistics(): Promise<ForwardingStatistics> {
+    return (await this.#load()).forwardingStatistics(this);
   }
 
   async up(): Promise<void> {

@@ -6,6 +6,7 @@
 import {
   CHANGE_ADD,
   CHANGE_DETECT,
+  CHANGE_FORWARD,
   CHANGE_MTU,
   CHANGE_REMOVE,
   CHANGE_UP,
@@ -13,7 +14,14 @@ import {
   CMD_CHANGE_ADDRESS,
   CMD_CHANGE_AMOUNT,
   CMD_CHANGE_SIZE,
+  FORWARD_FULL,
+  FORWARD_NO_ROUTE,
+  FORWARD_REFUSED,
+  FORWARD_SENT,
+  FORWARD_TOO_BIG,
+  FORWARD_TTL,
   IFACE_ADDRS,
+  IFACE_FORWARD,
   IFACE_LISTENING,
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
@@ -21,7 +29,7 @@ import {
   IFACE_TX_RESERVE,
   RING_SIZE,
 } from '../abi.ts';
-import type { AddAddressOptions } from '../api/interface.ts';
+import type { AddAddressOptions, ForwardingStatistics } from '../api/interface.ts';
 import type { Channel } from '../control/channel.ts';
 import { type Command, newCommand, writeAddress } from '../control/commands.ts';
 import { NetError } from '../errors.ts';
@@ -90,8 +98,11 @@ function readHostCidr(action: string, text: string): Cidr {
 /** Asks whether another host has an address: EADDRINUSE if so. */
 async function detect(iface: Changeable, action: string, cidr: Cidr): Promise<void> {
   const { channel } = iface;
-  if (iface.type !== 'tap') return;
-  if (channel.arena.view.getUint32(iface.offset + IFACE_LISTENING, true) === 0 || iface.isDown) {
+  if (iface.type !== 'tap' && iface.type !== 'bridge') return;
+  const isHeard = (): boolean =>
+    iface.type === 'bridge' ||
+    channel.arena.view.getUint32(iface.offset + IFACE_LISTENING, true) !== 0;
+  if (iface.isDown || !isHeard()) {
     const reason = 'nobody can be asked: the interface is down, or nothing reads its frames';
     throw new NetError('ENODEV', action, { reason });
   }
@@ -175,7 +186,9 @@ export async function setMtu(iface: Changeable, mtu: number): Promise<void> {
   const action = 'Cannot set the MTU';
   // Four of the largest packets beside the reserve, as ringif_fits() of core/iface/ringif.h has it.
   const ring = iface.channel.arena.view.getUint32(iface.offset + IFACE_TX + RING_SIZE, true);
-  const most = Math.min(IFACE_MTU_MAX, Math.floor((ring - IFACE_TX_RESERVE) / 4));
+  const room = Math.floor((ring - IFACE_TX_RESERVE) / 4);
+  // The rings of a bridge carry no packets.
+  const most = iface.type === 'bridge' ? IFACE_MTU_MAX : Math.min(IFACE_MTU_MAX, room);
   checkValue(action, 'mtu', mtu, whole(IFACE_MTU_MIN, most, ' (ringSize has no room for more)'));
   await inTurn(iface, action, async () => {
     if (!iface.isHere) throw new NetError('EBADF', action, { reason: 'another thread has it' });
@@ -199,6 +212,43 @@ export async function setUp(iface: Changeable, up: boolean): Promise<void> {
       iface.isDown = !up;
     });
   });
+}
+
+/**
+ * Has an interface forward packets, or not.
+ *
+ * @param iface - The interface.
+ * @param on - Whether it forwards.
+ * @throws {NetError} As setForwarding() of the interface.
+ */
+export async function setForwarding(iface: Changeable, on: boolean): Promise<void> {
+  const action = `Cannot set the forwarding of the ${iface.type} interface`;
+  checkValue(action, 'on', on, flag);
+  await inTurn(iface, action, async () => {
+    const command = changeCommand(iface, CHANGE_FORWARD, undefined, on ? 1 : 0);
+    await iface.channel.call(command, action, () => {});
+  });
+}
+
+/**
+ * Counts what an interface forwards.
+ *
+ * @param iface - The interface.
+ * @returns The counters.
+ * @throws {NetError} ENODEV.
+ */
+export function forwardingStatistics({ gone, channel, offset }: Changeable): ForwardingStatistics {
+  if (gone && gone.code !== 'EBADF') throw gone;
+  const count = (what: number): number =>
+    channel.arena.view.getUint32(offset + IFACE_FORWARD + 4 * what, true);
+  return {
+    forwarded: count(FORWARD_SENT),
+    expired: count(FORWARD_TTL),
+    noRoute: count(FORWARD_NO_ROUTE),
+    tooBig: count(FORWARD_TOO_BIG),
+    refused: count(FORWARD_REFUSED),
+    full: count(FORWARD_FULL),
+  };
 }
 
 /**

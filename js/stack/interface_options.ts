@@ -12,6 +12,7 @@ import {
   CMD_IFACE_RING_SIZE,
   CMD_IFACE_SIZE,
   IFACE_ADDRS,
+  IFACE_BRIDGE,
   IFACE_LOOPBACK,
   IFACE_MTU_MAX,
   IFACE_MTU_MIN,
@@ -31,7 +32,12 @@ import { gatewayCommand, readGateways } from './gateways.ts';
 import { checkHost } from './host_address.ts';
 import { BaseInterface, type LoadChanges, type Plan, RingInterface } from './interface.ts';
 
-const KINDS = { loopback: IFACE_LOOPBACK, tun: IFACE_TUN, tap: IFACE_TAP } as const;
+const KINDS = {
+  loopback: IFACE_LOOPBACK,
+  tun: IFACE_TUN,
+  tap: IFACE_TAP,
+  bridge: IFACE_BRIDGE,
+} as const;
 const MTU = 1500;
 const RING = 512 * 1024;
 const RING_MOST = 1024 * 1024 * 1024;
@@ -71,7 +77,7 @@ function interfaceCommand(
   action: string,
   ip: string | undefined,
 ): { command: Command; plan: Plan; gateways: readonly IpAddress[] } {
-  checkOptions(action, options, type === 'tap' ? TAP_RULES : RULES);
+  checkOptions(action, options, KINDS[type] >= IFACE_TAP ? TAP_RULES : RULES);
   const cidrs = parseCidrs(options.ip ?? ip ?? []);
   checkAddresses(action, cidrs);
   const gateways = readGateways(action, options.gateway ?? []);
@@ -106,6 +112,7 @@ function interfaceCommand(
  * @param load - Loads the functions that change it.
  * @param isOwn - Whether the stack has an address already.
  * @param ip - Its address if the options have none.
+ * @param Kind - Its class.
  * @returns The interface, up.
  * @throws {NetError} EADDRINUSE, EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
  */
@@ -117,6 +124,7 @@ export async function createInterface(
   load: LoadChanges,
   isOwn: (address: IpAddress) => boolean,
   ip?: string,
+  Kind: typeof BaseInterface = type === 'loopback' ? BaseInterface : RingInterface,
 ): Promise<BaseInterface> {
   const action = `Cannot create a ${type} interface`;
   const { command, plan, gateways } = interfaceCommand(type, options, action, ip);
@@ -127,7 +135,6 @@ export async function createInterface(
     throw new NetError('EADDRINUSE', action, { reason });
   }
   const iface = await channel.call(command, action, (made) => {
-    const Kind = type === 'loopback' ? BaseInterface : RingInterface;
     const iface = new Kind(channel, made, plan, load);
     added(iface);
     return iface;

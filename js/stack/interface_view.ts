@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // interface_view - `stack.interfaces`: the interfaces of a stack, read-only, and methods that change them
 
+import type { BridgeInterface, BridgeInterfaceOptions } from '../api/bridge.ts';
 import type {
   LoopbackInterface,
   LoopbackInterfaceOptions,
@@ -40,11 +41,17 @@ export class InterfaceView implements StackInterfaces {
     return this.#stack.createTapInterface(options);
   }
 
+  createBridge(options?: BridgeInterfaceOptions): Promise<BridgeInterface> {
+    return this.#stack.createBridgeInterface(options);
+  }
+
   remove(iface: NetworkInterface): Promise<void> {
     return this.#stack.removeInterface(iface);
   }
 
-  [Symbol.iterator](): IterableIterator<LoopbackInterface | TunInterface | TapInterface> {
+  [Symbol.iterator](): IterableIterator<
+    LoopbackInterface | TunInterface | TapInterface | BridgeInterface
+  > {
     return (this.#all as ReadonlySet<unknown> as ReadonlySet<TapInterface>).values();
   }
 

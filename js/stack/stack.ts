@@ -27,6 +27,7 @@ import {
   STATS_UDP_INVALID,
   STATS_UDP_NO_SOCKET,
 } from '../abi.ts';
+import type { BridgeInterface, BridgeInterfaceOptions } from '../api/bridge.ts';
 import type {
   Hop,
   IcmpSocket,
@@ -199,15 +200,11 @@ class Stack implements NetworkStack {
       this.#interfaces.add(iface);
     };
     try {
-      return await createInterface(
-        this.#channel,
-        type,
-        options,
-        added,
-        loadDatagrams,
-        (address) => this.#names.isOwn(address),
-        ip,
-      );
+      const create = type === 'bridge' ? (await loadDatagrams()).createBridge : createInterface;
+      const isOwn = this.#names.isOwn.bind(this.#names);
+      const iface = await create(this.#channel, type, options, added, loadDatagrams, isOwn, ip);
+      if (this.#options.forwarding && type !== 'loopback') await iface.setForwarding(true);
+      return iface;
     } catch (error) {
       if (made) await this.removeInterface(made).catch(() => {});
       throw error;
@@ -226,6 +223,10 @@ class Stack implements NetworkStack {
 
   async createTapInterface(options: TapInterfaceOptions = {}): Promise<TapInterface> {
     return (await this.#create('tap', options)) as unknown as TapInterface;
+  }
+
+  async createBridgeInterface(options: BridgeInterfaceOptions = {}): Promise<BridgeInterface> {
+    return (await this.#create('bridge', options)) as unknown as BridgeInterface;
   }
 
   async removeInterface(iface: NetworkInterface): Promise<void> {

@@ -37,6 +37,7 @@ const MAX_SOCKETS = 65535;
 const START_TIMEOUT = 10_000;
 
 const RULES: Rules<StackOptions> = {
+  forwarding: flag,
   hosts: any,
   initializeLoopback: flag,
   engine: oneOf('auto', 'inline', 'worker'),
