@@ -2,7 +2,7 @@
 // attack - what hostile frames cost, against the same frames dropped at the card (make attack)
 //
 // Each row is a flood of tests/c/test_attacks.c, from a seed, into a tap of a stack in this thread; its baseline is the
-// same frames to the MAC of another. Both are offered in turns, ROUNDS times, and the median counts. Frames differ in
+// same frames to the MAC of another; at a port of a bridge, to an address that bridges do not forward. Both are offered in turns, ROUNDS times, and the median counts. Frames differ in
 // addresses, ports and identifiers, as those of an attacker do. SEED is the first argument.
 //
 // The table says what one costs and where it was counted. It decides nothing: the test does.
@@ -15,6 +15,8 @@ const BATCH = 64;
 const [ICMP, UDP, ICMP6, FRAGMENT] = [1, 17, 58, 44];
 const OURS4 = [10, 0, 0, 1];
 const OURS6 = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+/** A host behind another port. */
+const HOST = [2, 0, 0, 0, 0, 7];
 const seed = Number(process.argv[2] ?? 1);
 
 /** Pseudo-random numbers from a seed (mulberry32). */
@@ -98,6 +100,41 @@ const ROWS = {
   'datagrams of 100,000 sources': (r) => ip4(anyone4(r), UDP, datagram(1 + r(65535), 7, 20)),
 };
 
+/** A frame from a random address (macof), or one that all other ports get. */
+function stray(r, to) {
+  const frame = new Uint8Array(64).fill(r(256));
+  frame.set(to);
+  frame.set([2, r(256), r(256), r(256), r(256), r(256)], 6);
+  return frame;
+}
+
+/** Frames at a port of a bridge that has a host at another one. */
+const BRIDGE_ROWS = {
+  'random addresses to one host (macof)': (r) => stray(r, HOST),
+  broadcasts: (r) => stray(r, [255, 255, 255, 255, 255, 255]),
+  'unknown destinations': (r) => stray(r, [2, 9, r(256), r(256), r(256), r(256)]),
+  'answers of DHCP servers at a guarded port': (r) =>
+    ip4(peer4(r), UDP, datagram(67, 68, 300)).fill(255, 0, 6),
+};
+
+/** A datagram for somewhere else. */
+function beyond(r, to, ttl = 64) {
+  const frame = ip4(peer4(r), UDP, datagram(9, 9, 20));
+  frame.set(to, 30);
+  frame[22] = ttl;
+  put16(frame, 24, 0);
+  put16(frame, 24, checksum(frame, 14, 34));
+  return frame;
+}
+
+/** Frames for a router. */
+const ROUTER_ROWS = {
+  'packets without a route': (r) => beyond(r, anyone4(r)),
+  'packets whose time is over': (r) => beyond(r, [10, 1, 0, 2], 1),
+  'packets to multicast and loopback': (r) => beyond(r, [r(2) ? 127 : 224 + r(16), 0, 0, 5]),
+  'packets to hosts that are not there': (r) => beyond(r, [10, 1, 0, 3 + r(250)]),
+};
+
 /** Offers frames and waits until the stack has taken all. */
 async function offer(writer, tap, frames) {
   const target = tap.statistics.rxPackets + frames.length;
@@ -127,7 +164,30 @@ function counted(before, after) {
   return grown.map((name) => `${name} ${after[name] - before[name]}`).join(', ');
 }
 
-async function row(name, make) {
+/** The place of the interface in a stack, and the counters that it has there. */
+const PLACES = {
+  host: async () => async () => ({}),
+  async bridge(stack, tap) {
+    const other = await stack.createTapInterface();
+    const bridge = await stack.createBridgeInterface({ ports: [tap, other], guarded: [tap] });
+    const writer = other.getRingWriter();
+    const known = stray(() => 0, [255, 255, 255, 255, 255, 255]);
+    known.set(HOST, 6);
+    writer.reserve(64).set(known);
+    writer.submit();
+    const [port] = bridge.ports;
+    return async () => port.statistics;
+  },
+  async router(stack, tap) {
+    await tap.setForwarding(true);
+    const other = await stack.createTapInterface({ ip: '10.1.0.1/24' });
+    await other.setForwarding(true);
+    other.readable.pipeTo(new WritableStream()).catch(() => {});
+    return () => tap.forwardingStatistics();
+  },
+};
+
+async function row(name, make, place) {
   const stack = await createStack();
   const tap = await stack.createTapInterface({
     mac: '02:00:00:00:00:01',
@@ -136,17 +196,26 @@ async function row(name, make) {
   const socket = await stack.openUdp({ port: 7, receiveBuffer: 16384 });
   const r = random(seed);
   const frames = Array.from({ length: FRAMES }, (_, i) => make(r, i));
-  const away = frames.map((frame) => frame.slice().fill(0x66, 1, 6));
+  const away = frames.map((frame) => {
+    const copy = frame.slice().fill(0x66, 1, 6);
+    copy.set(place === 'bridge' ? [1, 0x80, 0xc2, 0, 0, 0] : [2]);
+    return copy;
+  });
+  const more = await PLACES[place](stack, tap);
   const writer = tap.getRingWriter();
   const [cost, base] = [[], []];
   const heap = [stack.statistics.heapBytes];
-  const all = () => ({ ...stack.statistics, rxDropped: socket.statistics.rxDropped });
+  const all = async () => ({
+    ...stack.statistics,
+    rxDropped: socket.statistics.rxDropped,
+    ...(await more()),
+  });
   let where = '';
   for (let round = 0; round < ROUNDS; round++) {
     base.push(await offer(writer, tap, away));
-    const before = all();
+    const before = await all();
     cost.push(await offer(writer, tap, frames));
-    where = counted(before, all());
+    where = counted(before, await all());
     heap.push(stack.statistics.heapBytes);
   }
   await stack.close();
@@ -158,8 +227,14 @@ console.log(
   `| attack (seed ${seed}) | ns a frame | dropped at the card | heap, KiB | counted, of ${FRAMES} |`,
 );
 console.log('|---|---:|---:|---:|---|');
-for (const [name, make] of Object.entries(ROWS)) {
-  const it = await row(name, make);
-  const cells = [it['ns a frame'].toFixed(0), it['at the card'].toFixed(0), it.grown, it.where];
-  console.log(`| ${it.attack} | ${cells.join(' | ')} |`);
+for (const [place, rows] of Object.entries({
+  host: ROWS,
+  bridge: BRIDGE_ROWS,
+  router: ROUTER_ROWS,
+})) {
+  for (const [name, make] of Object.entries(rows)) {
+    const it = await row(name, make, place);
+    const cells = [it['ns a frame'].toFixed(0), it['at the card'].toFixed(0), it.grown, it.where];
+    console.log(`| ${place === 'host' ? '' : `${place}: `}${it.attack} | ${cells.join(' | ')} |`);
+  }
 }

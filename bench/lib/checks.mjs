@@ -156,6 +156,31 @@ function datagramChecks(get) {
   ];
 }
 
+/** In CPU time, on one thread, as above. */
+function lanChecks(get) {
+  const cpu = (id) => get(id, 'cpuNsEach');
+  const through = (id) => get(`through/${id}`, 'cpuSPerGB');
+  return [
+    atLeast(
+      'bridge, 64 B between two ports, a second of CPU time',
+      ratio(1e9, cpu('bridge/64-2')),
+      2_000_000,
+      '',
+    ),
+    atLeast(
+      'TCP through a bridge ÷ a wire, CPU time',
+      ratio(through('wire'), through('bridge')),
+      0.9,
+    ),
+    atLeast('bridge, 32 ports: least ÷ most of a port', get('bridge/1514-32', 'fair'), 0.9),
+    atLeast(
+      'router ÷ bridge, 1500 B, CPU time',
+      ratio(cpu('bridge/1514-2'), cpu('router/1500-2')),
+      0.8,
+    ),
+  ];
+}
+
 /**
  * Every target with what was measured.
  *
@@ -164,9 +189,14 @@ function datagramChecks(get) {
  */
 export function checkTargets(cells) {
   const get = mediansOf(cells);
-  const all = [throughputChecks, smallChecks, scaleChecks, linkChecks, datagramChecks].flatMap(
-    (part) => part(get),
-  );
+  const all = [
+    throughputChecks,
+    smallChecks,
+    scaleChecks,
+    linkChecks,
+    datagramChecks,
+    lanChecks,
+  ].flatMap((part) => part(get));
   return all.map((check) => {
     const { value, target, least } = check;
     if (value === undefined || Number.isNaN(value)) return { ...check, value: undefined };

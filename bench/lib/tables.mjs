@@ -117,6 +117,15 @@ const DATAGRAM_SOCKETS = [
   ['peak MiB', 'peakMiB'],
 ];
 
+const LAN = [
+  ['a second', 'perS'],
+  ['Gbit/s', 'gbps'],
+  ['CPU ns', 'cpuNsEach'],
+  ['CPU s/GB', 'cpuSPerGB'],
+  ['least ÷ most of a port', 'fair'],
+  ['arena bytes a port', 'bytesEach'],
+];
+
 const LIMITS = [
   ['Gbit/s', 'gbps'],
   ['ns/packet', 'nsPerPacket'],
@@ -228,6 +237,7 @@ export function fullReport(result, checks) {
     ...section('Open connections', cellTable(cells, ['open'], OPEN)),
     ...section('UDP', rowTable(cells, DATAGRAMS)),
     ...section('Many UDP sockets', cellTable(cells, ['udp-scale'], DATAGRAM_SOCKETS)),
+    ...section('Bridges and routers', cellTable(cells, ['bridge', 'router', 'through'], LAN)),
     ...section('Links', cellTable(cells, ['link20', 'loss', 'kernel'], LINKS)),
     ...section('Start of a stack', cellTable(cells, ['start'], START)),
     ...section("Blocks of the app's thread", cellTable(cells, blocks, BLOCK)),
