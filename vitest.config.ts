@@ -10,6 +10,9 @@ const built = {
   name: 'built',
   enforce: 'pre' as const,
   transform(code: string, id: string): string | undefined {
+    if (id.endsWith('/packages/wireguard/js/load.ts')) {
+      return code.replace("'./wireguard.wasm'", "'./../dist/wireguard.wasm'");
+    }
     if (!/\/js\/(runtime\/(load|thread)|stack\/start)\.ts$/.test(id)) return undefined;
     return code.replace(/'\.\/(stack\.wasm|workers\/)/g, "'./../../dist/$1");
   },
@@ -24,7 +27,7 @@ const engine = (name: string) => ({
   extends: true as const,
   test: {
     name,
-    include: ['tests/{stack,link,services,mocked}/**/*.test.ts'],
+    include: ['tests/{stack,link,services,mocked,wireguard/stacks}/**/*.test.ts'],
     env: { RINGSTACK_ENGINE: name },
   },
 });
@@ -33,6 +36,10 @@ export default defineConfig({
   plugins: [built],
   resolve: {
     alias: [
+      {
+        find: /^ringstack-wireguard$/,
+        replacement: fileURLToPath(new URL('./packages/wireguard/js/index.ts', import.meta.url)),
+      },
       ...ENTRIES.map(({ specifier, name }) => ({
         find: new RegExp(`^${specifier}$`),
         replacement: source(`${name}.ts`),
@@ -53,7 +60,13 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['tests/{unit,interop,rules,tools,helpers}/**/*.test.ts'] },
+        test: {
+          name: 'unit',
+          include: [
+            'tests/{unit,interop,rules,tools,helpers}/**/*.test.ts',
+            'tests/wireguard/*.test.ts',
+          ],
+        },
       },
       engine('inline'),
       engine('worker'),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // wasm_imports.mjs - refuses a stack.wasm that needs more from its host than memory and its bases
 //
-// usage: node tools/wasm_imports.mjs FILE
+// usage: node tools/wasm_imports.mjs FILE [FUNCTION...]
 //
 // The linker turns every undefined C symbol into an import; this makes it an error that names them.
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,8 @@ const ALLOWED = new Set([
   '__table_base',
 ]);
 
-const file = process.argv[2];
+const [, , file, ...functions] = process.argv;
+for (const name of functions) ALLOWED.add(name);
 const module = new WebAssembly.Module(readFileSync(file));
 const surplus = WebAssembly.Module.imports(module)
   .filter((entry) => entry.module !== 'env' || !ALLOWED.has(entry.name))

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// build_package - dist/ of a package below packages/, from its js/: one file of JavaScript, and declarations
+//
+// usage: node tools/build_package.mjs FOLDER        (after tsc -p FOLDER/tsconfig.json, which writes build/types-NAME)
+//
+// A package uses the public API of ringstack, and is given small helpers of its js/util and js/sched, which are bundled. The
+// class of errors is not: it must be that of ringstack, so js/errors.ts is taken from there.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { build } from 'esbuild';
+import ts from 'typescript';
+
+const [, program, folder] = process.argv;
+if (!folder) throw new Error(`usage: node ${program} FOLDER`);
+const types = join('build', `types-${basename(folder)}`);
+
+const peer = {
+  name: 'peer',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/errors\.ts$/ }, () => ({ path: 'ringstack', external: true }));
+  },
+};
+
+await build({
+  entryPoints: [join(folder, 'js/index.ts')],
+  outdir: join(folder, 'dist'),
+  bundle: true,
+  format: 'esm',
+  platform: 'neutral',
+  external: ['node:*', 'ringstack'],
+  target: 'es2022',
+  minifySyntax: true,
+  banner: { js: '// SPDX-License-Identifier: MIT' },
+  sourcemap: true,
+  logLevel: 'warning',
+  plugins: [peer],
+});
+
+/** Writes a declaration file and all that it imports of its own folder. */
+function declare(path, seen = new Set()) {
+  if (seen.has(path)) return;
+  seen.add(path);
+  const text = readFileSync(join(types, folder, 'js', path), 'utf8');
+  const { importedFiles } = ts.preProcessFile(text);
+  let named = text;
+  for (const { fileName } of importedFiles.filter(({ fileName }) => fileName.startsWith('.'))) {
+    named = named.replaceAll(`'${fileName}'`, `'${fileName.replace(/\.ts$/, '.js')}'`);
+    declare(join(dirname(path), fileName.replace(/\.[jt]s$/, '.d.ts')), seen);
+  }
+  const to = join(folder, 'dist', path);
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, named);
+}
+declare('index.d.ts');
