@@ -5,8 +5,8 @@
 //
 // A package uses the public API of ringstack, and is given small helpers of its js/util and js/sched, which are bundled. The
 // class of errors is not: it must be that of ringstack, so js/errors.ts is taken from there.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 
@@ -35,6 +35,11 @@ await build({
   logLevel: 'warning',
   plugins: [peer],
 });
+
+// What is built here finds its peer where it would be installed.
+const link = join(folder, 'node_modules/ringstack');
+mkdirSync(dirname(link), { recursive: true });
+if (!existsSync(link)) symlinkSync(relative(dirname(link), '.'), link);
 
 /** Writes a declaration file and all that it imports of its own folder. */
 function declare(path, seen = new Set()) {

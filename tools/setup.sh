@@ -117,7 +117,8 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 dnsmasq:dnsmasq-base fping:fping tracepath:iputils-tracepath mtr:mtr-tiny nmap:nmap tftp:tftp-hpa \
                 snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
                 dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \
-                dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping macof:dsniff; do
+                 dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping macof:dsniff \
+                 wireguard-go:wireguard-go wg:wireguard-tools; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"

@@ -25,9 +25,9 @@ export interface UapiSocket {
 /** As much of a server of node:net as is used. */
 export interface UapiServer {
   /** See node:net. */
-  on(event: 'connection', listener: (socket: never) => void): unknown;
+  on(event: 'connection', listener: (socket: UapiSocket) => void): unknown;
   /** See node:net. */
-  off(event: 'connection', listener: (socket: never) => void): unknown;
+  off(event: 'connection', listener: (socket: UapiSocket) => void): unknown;
 }
 
 /** Of errno. */
@@ -207,10 +207,9 @@ export function serveUapi(wg: WireGuardInterface, server: UapiServer): () => voi
       if (text.length > LONGEST) socket.destroy();
     });
   };
-  const listener = accept as (socket: never) => void;
-  server.on('connection', listener);
+  server.on('connection', accept);
   return () => {
-    server.off('connection', listener);
+    server.off('connection', accept);
     for (const socket of sockets) socket.destroy();
     sockets.clear();
   };
