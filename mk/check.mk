@@ -2,7 +2,7 @@
 # check.mk - lint, format, types
 
 C_FILES := $(wildcard core/*.[ch] core/*/*.[ch] lwip/*.h lwip/arch/*.h tests/*/*.[ch] tests/c/*/*.[ch] \
-	bench/native/*.[ch] js/link/adapter/*/*.c)
+	bench/native/*.[ch] js/link/adapter/*/*.c packages/*/core/*.[ch])
 SH_FILES := lwip/fetch.sh $(wildcard tools/*.sh tools/*/*.sh tests/*/*.sh) .ci/run
 CLANG_FORMAT = $(shell command -v clang-format-14 || echo clang-format)
 CLANG_TIDY = $(shell command -v clang-tidy-14 || echo clang-tidy)
@@ -29,7 +29,7 @@ check-sh:
 ## check-c              the compiler's warnings, clang-tidy
 # One stamp a file: only what changed is analysed again, and several at once.
 check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c core/*/*.c tests/c/test_*.c \
-	tests/interop/*.c bench/native/*.c) $(if $(wildcard /usr/include/linux/if_tun.h),tests/vm/uml_xstate.c))
+	tests/interop/*.c bench/native/*.c packages/*/core/*.c tests/wireguard/*.c) $(if $(wildcard /usr/include/linux/if_tun.h),tests/vm/uml_xstate.c))
 build/lint/tests/c/%.ok: tests/c/%.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
 	$(lint)
 build/lint/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk

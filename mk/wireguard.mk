@@ -26,7 +26,7 @@ build/wasm-wg/wireguard.wasm: $(WG_OBJ) tools/wasm_imports.mjs
 $(WG)/dist/wireguard.wasm: build/wasm-wg/wireguard.wasm
 	@mkdir -p $(@D); install -m 644 $< $@
 
-WG_JS := $(wildcard $(WG)/js/*.ts)
+WG_JS := $(wildcard $(WG)/js/*.ts $(WG)/js/*/*.ts)
 $(eval $(call flags_file,wg-js,$(WG_JS)))
 $(WG)/dist/index.js: $(WG_JS) dist/index.js $(WG)/tsconfig.json $(WG)/package.json tools/build_package.mjs build/wg-js/flags
 	@mkdir -p $(@D)

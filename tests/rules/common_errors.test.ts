@@ -17,7 +17,9 @@ function codesOfC(): NetErrorCode[] {
 
 /** Codes that TypeScript throws: those that stand as strings in js/, and those of the tap helper. */
 function codesOfJs(): string[] {
-  const files = listFiles(ROOT, ['js'], ['.ts', '.c']).filter((path) => path !== 'js/errors.ts');
+  const files = listFiles(ROOT, ['js', 'packages'], ['.ts', '.c']).filter(
+    (path) => path !== 'js/errors.ts',
+  );
   return files.flatMap((path) =>
     [...read(ROOT, path).matchAll(/['"](E[A-Z]+)['"]|\b(E[A-Z]{3,})\b/g)].map(
       ([, quoted, bare]) => quoted ?? bare ?? '',

@@ -39,10 +39,10 @@ function isSelfContained({ language, source }: Example): boolean {
   return language === 'ts' && imports.every((name) => /^ringstack(?:\/|$)/.test(name));
 }
 
-/** All code of js/, README.md, docs/ and bench/, each with the line its fence stands on. */
+/** All code of js/, packages/, README.md, docs/ and bench/, each with the line its fence stands on. */
 export function collectExamples(root: string): Example[] {
   const found: Example[] = [];
-  for (const path of listFiles(root, ['js'], ['.ts'])) {
+  for (const path of listFiles(root, ['js', 'packages'], ['.ts'])) {
     const text = read(root, path);
     for (const match of text.matchAll(DOC)) {
       const before = text.slice(0, match.index).split('\n').length - 1;
@@ -66,6 +66,7 @@ function rewrite(source: string): string {
     .replace(/(?<=(?:from |import |import\()(['"]))ringstack(?:\/[\w/-]+)?(?=\1)/g, (specifier) => {
       return `../../js/${nameOf(specifier) ?? specifier}.ts`;
     })
+    .replace(/(['"])ringstack-wireguard\1/g, '$1../../packages/wireguard/js/index.ts$1')
     .replace(/(['"])\.\.\/js\//g, '$1../../js/');
 }
 

@@ -104,6 +104,9 @@ describe('this repository', () => {
   test.each(ENTRIES.map(({ specifier, name }) => [specifier, name]))('%s', (_, name) => {
     expect(checkDocs(ROOT, `js/${name}.ts`)).toEqual([]);
   });
+  test('ringstack-wireguard', () => {
+    expect(checkDocs(ROOT, 'packages/wireguard/js/index.ts')).toEqual([]);
+  });
   const codecs = ['arp', 'checksum', 'ethernet', 'icmp', 'ip', 'ndp', 'tcp', 'udp'];
   test.each(['js/errors.ts', 'js/util/address.ts', ...codecs.map((name) => `js/codec/${name}.ts`)])(
     '%s, public or not',

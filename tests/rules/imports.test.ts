@@ -3,8 +3,14 @@
 
 import { describe, expect, test } from 'vitest';
 import { plant, ROOT } from './files.ts';
-import { checkCIncludes, checkIndex, checkJsImports, type EdgeRules } from './imports.ts';
-import { C_EDGES, C_SYSTEM, JS_EDGES, JS_EXTERNAL, LWIP_USERS } from './rules.ts';
+import {
+  checkCIncludes,
+  checkIndex,
+  checkJsImports,
+  checkPackageImports,
+  type EdgeRules,
+} from './imports.ts';
+import { C_EDGES, C_SYSTEM, JS_EDGES, JS_EXTERNAL, LWIP_USERS, PACKAGE_IMPORTS } from './rules.ts';
 
 const house: EdgeRules = {
   jsEdges: JS_EDGES,
@@ -120,6 +126,25 @@ describe('checkCIncludes', () => {
   });
 });
 
+test('a package imports itself, the public API, and small helpers', () => {
+  const root = plant({
+    'js/util/a.ts': '',
+    'js/stack/b.ts': '',
+    'packages/p/js/c.ts': '',
+    'packages/p/js/d.ts': [
+      "import './c.ts';",
+      "import '../../../js/util/a.ts';",
+      "import 'ringstack/link';",
+      "import '../../../js/stack/b.ts';",
+      "import 'node:fs';",
+    ].join('\n'),
+  });
+  expect(checkPackageImports(root, PACKAGE_IMPORTS)).toEqual([
+    'packages/p/js/d.ts:4: imports ../../../js/stack/b.ts, which is not allowed here',
+    'packages/p/js/d.ts:5: imports node:fs, which is not allowed here',
+  ]);
+});
+
 describe('this repository', () => {
   test.each([
     ['sock/tcp_rings', 'sock/tcp_data'],
@@ -138,6 +163,9 @@ describe('this repository', () => {
     ]);
   });
   test('js/ imports downwards only', () => expect(checkJsImports(ROOT, house)).toEqual([]));
+  test('packages/ use what is public', () => {
+    expect(checkPackageImports(ROOT, PACKAGE_IMPORTS)).toEqual([]);
+  });
   test('js/index.ts only re-exports', () => expect(checkIndex(ROOT)).toEqual([]));
   test('C includes downwards only', () => expect(checkCIncludes(ROOT, house)).toEqual([]));
 });

@@ -94,6 +94,23 @@ function allows(row: readonly string[], target: string, isType: boolean): boolea
   });
 }
 
+/** Checks what the modules of packages/ import: their own, the public API, and of js/ what is allowed to them. */
+export function checkPackageImports(root: string, allowed: readonly string[]): string[] {
+  const violations: string[] = [];
+  for (const path of listFiles(root, ['packages'], ['.ts'])) {
+    const own = path.split('/').slice(0, 3).join('/');
+    for (const { specifier, line } of importsOf(parse(root, path))) {
+      const target = posix.join(posix.dirname(path), specifier);
+      const isOurs = specifier.startsWith('.')
+        ? target.startsWith(`${own}/`) || allowed.some((pattern) => fits(target, pattern))
+        : /^ringstack(?:\/|$)/.test(specifier);
+      if (isOurs && (!specifier.startsWith('.') || existsSync(join(root, target)))) continue;
+      violations.push(`${path}:${line}: imports ${specifier}, which is not allowed here`);
+    }
+  }
+  return violations;
+}
+
 /** Checks the imports of js/ against the tables, their targets, and cycles. */
 export function checkJsImports(root: string, rules: EdgeRules): string[] {
   const violations: string[] = [];

@@ -94,6 +94,16 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   'link/*': ['type node:*'],
 };
 
+/**
+ * Of a package below packages/: what its modules may import of js/, which is bundled. All else comes from the public API, so that
+ * it works with the package as it is installed.
+ */
+export const PACKAGE_IMPORTS: readonly string[] = [
+  'js/errors.ts',
+  'js/util/*',
+  'js/sched/scheduler.ts',
+];
+
 /** Files that all of core/ may include, and those that all above channels may. */
 const C_BASE = ['abi', 'mem/*', 'util/*'];
 const C_LINK = [...C_BASE, 'ring', 'ring_resize', 'doorbell', 'lwip_port', 'channel'];
@@ -200,7 +210,7 @@ export const EXAMPLE_NAMES: Readonly<Record<string, string>> = {
 
 /** The documents: these files, and all Markdown of these folders. */
 export const DOCUMENTS = {
-  files: ['README.md', 'bench/README.md', 'examples/README.md'],
+  files: ['README.md', 'bench/README.md', 'examples/README.md', 'packages/wireguard/README.md'],
   dirs: ['docs'],
 };
 

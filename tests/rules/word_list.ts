@@ -71,6 +71,7 @@ export const PROSE: readonly string[] = [
   'examples',
   'core',
   'lwip',
+  'packages',
   'js',
   'bench',
   'tests',

@@ -44,6 +44,10 @@ test('websocket_relay: one stack hears the other', async () => {
   expect(await run('websocket_relay')).toBe('bob says: HELLO OVER A RELAY\n');
 });
 
+test('wireguard_relay: what is sent through WireGuard arrives', async () => {
+  expect(await run('wireguard_relay')).toBe('the peer reads: hello through WireGuard\n');
+});
+
 test('ntp_server: a client sees how far its clock is ahead', async () => {
   expect(await run('ntp_server')).toBe('the server is 60 minutes ahead\n');
 });

@@ -2,16 +2,9 @@
 // index - what ringstack-wireguard exports
 
 export { parseConfig } from './config.ts';
+export { createWireGuard } from './create.ts';
 export { generateKey, generatePresharedKey, publicKey } from './keys.ts';
 export type { WireGuardWasm } from './load.ts';
-export type {
-  DatagramStreams,
-  DenoDatagramConnLike,
-  DgramSocketLike,
-  MessageSocketLike,
-  ToTransportOptions,
-} from './transports.ts';
-export { toTransport } from './transports.ts';
+export { type ToTransportOptions, toTransport } from './transport/to_transport.ts';
 export type * from './types.ts';
-export { serveUapi, type UapiServer, type UapiSocket } from './uapi.ts';
-export { createWireGuard } from './wireguard.ts';
+export { serveUapi, type UapiServer } from './uapi.ts';

@@ -12,13 +12,16 @@ export type WireGuardWasm =
   | ArrayBufferView<ArrayBuffer>
   | WebAssembly.Module;
 
+/** As much of node:fs/promises as is used. */
+interface Files {
+  readFile(url: URL): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 let packaged: Promise<WebAssembly.Module> | undefined;
 
 /** Not import(): bundlers for the web fail at a name of Node, even in code that never runs. */
-function files(): typeof import('node:fs/promises') | undefined {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?(name: string): typeof import('node:fs/promises') };
-  };
+function files(): Files | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): Files } };
   return process?.getBuiltinModule?.('node:fs/promises');
 }
 

@@ -6,12 +6,12 @@
 // gets all keys: its file must be for its owner alone.
 
 import { NetError } from '../../../js/errors.ts';
+import { insideOf } from './inside.ts';
 import { formatKey, readKey } from './keys.ts';
 import type { WireGuardInterface, WireGuardPeer } from './types.ts';
-import { insideOf } from './wireguard.ts';
 
 /** As much of a socket of node:net as is used. */
-export interface UapiSocket {
+interface UapiSocket {
   /** See node:net. */
   on(event: 'data', listener: (data: Uint8Array) => void): unknown;
   /** See node:net. */
@@ -22,12 +22,36 @@ export interface UapiSocket {
   destroy(): unknown;
 }
 
-/** As much of a server of node:net as is used. */
+/**
+ * As much of a server of node:net as is used.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from 'node:net';
+ * import type { UapiServer } from 'ringstack-wireguard';
+ *
+ * const server: UapiServer = createServer();
+ * ```
+ */
 export interface UapiServer {
-  /** See node:net. */
-  on(event: 'connection', listener: (socket: UapiSocket) => void): unknown;
-  /** See node:net. */
-  off(event: 'connection', listener: (socket: UapiSocket) => void): unknown;
+  /**
+   * Has a function called for each connection.
+   *
+   * @param event - `connection`.
+   * @param listener - Takes a socket of node:net.
+   * @returns Not used.
+   * @throws Never.
+   */
+  on(event: 'connection', listener: (socket: object) => void): unknown;
+  /**
+   * Undoes on().
+   *
+   * @param event - `connection`.
+   * @param listener - As for on().
+   * @returns Not used.
+   * @throws Never.
+   */
+  off(event: 'connection', listener: (socket: object) => void): unknown;
 }
 
 /** Of errno. */
@@ -187,7 +211,8 @@ async function answer(wg: WireGuardInterface, request: string): Promise<string> 
  */
 export function serveUapi(wg: WireGuardInterface, server: UapiServer): () => void {
   const sockets = new Set<UapiSocket>();
-  const accept = (socket: UapiSocket): void => {
+  const accept = (connection: object): void => {
+    const socket = connection as UapiSocket;
     const decoder = new TextDecoder();
     let text = '';
     let turn = Promise.resolve();

@@ -15,25 +15,20 @@
 //
 // The interface ends with close(), with its stack, or when the tun is removed.
 
-import type {
-  FrameRingReader,
-  FrameRingWriter,
-  NetworkStack,
-  RouteHandle,
-  TunInterface,
-} from 'ringstack';
+import type { FrameRingReader, FrameRingWriter, NetworkStack, TunInterface } from 'ringstack';
 import { NetError } from '../../../js/errors.ts';
 import { pauseIfOverdue } from '../../../js/sched/scheduler.ts';
-import { type Cidr, formatCidr, netmask, parseCidr, parseIp } from '../../../js/util/address.ts';
-import { any, checkOptions, checkValue, flag, type Rules, whole } from '../../../js/util/check.ts';
+import { type Cidr, formatCidr } from '../../../js/util/address.ts';
+import { checkOptions, checkValue, whole } from '../../../js/util/check.ts';
 import { Deferred } from '../../../js/util/deferred.ts';
 import { Core } from './core.ts';
 import { Endpoints, isAddress, splitEndpoint } from './endpoints.ts';
 import { Held } from './held.ts';
+import { setInside } from './inside.ts';
 import { formatKey, readKey } from './keys.ts';
-import { loadWireGuard } from './load.ts';
+import { network, PEER, SET_PEER } from './options.ts';
 import { holdKey, pageTimestamps, Stamps } from './stamp.ts';
-import { toTransport } from './transports.ts';
+import { TunRoutes } from './tun_routes.ts';
 import type {
   WireGuardEndpoint,
   WireGuardInterface,
@@ -44,67 +39,15 @@ import type {
   WireGuardTransport,
 } from './types.ts';
 
-const ACTION = 'Cannot create a WireGuard interface';
-const SET_PEER = 'Cannot set a peer of WireGuard';
 const INT32_MAX = 0x7fffffff;
-
-const OPTIONS: Rules<WireGuardOptions> = {
-  privateKey: any,
-  ip: any,
-  mtu: whole(576, 65455, ' bytes'),
-  transport: any,
-  listenPort: whole(0, 65535),
-  peers: (value) => (Array.isArray(value) ? undefined : 'a list'),
-  dns: any,
-  routes: flag,
-  resolve: (value) => (typeof value === 'function' ? undefined : 'a function'),
-  timestamps: any,
-  handshakeRate: whole(1, 10000),
-  ringSize: any,
-  now: (value) => (typeof value === 'function' ? undefined : 'a function'),
-  warn: (value) => (typeof value === 'function' ? undefined : 'a function'),
-  wasm: any,
-};
-
-const PEER: Rules<WireGuardPeer> = {
-  publicKey: any,
-  presharedKey: any,
-  allowedIps: (value) => (Array.isArray(value) ? undefined : 'a list'),
-  endpoint: any,
-  transport: any,
-  persistentKeepalive: whole(0, 65535, ' s'),
-};
 
 interface Peer {
   readonly number: number;
   allowed: Map<string, Cidr>;
 }
 
-/** A CIDR without the bits behind its prefix. */
-function network(text: string): Cidr {
-  const { address, prefix } = parseCidr(
-    text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`,
-  );
-  const mask = parseIp(netmask(address.family, prefix)).bytes;
-  return {
-    address: { ...address, bytes: address.bytes.map((byte, i) => byte & (mask[i] ?? 0)) },
-    prefix,
-  };
-}
-
-/** What serveUapi() sees besides. */
-export interface Inside {
-  privateKey(): Uint8Array;
-  presharedKey(publicKey: string): Uint8Array;
-}
-
-const insides = new WeakMap<WireGuardInterface, Inside>();
-
-/** What of an interface is not public. */
-export const insideOf = (wg: WireGuardInterface): Inside | undefined => insides.get(wg);
-
 /** See WireGuardInterface. */
-class WireGuard implements WireGuardInterface {
+export class WireGuard implements WireGuardInterface {
   readonly tun: TunInterface;
   readonly #stack: NetworkStack;
   readonly #options: WireGuardOptions;
@@ -116,7 +59,7 @@ class WireGuard implements WireGuardInterface {
   readonly #incoming: Held;
   readonly #endpoints = new Endpoints();
   readonly #peers = new Map<string, Peer>();
-  readonly #routes = new Map<string, RouteHandle>();
+  readonly #routes: TunRoutes;
   readonly #nested: (() => void)[] = [];
   readonly #closed = new Deferred();
   readonly #now: () => number;
@@ -124,7 +67,6 @@ class WireGuard implements WireGuardInterface {
   #privateKey = new Uint8Array();
   #publicKey = '';
   #releaseKey = (): void => {};
-  #routing: Promise<unknown> = Promise.resolve();
   #isInside = false;
   #isClosed = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -140,6 +82,7 @@ class WireGuard implements WireGuardInterface {
   ) {
     this.#stack = stack;
     this.tun = tun;
+    this.#routes = new TunRoutes(stack, tun);
     this.#options = options;
     this.#transports = transports;
     this.#now = options.now ?? (() => performance.now());
@@ -158,7 +101,7 @@ class WireGuard implements WireGuardInterface {
       (packet) => this.#put(packet),
       (length) => this.#writer.ready(length),
     );
-    insides.set(this, {
+    setInside(this, {
       privateKey: () => this.#privateKey.slice(),
       presharedKey: (key) => this.#core.peer(this.#peers.get(key)?.number ?? 0).presharedKey,
     });
@@ -391,26 +334,11 @@ class WireGuard implements WireGuardInterface {
     throw new NetError('ENOMEM', SET_PEER, { reason: 'too many allowed IPs' });
   }
 
-  /** Makes the routes those of the allowed IPs, one change after the other. */
   #syncRoutes(): Promise<void> {
-    const next = this.#routing.then(async () => {
-      if (this.#options.routes === false || this.#isClosed) return;
-      const wanted = new Set(
-        [...this.#peers.values()].flatMap(({ allowed }) => [...allowed.keys()]),
-      );
-      for (const [destination, route] of this.#routes) {
-        if (wanted.has(destination)) continue;
-        this.#routes.delete(destination);
-        await route.remove();
-      }
-      for (const destination of wanted) {
-        if (this.#routes.has(destination) || this.#isClosed) continue;
-        const route = await this.#stack.routes.add({ destination, interface: this.tun });
-        this.#routes.set(destination, route);
-      }
-    });
-    this.#routing = next.catch(() => {});
-    return next;
+    if (this.#options.routes === false) return Promise.resolve();
+    return this.#routes.sync(
+      [...this.#peers.values()].flatMap(({ allowed }) => [...allowed.keys()]),
+    );
   }
 
   async removePeer(publicKey: string): Promise<void> {
@@ -443,7 +371,7 @@ class WireGuard implements WireGuardInterface {
     await Promise.all(this.#transports.map((transport) => transport.stop()));
     // The stack may be gone already, and the tun with it.
     await this.#stack.removeInterface(this.tun).catch(() => {});
-    await this.#routing;
+    await this.#routes.close();
     this.#releaseKey();
     this.#privateKey.fill(0);
     this.#core.wipe();
@@ -453,80 +381,5 @@ class WireGuard implements WireGuardInterface {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-/**
- * Creates a WireGuard interface of a stack: a tun whose packets go to peers, encrypted, over any transport of datagrams.
- *
- * @param stack - The stack that gets the interface.
- * @param options - Key, addresses, transport, peers.
- * @returns The interface, up. It shakes hands with a peer when there is a packet for it.
- * @throws {NetError} EINVAL; ENOENT: no wireguard.wasm; ENOMEM, EMFILE, ESHUTDOWN of the stack; what opening a transport fails with.
- * @example
- * ```ts
- * import assert from 'node:assert/strict';
- * import { createStack, type NetworkStack, type UdpSocket } from 'ringstack';
- * import { connect } from 'ringstack/link';
- * import { createWireGuard, generateKey, publicKey } from 'ringstack-wireguard';
- *
- * // Two stacks on one cable stand for the internet.
- * const [outerA, outerB] = [await createStack(), await createStack()];
- * connect(
- *   await outerA.createTunInterface({ ip: '192.0.2.1/24' }),
- *   await outerB.createTunInterface({ ip: '192.0.2.2/24' }),
- * );
- * const [a, b] = [await createStack(), await createStack()];
- * const [keyA, keyB] = [generateKey(), generateKey()];
- * const end = async (stack: NetworkStack, key: string, ip: string, transport: UdpSocket) =>
- *   createWireGuard(stack, { privateKey: key, ip, transport });
- * const wgA = await end(a, keyA, '10.9.0.1/24', await outerA.openUdp({ port: 51820 }));
- * const wgB = await end(b, keyB, '10.9.0.2/24', await outerB.openUdp({ port: 51820 }));
- * await wgA.setPeer({
- *   publicKey: await publicKey(keyB),
- *   allowedIps: ['10.9.0.2/32'],
- *   endpoint: '192.0.2.2:51820',
- * });
- * await wgB.setPeer({ publicKey: await publicKey(keyA), allowedIps: ['10.9.0.1/32'] });
- *
- * const listener = await b.listenTcp({ port: 80 });
- * const connection = await a.connectTcp({ host: '10.9.0.2', port: 80 });
- * assert.equal((await listener.accept()).remoteAddress, '10.9.0.1');
- * assert.deepEqual(wgB.peers()[0]?.endpoint, { host: '192.0.2.1', port: 51820 });
- * connection.abort();
- * for (const closing of [wgA, wgB, a, b, outerA, outerB]) await closing.close();
- * ```
- */
-export async function createWireGuard(
-  stack: NetworkStack,
-  options: WireGuardOptions,
-): Promise<WireGuardInterface> {
-  checkOptions(ACTION, options, OPTIONS, ['privateKey', 'transport']);
-  const { ip, mtu = 1420, ringSize, peers = [], listenPort, transport } = options;
-  const key = readKey(ACTION, 'private key', options.privateKey);
-  const module = await loadWireGuard(options.wasm);
-  const list: readonly object[] = Array.isArray(transport) ? transport : [transport as object];
-  const transports: WireGuardTransport[] = [];
-  const tun = await stack.createTunInterface({
-    mtu,
-    ...(ip === undefined ? {} : { ip }),
-    ...(ringSize === undefined ? {} : { ringSize }),
-  });
-  try {
-    const port = listenPort === undefined ? {} : { port: listenPort };
-    for (const one of list) transports.push(await toTransport(one, port));
-    const wg = new WireGuard(stack, tun, module, transports, options);
-    try {
-      await wg.start(key);
-      for (const peer of peers) await wg.setPeer(peer);
-      return wg;
-    } catch (error) {
-      await wg.close();
-      throw error;
-    }
-  } catch (error) {
-    for (const one of transports) await one.stop();
-    await stack.removeInterface(tun).catch(() => {});
-    throw error;
   }
 }

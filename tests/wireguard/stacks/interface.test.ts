@@ -1,84 +1,16 @@
 // SPDX-License-Identifier: MIT
-// interface.test - WireGuard interfaces of stacks, over UDP of other stacks and over whatever carries datagrams
+// interface.test - WireGuard interfaces of stacks: over UDP of other stacks, peers, routes, keys, closing
 
-import { createSocket } from 'node:dgram';
-import type { NetworkStack, UdpSocket } from 'ringstack';
-import {
-  createWireGuard,
-  generateKey,
-  generatePresharedKey,
-  publicKey,
-  type WireGuardInterface,
-  type WireGuardOptions,
-  type WireGuardSink,
-  type WireGuardTransport,
-} from 'ringstack-wireguard';
+import type { UdpSocket } from 'ringstack';
+import { createWireGuard, generateKey, generatePresharedKey, publicKey } from 'ringstack-wireguard';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sentIntact } from '../../helpers/links.ts';
 import { ENDS, openStack, wiredPair } from '../../helpers/net.ts';
+import { directPair, inner, open, overUdp } from '../tunnel.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** Our address in the tunnel, on side 1 or 2. */
-const inner = (side: number): string => `10.9.0.${side}`;
-
-/** An interface that is closed when the running test ends. */
-async function open(stack: NetworkStack, options: WireGuardOptions): Promise<WireGuardInterface> {
-  const wg = await createWireGuard(stack, options);
-  onTestFinished(() => wg.close());
-  return wg;
-}
-
-interface TunnelOptions {
-  readonly a?: Partial<WireGuardOptions>;
-  readonly b?: Partial<WireGuardOptions>;
-  readonly presharedKey?: string;
-  readonly endpoint?: string | undefined;
-}
-
-/** Two stacks with an interface each over the transports that are given. */
-async function tunnel(a: object, b: object, options: TunnelOptions = {}) {
-  const [stackA, stackB] = [await openStack(), await openStack()];
-  const [keyA, keyB] = [generateKey(), generateKey()];
-  const { presharedKey, endpoint } = options;
-  const secret = presharedKey === undefined ? {} : { presharedKey };
-  const ip = (side: number): string[] => [`${inner(side)}/24`, `fd09::${side}/64`];
-  const allowedIps = (side: number): string[] => [`${inner(side)}/32`, `fd09::${side}/128`];
-  const wgA = await open(stackA, {
-    privateKey: keyA,
-    ip: ip(1),
-    transport: a,
-    peers: [
-      {
-        publicKey: await publicKey(keyB),
-        allowedIps: allowedIps(2),
-        ...(endpoint === undefined ? {} : { endpoint }),
-        ...secret,
-      },
-    ],
-    ...options.a,
-  });
-  const wgB = await open(stackB, {
-    privateKey: keyB,
-    ip: ip(2),
-    transport: b,
-    peers: [{ publicKey: wgA.publicKey, allowedIps: allowedIps(1), ...secret }],
-    ...options.b,
-  });
-  return { stackA, stackB, wgA, wgB };
-}
-
-/** Over UDP of two more stacks on a wire. */
-async function overUdp(options: TunnelOptions & { family?: 4 | 6 } = {}) {
-  const outer = await wiredPair();
-  const host = ENDS[options.family ?? 4].b;
-  const udpA = await outer.a.openUdp({ port: 51820 });
-  const udpB = await outer.b.openUdp({ port: 51820 });
-  const endpoint = host.includes(':') ? `[${host}]:51820` : `${host}:51820`;
-  return { outer, udpA, udpB, ...(await tunnel(udpA, udpB, { endpoint, ...options })) };
-}
 
 describe('over UDP of a stack', () => {
   test.each([4, 6] as const)('of IPv%i, TCP of both families crosses intact', async (family) => {
@@ -158,105 +90,6 @@ describe('over UDP of a stack', () => {
       peers: [{ publicKey: await publicKey(keyA), allowedIps: ['10.8.0.1/32'] }],
     });
     await sentIntact(innerA, innerB, 500_000, '10.8.0.2');
-  });
-});
-
-/** Two ends that pass datagrams on from inside send(). */
-function directPair(): [WireGuardTransport, WireGuardTransport] {
-  const sinks: (WireGuardSink | undefined)[] = [];
-  const end = (own: number): WireGuardTransport => ({
-    isSession: true,
-    start: (sink) => void (sinks[own] = sink),
-    send(data) {
-      sinks[1 - own]?.receive(data);
-      return true;
-    },
-    room: () => undefined,
-    stop: () => void (sinks[own] = undefined),
-  });
-  return [end(0), end(1)];
-}
-
-describe('over', () => {
-  test('a transport that calls back from inside send(), TCP crosses intact', async () => {
-    const [a, b] = directPair();
-    const { stackA, stackB } = await tunnel(a, b);
-    await sentIntact(stackA, stackB, 300_000, inner(2));
-  });
-
-  test('message ports shaped like data channels, TCP crosses intact', async () => {
-    const { port1, port2 } = new MessageChannel();
-    const channel = (port: MessagePort) => ({
-      readyState: 'open',
-      bufferedAmount: 0,
-      binaryType: 'blob',
-      send: (data: Uint8Array) => port.postMessage(data.buffer),
-      addEventListener(type: string, listener: (event: never) => void) {
-        port.addEventListener(type, listener as never);
-        port.start();
-      },
-      removeEventListener: (type: string, listener: (event: never) => void) =>
-        port.removeEventListener(type, listener as never),
-    });
-    onTestFinished(() => port1.close());
-    const { stackA, stackB } = await tunnel(channel(port1), channel(port2));
-    await sentIntact(stackA, stackB, 300_000, inner(2));
-  });
-
-  test('a full data channel, datagrams are dropped and counted', async () => {
-    const sent: Uint8Array[] = [];
-    const channel = {
-      readyState: 'open',
-      bufferedAmount: 1e9,
-      binaryType: '',
-      send: (data: Uint8Array) => void sent.push(data),
-      addEventListener: () => {},
-      removeEventListener: () => {},
-    };
-    const [a] = directPair();
-    const { stackA, wgA } = await tunnel(channel, a);
-    await expect(stackA.connectTcp({ host: inner(2), port: 1, timeout: 50 })).rejects.toThrow();
-    expect(sent).toEqual([]);
-    expect(wgA.statistics.txDropped).toBeGreaterThan(0);
-  });
-
-  test('pairs of streams, TCP crosses intact', async () => {
-    const [ab, ba] = [new TransformStream(), new TransformStream()];
-    const direct = { readable: ab.readable, writable: ba.writable };
-    const { stackA, stackB } = await tunnel(
-      { readable: ba.readable, writable: ab.writable },
-      direct,
-      { endpoint: '192.0.2.2:9' },
-    );
-    await sentIntact(stackA, stackB, 300_000, inner(2));
-  });
-
-  test('node:dgram, TCP crosses intact', async () => {
-    const bound = async () => {
-      const socket = createSocket('udp4');
-      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-      onTestFinished(() => void socket.close());
-      return socket;
-    };
-    const [a, b] = [await bound(), await bound()];
-    const { stackA, stackB, wgB } = await tunnel(a, b, {
-      endpoint: `127.0.0.1:${b.address().port}`,
-    });
-    await sentIntact(stackA, stackB, 300_000, inner(2));
-    expect(wgB.listenPort).toBe(b.address().port);
-  });
-
-  test('stack.udp, which is opened at the port and closed in the end', async () => {
-    const outer = await wiredPair();
-    const { stackA, stackB, wgA } = await tunnel(outer.a.udp, outer.b.udp, {
-      endpoint: `${ENDS[4].b}:5000`,
-      a: { listenPort: 6000 },
-      b: { listenPort: 5000 },
-    });
-    await sentIntact(stackA, stackB, 30_000, inner(2));
-    expect(wgA.listenPort).toBe(6000);
-    await wgA.close();
-    await (await outer.a.openUdp({ port: 6000 })).close();
   });
 });
 
