@@ -4,7 +4,7 @@
 // usage: node examples/wireguard_relay.mjs          (needs the package ws, as Node has no WebSocket server)
 //
 // Every message is one datagram. The relay has a UDP socket for each member and sends to one peer alone: it is
-// no way into other networks. What a slow member does not take is dropped, as on any path of UDP.
+// no way into other networks. Datagrams that a slow member does not take are dropped, as on any path of UDP.
 // @ts-check
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';

@@ -36,7 +36,7 @@ await build({
   plugins: [peer],
 });
 
-// What is built here finds its peer where it would be installed.
+// The built package finds its peer at the place where it would be installed.
 const link = join(folder, 'node_modules/ringstack');
 mkdirSync(dirname(link), { recursive: true });
 if (!existsSync(link)) symlinkSync(relative(dirname(link), '.'), link);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// size.mjs - bytes that a page downloads for each subpath of the package, against the budget in size.json
+// size.mjs - bytes that a page downloads for each subpath of the packages, against their budgets in size.json
 //
 // usage: node tools/size.mjs        (after make)
 //
 // Prints each subpath of package.json's `exports` raw, with gzip and with brotli; JavaScript is minified
 // first, as users do it, together with the shared files of dist/ that it imports. A budget is for one of these
 // numbers and must not be reached; `with` names subpaths whose bytes count as well, and `why` says what the
-// bytes are for. Exits with 1 where a budget is reached, and where a subpath has none or does not say why.
-import { readFileSync } from 'node:fs';
+// bytes are for. Packages below packages/ have a size.json of their own. Exits with 1 where a budget is reached, and where a subpath has none or does not say why.
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -57,7 +57,7 @@ async function shipped(path) {
     target: 'es2022',
     write: false,
     logLevel: 'error',
-    external: ['node:*'],
+    external: ['node:*', 'ringstack'],
     // A worker's entry counts although nothing is imported from it.
     ignoreAnnotations: true,
   });
@@ -108,10 +108,17 @@ export async function checkSizes(root, budget) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const budget = JSON.parse(readFileSync(new URL('./size.json', import.meta.url), 'utf8'));
-  const { rows, wrong } = await checkSizes('.', budget);
+  const budgetOf = (path) => JSON.parse(readFileSync(path, 'utf8'));
+  const { rows, wrong } = await checkSizes('.', budgetOf('tools/size.json'));
+  for (const { name } of readdirSync('packages', { withFileTypes: true })) {
+    const folder = join('packages', name);
+    const checked = await checkSizes(folder, budgetOf(join(folder, 'size.json')));
+    const named = (text) => text.replaceAll(/(^|(?<= ))\.(?=$|[ /:])/g, `${name}`);
+    rows.push(...checked.rows.map((row) => ({ ...row, name: named(row.name) })));
+    wrong.push(...checked.wrong.map(named));
+  }
   const columns = (name, ...cells) =>
-    name.padEnd(20) + cells.map((cell) => `${cell}`.padStart(10)).join('');
+    name.padEnd(36) + cells.map((cell) => `${cell}`.padStart(10)).join('');
   console.log(columns('', ...KINDS));
   for (const row of rows) {
     const { name, limit = '' } = row;

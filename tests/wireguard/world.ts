@@ -48,7 +48,7 @@ export class Device {
   readonly publicKey: Uint8Array;
   /** Packets that came. */
   readonly packets: Uint8Array[] = [];
-  /** Where it sends from; peers know it as their endpoint. */
+  /** The place it sends from; peers know it as their endpoint. */
   place: string;
   /** Runs ahead of the clock of the world, ms: for TAI64N. */
   wall = 0;

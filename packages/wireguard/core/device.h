@@ -14,7 +14,7 @@
  * Files, lowest first:
  *
  *     index     finds a handshake or a session by our index
- *     cookie    mac1 and mac2, cookies, and who may handshake under load
+ *     cookie    mac1 and mac2, cookies, and the limit of handshakes under load
  *     session   keys in use: begin, promote, expire
  *     send      handshake messages and data out; packets that wait for a session
  *     timers    what is due at a time
@@ -72,7 +72,7 @@ enum drop {
     DROPS
 };
 
-/* Where a peer is: a transport, and an address if that has any. */
+/* The place of a peer: a transport, and an address if that has any. */
 struct endpoint {
     uint16_t transport;
     uint16_t port;
@@ -113,7 +113,7 @@ struct handshake {
     double sent;                       /* when our latest one went */
 };
 
-/* What both sides have to prove that they receive at their address. */
+/* Keys and values by which both sides prove that they receive at their address. */
 struct cookie {
     uint8_t mac1_key[HASH_SIZE];
     uint8_t reply_key[HASH_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.h - memory of an instance: taken in pieces, never given back
  *
- * What is freed goes to a list of its own kind. All of it goes with the instance, zeroed.
+ * A thing that is freed goes to a list of its own kind. All of it goes with the instance, zeroed.
  */
 #ifndef RINGSTACK_WIREGUARD_MEMORY_H
 #define RINGSTACK_WIREGUARD_MEMORY_H

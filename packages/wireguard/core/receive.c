@@ -2,7 +2,7 @@
 /* receive.c - messages in: handshakes, cookies, data
  *
  * Everything in a message is input until its tag is true. Then its source becomes the endpoint of the peer
- * (roaming). What is in a packet is still the peer's: its source address must be one of the peer's.
+ * (roaming). The contents of a packet are still the peer's: its source address must be one of the peer's.
  */
 
 #include <string.h>

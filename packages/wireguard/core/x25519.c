@@ -3,7 +3,7 @@
  *
  * A number modulo 2^255 - 19 has ten limbs of 26 and 25 bits in turn, with signs. Products of limbs fit
  * into 64 bits: the widest that wasm multiplies. After a multiplication, limbs are at most 1.01 * 2^25 (even) and
- * 1.01 * 2^24 (odd); sums and differences of two such are multiplied as they are.
+ * 1.01 * 2^24 (odd); sums and differences of two of these are multiplied as they are.
  */
 
 #include <string.h>
@@ -109,7 +109,7 @@ static void fe_swap(fe f, fe g, uint32_t swap)
     }
 }
 
-/* Where the bits of a limb begin. */
+/* The bit at which a limb begins. */
 static inline int place_of_bits(int limb)
 {
     return (51 * limb + 1) / 2;

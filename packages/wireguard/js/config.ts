@@ -39,7 +39,7 @@ function keyOf(value: string, line: number): string {
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
-/** What a file says of the interface. */
+/** The part of a file about the interface. */
 class Interface {
   readonly settings: Writable<Partial<WireGuardOptions>> = {};
   readonly #ip: string[] = [];
@@ -63,7 +63,7 @@ class Interface {
   }
 }
 
-/** What a file says of a peer. */
+/** The part of a file about a peer. */
 class Peer {
   readonly line: number;
   readonly settings: Writable<Partial<WireGuardPeer>> = {};

@@ -71,7 +71,7 @@ interface Exports {
   wg_public(): void;
 }
 
-/** What an instance asks for. */
+/** The functions that an instance asks for. */
 export interface CoreHost {
   /** ms of a clock that only goes forward, more than 0. */
   now(): number;
@@ -133,7 +133,7 @@ export class Core {
    * @param module - wireguard.wasm.
    * @param mtu - Largest packet, to which padding is limited.
    * @param rate - Handshakes a second before senders are asked for a cookie.
-   * @param host - What it asks for.
+   * @param host - The functions that it asks for.
    * @throws {NetError} ENOMEM, EPROTO.
    */
   constructor(module: WebAssembly.Module, mtu: number, rate: number, host: CoreHost) {

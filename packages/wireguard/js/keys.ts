@@ -12,7 +12,7 @@ const BASE64_KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
  * Reads a key.
  *
  * @param action - The failed action, for the message.
- * @param name - What key it is. The key itself is in no message.
+ * @param name - Which key it is. The key itself is in no message.
  * @param key - Base64, as wg has it, or 32 bytes.
  * @returns A copy of the bytes.
  * @throws {NetError} EINVAL.

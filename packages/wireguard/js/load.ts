@@ -4,7 +4,7 @@
 import { NetError } from '../../../js/errors.ts';
 import { show } from '../../../js/util/check.ts';
 
-/** Where the module is: a URL, its bytes, or itself. */
+/** The place of the module: a URL, its bytes, or itself. */
 export type WireGuardWasm =
   | URL
   | string
@@ -48,7 +48,7 @@ async function load(source: WireGuardWasm): Promise<WebAssembly.Module> {
 /**
  * Compiles the module; that of the package only once.
  *
- * @param source - Where it is; that of the package by default.
+ * @param source - Its place; that of the package by default.
  * @returns The compiled module.
  * @throws {NetError} ENOENT if it cannot be fetched or is no module.
  */

@@ -10,7 +10,7 @@ export const ACTION = 'Cannot create a WireGuard interface';
 /** First half of messages. */
 export const SET_PEER = 'Cannot set a peer of WireGuard';
 
-/** What createWireGuard() takes. */
+/** Rules for the options of createWireGuard(). */
 export const OPTIONS: Rules<WireGuardOptions> = {
   privateKey: any,
   ip: any,
@@ -29,7 +29,7 @@ export const OPTIONS: Rules<WireGuardOptions> = {
   wasm: any,
 };
 
-/** What setPeer() takes. */
+/** Rules for the settings of setPeer(). */
 export const PEER: Rules<WireGuardPeer> = {
   publicKey: any,
   presharedKey: any,

@@ -6,7 +6,7 @@
 import type { Cidrs, TunInterface } from 'ringstack';
 import type { WireGuardWasm } from './load.ts';
 
-/** Where a peer is, as a transport knows it. */
+/** The place of a peer, as a transport knows it. */
 export interface WireGuardEndpoint {
   /** Numeric address. */
   readonly host: string;
@@ -14,7 +14,23 @@ export interface WireGuardEndpoint {
   readonly port: number;
 }
 
-/** What a transport passes datagrams to. */
+/**
+ * Takes the datagrams of a transport.
+ *
+ * @example
+ * ```ts
+ * import type { WireGuardSink } from 'ringstack-wireguard';
+ *
+ * const counting = (sink: WireGuardSink, count: (bytes: number) => void): WireGuardSink => ({
+ *   receive(data, host, port) {
+ *     count(data.length);
+ *     sink.receive(data, host, port);
+ *   },
+ *   room: () => sink.room(),
+ *   ended: (error) => sink.ended(error),
+ * });
+ * ```
+ */
 export interface WireGuardSink {
   /**
    * Takes a datagram.
@@ -75,7 +91,7 @@ export interface WireGuardTransport {
   /**
    * Begins to receive.
    *
-   * @param sink - Where datagrams go.
+   * @param sink - Takes the datagrams.
    * @throws {Error} If it cannot.
    */
   start(sink: WireGuardSink): void;
@@ -83,7 +99,7 @@ export interface WireGuardTransport {
    * Sends a datagram now, or drops it.
    *
    * @param data - Its bytes, valid until this returns.
-   * @param to - Where to; undefined: to the other end of the transport.
+   * @param to - The receiver; undefined: the other end of the transport.
    * @returns false: it was dropped.
    * @throws Never.
    */
@@ -98,6 +114,7 @@ export interface WireGuardTransport {
   /**
    * Stops receiving, and gives back what start() took. Closes what the transport itself has opened.
    *
+   * @returns Settles when that is done, if it takes time.
    * @throws Never.
    */
   stop(): void | Promise<void>;
@@ -111,7 +128,7 @@ export interface WireGuardPeer {
   readonly presharedKey?: string | null;
   /** CIDRs that it sends from and that are sent to it; of several peers that with the longest prefix gets a packet. */
   readonly allowedIps?: readonly string[];
-  /** Where it is: `10.0.0.1:51820`, `[fd00::1]:51820`, or a name where `resolve` is set. @default known when it sends */
+  /** Its place: `10.0.0.1:51820`, `[fd00::1]:51820`, or a name where `resolve` is set. @default known when it sends */
   readonly endpoint?: WireGuardEndpoint | string;
   /** The transport that it is reached by, as an index of `transport`. @default 0 */
   readonly transport?: number;
@@ -127,7 +144,7 @@ export interface WireGuardPeerState {
   readonly hasPresharedKey: boolean;
   /** Its allowed IPs. */
   readonly allowedIps: readonly string[];
-  /** Where its last authentic message came from, or as it was set. */
+  /** The source of its last authentic message, or as it was set. */
   readonly endpoint: WireGuardEndpoint | undefined;
   /** The transport that this was, as an index of `transport`. */
   readonly transport: number;
@@ -143,13 +160,26 @@ export interface WireGuardPeerState {
   readonly waiting: number;
 }
 
-/** Keeps the time of the last handshake, so that it only goes forward across reloads. */
+/**
+ * Keeps the time of the last handshake, so that it only goes forward across reloads.
+ *
+ * @example
+ * ```ts
+ * import { readFile, writeFile } from 'node:fs/promises';
+ * import type { WireGuardTimestamps } from 'ringstack-wireguard';
+ *
+ * const inFile = (path: string): WireGuardTimestamps => ({
+ *   get: () => readFile(path, 'utf8').catch(() => undefined),
+ *   set: (_, time) => writeFile(path, time),
+ * });
+ * ```
+ */
 export interface WireGuardTimestamps {
   /**
    * Reads the last time.
    *
    * @param publicKey - Our public key.
-   * @returns What set() was given last, undefined: nothing.
+   * @returns The time that set() was given last, undefined: none.
    * @throws {Error} If it cannot be read: creating the interface fails with it.
    */
   get(publicKey: string): string | undefined | null | Promise<string | undefined | null>;
@@ -158,6 +188,7 @@ export interface WireGuardTimestamps {
    *
    * @param publicKey - Our public key.
    * @param time - Digits.
+   * @returns Settles when it is kept, if that takes time.
    * @throws {Error} If it cannot be kept: `warn` is told.
    */
   set(publicKey: string, time: string): void | Promise<void>;
@@ -207,7 +238,7 @@ export interface WireGuardOptions {
 export interface WireGuardStatistics {
   /** Initiations of handshakes that were sent. */
   readonly initiations: number;
-  /** Answers to such that were sent. */
+  /** Answers to initiations that were sent. */
   readonly responses: number;
   /** Cookies that were sent, under load. */
   readonly cookies: number;

@@ -2,8 +2,8 @@
 // uapi - the cross-platform interface of WireGuard: what `wg` of wireguard-tools speaks over a socket
 //
 // A request is lines of name=value up to an empty one. `get=1` is answered with the state; `set=1` is followed by
-// changes, each peer's after its public_key. Both end with errno=, 0 or negative. Whoever reaches the socket
-// gets all keys: its file must be for its owner alone.
+// changes, each peer's after its public_key. Both end with errno=, 0 or negative. The socket
+// gives all keys away: its file must be for its owner alone.
 
 import { NetError } from '../../../js/errors.ts';
 import { insideOf } from './inside.ts';
@@ -102,7 +102,7 @@ function stateOf(wg: WireGuardInterface): string[] {
   return [...lines, 'protocol_version=1'];
 }
 
-/** What `set=1` says of a peer. */
+/** The part of `set=1` about a peer. */
 interface PeerChange {
   readonly publicKey: string;
   remove: boolean;

@@ -194,7 +194,7 @@ export class WireGuard implements WireGuardInterface {
   }
 
   #receive(transport: number, data: Uint8Array, host?: string, port?: number): void {
-    // What comes from inside a call waits, and its sender uses the bytes again.
+    // A datagram from inside a call waits, and its sender uses the bytes again.
     const kept = this.#isInside ? data.slice() : data;
     this.#call(() => this.#core.receive(kept, this.#endpoints.words(transport, host, port)));
   }

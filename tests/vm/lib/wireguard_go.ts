@@ -12,7 +12,7 @@ import { lacksProgram } from './need.ts';
 import { Program } from './process.ts';
 import type { Scope } from './scope.ts';
 
-/** Where wg of wireguard-tools looks for sockets. */
+/** The folder in which wg of wireguard-tools looks for sockets. */
 const SOCKETS = '/var/run/wireguard';
 
 /** Addresses in the tunnel, by family. */

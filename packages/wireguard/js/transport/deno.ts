@@ -8,7 +8,7 @@ const MOST_PENDING = 256;
 
 /** As much of a DatagramConn of Deno as is used. */
 export interface DenoDatagramConnLike {
-  /** Where it listens. */
+  /** The address it listens on. */
   readonly addr: { readonly port?: number };
   /** See Deno.DatagramConn. */
   receive(): Promise<[Uint8Array, unknown]>;
