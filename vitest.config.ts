@@ -10,7 +10,7 @@ const built = {
   name: 'built',
   enforce: 'pre' as const,
   transform(code: string, id: string): string | undefined {
-    if (id.endsWith('/packages/wireguard/js/load.ts')) {
+    if (id.endsWith('/packages/wireguard/src/load.ts')) {
       return code.replace("'./wireguard.wasm'", "'./../dist/wireguard.wasm'");
     }
     if (!/\/js\/(runtime\/(load|thread)|stack\/start)\.ts$/.test(id)) return undefined;
@@ -38,7 +38,7 @@ export default defineConfig({
     alias: [
       {
         find: /^ringstack-wireguard$/,
-        replacement: fileURLToPath(new URL('./packages/wireguard/js/index.ts', import.meta.url)),
+        replacement: fileURLToPath(new URL('./packages/wireguard/src/index.ts', import.meta.url)),
       },
       ...ENTRIES.map(({ specifier, name }) => ({
         find: new RegExp(`^${specifier}$`),

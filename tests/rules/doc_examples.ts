@@ -66,7 +66,7 @@ function rewrite(source: string): string {
     .replace(/(?<=(?:from |import |import\()(['"]))ringstack(?:\/[\w/-]+)?(?=\1)/g, (specifier) => {
       return `../../js/${nameOf(specifier) ?? specifier}.ts`;
     })
-    .replace(/(['"])ringstack-wireguard\1/g, '$1../../packages/wireguard/js/index.ts$1')
+    .replace(/(['"])ringstack-wireguard\1/g, '$1../../packages/wireguard/src/index.ts$1')
     .replace(/(['"])\.\.\/js\//g, '$1../../js/');
 }
 

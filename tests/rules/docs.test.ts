@@ -105,7 +105,7 @@ describe('this repository', () => {
     expect(checkDocs(ROOT, `js/${name}.ts`)).toEqual([]);
   });
   test('ringstack-wireguard', () => {
-    expect(checkDocs(ROOT, 'packages/wireguard/js/index.ts')).toEqual([]);
+    expect(checkDocs(ROOT, 'packages/wireguard/src/index.ts')).toEqual([]);
   });
   const codecs = ['arp', 'checksum', 'ethernet', 'icmp', 'ip', 'ndp', 'tcp', 'udp'];
   test.each(['js/errors.ts', 'js/util/address.ts', ...codecs.map((name) => `js/codec/${name}.ts`)])(

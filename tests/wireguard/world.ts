@@ -5,7 +5,7 @@
 // timer of a device. Faults are drawn from a seed.
 
 import { readFileSync } from 'node:fs';
-import { Core, ENDPOINT_WORDS } from '../../packages/wireguard/js/core.ts';
+import { Core, ENDPOINT_WORDS } from '../../packages/wireguard/src/core.ts';
 import { Prng } from '../helpers/prng.ts';
 
 /** The module. */

@@ -57,7 +57,7 @@ enum message { INITIATION = 1, RESPONSE = 2, COOKIE = 3, DATA = 4 };
 #define MACS_SIZE 32
 #define TIMESTAMP_SIZE 12
 
-/* Why something was dropped; in the order of DROPS in js/core.ts. */
+/* Why something was dropped; in the order of DROPS in src/core.ts. */
 enum drop {
     DROP_MALFORMED,   /* no message, or no IP packet */
     DROP_MAC,         /* mac1 is wrong */

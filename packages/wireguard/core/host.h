@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* host.h - what an instance imports from JavaScript (js/core.ts), and the areas that packets lie in */
+/* host.h - what an instance imports from JavaScript (src/core.ts), and the areas that packets lie in */
 #ifndef RINGSTACK_WIREGUARD_HOST_H
 #define RINGSTACK_WIREGUARD_HOST_H
 

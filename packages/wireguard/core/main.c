@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the calls of JavaScript (js/core.ts)
+/* main.c - the calls of JavaScript (src/core.ts)
  *
  * Arguments that are bytes, and results that are several, lie in an area that both know: struct area.
  */
@@ -13,7 +13,7 @@
 
 #define EXPORT __attribute__((visibility("default"), used))
 
-/* Layout of AREA in js/core.ts. */
+/* Layout of AREA in src/core.ts. */
 struct area {
     uint32_t in;  /* address of a datagram that came */
     uint32_t out; /* address of a packet to send */
@@ -48,7 +48,7 @@ static void end(void)
     area.due = device.due;
 }
 
-/* The calls; js/core.ts has what they do and return. */
+/* The calls; src/core.ts has what they do and return. */
 EXPORT struct area *wg_init(uint32_t heap, uint32_t heap_end, uint32_t mtu, double rate,
                             double now);
 EXPORT void wg_key(double now);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// build_package - dist/ of a package below packages/, from its js/: one file of JavaScript, and declarations
+// build_wireguard - dist/ of a package below packages/, from its src/: one file of JavaScript, and declarations
 //
-// usage: node tools/build_package.mjs FOLDER        (after tsc -p FOLDER/tsconfig.json, which writes build/types-NAME)
+// usage: node tools/build_wireguard.mjs FOLDER        (after tsc -p FOLDER/tsconfig.json, which writes build/types-NAME)
 //
 // A package uses the public API of ringstack, and is given small helpers of its js/util and js/sched, which are bundled. The
 // class of errors is not: it must be that of ringstack, so js/errors.ts is taken from there.
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
 
@@ -22,7 +22,7 @@ const peer = {
 };
 
 await build({
-  entryPoints: [join(folder, 'js/index.ts')],
+  entryPoints: [join(folder, 'src/index.ts')],
   outdir: join(folder, 'dist'),
   bundle: true,
   format: 'esm',
@@ -36,16 +36,11 @@ await build({
   plugins: [peer],
 });
 
-// The built package finds its peer at the place where it would be installed.
-const link = join(folder, 'node_modules/ringstack');
-mkdirSync(dirname(link), { recursive: true });
-if (!existsSync(link)) symlinkSync(relative(dirname(link), '.'), link);
-
 /** Writes a declaration file and all that it imports of its own folder. */
 function declare(path, seen = new Set()) {
   if (seen.has(path)) return;
   seen.add(path);
-  const text = readFileSync(join(types, folder, 'js', path), 'utf8');
+  const text = readFileSync(join(types, folder, 'src', path), 'utf8');
   const { importedFiles } = ts.preProcessFile(text);
   let named = text;
   for (const { fileName } of importedFiles.filter(({ fileName }) => fileName.startsWith('.'))) {
