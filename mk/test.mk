@@ -46,11 +46,17 @@ test-web-run: all
 	$(Q)$(RUN_TESTS) --projects web
 
 ## test-package         the tarball in fresh projects, with bundlers, in Chromium
-test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz
+test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz \
+		build/package/ringstack-wireguard.tgz
 	$(Q)$(RUN_TESTS) --projects package
 
 build/package/ringstack.tgz: all FORCE
 	$(call run,PACK,$@)node tools/pack.mjs $@
+
+build/package/ringstack-wireguard.tgz: all FORCE
+	@mkdir -p $(@D)
+	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) ./packages/wireguard >/dev/null && \
+		mv $(@D)/ringstack-wireguard-*.tgz $@
 
 build/package/node_modules/.package-lock.json: tests/package/package.json \
 		tests/package/package-lock.json .npmrc

@@ -5,7 +5,7 @@
 //
 // A package uses the public API of ringstack, and is given small helpers of its js/util and js/sched, which are bundled. The
 // class of errors is not: it must be that of ringstack, so js/errors.ts is taken from there.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import ts from 'typescript';
@@ -21,6 +21,10 @@ const peer = {
   },
 };
 
+mkdirSync(join(folder, 'dist'), { recursive: true });
+for (const name of readdirSync(join(folder, 'dist'))) {
+  if (!name.endsWith('.wasm')) rmSync(join(folder, 'dist', name), { recursive: true });
+}
 await build({
   entryPoints: [join(folder, 'src/index.ts')],
   outdir: join(folder, 'dist'),
@@ -52,3 +56,12 @@ function declare(path, seen = new Set()) {
   writeFileSync(to, named);
 }
 declare('index.d.ts');
+// As tools/build.mjs does for stack.wasm.
+writeFileSync(
+  join(folder, 'dist', `${basename(folder)}.d.wasm.ts`),
+  `// SPDX-License-Identifier: MIT
+/** Where the module is, as bundlers that take it as a file say: a value of the option \`wasm\`. */
+declare const url: string;
+export default url;
+`,
+);

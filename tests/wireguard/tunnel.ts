@@ -81,13 +81,17 @@ export function directPair(): [WireGuardTransport, WireGuardTransport] {
   const sinks: (WireGuardSink | undefined)[] = [];
   const end = (own: number): WireGuardTransport => ({
     isSession: true,
-    start: (sink) => void (sinks[own] = sink),
+    start(sink) {
+      sinks[own] = sink;
+    },
     send(data) {
       sinks[1 - own]?.receive(data);
       return true;
     },
     room: () => undefined,
-    stop: () => void (sinks[own] = undefined),
+    stop() {
+      sinks[own] = undefined;
+    },
   });
   return [end(0), end(1)];
 }

@@ -4,7 +4,6 @@
 export { parseConfig } from './config.ts';
 export { createWireGuard } from './create.ts';
 export { generateKey, generatePresharedKey, publicKey } from './keys.ts';
-export type { WireGuardWasm } from './load.ts';
 export { type ToTransportOptions, toTransport } from './transport/to_transport.ts';
 export type * from './types.ts';
 export { serveUapi, type UapiServer } from './uapi.ts';

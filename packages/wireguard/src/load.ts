@@ -3,14 +3,7 @@
 
 import { NetError } from '../../../js/errors.ts';
 import { show } from '../../../js/util/check.ts';
-
-/** The place of the module: a URL, its bytes, or itself. */
-export type WireGuardWasm =
-  | URL
-  | string
-  | ArrayBuffer
-  | ArrayBufferView<ArrayBuffer>
-  | WebAssembly.Module;
+import type { WireGuardWasm } from './types.ts';
 
 /** As much of node:fs/promises as is used. */
 interface Files {
@@ -30,7 +23,7 @@ async function load(source: WireGuardWasm): Promise<WebAssembly.Module> {
   const isBytes = source instanceof ArrayBuffer || ArrayBuffer.isView(source);
   const action = `Cannot load wireguard.wasm from ${isBytes ? 'these bytes' : show(String(source))}`;
   try {
-    if (isBytes) return await WebAssembly.compile(source);
+    if (isBytes) return await WebAssembly.compile(source as BufferSource);
     const url = String(source);
     const reader = url.startsWith('file:') ? files() : undefined;
     if (reader) return await WebAssembly.compile(await reader.readFile(new URL(url)));

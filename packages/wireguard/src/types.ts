@@ -3,8 +3,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { Cidrs, TunInterface } from 'ringstack';
-import type { WireGuardWasm } from './load.ts';
+import type { Cidrs, TunInterface, WasmModule } from 'ringstack';
 
 /** The place of a peer, as a transport knows it. */
 export interface WireGuardEndpoint {
@@ -193,6 +192,9 @@ export interface WireGuardTimestamps {
    */
   set(publicKey: string, time: string): void | Promise<void>;
 }
+
+/** The place of wireguard.wasm: a URL, its bytes, or itself. */
+export type WireGuardWasm = URL | string | ArrayBuffer | ArrayBufferView | WasmModule;
 
 /** Anything that carries datagrams: see toTransport(). */
 export type WireGuardTransportLike = WireGuardTransport | object;
