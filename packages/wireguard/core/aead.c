@@ -3,7 +3,7 @@
  *
  * ChaCha20 computes four blocks at once: vector i has word i of each. The first four blocks of a packet
  * are the key of Poly1305 and the first 192 bytes of its key stream. Poly1305 has limbs of 26 bits, whose
- * products fit into 64: the widest that wasm multiplies.
+ * products fit into 64: the widest that wasm multiplies. Both advance in one loop over the packet.
  */
 
 #include <string.h>
@@ -47,12 +47,16 @@ static inline v4 left8(v4 x)
         b = b << 7 | b >> 25;                                                                      \
     } while (0)
 
-#define DOUBLE_ROUND(x)                                                                            \
+#define COLUMNS(x)                                                                                 \
     do {                                                                                           \
         QUARTER(x[0], x[4], x[8], x[12]);                                                          \
         QUARTER(x[1], x[5], x[9], x[13]);                                                          \
         QUARTER(x[2], x[6], x[10], x[14]);                                                         \
         QUARTER(x[3], x[7], x[11], x[15]);                                                         \
+    } while (0)
+
+#define DIAGONALS(x)                                                                               \
+    do {                                                                                           \
         QUARTER(x[0], x[5], x[10], x[15]);                                                         \
         QUARTER(x[1], x[6], x[11], x[12]);                                                         \
         QUARTER(x[2], x[7], x[8], x[13]);                                                          \
@@ -90,80 +94,6 @@ static inline void transpose(v4 *x)
     x[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
 }
 
-/* The next four blocks; with `from`, of its bytes and the key stream. */
-static inline void batch(struct chacha *s, uint8_t *to, const uint8_t *from)
-{
-    v4 x[16], first = same4(s->words[12]) + (v4){ 0, 1, 2, 3 };
-
-    for (int i = 0; i < 16; i++) {
-        x[i] = same4(s->words[i]);
-    }
-    x[12] = first;
-    for (int i = 0; i < 10; i++) {
-        DOUBLE_ROUND(x);
-    }
-    for (int i = 0; i < 16; i++) {
-        x[i] += i == 12 ? first : same4(s->words[i]);
-    }
-    s->words[12] += 4;
-    for (int group = 0; group < 4; group++) {
-        transpose(x + 4 * group);
-        for (int block = 0; block < 4; block++) {
-            v4 word = x[4 * group + block];
-            int at = 64 * block + 16 * group;
-
-            if (from) {
-                v4 bytes;
-
-                memcpy(&bytes, from + at, 16);
-                word ^= bytes;
-            }
-            memcpy(to + at, &word, 16);
-        }
-    }
-}
-
-static __attribute__((noinline)) void key_stream(struct chacha *s, uint8_t *to)
-{
-    batch(s, to, NULL);
-}
-
-static __attribute__((noinline)) void batches(struct chacha *s, uint8_t *to, const uint8_t *from,
-                                              uint32_t length)
-{
-    for (uint32_t at = 0; at < length; at += BATCH) {
-        batch(s, to + at, from + at);
-    }
-}
-
-static void xor_bytes(uint8_t *to, const uint8_t *from, const uint8_t *stream, uint32_t length)
-{
-    uint32_t at = 0;
-
-    for (; at + 8 <= length; at += 8) {
-        store64(to + at, load64(from + at) ^ load64(stream + at));
-    }
-    for (; at < length; at++) {
-        to[at] = from[at] ^ stream[at];
-    }
-}
-
-/* Applies the key stream; `first` is its first batch, whose first block is the key of Poly1305. */
-static void chacha_xor(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length,
-                       uint8_t first[BATCH])
-{
-    uint32_t begin = length < BATCH - 64 ? length : BATCH - 64;
-    uint32_t middle = (length - begin) & ~(uint32_t)(BATCH - 1);
-
-    xor_bytes(to, from, first + 64, begin);
-    batches(s, to + begin, from + begin, middle);
-    begin += middle;
-    if (begin < length) {
-        key_stream(s, first);
-        xor_bytes(to + begin, from + begin, first, length - begin);
-    }
-}
-
 /* Poly1305: the sum, r and r * 5, in limbs of 26 bits. */
 struct poly {
     uint32_t h[5], r[5], s[5];
@@ -189,44 +119,133 @@ static inline uint64_t wide(uint32_t a, uint32_t b)
     return (uint64_t)a * b;
 }
 
-/* Adds whole blocks; `top` is the bit above each, 1 << 24. */
+/* Adds a block; `top` is the bit above it, 1 << 24. */
+static inline void poly_block(struct poly *p, const uint8_t *from, uint32_t top)
+{
+    const uint32_t *r = p->r, *s = p->s;
+    const uint64_t low = load64(from), high = load64(from + 8);
+    const uint32_t h0 = p->h[0] + ((uint32_t)low & LIMB);
+    const uint32_t h1 = p->h[1] + ((uint32_t)(low >> 26) & LIMB);
+    const uint32_t h2 = p->h[2] + (((uint32_t)(low >> 52) | (uint32_t)high << 12) & LIMB);
+    const uint32_t h3 = p->h[3] + ((uint32_t)(high >> 14) & LIMB);
+    const uint32_t h4 = p->h[4] + ((uint32_t)(high >> 40) | top);
+    uint64_t d0 =
+        wide(h0, r[0]) + wide(h1, s[4]) + wide(h2, s[3]) + wide(h3, s[2]) + wide(h4, s[1]);
+    uint64_t d1 =
+        wide(h0, r[1]) + wide(h1, r[0]) + wide(h2, s[4]) + wide(h3, s[3]) + wide(h4, s[2]);
+    uint64_t d2 =
+        wide(h0, r[2]) + wide(h1, r[1]) + wide(h2, r[0]) + wide(h3, s[4]) + wide(h4, s[3]);
+    uint64_t d3 =
+        wide(h0, r[3]) + wide(h1, r[2]) + wide(h2, r[1]) + wide(h3, r[0]) + wide(h4, s[4]);
+    uint64_t d4 =
+        wide(h0, r[4]) + wide(h1, r[3]) + wide(h2, r[2]) + wide(h3, r[1]) + wide(h4, r[0]);
+    uint32_t first;
+
+    d1 += d0 >> 26;
+    d2 += d1 >> 26;
+    d3 += d2 >> 26;
+    d4 += d3 >> 26;
+    first = ((uint32_t)d0 & LIMB) + (uint32_t)(d4 >> 26) * 5;
+    p->h[0] = first & LIMB;
+    p->h[1] = ((uint32_t)d1 & LIMB) + (first >> 26);
+    p->h[2] = (uint32_t)d2 & LIMB;
+    p->h[3] = (uint32_t)d3 & LIMB;
+    p->h[4] = (uint32_t)d4 & LIMB;
+}
+
+/* Adds whole blocks. */
 static __attribute__((noinline)) void poly_blocks(struct poly *p, const uint8_t *from,
                                                   uint32_t length, uint32_t top)
 {
-    const uint32_t r0 = p->r[0], r1 = p->r[1], r2 = p->r[2], r3 = p->r[3], r4 = p->r[4];
-    const uint32_t s1 = p->s[1], s2 = p->s[2], s3 = p->s[3], s4 = p->s[4];
-    uint32_t h0 = p->h[0], h1 = p->h[1], h2 = p->h[2], h3 = p->h[3], h4 = p->h[4];
+    struct poly local = *p;
 
     for (; length >= 16; from += 16, length -= 16) {
-        const uint64_t low = load64(from), high = load64(from + 8);
-        uint64_t d0, d1, d2, d3, d4;
-
-        h0 += (uint32_t)low & LIMB;
-        h1 += (uint32_t)(low >> 26) & LIMB;
-        h2 += ((uint32_t)(low >> 52) | (uint32_t)high << 12) & LIMB;
-        h3 += (uint32_t)(high >> 14) & LIMB;
-        h4 += (uint32_t)(high >> 40) | top;
-        d0 = wide(h0, r0) + wide(h1, s4) + wide(h2, s3) + wide(h3, s2) + wide(h4, s1);
-        d1 = wide(h0, r1) + wide(h1, r0) + wide(h2, s4) + wide(h3, s3) + wide(h4, s2);
-        d2 = wide(h0, r2) + wide(h1, r1) + wide(h2, r0) + wide(h3, s4) + wide(h4, s3);
-        d3 = wide(h0, r3) + wide(h1, r2) + wide(h2, r1) + wide(h3, r0) + wide(h4, s4);
-        d4 = wide(h0, r4) + wide(h1, r3) + wide(h2, r2) + wide(h3, r1) + wide(h4, r0);
-        d1 += d0 >> 26;
-        d2 += d1 >> 26;
-        d3 += d2 >> 26;
-        d4 += d3 >> 26;
-        h0 = ((uint32_t)d0 & LIMB) + (uint32_t)(d4 >> 26) * 5;
-        h1 = ((uint32_t)d1 & LIMB) + (h0 >> 26);
-        h0 &= LIMB;
-        h2 = (uint32_t)d2 & LIMB;
-        h3 = (uint32_t)d3 & LIMB;
-        h4 = (uint32_t)d4 & LIMB;
+        poly_block(&local, from, top);
     }
-    p->h[0] = h0;
-    p->h[1] = h1;
-    p->h[2] = h2;
-    p->h[3] = h3;
-    p->h[4] = h4;
+    memcpy(p->h, local.h, sizeof(p->h));
+}
+
+/* Adds what the rounds began with, and writes the four blocks; with `from`, its bytes and the key stream. */
+static inline void batch_end(struct chacha *s, v4 x[16], v4 first, uint8_t *to, const uint8_t *from)
+{
+    for (int i = 0; i < 16; i++) {
+        x[i] += i == 12 ? first : same4(s->words[i]);
+    }
+    s->words[12] += 4;
+    for (int group = 0; group < 4; group++) {
+        transpose(x + 4 * group);
+        for (int block = 0; block < 4; block++) {
+            v4 word = x[4 * group + block];
+            int at = 64 * block + 16 * group;
+
+            if (from) {
+                v4 bytes;
+
+                memcpy(&bytes, from + at, 16);
+                word ^= bytes;
+            }
+            memcpy(to + at, &word, 16);
+        }
+    }
+}
+
+static inline v4 batch_begin(const struct chacha *s, v4 x[16])
+{
+    for (int i = 0; i < 16; i++) {
+        x[i] = same4(s->words[i]);
+    }
+    x[12] += (v4){ 0, 1, 2, 3 };
+    return x[12];
+}
+
+static __attribute__((noinline)) void key_stream(struct chacha *s, uint8_t *to)
+{
+    v4 x[16], first = batch_begin(s, x);
+
+    for (int i = 0; i < 10; i++) {
+        COLUMNS(x);
+        DIAGONALS(x);
+    }
+    batch_end(s, x, first, to, NULL);
+}
+
+/* Whole batches, and at the same time Poly1305 over `tagged`: 16 blocks for each but the first, which has `blocks`, even.
+ * One is made of vectors and the other is not, so a processor computes both at once. */
+static __attribute__((noinline)) void batches(struct chacha *s, struct poly *p, uint8_t *to,
+                                              const uint8_t *from, uint32_t length,
+                                              const uint8_t *tagged, int blocks)
+{
+    struct poly local = *p;
+
+    for (uint32_t at = 0; at < length; at += BATCH, blocks = 16) {
+        v4 x[16], first = batch_begin(s, x);
+
+        for (int i = 0; i < 20; i += 2) {
+            COLUMNS(x);
+            if (i < blocks) {
+                poly_block(&local, tagged, 1 << 24);
+            }
+            DIAGONALS(x);
+            if (i < blocks) {
+                poly_block(&local, tagged + 16, 1 << 24);
+                tagged += 32;
+            }
+        }
+        batch_end(s, x, first, to + at, from + at);
+    }
+    memcpy(p->h, local.h, sizeof(p->h));
+}
+
+static void xor_bytes(uint8_t *to, const uint8_t *from, const uint8_t *stream, uint32_t length)
+{
+    uint32_t at = 0;
+
+    for (; at + 8 <= length; at += 8) {
+        store64(to + at, load64(from + at) ^ load64(stream + at));
+    }
+    for (; at < length; at++) {
+        to[at] = from[at] ^ stream[at];
+    }
 }
 
 /* Adds bytes, filled up with zeros to a whole block. */
@@ -275,31 +294,55 @@ static void poly_final(struct poly *p, const uint8_t pad[16], uint8_t tag[TAG_SI
     wipe(p, sizeof(*p));
 }
 
-static void tag_of(uint8_t tag[TAG_SIZE], const uint8_t key[32], const uint8_t *text,
-                   uint32_t length, const uint8_t *ad, uint32_t ad_length)
+/* Key stream before the first whole batch: the rest of that which began with the key of Poly1305. */
+#define BEGIN (BATCH - 64)
+
+static void tag_begin(struct poly *p, const uint8_t *first, const uint8_t *ad, uint32_t ad_length)
 {
-    struct poly poly;
+    poly_init(p, first);
+    poly_padded(p, ad, ad_length);
+}
+
+static void tag_end(struct poly *p, const uint8_t *first, uint32_t length, uint32_t ad_length,
+                    uint8_t tag[TAG_SIZE])
+{
     uint8_t lengths[16];
 
-    poly_init(&poly, key);
-    poly_padded(&poly, ad, ad_length);
-    poly_padded(&poly, text, length);
     store64(lengths, ad_length);
     store64(lengths + 8, length);
-    poly_blocks(&poly, lengths, 16, 1 << 24);
-    poly_final(&poly, key + 16, tag);
+    poly_blocks(p, lengths, 16, 1 << 24);
+    poly_final(p, first + 16, tag);
+}
+
+/* The end that fills no batch. */
+static void xor_end(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length)
+{
+    uint8_t stream[BATCH];
+
+    if (length > 0) {
+        key_stream(s, stream);
+        xor_bytes(to, from, stream, length);
+        wipe(stream, sizeof(stream));
+    }
 }
 
 static void seal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length,
                  const uint8_t *ad, uint32_t ad_length)
 {
-    uint8_t first[BATCH], key[32];
+    const uint32_t begin = length < BEGIN ? length : BEGIN;
+    const uint32_t middle = (length - begin) & ~(uint32_t)(BATCH - 1);
+    const uint32_t tagged = middle > 0 ? BEGIN + middle - BATCH : 0;
+    struct poly poly;
+    uint8_t first[BATCH];
 
     key_stream(s, first);
-    memcpy(key, first, sizeof(key));
-    chacha_xor(s, to, from, length, first);
-    tag_of(to + length, key, to, length, ad, ad_length);
-    wipe(key, sizeof(key));
+    tag_begin(&poly, first, ad, ad_length);
+    xor_bytes(to, from, first + 64, begin);
+    /* Each batch adds the ciphertext of the one before. */
+    batches(s, &poly, to + begin, from + begin, middle, to, BEGIN / 16);
+    xor_end(s, to + begin + middle, from + begin + middle, length - begin - middle);
+    poly_padded(&poly, to + tagged, length - tagged);
+    tag_end(&poly, first, length, ad_length, to + length);
     wipe(first, sizeof(first));
     wipe(s, sizeof(*s));
 }
@@ -307,15 +350,32 @@ static void seal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t le
 static int unseal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length,
                   const uint8_t *ad, uint32_t ad_length)
 {
+    uint32_t begin, middle, end;
+    struct poly poly;
     uint8_t first[BATCH], tag[TAG_SIZE];
     int is_true;
 
     length -= TAG_SIZE;
+    begin = length < BEGIN ? length : BEGIN;
+    middle = (length - begin) & ~(uint32_t)(BATCH - 1);
+    end = begin + middle;
     key_stream(s, first);
-    tag_of(tag, first, from, length, ad, ad_length);
+    tag_begin(&poly, first, ad, ad_length);
+    if (middle > 0) {
+        /* Each batch adds its own ciphertext, before it is overwritten. */
+        poly_blocks(&poly, from, BEGIN, 1 << 24);
+        batches(s, &poly, to + begin, from + begin, middle, from + begin, 16);
+        poly_padded(&poly, from + end, length - end);
+    } else {
+        poly_padded(&poly, from, length);
+    }
+    tag_end(&poly, first, length, ad_length, tag);
     is_true = same_bytes(tag, from + length, TAG_SIZE);
     if (is_true) {
-        chacha_xor(s, to, from, length, first);
+        xor_bytes(to, from, first + 64, begin);
+        xor_end(s, to + end, from + end, length - end);
+    } else if (middle > 0) {
+        memset(to + begin, 0, middle);
     }
     wipe(first, sizeof(first));
     wipe(s, sizeof(*s));
@@ -343,7 +403,7 @@ void aead_seal(uint8_t *to, const uint8_t *from, uint32_t length, const uint8_t 
 
 /**
  * aead_open() - Verify and decrypt
- * @to: length - 16 bytes; may be from. Not written unless it is authentic
+ * @to: length - 16 bytes; may be from. Nothing to use unless it is authentic
  * @from: ciphertext and tag
  * @length: bytes of both
  * @ad: bytes that are authenticated alone
@@ -377,7 +437,8 @@ static void xchacha_init(struct chacha *s, const uint8_t key[KEY_SIZE], const ui
         x[i] = same4(s->words[i]);
     }
     for (int i = 0; i < 10; i++) {
-        DOUBLE_ROUND(x);
+        COLUMNS(x);
+        DIAGONALS(x);
     }
     for (int i = 0; i < 4; i++) {
         sub[i] = x[i][0];
