@@ -33,35 +33,35 @@ static inline v4 left8(v4 x)
                                        13, 14);
 }
 
-#define QUARTER(a, b, c, d)                                                                        \
-    do {                                                                                           \
-        a += b;                                                                                    \
-        d = left16(d ^ a);                                                                         \
-        c += d;                                                                                    \
-        b ^= c;                                                                                    \
-        b = b << 12 | b >> 20;                                                                     \
-        a += b;                                                                                    \
-        d = left8(d ^ a);                                                                          \
-        c += d;                                                                                    \
-        b ^= c;                                                                                    \
-        b = b << 7 | b >> 25;                                                                      \
-    } while (0)
+static inline void quarter(v4 *a, v4 *b, v4 *c, v4 *d)
+{
+    *a += *b;
+    *d = left16(*d ^ *a);
+    *c += *d;
+    *b ^= *c;
+    *b = *b << 12 | *b >> 20;
+    *a += *b;
+    *d = left8(*d ^ *a);
+    *c += *d;
+    *b ^= *c;
+    *b = *b << 7 | *b >> 25;
+}
 
-#define COLUMNS(x)                                                                                 \
-    do {                                                                                           \
-        QUARTER(x[0], x[4], x[8], x[12]);                                                          \
-        QUARTER(x[1], x[5], x[9], x[13]);                                                          \
-        QUARTER(x[2], x[6], x[10], x[14]);                                                         \
-        QUARTER(x[3], x[7], x[11], x[15]);                                                         \
-    } while (0)
+static inline void columns(v4 x[16])
+{
+    quarter(&x[0], &x[4], &x[8], &x[12]);
+    quarter(&x[1], &x[5], &x[9], &x[13]);
+    quarter(&x[2], &x[6], &x[10], &x[14]);
+    quarter(&x[3], &x[7], &x[11], &x[15]);
+}
 
-#define DIAGONALS(x)                                                                               \
-    do {                                                                                           \
-        QUARTER(x[0], x[5], x[10], x[15]);                                                         \
-        QUARTER(x[1], x[6], x[11], x[12]);                                                         \
-        QUARTER(x[2], x[7], x[8], x[13]);                                                          \
-        QUARTER(x[3], x[4], x[9], x[14]);                                                          \
-    } while (0)
+static inline void diagonals(v4 x[16])
+{
+    quarter(&x[0], &x[5], &x[10], &x[15]);
+    quarter(&x[1], &x[6], &x[11], &x[12]);
+    quarter(&x[2], &x[7], &x[8], &x[13]);
+    quarter(&x[3], &x[4], &x[9], &x[14]);
+}
 
 /* The words of a block before the rounds. */
 struct chacha {
@@ -203,8 +203,8 @@ static __attribute__((noinline)) void key_stream(struct chacha *s, uint8_t *to)
     v4 x[16], first = batch_begin(s, x);
 
     for (int i = 0; i < 10; i++) {
-        COLUMNS(x);
-        DIAGONALS(x);
+        columns(x);
+        diagonals(x);
     }
     batch_end(s, x, first, to, NULL);
 }
@@ -221,11 +221,11 @@ static __attribute__((noinline)) void batches(struct chacha *s, struct poly *p, 
         v4 x[16], first = batch_begin(s, x);
 
         for (int i = 0; i < 20; i += 2) {
-            COLUMNS(x);
+            columns(x);
             if (i < blocks) {
                 poly_block(&local, tagged, 1 << 24);
             }
-            DIAGONALS(x);
+            diagonals(x);
             if (i < blocks) {
                 poly_block(&local, tagged + 16, 1 << 24);
                 tagged += 32;
@@ -437,8 +437,8 @@ static void xchacha_init(struct chacha *s, const uint8_t key[KEY_SIZE], const ui
         x[i] = same4(s->words[i]);
     }
     for (int i = 0; i < 10; i++) {
-        COLUMNS(x);
-        DIAGONALS(x);
+        columns(x);
+        diagonals(x);
     }
     for (int i = 0; i < 4; i++) {
         sub[i] = x[i][0];

@@ -7,6 +7,12 @@
 
 #define PAGE 65536u
 
+#ifdef __wasm__
+#define GROW(pages) (__builtin_wasm_memory_grow(0, pages) != (size_t)-1)
+#else /* only for the linter */
+#define GROW(pages) ((pages) == 0)
+#endif
+
 static uint32_t next, limit;
 
 /**
@@ -33,7 +39,7 @@ void *memory_take(uint32_t size)
     if (size > limit - at || at > limit) {
         uint32_t pages = size / PAGE + 1;
 
-        if (__builtin_wasm_memory_grow(0, pages) == (size_t)-1) {
+        if (!GROW(pages)) {
             return NULL;
         }
         limit += pages * PAGE;

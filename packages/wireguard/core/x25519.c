@@ -12,7 +12,11 @@
 
 typedef int32_t fe[10];
 
+#ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 12")
+#endif
 
 static inline int bits_of(int limb)
 {
