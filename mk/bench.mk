@@ -27,6 +27,10 @@ bench-browsers-run: all
 bench-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/native/frame_end)
 	$(Q)node bench/vm.mjs $(if $(ONLY),--only '$(ONLY)') $(if $(ROUNDS),--rounds '$(ROUNDS)')
 
+## bench-wireguard      a flow through a WireGuard tunnel, handshakes, and wireguard-go at the other end
+bench-wireguard-run: all
+	$(Q)node bench/wireguard.mjs
+
 ## attack               what hostile frames cost, against the same frames dropped at the card (SEED=1; docs/security.md)
 attack-run: all
 	$(Q)node bench/attack.mjs $(SEED)

@@ -20,6 +20,10 @@ const resolveOurs: Plugin = {
       path: `../../dist/${entryOf(path)}.js`,
       external: true,
     }));
+    // In the bundle, so that its own import of ringstack is resolved here: a page has no node_modules.
+    onResolve({ filter: /^ringstack-wireguard$/ }, () => ({
+      path: posix.resolve('packages/wireguard/dist/index.js'),
+    }));
     onResolve({ filter: /^vitest$/ }, ({ resolveDir, kind }) =>
       resolve('./tests/everywhere/vitest.ts', { resolveDir: process.cwd() || resolveDir, kind }),
     );
@@ -34,10 +38,13 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
   services_http_fetch: 'a page has no zlib of Node',
   services_http_node: 'a page has no sockets',
   tap: 'a page has no devices',
+  wireguard_stacks_transports: 'a page has no sockets',
 };
 
 /** Folders with tests of the public API only. */
-const FOLDERS = ['tests/stack', 'tests/link', 'tests/services'].filter((name) => existsSync(name));
+const FOLDERS = [
+  ...['tests/stack', 'tests/link', 'tests/services', 'tests/wireguard/stacks'],
+].filter((name) => existsSync(name));
 
 /** Those of tests/stack by their name alone, all others behind that of their folder. */
 const nameOf = (file: string): string =>
@@ -106,6 +113,7 @@ export async function bundleTests(): Promise<string[]> {
   const tests = await listTests();
   await mkdir(`${OUT}/workers`, { recursive: true });
   await copyFile('tests/stack/workers/thread.mjs', `${OUT}/workers/thread.mjs`);
+  await copyFile('packages/wireguard/dist/wireguard.wasm', `${OUT}/wireguard.wasm`);
   await Promise.all([...tests].map(([name, file]) => bundleTest(file, `${OUT}/${name}.js`)));
   return [...tests.keys()];
 }
