@@ -7,7 +7,6 @@ WG_OBJ := $(call objects,wasm-wg,$(WG_SRC))
 WG_FLAGS := $(WASM_SPEED) $(WASM_PIC)
 DEPS += $(WG_OBJ:.o=.d)
 
-##@ Build
 .PHONY: wireguard
 all: wireguard
 ## wireguard            all of packages/wireguard/dist/

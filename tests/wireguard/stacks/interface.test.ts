@@ -3,14 +3,10 @@
 
 import type { UdpSocket } from 'ringstack';
 import { createWireGuard, generateKey, generatePresharedKey, publicKey } from 'ringstack-wireguard';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { sentIntact } from '../../helpers/links.ts';
 import { ENDS, openStack, wiredPair } from '../../helpers/net.ts';
 import { directPair, inner, open, overUdp } from '../tunnel.ts';
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 describe('over UDP of a stack', () => {
   test.each([4, 6] as const)('of IPv%i, TCP of both families crosses intact', async (family) => {
@@ -240,10 +236,20 @@ describe('closing', () => {
   });
 });
 
+/** Puts something in the place of `navigator` until the running test ends. */
+function setNavigator(value: object): void {
+  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+  Object.defineProperty(globalThis, 'navigator', { value, configurable: true });
+  onTestFinished(() => {
+    if (before) Object.defineProperty(globalThis, 'navigator', before);
+    else Reflect.deleteProperty(globalThis, 'navigator');
+  });
+}
+
 describe('the key', () => {
   test('that is in use by two interfaces is warned of, where there are Web Locks', async () => {
     const held = new Set<string>();
-    vi.stubGlobal('navigator', {
+    setNavigator({
       locks: {
         async request(name: string, _: object, callback: (lock: unknown) => Promise<void>) {
           const isFree = !held.has(name);
@@ -253,7 +259,6 @@ describe('the key', () => {
         },
       },
     });
-    onTestFinished(() => void vi.unstubAllGlobals());
     const privateKey = generateKey();
     const warnings: string[] = [];
     const warn = (message: string): void => void warnings.push(message);
@@ -304,7 +309,8 @@ describe('the key', () => {
     const first = BigInt([...kept.values()][0] ?? 0);
     // The clock of the next page is behind: an hour ago.
     const behind = Date.now() - 3_600_000;
-    vi.spyOn(Date, 'now').mockImplementation(() => behind);
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => behind);
+    onTestFinished(() => clock.mockRestore());
     await once();
     expect(BigInt([...kept.values()][0] ?? 0)).toBeGreaterThan(first);
   });
