@@ -41,3 +41,10 @@ build/test/wireguard_shim.wasm: $(WG_SHIM_OBJ) tools/wasm_imports.mjs
 	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WG_FLAGS) $(WG_SHIM_OBJ) -o $@
 	$(Q)node tools/wasm_imports.mjs $@
 TEST_JS += build/test/wireguard_shim.wasm
+
+# The device natively, under sanitizers: all of it but what only an instance has.
+WG_NATIVE_OBJ := $(call objects,asan,tests/wireguard/test_native.c $(filter-out %/main.c %/memory.c,$(wildcard $(WG)/core/*.c)))
+DEPS += $(WG_NATIVE_OBJ:.o=.d)
+build/asan/test_wireguard: $(WG_NATIVE_OBJ)
+	$(call run,LD asan,test_wireguard)$(CC) $(ASAN_FLAGS) $^ $(CHECK_LIBS) -o $@
+NATIVE_TESTS += build/asan/test_wireguard
