@@ -157,8 +157,10 @@ async function wireguardGo(atEnd) {
   const device = await openTap({ namespace: name, name: 'tap0' });
   atEnd.push(() => device.close());
   ip('-n', name, 'addr', 'add', '192.0.2.2/24', 'dev', 'tap0');
+  const uapi = `/var/run/wireguard/${name}.sock`;
+  atEnd.push(() => rmSync(uapi, { force: true }));
   const go = start('wireguard-go', '-f', name);
-  while (!existsSync(`/var/run/wireguard/${name}.sock`)) await sleep(20);
+  while (!existsSync(uapi)) await sleep(20);
   const [ourKey, theirKey] = [generateKey(), generateKey()];
   const folder = mkdtempSync(join(tmpdir(), 'ringstack-wg-'));
   atEnd.push(() => rmSync(folder, { recursive: true }));
