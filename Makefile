@@ -36,11 +36,11 @@ release:
 ## clean                removes dist/ and build/, but not the source of lwIP
 clean:
 	$(Q)find build -mindepth 1 -maxdepth 1 ! -name lwip -exec rm -rf {} + 2>/dev/null || true
-	$(Q)rm -rf dist
+	$(Q)rm -rf dist packages/*/dist
 
 ## distclean            removes that too, and node_modules/
 distclean:
-	$(Q)rm -rf build dist node_modules
+	$(Q)rm -rf build dist packages/*/dist node_modules
 
 ##@ Goals of Test, Benchmarks and Pages install what the machine lacks (tools/setup.sh); others only name it.
 ##@ V=1 shows commands; PROFILE=1 keeps function names in stack.wasm; EMCC and CC choose compilers.

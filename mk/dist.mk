@@ -2,9 +2,9 @@
 # dist.mk - dist/: stack.wasm, JavaScript, declarations
 
 ##@ Build
-.PHONY: all wasm js abi size FORCE
-## all                  all of dist/; what make alone does
-all: wasm js
+.PHONY: all wasm js packages abi size FORCE
+## all                  all of dist/, and packages; what make alone does
+all: wasm js packages
 ## wasm                 dist/stack.wasm
 wasm: dist/stack.wasm
 ## js                   JavaScript and declarations
@@ -86,6 +86,18 @@ dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs tools
 	@mkdir -p $(@D)
 	$(call run,TSC,js)rm -rf build/types && node_modules/.bin/tsc -p tsconfig.build.json
 	$(call run,BUNDLE,$@)node tools/build.mjs
+
+## packages             dist/ of each package in packages/
+packages: packages/node/dist/index.js
+
+# $(call package,NAME): its dist/, of its own files and of the declarations of ringstack.
+define package
+$(eval $(call flags_file,packages/$(1),$(sort $(wildcard packages/$(1)/src/*.ts packages/$(1)/src/*/*.ts))))
+packages/$(1)/dist/index.js: $(wildcard packages/$(1)/src/*.ts packages/$(1)/src/*/*.ts packages/$(1)/*.json) \
+		tools/build_package.mjs dist/index.js build/packages/$(1)/flags
+	$$(call run,BUNDLE,$$@)node tools/build_package.mjs packages/$(1)
+endef
+$(eval $(call package,node))
 
 ## abi                  js/abi.ts from core/abi.h
 abi: build/host/abi_gen

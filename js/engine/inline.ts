@@ -30,6 +30,9 @@ const WRITE_HOPS = 8;
 
 const engines = new Set<InlineEngine>();
 
+/** Of ringstack-node: sockets of Node's kind say themselves what keeps the process alive, so timers do not. */
+const timerHook = globalThis as { ringstackTimer?: (timer: unknown) => void };
+
 /** Schedules every stack of this thread whose doorbell was rung. */
 function wakeNotified(): void {
   for (const engine of engines) engine.wakeIfNotified();
@@ -126,6 +129,7 @@ export class InlineEngine implements Engine {
     clearTimeout(this.#timer);
     this.#timerDue = due;
     this.#timer = setTimeout(this.#onTimer, wait);
+    timerHook.ringstackTimer?.(this.#timer);
   }
 
   readonly #onTimer = (): void => {

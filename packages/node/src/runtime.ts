@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// runtime - what Node has and a page has not: ticks, immediates, and what keeps a process alive
+//
+// Theory of operation
+//
+// Node runs as long as it has a handle that is active: a server that listens, a socket that connects, reads
+// or writes. Sockets of a stack are objects of JavaScript, so one timer that never fires stands for all of
+// them: it exists while something holds the process. An idle stack, and a socket that is paused or has had
+// its last byte, do not.
+
+type Task = (...args: never[]) => void;
+
+const { process } = globalThis as {
+  process?: { nextTick?: (task: Task, ...args: unknown[]) => void };
+};
+
+/** Runs a task after the code that runs now, before promises: process.nextTick(), or the next microtask. */
+export const nextTick: <A extends unknown[]>(task: (...args: A) => void, ...args: A) => void =
+  typeof process?.nextTick === 'function'
+    ? (process.nextTick as never)
+    : (task, ...args) => queueMicrotask(() => task(...args));
+
+/** Runs a task when the event loop has run: setImmediate(), or a timer. */
+export const immediate: (task: () => void) => void =
+  typeof setImmediate === 'function'
+    ? (task) => void setImmediate(task)
+    : (task) => void setTimeout(task, 0);
+
+let holders = 0;
+let alive: ReturnType<typeof setInterval> | undefined;
+
+/** Begins to keep the process alive; each call needs one of release(). */
+export function hold(): void {
+  if (holders++ > 0) return;
+  alive ??= setInterval(() => {}, 0x7fffffff);
+  (alive as { ref?(): void }).ref?.();
+}
+
+/** Undoes a hold(). */
+export function release(): void {
+  if (--holders > 0) return;
+  const { unref } = alive as { unref?(): void };
+  if (unref) {
+    unref.call(alive);
+    return;
+  }
+  clearInterval(alive);
+  alive = undefined;
+}
+
+/** What may keep the process alive: counted once, however often it is set. */
+export class Holder {
+  #isActive = false;
+  #isRefed = true;
+
+  /** Whether it counts when it is active. */
+  get isRefed(): boolean {
+    return this.#isRefed;
+  }
+
+  /** Says whether it does something that a program waits for. */
+  set(isActive: boolean): void {
+    if (isActive === this.#isActive) return;
+    this.#isActive = isActive;
+    if (this.#isRefed) (isActive ? hold : release)();
+  }
+
+  /** Says whether it keeps the process alive while it is active. */
+  ref(isRefed: boolean): void {
+    if (isRefed === this.#isRefed) return;
+    this.#isRefed = isRefed;
+    if (this.#isActive) (isRefed ? hold : release)();
+  }
+}
