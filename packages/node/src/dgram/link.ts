@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // link - the UDP socket of a stack below a dgram.Socket: what it receives, and what waits to be sent
 
-import type { DatagramRingReader, UdpSocket } from 'ringstack';
+import type { DatagramRingReader, NetworkInterface, UdpDatagram, UdpSocket } from 'ringstack';
 import { copyOut } from '../bytes.ts';
-import { nextTick } from '../runtime.ts';
 import { mapped } from '../net/context.ts';
+import { nextTick } from '../runtime.ts';
 
 /** Where a datagram came from, as `message` says it. */
 export interface RemoteInfo {
@@ -17,7 +17,7 @@ export interface RemoteInfo {
 /** A datagram that waits for room in the send ring. */
 interface Waiting {
   readonly data: Uint8Array;
-  readonly to: { host: string; port: number } | undefined;
+  readonly to: { host: string; port: number; interface?: NetworkInterface } | undefined;
   readonly sent: (error?: unknown) => void;
 }
 
@@ -29,6 +29,8 @@ export class UdpLink {
   readonly #receive: (message: Uint8Array, from: RemoteInfo) => void;
   readonly #failed: (error: unknown) => void;
   readonly #waiting: Waiting[] = [];
+  /** For datagrams that leave by an interface which the program chose. */
+  #writer: WritableStreamDefaultWriter<UdpDatagram> | undefined;
   #isClosed = false;
 
   constructor(
@@ -72,7 +74,8 @@ export class UdpLink {
         if (!view) break;
         const message = copyOut(view);
         const isFour = !reader.remoteAddress.includes(':');
-        const address = this.#isIPv6 && isFour ? mapped(reader.remoteAddress) : reader.remoteAddress;
+        const address =
+          this.#isIPv6 && isFour ? mapped(reader.remoteAddress) : reader.remoteAddress;
         const from: RemoteInfo = {
           address,
           family: this.#isIPv6 ? 'IPv6' : 'IPv4',
@@ -95,6 +98,11 @@ export class UdpLink {
 
   /** Sends a datagram, after those that wait for room; sent() is called once. */
   send(data: Uint8Array, to: Waiting['to'], sent: Waiting['sent']): void {
+    if (to?.interface) {
+      this.#writer ??= this.udp.writable.getWriter();
+      this.#writer.write({ ...to, data }).then(() => sent(), sent);
+      return;
+    }
     const one = { data, to, sent };
     if (this.#waiting.length > 0) this.#waiting.push(one);
     else if (!this.#try(one)) {
@@ -117,7 +125,9 @@ export class UdpLink {
   async #sendWaiting(): Promise<void> {
     for (let one = this.#waiting[0]; one; one = this.#waiting[0]) {
       const { data, to, sent } = one;
-      const error = await this.udp.send(data, to).catch((reason) => reason ?? new Error('not sent'));
+      const error = await this.udp
+        .send(data, to)
+        .catch((reason) => reason ?? new Error('not sent'));
       this.#waiting.shift();
       sent(error);
     }

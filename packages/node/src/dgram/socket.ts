@@ -12,9 +12,16 @@
 
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { checkNumber, checkPort, checkString } from '../checks.ts';
-import { codeOf, missingArgs, systemError, systemErrorOf } from '../errors.ts';
-import { mapped, type NetContext, type NodeAddress, nodeAddress, reachable } from '../net/context.ts';
+import type { NetworkInterface, NetworkStack } from 'ringstack';
+import { checkFunction, checkNumber, checkPort, checkSignal, checkString } from '../checks.ts';
+import { codeOf, missingArgs, nodeError, systemError, systemErrorOf } from '../errors.ts';
+import {
+  mapped,
+  type NetContext,
+  type NodeAddress,
+  nodeAddress,
+  reachable,
+} from '../net/context.ts';
 import { isIP } from '../net/ip.ts';
 import { Holder, nextTick } from '../runtime.ts';
 import { wrong } from './errors.ts';
@@ -31,7 +38,17 @@ export interface DgramInit {
   sendBufferSize?: number;
   lookup?: (host: string, options: object | number, done: LookupDone) => void;
   signal?: AbortSignal;
+  receiveBlockList?: BlockList;
+  sendBlockList?: BlockList;
 }
+
+interface BlockList {
+  check(address: string, family: 'ipv4' | 'ipv6'): boolean;
+}
+
+/** Whether a list has an address. */
+const isBlocked = (list: BlockList | undefined, address: string): boolean =>
+  list?.check(address, address.includes(':') ? 'ipv6' : 'ipv4') ?? false;
 
 type LookupDone = (error: Error | null, address: string, family: number) => void;
 type Callback = (...args: unknown[]) => void;
@@ -46,6 +63,16 @@ function isGroup(address: string): boolean {
   return isIP(address) === 4 && first >= 224 && first < 240;
 }
 
+/** The interface that an address belongs to, or that its zone names. */
+function interfaceWith(stack: NetworkStack, address: string): NetworkInterface | undefined {
+  const [ip, zone] = address.split('%');
+  const all = [...stack.interfaces];
+  return (
+    all[Number(zone) - 1] ??
+    all.find(({ addresses }) => addresses.some((one) => one.split('/')[0] === ip))
+  );
+}
+
 interface State {
   bind: 'unbound' | 'binding' | 'bound';
   connect: 'no' | 'connecting' | 'yes';
@@ -57,7 +84,7 @@ interface State {
   isFiltering: boolean;
   isBroadcast: boolean;
   isLoopback: boolean;
-  multicastInterface: string | undefined;
+  multicastInterface: NetworkInterface | undefined;
   ttl: number | undefined;
   multicastTtl: number | undefined;
   receiveBuffer: number;
@@ -80,9 +107,14 @@ export class DgramSocket extends EventEmitter {
     this.type = options.type;
     this.#context = context;
     for (const size of [options.recvBufferSize, options.sendBufferSize]) {
-      if (size !== undefined) checkNumber(size, size === options.recvBufferSize ? 'options.recvBufferSize' : 'options.sendBufferSize');
+      if (size !== undefined)
+        checkNumber(
+          size,
+          size === options.recvBufferSize ? 'options.recvBufferSize' : 'options.sendBufferSize',
+        );
     }
-    if (options.lookup !== undefined && typeof options.lookup !== 'function') throw wrong.type();
+    if (options.lookup !== undefined) checkFunction(options.lookup, 'lookup');
+    if (options.signal !== undefined) checkSignal(options.signal, 'options.signal');
     this.#state = {
       bind: 'unbound',
       connect: 'no',
@@ -150,7 +182,8 @@ export class DgramSocket extends EventEmitter {
     const callback = args[args.length - 1];
     if (typeof callback === 'function') this.#onBound(callback as Callback);
     let [port, address] = [first, typeof second === 'function' ? '' : second];
-    if (typeof first === 'object' && first !== null) ({ port, address } = first as Record<string, unknown>);
+    if (typeof first === 'object' && first !== null)
+      ({ port, address } = first as Record<string, unknown>);
     if (typeof port === 'function') port = 0;
     const any = this.type === 'udp4' ? '0.0.0.0' : '::';
     this.#lookup((address as string) || any, (error, ip) => {
@@ -225,8 +258,10 @@ export class DgramSocket extends EventEmitter {
   }
 
   readonly #onMessage = (message: Uint8Array, from: { address: string; port: number }): void => {
-    const { remote, isFiltering } = this.#state;
-    if (isFiltering && remote && (remote.port !== from.port || remote.address !== from.address)) return;
+    const { remote, isFiltering, init } = this.#state;
+    if (isBlocked(init.receiveBlockList, from.address)) return;
+    if (isFiltering && remote && (remote.port !== from.port || remote.address !== from.address))
+      return;
     this.emit('message', message, from);
   };
 
@@ -262,6 +297,22 @@ export class DgramSocket extends EventEmitter {
     });
   }
 
+  /** The old name of send(), with all arguments. */
+  sendto(
+    data: unknown,
+    offset: unknown,
+    length: unknown,
+    port: unknown,
+    address: unknown,
+    done?: unknown,
+  ): void {
+    checkNumber(offset, 'offset');
+    checkNumber(length, 'length');
+    checkNumber(port, 'port');
+    checkString(address, 'address');
+    this.send(data, offset, length, port, address, done);
+  }
+
   #sent(error: Error, callback: SendCallback | undefined): void {
     nextTick(() => {
       if (callback) callback(error);
@@ -269,17 +320,30 @@ export class DgramSocket extends EventEmitter {
     });
   }
 
-  #send(list: readonly Buffer[], to: NodeAddress | undefined, callback: SendCallback | undefined): void {
+  #send(
+    list: readonly Buffer[],
+    to: NodeAddress | undefined,
+    callback: SendCallback | undefined,
+  ): void {
     const { link, isBroadcast, connect, isFiltering } = this.#state;
     if (!link) return;
     const data = list.length === 1 ? (list[0] as Buffer) : Buffer.concat(list);
     const place = { syscall: 'send', address: to?.address, port: to?.port };
+    if (to && isBlocked(this.#state.init.sendBlockList, to.address)) {
+      const text = `IP(${to.address}) is blocked by net.BlockList`;
+      this.#sent(nodeError(Error, 'ERR_IP_BLOCKED', text), callback);
+      return;
+    }
     if (to?.address === '255.255.255.255' && !isBroadcast) {
       this.#sent(systemError('EACCES', place), callback);
       return;
     }
     const isDirect = connect === 'yes' && !isFiltering;
-    const host = to && !isDirect ? { host: reachable(to.address), port: to.port } : undefined;
+    const by = to && isGroup(to.address) ? this.#state.multicastInterface : undefined;
+    const host =
+      to && !isDirect
+        ? { host: reachable(to.address), port: to.port, ...(by && { interface: by }) }
+        : undefined;
     link.send(data, host, (error) => {
       if (error !== undefined) this.#sent(systemErrorOf(error, place), callback);
       else if (callback) nextTick(callback, null, data.length);
@@ -303,8 +367,10 @@ export class DgramSocket extends EventEmitter {
     const go = (): void =>
       this.#lookup(host as string, (error, ip) => {
         if (state.isClosed) return;
-        if (error) this.#notConnected(error, finish, isNew);
-        else this.#connected(nodeAddress(ip, to), isNew);
+        if (error || isBlocked(state.init.sendBlockList, ip)) {
+          const text = `IP(${ip}) is blocked by net.BlockList`;
+          this.#notConnected(error ?? nodeError(Error, 'ERR_IP_BLOCKED', text), finish, isNew);
+        } else this.#connected(nodeAddress(ip, to), isNew);
       });
     if (isNew) go();
     else this.#whenBound(go);
@@ -411,7 +477,17 @@ export class DgramSocket extends EventEmitter {
     this.#check();
     checkString(address, 'interfaceAddress');
     this.#bound('setMulticastInterface');
-    this.#state.multicastInterface = address;
+    const [ip = ''] = address.split('%');
+    const isFit = isIP(ip) === (this.type === 'udp4' ? 4 : 6) && !isGroup(ip);
+    if (!isFit) throw systemError('EINVAL', { syscall: 'setMulticastInterface' });
+    this.#state.multicastInterface = undefined;
+    if (ip === '0.0.0.0' || address === '::') return;
+    this.#context.withStack(
+      async (stack) => {
+        this.#state.multicastInterface = interfaceWith(stack, address);
+      },
+      () => {},
+    );
   }
 
   addMembership(group: unknown, local?: unknown): void {
@@ -440,14 +516,17 @@ export class DgramSocket extends EventEmitter {
     const isAdded = syscall.startsWith('add');
     const { groups } = this.#state;
     const key = `${group} ${local ?? ''} ${source ?? ''}`;
-    const isWrong = typeof group !== 'string' || !isGroup(group) || (source !== undefined && isIP(source) === 0);
+    const isWrong =
+      typeof group !== 'string' || !isGroup(group) || (source !== undefined && isIP(source) === 0);
     if (isWrong || (local != null && isIP(local) === 0)) throw systemError('EINVAL', { syscall });
     if (isAdded === groups.has(key)) {
       throw systemError(isAdded ? 'EADDRINUSE' : 'EADDRNOTAVAIL', { syscall });
     }
     if (isAdded) groups.add(key);
     else groups.delete(key);
-    this.#whenBound(() => this.#change(syscall, isAdded, group, local as string | undefined, source));
+    this.#whenBound(() =>
+      this.#change(syscall, isAdded, group, local as string | undefined, source),
+    );
   }
 
   #change(syscall: string, isAdded: boolean, group: string, local?: string, source?: string): void {
@@ -455,9 +534,7 @@ export class DgramSocket extends EventEmitter {
       async (stack) => {
         const { link } = this.#state;
         if (!link) return;
-        const has = (one: { addresses: readonly string[] }): boolean =>
-          one.addresses.some((ip) => ip.split('/')[0] === local);
-        const iface = local === undefined ? undefined : [...stack.interfaces].find(has);
+        const iface = local === undefined ? undefined : interfaceWith(stack, local);
         const options = { ...(iface && { interface: iface }), ...(source && { source }) };
         await (isAdded ? link.udp.join(group, options) : link.udp.leave(group, options));
       },

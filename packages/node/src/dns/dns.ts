@@ -41,13 +41,24 @@ const CODES = {
 } as const;
 
 /** Names of the services that a port is known by. */
-const SERVICES: Readonly<Record<number, string>> = { 22: 'ssh', 25: 'smtp', 53: 'domain', 80: 'http', 443: 'https' };
+const SERVICES: Readonly<Record<number, string>> = {
+  22: 'ssh',
+  25: 'smtp',
+  53: 'domain',
+  80: 'http',
+  443: 'https',
+};
 
 /** resolve4() and its kin, of a resolver. */
 function queriesOf(resolver: NodeResolver): Record<string, Method> {
   const all: Record<string, Method> = {};
   for (const [type, syscall] of Object.entries(QUERIES)) {
-    const name = type === 'A' ? 'resolve4' : type === 'AAAA' ? 'resolve6' : syscall.replace('query', 'resolve');
+    const name =
+      type === 'A'
+        ? 'resolve4'
+        : type === 'AAAA'
+          ? 'resolve6'
+          : syscall.replace('query', 'resolve');
     all[name] = (host, ...args) => resolver.query(type, host, args);
   }
   all['resolve'] = (...args) => resolver.resolve(args[0], args[1], args[2]);
@@ -57,10 +68,17 @@ function queriesOf(resolver: NodeResolver): Record<string, Method> {
 
 /** Functions that return promises, of those that take a callback as their last argument. */
 function promised(functions: Record<string, Method>): Record<string, Method> {
-  const wrap = (run: Method): Method => (...args) =>
-    new Promise((resolve, reject) => {
-      run(...args, (error: Error | null, found: unknown) => (error ? reject(error) : resolve(found)));
-    });
+  const wrap =
+    (run: Method): Method =>
+    (...args) => {
+      let settle: (error: Error | null, found: unknown) => void = () => {};
+      const result = new Promise((resolve, reject) => {
+        settle = (error, found) => (error ? reject(error) : resolve(found));
+      });
+      // Wrong arguments throw.
+      run(...args, (error: Error | null, found: unknown) => settle(error, found));
+      return result;
+    };
   return Object.fromEntries(Object.entries(functions).map(([name, run]) => [name, wrap(run)]));
 }
 
@@ -73,7 +91,7 @@ function resolverClass(source: StackSource, options: LookupOptions, isPromised: 
       Object.assign(this, isPromised ? promised(queries) : queries, {
         getServers: () => inner.getServers(),
         setServers: (servers: unknown) => inner.setServers(servers),
-        setLocalAddress: () => inner.setLocalAddress(),
+        setLocalAddress: (...args: [unknown, unknown?]) => inner.setLocalAddress(...args),
         cancel: () => inner.cancel(),
       });
     }
@@ -126,11 +144,15 @@ export function createNodeDns(
   const queries = queriesOf(resolver);
   const lookupService = lookupServiceOf(resolver);
   const getServers = (): string[] => resolver.getServers();
-  const setServers = (servers: unknown): void => resolver.setServers(servers);
+  const setServers = (servers: unknown): void => resolver.setServers(servers, true);
   const getDefaultResultOrder = (): string => lookupOrder.value;
   const setDefaultResultOrder = (order: unknown): void => {
     if (order !== 'verbatim' && order !== 'ipv4first' && order !== 'ipv6first') {
-      throw invalidArgValue('dnsOrder', String(order), "must be one of: 'verbatim', 'ipv4first', 'ipv6first'");
+      throw invalidArgValue(
+        'dnsOrder',
+        String(order),
+        "must be one of: 'verbatim', 'ipv4first', 'ipv6first'",
+      );
     }
     lookupOrder.value = order;
   };

@@ -9,7 +9,9 @@ type NodeRecord = unknown;
 const text = (one: Uint8Array | string): string =>
   typeof one === 'string' ? one : new TextDecoder().decode(one);
 
-type Shapes = { [T in DnsRecord['type']]?: (record: Extract<DnsRecord, { type: T }>) => NodeRecord };
+type Shapes = {
+  [T in DnsRecord['type']]?: (record: Extract<DnsRecord, { type: T }>) => NodeRecord;
+};
 
 const SHAPES: Shapes = {
   A: ({ ip }) => ip,
@@ -52,7 +54,9 @@ const FIELDS: Readonly<Record<string, string>> = {
 
 /** A record as the function of its type gives it; undefined: Node does not know the type. */
 export function shapeOf(record: DnsRecord): NodeRecord | undefined {
-  const shape = SHAPES[record.type as keyof Shapes] as ((record: DnsRecord) => NodeRecord) | undefined;
+  const shape = SHAPES[record.type as keyof Shapes] as
+    | ((record: DnsRecord) => NodeRecord)
+    | undefined;
   return shape?.(record);
 }
 

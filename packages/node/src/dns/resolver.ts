@@ -5,7 +5,7 @@
 // setServers() was called it is a client of ringstack/dns, which is loaded then.
 
 import type { Resolver as StackResolver } from 'ringstack';
-import type { DnsClient, DnsRecord, DnsType, Dns } from 'ringstack/dns';
+import type { Dns, DnsClient, DnsRecord, DnsType } from 'ringstack/dns';
 import { checkFunction, checkString } from '../checks.ts';
 import { invalidArgType, invalidArgValue, nodeError } from '../errors.ts';
 import type { StackSource } from '../net/context.ts';
@@ -58,6 +58,9 @@ export function queryError(error: unknown, syscall: string, hostname?: string): 
   return hostname === undefined ? what : Object.assign(what, { hostname });
 }
 
+const invalidAddress = (value: unknown): Error =>
+  nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${value}`);
+
 /** A server as `1.2.3.4:53`, in parts. */
 function parseServer(server: unknown, index: number): { ip: string; port: number } {
   checkString(server, `servers[${index}]`);
@@ -65,7 +68,7 @@ function parseServer(server: unknown, index: number): { ip: string; port: number
   const six = /^\[([^\]]+)\](?::(\d+))?$/.exec(server);
   const [, ip = '', port] = six ?? /^([\d.]+):(\d+)$/.exec(server) ?? [];
   if (isIP(ip) === 0) {
-    throw nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${server}`);
+    throw invalidAddress(server);
   }
   return { ip, port: port === undefined ? 53 : Number(port) };
 }
@@ -81,6 +84,8 @@ export class NodeResolver {
   #servers: string[] = [];
   #client: Promise<DnsClient> | undefined;
   #cancel = new AbortController();
+  #queries = 0;
+  #local: { four: string; six: string } | undefined;
 
   constructor(source: StackSource, options: ResolverOptions = {}, dns?: StackResolver) {
     this.#source = source;
@@ -88,13 +93,22 @@ export class NodeResolver {
     this.#dns = dns;
   }
 
+  /** The servers; without some, the address that c-ares asks when the system names none. */
   getServers(): string[] {
-    return [...this.#servers];
+    return this.#servers.length > 0 ? [...this.#servers] : ['127.0.0.1'];
   }
 
-  setServers(servers: unknown): void {
+  /** Asks others from now on; isAnyTime: also while queries wait, which go on as they are. */
+  setServers(servers: unknown, isAnyTime = false): void {
     if (!Array.isArray(servers)) throw invalidArgType('servers', ['Array'], servers);
     const parsed = servers.map(parseServer);
+    if (this.#queries > 0 && !isAnyTime) {
+      throw nodeError(
+        Error,
+        'ERR_DNS_SET_SERVERS_FAILED',
+        `c-ares failed to set servers: "There are pending queries." [${servers}]`,
+      );
+    }
     this.#servers = parsed.map(({ ip, port }) => {
       if (port === 53) return ip;
       return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
@@ -106,19 +120,41 @@ export class NodeResolver {
   async #open(nameServers: readonly { ip: string; port: number }[]): Promise<DnsClient> {
     const [{ DnsClient }, stack] = await Promise.all([import('ringstack/dns'), this.#source]);
     const { timeout = -1, tries } = this.#options;
-    return new DnsClient(stack, {
+    // Servers see which address a question comes from where the program has said so.
+    const from = (host = ''): string | undefined => {
+      const chosen = host.includes(':') ? this.#local?.six : this.#local?.four;
+      return chosen === '0.0.0.0' || chosen === '::' ? undefined : chosen;
+    };
+    const host = from(nameServers[0]?.ip);
+    const transport =
+      host === undefined
+        ? stack
+        : {
+            udp: { open: (options?: object) => stack.udp.open({ ...options, host }) },
+            tcp: stack.tcp,
+          };
+    return new DnsClient(transport, {
       nameServers,
+      // As c-ares asks.
+      edns: false,
       ...(timeout > 0 && { timeout }),
       ...(tries !== undefined && { attempts: tries }),
     });
   }
 
-  setLocalAddress(): void {
-    throw nodeError(
-      Error,
-      'ERR_METHOD_NOT_IMPLEMENTED',
-      'The setLocalAddress() method is not implemented',
-    );
+  setLocalAddress(first: unknown, second?: unknown): void {
+    checkString(first, 'ipv4');
+    if (second !== undefined) checkString(second, 'ipv6');
+    const [one, two] = [isIP(first), second === undefined ? undefined : isIP(second)];
+    if (one === 0 || two === 0) throw invalidAddress(one === 0 ? first : second);
+    if (one === two || (one === 6 && two !== undefined)) {
+      throw nodeError(Error, 'ERR_INVALID_ARG_VALUE', 'Cannot specify two addresses of one family');
+    }
+    this.#local = {
+      four: one === 4 ? first : '0.0.0.0',
+      six: one === 6 ? first : ((second as string | undefined) ?? '::'),
+    };
+    if (this.#servers.length > 0) this.setServers(this.#servers);
   }
 
   /** Fails all queries that wait. */
@@ -144,18 +180,26 @@ export class NodeResolver {
     return found.map(({ address }) => ({ name, type, class: 'IN', ttl: 0, ip: address }) as never);
   }
 
-  #run(query: (signal: AbortSignal) => Promise<unknown>, syscall: string, name: string, done: Callback) {
+  #run(
+    query: (signal: AbortSignal) => Promise<unknown>,
+    syscall: string,
+    name: string,
+    done: Callback,
+  ) {
     const { signal } = this.#cancel;
     hold();
+    this.#queries++;
     const cancelled = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
     Promise.race([query(signal), cancelled]).then(
       (found) => {
+        this.#queries--;
         release();
         nextTick(done, null, found);
       },
       (error) => {
+        this.#queries--;
         release();
         nextTick(done, queryError(error, syscall, name));
       },
@@ -169,7 +213,8 @@ export class NodeResolver {
     const callback = args[args.length - 1];
     checkFunction(callback, 'callback');
     const [options] = args;
-    const hasTtl = typeof options === 'object' && (options as { ttl?: boolean } | null)?.ttl === true;
+    const hasTtl =
+      typeof options === 'object' && (options as { ttl?: boolean } | null)?.ttl === true;
     const find = async (signal: AbortSignal): Promise<unknown> => {
       const records = await this.#records(name, type, signal);
       if (type === 'ANY') return records.map(anyShapeOf).filter((one) => one !== undefined);
@@ -191,7 +236,12 @@ export class NodeResolver {
   reverse(address: unknown, callback: unknown): object {
     checkString(address, 'name');
     checkFunction(callback, 'callback');
-    if (isIP(address) === 0) throw Object.assign(queryError({}, 'getHostByAddr', address), { message: `getHostByAddr EINVAL ${address}`, code: 'EINVAL', errno: -22 });
+    if (isIP(address) === 0)
+      throw Object.assign(queryError({}, 'getHostByAddr', address), {
+        message: `getHostByAddr EINVAL ${address}`,
+        code: 'EINVAL',
+        errno: -22,
+      });
     const find = async (signal: AbortSignal): Promise<unknown> => {
       const client = await this.#answerer();
       if (!client) throw Object.assign(new Error('no server'), { code: 'ECONNREFUSED' });

@@ -8,8 +8,22 @@
 // name are tried one after the other, IPv6 and IPv4 in turn, each for a short time (RFC 8305 without overlap).
 
 import type { TcpConnection, TcpConnectOptions } from 'ringstack';
-import { checkBoolean, checkFunction, checkInteger, checkNumber, checkPort } from '../checks.ts';
-import { codeOf, invalidArgType, misuse, type SystemError, systemErrorOf } from '../errors.ts';
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkPort,
+  checkString,
+} from '../checks.ts';
+import {
+  codeOf,
+  invalidArgType,
+  misuse,
+  nodeError,
+  type SystemError,
+  systemErrorOf,
+} from '../errors.ts';
 import { nextTick } from '../runtime.ts';
 import { reachable } from './context.ts';
 import { autoSelect } from './defaults.ts';
@@ -48,6 +62,22 @@ interface Destination {
   readonly port: number;
   readonly localAddress: string | undefined;
   readonly localPort: number | undefined;
+  readonly blockList: BlockList | undefined;
+}
+
+/** The part of net.BlockList that is used. */
+interface BlockList {
+  check(address: string, family: 'ipv4' | 'ipv6'): boolean;
+}
+
+/** Carries the error of an address that a block list has. */
+class Blocked {
+  readonly error: SystemError;
+
+  constructor(address: string) {
+    const text = `IP(${address}) is blocked by net.BlockList`;
+    this.error = nodeError(Error, 'ERR_IP_BLOCKED', text) as SystemError;
+  }
 }
 
 /** The rest of a lookup: options of a connect(). */
@@ -93,13 +123,16 @@ function tryAddress(
   const failed = (error: unknown): void => {
     if (signal.aborted || state.attempt !== attempt) return;
     state.attempt = undefined;
-    const what = failure(error, to);
+    const what = error instanceof Blocked ? error.error : failure(error, to);
     socket.emit('connectionAttemptFailed', to.address, to.port, to.family, what);
     done(what);
   };
   socket[CONTEXT].withStack(
     async (stack) => {
       if (signal.aborted) return;
+      if (to.blockList?.check(to.address, to.family === 6 ? 'ipv6' : 'ipv4')) {
+        throw new Blocked(to.address);
+      }
       // Nothing ever listens there.
       if (to.port === 0) throw Object.assign(new Error('port 0'), { code: 'ECONNREFUSED' });
       const connection = await stack.connectTcp(options);
@@ -210,6 +243,9 @@ function checkConnect(options: ConnectInit) {
   if (localAddress != null && localAddress !== '' && isIP(String(localAddress)) === 0) {
     throw misuse.badAddress(localAddress);
   }
+  if (options['host'] != null && options['host'] !== false) {
+    checkString(options['host'], 'options.host');
+  }
   if (localPort != null) checkNumber(localPort, 'options.localPort');
   if (typeof port !== 'number' && typeof port !== 'string') {
     throw invalidArgType('options.port', ['number', 'string'], port);
@@ -249,6 +285,7 @@ export function lookupAndConnect(
     port,
     localAddress,
     localPort,
+    blockList: options['blockList'] as BlockList | undefined,
   });
   const direct = isIP(host);
   if (direct !== 0) {

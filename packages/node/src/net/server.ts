@@ -229,11 +229,14 @@ function lookupAndListen(
   const lookup = server[CONTEXT].lookup as (
     host: string,
     options: object,
-    done: (error: Error | null, address: string) => void,
+    done: (error: Error | null, found: string | { address: string }[]) => void,
   ) => void;
-  lookup(at.host, {}, (error, address) => {
+  lookup(at.host, { all: true }, (error, found) => {
     if (handle.isClosed) return;
     if (!error) {
+      const all = typeof found === 'string' ? [found] : found.map(({ address }) => address);
+      // A link-local address needs an interface, which the name does not say.
+      const address = all.find((one) => !/^fe80:/i.test(one)) ?? all[0] ?? '';
       listenAt(server, handle, { ...at, host: reachable(address) });
       return;
     }

@@ -87,6 +87,8 @@ function initSocket(socket: StatefulSocket, options: SocketInit): void {
   socket.connecting = false;
   socket._host = null;
   socket.server = null;
+  // Timers of a socket of TLS go along the sockets below it, until null.
+  (socket as { _parent?: unknown })._parent = null;
   socket._server = null;
   socket.timeout = 0;
   socket.on('end', onEnd);

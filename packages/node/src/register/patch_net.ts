@@ -14,8 +14,7 @@
 import type * as Http from 'node:http';
 import type * as Net from 'node:net';
 import type * as Tls from 'node:tls';
-import { createLookup } from '../dns/lookup.ts';
-import { NetContext, type StackSource } from '../net/context.ts';
+import { type Lookup, NetContext, type StackSource } from '../net/context.ts';
 import { autoSelect } from '../net/defaults.ts';
 import { makeNet } from '../net/net.ts';
 import { STATE, type StatefulSocket } from '../net/socket_types.ts';
@@ -40,6 +39,12 @@ type Patched = Record<string, unknown>;
 /** A built-in module, as internals and programs share it. */
 export function builtin<T>(name: string): T {
   return (process as unknown as { getBuiltinModule(name: string): T }).getBuiltinModule(name);
+}
+
+/** dns.lookup() of the moment of the call: a program may replace it. */
+export function currentLookup(): Lookup {
+  const dns = builtin<{ lookup: Lookup }>('node:dns');
+  return (...args) => dns.lookup(...args);
 }
 
 const isOurs = (value: unknown): value is StatefulSocket =>
@@ -133,7 +138,7 @@ export function patchNet(stack: StackSource): typeof Net {
   const plain2 = http2.createServer().constructor as unknown as { prototype: object };
   autoSelect.isDefault = native.getDefaultAutoSelectFamily();
   autoSelect.timeout = native.getDefaultAutoSelectFamilyAttemptTimeout();
-  const context = new NetContext(stack, createLookup(stack), {
+  const context = new NetContext(stack, currentLookup(), {
     Socket: native.Socket,
     Server: native.Server,
   });

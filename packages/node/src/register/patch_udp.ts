@@ -4,9 +4,8 @@
 import type { NetworkStack } from 'ringstack';
 import { makeDgram } from '../dgram/dgram.ts';
 import { createNodeDns } from '../dns/dns.ts';
-import { createLookup } from '../dns/lookup.ts';
 import { NetContext } from '../net/context.ts';
-import { builtin } from './patch_net.ts';
+import { builtin, currentLookup } from './patch_net.ts';
 
 type Patched = Record<string, unknown>;
 
@@ -25,7 +24,7 @@ function replace(module: Patched, ours: Patched): void {
  */
 export function patchUdp(stack: NetworkStack): void {
   const dgram = builtin<Patched>('node:dgram');
-  const context = new NetContext(stack, createLookup(stack));
+  const context = new NetContext(stack, currentLookup());
   replace(dgram, makeDgram(context) as unknown as Patched);
   const dns = builtin<Patched>('node:dns');
   const { promises, ...ours } = createNodeDns(stack) as unknown as Patched;
