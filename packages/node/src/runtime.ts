@@ -20,11 +20,25 @@ export const nextTick: <A extends unknown[]>(task: (...args: A) => void, ...args
     ? (process.nextTick as never)
     : (task, ...args) => queueMicrotask(() => task(...args));
 
-/** Runs a task when the event loop has run: setImmediate(), or a timer. */
+/** Tasks of a runtime without setImmediate(), and the channel that runs them. */
+const tasks: (() => void)[] = [];
+let channel: MessageChannel | undefined;
+
+function post(task: () => void): void {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => tasks.shift()?.();
+  }
+  tasks.push(task);
+  channel.port2.postMessage(0);
+}
+
+/**
+ * Runs a task when the event loop has run, as what the system reports does in Node: all ticks and promises of
+ * the code before have run then, and those of the task run before the next one. Node's streams rely on that.
+ */
 export const immediate: (task: () => void) => void =
-  typeof setImmediate === 'function'
-    ? (task) => void setImmediate(task)
-    : (task) => void setTimeout(task, 0);
+  typeof setImmediate === 'function' ? (task) => void setImmediate(task) : post;
 
 let holders = 0;
 let alive: ReturnType<typeof setInterval> | undefined;

@@ -31,8 +31,7 @@ let text = '';
 stream.on('data', (data) => {
   text += data;
 });
-const [code] = await once(stream, 'exit');
-await once(stream, 'close');
+const [[code]] = await Promise.all([once(stream, 'exit'), once(stream, 'close')]);
 assert.equal(text, 'ran uptime');
 assert.equal(code, 3);
 client.end();

@@ -4,7 +4,7 @@
 import type { DatagramRingReader, NetworkInterface, UdpDatagram, UdpSocket } from 'ringstack';
 import { copyOut } from '../bytes.ts';
 import { mapped } from '../net/context.ts';
-import { nextTick } from '../runtime.ts';
+import { immediate } from '../runtime.ts';
 
 /** Where a datagram came from, as `message` says it. */
 export interface RemoteInfo {
@@ -52,12 +52,12 @@ export class UdpLink {
   }
 
   readonly #onReady = (isMore: boolean): void => {
-    if (isMore) nextTick(this.#pump);
+    if (isMore) immediate(this.#pump);
   };
 
   readonly #onFailure = (error: unknown): void => {
     if (this.#isClosed) return;
-    nextTick(() => {
+    immediate(() => {
       if (this.#isClosed) return;
       this.#failed(error);
       // An error about what was sent: the socket goes on.

@@ -24,7 +24,7 @@ import {
   type SystemError,
   systemErrorOf,
 } from '../errors.ts';
-import { nextTick } from '../runtime.ts';
+import { immediate, nextTick } from '../runtime.ts';
 import { reachable } from './context.ts';
 import { autoSelect } from './defaults.ts';
 import { isIP } from './ip.ts';
@@ -141,12 +141,12 @@ function tryAddress(
         return;
       }
       state.attempt = undefined;
-      nextTick(() => {
+      immediate(() => {
         if (socket.destroyed || !socket.connecting) connection.abort();
         else done(undefined, connection);
       });
     },
-    (error) => nextTick(failed, error),
+    (error) => immediate(() => failed(error)),
   );
 }
 

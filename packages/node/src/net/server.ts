@@ -13,7 +13,7 @@ import type { Server as NativeServer } from 'node:net';
 import type { TcpConnection, TcpListener } from 'ringstack';
 import { checkPort, checkSignal } from '../checks.ts';
 import { codeOf, invalidArgType, invalidArgValue, misuse, systemErrorOf } from '../errors.ts';
-import { Holder, nextTick } from '../runtime.ts';
+import { Holder, immediate, nextTick } from '../runtime.ts';
 import { normalizeArgs } from './arguments.ts';
 import { mapped, type NetContext, type NodeAddress, nodeAddress, reachable } from './context.ts';
 import { isIP } from './ip.ts';
@@ -35,15 +35,40 @@ export interface ServerInit {
   [other: string]: unknown;
 }
 
-/** What a server listens with. */
-interface Handle {
+/** What a server listens with. Servers of Node call close(), ref() and unref() of a `_handle` themselves. */
+class Handle {
   listener: TcpListener | undefined;
   readonly native: NativeServer | undefined;
   address: NodeAddress | undefined;
   /** The port was chosen here, and the program has not seen it. */
-  isChangeable: boolean;
-  readonly holder: Holder;
-  isClosed: boolean;
+  isChangeable = false;
+  readonly holder = new Holder();
+  isClosed = false;
+  readonly #context: NetContext;
+
+  constructor(context: NetContext, native?: NativeServer) {
+    this.#context = context;
+    this.native = native;
+  }
+
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.holder.set(false);
+    this.native?.close();
+    const { listener, address } = this;
+    if (listener && address) this.#context.free(address.port, listener.close());
+  }
+
+  ref(): void {
+    this.native?.ref();
+    this.holder.ref(true);
+  }
+
+  unref(): void {
+    this.native?.unref();
+    this.holder.ref(false);
+  }
 }
 
 /** A server as this file sees it. */
@@ -88,14 +113,7 @@ function initServer(server: NetServer, options: ServerInit): void {
 
 /** A new handle of a server, which has none. */
 function newHandle(server: NetServer, native?: NativeServer): Handle {
-  const handle: Handle = {
-    listener: undefined,
-    native,
-    address: undefined,
-    isChangeable: false,
-    holder: new Holder(),
-    isClosed: false,
-  };
+  const handle = new Handle(server[CONTEXT], native);
   handle.holder.ref(!server._unref);
   handle.holder.set(native === undefined);
   server._handle = handle;
@@ -148,7 +166,7 @@ function onConnection(server: NetServer, connection: TcpConnection): void {
 /** Takes connections until the listener is closed. */
 function acceptFrom(server: NetServer, handle: Handle, listener: TcpListener): void {
   const taken = (connection: TcpConnection): void => {
-    nextTick(() => {
+    immediate(() => {
       if (handle.isClosed) connection.abort();
       else onConnection(server, connection);
     });
@@ -354,15 +372,8 @@ const methods = {
       if (this._handle) this.once('close', callback);
       else this.once('close', () => callback(misuse.notRunning()));
     }
-    const handle = this._handle;
-    if (handle) {
-      handle.isClosed = true;
-      handle.holder.set(false);
-      this._handle = null;
-      handle.native?.close();
-      const { listener, address } = handle;
-      if (listener && address) this[CONTEXT].free(address.port, listener.close());
-    }
+    this._handle?.close();
+    this._handle = null;
     this._emitCloseIfDrained();
     return this;
   },
@@ -374,15 +385,13 @@ const methods = {
 
   ref(this: NetServer): NetServer {
     this._unref = false;
-    this._handle?.native?.ref();
-    this._handle?.holder.ref(true);
+    this._handle?.ref();
     return this;
   },
 
   unref(this: NetServer): NetServer {
     this._unref = true;
-    this._handle?.native?.unref();
-    this._handle?.holder.ref(false);
+    this._handle?.unref();
     return this;
   },
 
