@@ -75,3 +75,19 @@ build/vm/uml_xstate.so: tests/vm/uml_xstate.c
 test-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/vm/uml_xstate.so)
 	$(Q)mkdir -p build/vm; tests/vm/guests.sh || true
 	$(Q)$(RUN_TESTS) --projects vm --table --files '$(ONLY)'
+
+## test-node-suite      Node's own tests of net, http, dgram and dns on a stack (PARTS=net,http NODE=path of another node)
+test-node-suite-run: all
+	$(Q)tests/node_suite/fetch.sh
+	$(Q)$(or $(NODE),node) tests/node_suite/run.mjs build/node-suite/node '$(PARTS)'
+
+## test-node-libraries  express, ws, pg and others over a stack, with servers of Debian
+test-node-libraries-run: all build/node-libraries/node_modules/.package-lock.json
+	$(Q)cp -r tests/node_libraries/programs build/node-libraries/
+	$(Q)$(or $(NODE),node) tests/node_libraries/run.mjs
+
+build/node-libraries/node_modules/.package-lock.json: $(wildcard tests/node_libraries/*.json) .npmrc
+	@mkdir -p $(@D); cp $^ build/node-libraries/
+	$(call run,NPM,ci build/node-libraries)npm ci --prefix build/node-libraries --ignore-scripts --no-progress \
+		--prefer-offline --loglevel=error >/dev/null
+	@touch -c $@

@@ -124,6 +124,13 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                     echo "${pair#*:}||$program"
             done
             ;;
+        servers)
+            # What libraries of Node talk to over a stack.
+            for pair in redis-server:redis-server openssl:openssl setpriv:util-linux; do
+                have "${pair%:*}" || echo "${pair#*:}||${pair%:*}"
+            done
+            ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo 'postgresql||postgres'
+            ;;
         *) die "no such group: $group" ;;
         esac
     done | sort -u
@@ -162,7 +169,7 @@ policy=
 trap 'rm -f "$log"; [ -z "$policy" ] || $sudo rm -f "$policy"' EXIT
 # Servers that are installed for tests must not start.
 case " $* " in
-*' vm '*)
+*' vm '* | *' servers '*)
     if [ ! -e /usr/sbin/policy-rc.d ]; then
         policy=/usr/sbin/policy-rc.d
         printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null

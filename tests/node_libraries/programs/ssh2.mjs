@@ -24,14 +24,19 @@ server.listen(22);
 const client = new ssh2.Client();
 client.connect({ host: 'localhost', username: 'someone', password: 'secret' });
 await once(client, 'ready');
-const stream = await new Promise((resolve, reject) =>
-  client.exec('uptime', (error, opened) => (error ? reject(error) : resolve(opened))),
-);
-let text = '';
-stream.on('data', (data) => {
-  text += data;
+const { text, code } = await new Promise((resolve, reject) => {
+  client.exec('uptime', (error, stream) => {
+    if (error) reject(error);
+    const result = { text: '', code: undefined };
+    stream.on('data', (data) => {
+      result.text += data;
+    });
+    stream.on('exit', (status) => {
+      result.code = status;
+    });
+    stream.on('close', () => resolve(result));
+  });
 });
-const [[code]] = await Promise.all([once(stream, 'exit'), once(stream, 'close')]);
 assert.equal(text, 'ran uptime');
 assert.equal(code, 3);
 client.end();
