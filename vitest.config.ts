@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // vitest.config - how the TypeScript tests run
 
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { ENTRIES } from './tools/entries.mjs';
@@ -22,12 +23,23 @@ const built = {
 const source = (name: string): string =>
   fileURLToPath(new URL('./js/', import.meta.url)).concat(name);
 
+/** The same for ringstack-node. */
+function nodeEntries() {
+  const root = new URL('./packages/node/', import.meta.url);
+  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
+  return Object.entries(exports as Record<string, { default?: string }>).flatMap(([name, to]) => {
+    const file = to.default?.replace('/dist/', '/src/').replace(/\.js$/, '.ts');
+    const find = new RegExp(`^${name.replace('.', 'ringstack-node')}$`);
+    return file ? [{ find, replacement: fileURLToPath(new URL(file, root)) }] : [];
+  });
+}
+
 /** The public API is tested once for each engine. */
 const engine = (name: string) => ({
   extends: true as const,
   test: {
     name,
-    include: ['tests/{stack,link,services,mocked,wireguard/stacks}/**/*.test.ts'],
+    include: ['tests/{stack,link,services,mocked,node,wireguard/stacks}/**/*.test.ts'],
     env: { RINGSTACK_ENGINE: name },
   },
 });
@@ -44,6 +56,7 @@ export default defineConfig({
         find: new RegExp(`^${specifier}$`),
         replacement: source(`${name}.ts`),
       })),
+      ...nodeEntries(),
     ],
   },
   test: {

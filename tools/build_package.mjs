@@ -3,8 +3,8 @@
 //
 // usage: node tools/build_package.mjs packages/NAME        (after make js)
 //
-// An entry is what package.json exports: dist/a/b.js is made of src/a/b.ts. What the package imports from ringstack
-// stays an import, so a program has one copy of it.
+// An entry is an export of package.json: dist/a/b.js is made of src/a/b.ts. Imports from ringstack stay as they are,
+// so a program has one copy of it.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -125,7 +125,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             done
             ;;
         servers)
-            # What libraries of Node talk to over a stack.
+            # Servers for libraries of Node that talk over a stack.
             for pair in redis-server:redis-server openssl:openssl setpriv:util-linux; do
                 have "${pair%:*}" || echo "${pair#*:}||${pair%:*}"
             done

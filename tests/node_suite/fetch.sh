@@ -55,6 +55,8 @@ tar -xf "$orig" -C "$tmp/tree" --strip-components=1 --wildcards '*/test/common' 
     '*/test/fixtures/person.jpg' '*/test/fixtures/elipses.txt' '*/test/fixtures/keys' '*/test/fixtures/x.txt'
 hash=$(cd "$tmp/tree/test" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d' ' -f1)
 [ "$hash" = "$want" ] || die "refused: the tests fetched have hash $hash, VERSION wants $want"
+# Above is a package of modules.
+echo '{ "type": "commonjs" }' >"$tmp/tree/package.json"
 printf '%s\n' "$want" >"$tmp/tree/.verified"
 rm -rf "$dir"
 mv "$tmp/tree" "$dir"

@@ -96,7 +96,10 @@ export function systemError(code: string, place: ErrorPlace, cause?: unknown): S
 
 /** The system's error for what a stack says. */
 export function systemErrorOf(error: unknown, place: ErrorPlace): SystemError {
-  return systemError(codeOf(error), place, error);
+  const { code } = (error ?? {}) as { code?: unknown };
+  const isOpen = place.syscall === 'read' || place.syscall === 'write';
+  const shown = code === 'ESHUTDOWN' && isOpen ? 'ECONNABORTED' : codeOf(error);
+  return systemError(shown, place, error);
 }
 
 /** The number of a code, negative, as libuv has it. */

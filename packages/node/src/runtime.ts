@@ -86,3 +86,7 @@ export class Holder {
     if (this.#isActive) (isRefed ? hold : release)();
   }
 }
+
+/** Whether an object has a prototype in its chain. */
+export const inherits = (value: object, prototype: object): boolean =>
+  Object.prototype.isPrototypeOf.call(prototype, value);

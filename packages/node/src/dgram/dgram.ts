@@ -3,7 +3,8 @@
 
 import { createLookup, type LookupOptions } from '../dns/lookup.ts';
 import { NetContext, type StackSource } from '../net/context.ts';
-import { type DgramInit, DgramSocket } from './socket.ts';
+import type { DgramInit } from './bound_socket.ts';
+import { DgramSocket } from './socket.ts';
 
 /** The module over a context. */
 export function makeDgram(context: NetContext): typeof import('node:dgram') {

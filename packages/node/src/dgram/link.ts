@@ -53,6 +53,7 @@ export class UdpLink {
 
   readonly #onReady = (isMore: boolean): void => {
     if (isMore) immediate(this.#pump);
+    else this.#onFailure({ code: 'ESHUTDOWN' });
   };
 
   readonly #onFailure = (error: unknown): void => {

@@ -12,119 +12,18 @@
 
 import { Duplex } from 'node:stream';
 import type { TcpConnection } from 'ringstack';
-import { checkFunction, checkNumber, checkSignal, checkString, timerDelay } from '../checks.ts';
-import { abortError, invalidArgValue, misuse, nodeError } from '../errors.ts';
-import { Holder, immediate, nextTick } from '../runtime.ts';
+import { checkFunction, checkString, timerDelay } from '../checks.ts';
+import { invalidArgValue, misuse, nodeError } from '../errors.ts';
+import { immediate, inherits, nextTick } from '../runtime.ts';
 import { checkDestination, normalizeArgs } from './arguments.ts';
 import { lookupAndConnect } from './connect.ts';
 import { isMapped, mapped, type NetContext, nodeAddress } from './context.ts';
-import { Flow, type OnRead } from './flow.ts';
-import { IdleTimer } from './idle_timer.ts';
+import { Flow } from './flow.ts';
+import { checkInit, initSocket, KEEPALIVE_DEFAULT, onTimeout } from './socket_init.ts';
 import { CONTEXT, type SocketInit, STATE, type StatefulSocket } from './socket_types.ts';
+import { accessors } from './socket_values.ts';
 
 type Callback = (error?: Error | null) => void;
-
-/** Two hours: what Linux does when a program gives no delay. */
-const KEEPALIVE_DEFAULT = 7_200_000;
-
-/** The onread option, if it is whole. */
-function onReadOf(option: OnRead | null | undefined): OnRead | undefined {
-  if (!option || typeof option !== 'object') return undefined;
-  const { buffer, callback } = option;
-  const isBuffer = buffer instanceof Uint8Array || typeof buffer === 'function';
-  if (!isBuffer || typeof callback !== 'function') return undefined;
-  const first = typeof buffer === 'function' ? buffer() : buffer;
-  return { buffer, callback, first };
-}
-
-function checkInit(options: SocketInit): void {
-  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode'] as const) {
-    if (options[name]) {
-      throw invalidArgValue(`options.${name}`, String(options[name]), 'is not supported');
-    }
-  }
-  const { keepAliveInitialDelay } = options;
-  if (keepAliveInitialDelay !== undefined) {
-    checkNumber(keepAliveInitialDelay, 'options.keepAliveInitialDelay');
-  }
-}
-
-/** Destroys a socket when its signal is aborted. */
-function followSignal(socket: StatefulSocket, signal: AbortSignal): void {
-  checkSignal(signal, 'options.signal');
-  const onAbort = (): void => void socket.destroy(abortError(signal));
-  if (signal.aborted) {
-    nextTick(onAbort);
-    return;
-  }
-  signal.addEventListener('abort', onAbort, { once: true });
-  socket.once('close', () => signal.removeEventListener('abort', onAbort));
-}
-
-/** Gives a new object the state of a socket. */
-function initSocket(socket: StatefulSocket, options: SocketInit): void {
-  const keepAlive = options.keepAlive
-    ? Math.max(0, Math.floor((options.keepAliveInitialDelay ?? 0) / 1000)) * 1000 ||
-      KEEPALIVE_DEFAULT
-    : undefined;
-  Object.defineProperty(socket, STATE, {
-    value: {
-      flow: undefined,
-      holder: new Holder(),
-      timer: new IdleTimer(() => onTimeout(socket)),
-      attempt: undefined,
-      onread: onReadOf(options.onread),
-      bytesRead: 0,
-      bytesWritten: 0,
-      peer: undefined,
-      local: undefined,
-      noDelay: options.noDelay ? true : undefined,
-      keepAlive,
-      isResetting: false,
-      pending: undefined,
-    },
-  });
-  socket.connecting = false;
-  socket._host = null;
-  socket.server = null;
-  // Timers of a socket of TLS go along the sockets below it, until null.
-  (socket as { _parent?: unknown })._parent = null;
-  socket._server = null;
-  socket.timeout = 0;
-  socket.on('end', onEnd);
-  if (options.signal) followSignal(socket, options.signal);
-}
-
-/** Nothing may be written after the peer's end, unless the socket is half open. */
-function onEnd(this: StatefulSocket): void {
-  if (!this.allowHalfOpen) this.write = writeAfterEnd as typeof this.write;
-}
-
-function writeAfterEnd(
-  this: StatefulSocket,
-  chunk: unknown,
-  encoding?: unknown,
-  done?: unknown,
-): boolean {
-  const callback = [encoding, done].find((one) => typeof one === 'function') as
-    | Callback
-    | undefined;
-  if (!this.writableEnded) {
-    return Duplex.prototype.write.call(this, chunk, encoding as BufferEncoding, done as Callback);
-  }
-  const error = new Error('This socket has been ended by the other party') as Error & {
-    code: string;
-  };
-  error.code = 'EPIPE';
-  if (callback) nextTick(callback, error);
-  this.destroy(error);
-  return false;
-}
-
-function onTimeout(socket: StatefulSocket): void {
-  // A write that waits for room is an activity of the peer's.
-  socket.emit('timeout');
-}
 
 /** Connects the stream of a socket with a connection. */
 function attach(socket: StatefulSocket, connection: TcpConnection, isMappedPeer: boolean): void {
@@ -326,59 +225,6 @@ const methods = {
   },
 };
 
-/** Values that a program reads. */
-const accessors: Record<string, (this: StatefulSocket) => unknown> = {
-  pending() {
-    return this[STATE].flow === undefined || this.connecting;
-  },
-  _connecting() {
-    return this.connecting;
-  },
-  readyState() {
-    if (this.connecting) return 'opening';
-    if (this.readable && this.writable) return 'open';
-    if (this.readable) return 'readOnly';
-    return this.writable ? 'writeOnly' : 'closed';
-  },
-  bufferSize() {
-    return this[STATE].flow || this.connecting ? this.writableLength : undefined;
-  },
-  bytesRead() {
-    const { flow, bytesRead } = this[STATE];
-    return bytesRead + (flow?.bytesRead ?? 0);
-  },
-  bytesWritten() {
-    const { bytesWritten, pending } = this[STATE];
-    const { writableBuffer } = this as unknown as { writableBuffer?: { chunk: Uint8Array }[] };
-    if (!writableBuffer) return undefined;
-    let bytes = bytesWritten;
-    for (const { chunk } of writableBuffer) bytes += chunk.length;
-    for (const chunk of pending?.chunks ?? []) bytes += chunk.length;
-    return bytes;
-  },
-  _bytesDispatched() {
-    return this[STATE].bytesWritten;
-  },
-  remoteAddress() {
-    return this[STATE].peer?.address;
-  },
-  remoteFamily() {
-    return this[STATE].peer?.family;
-  },
-  remotePort() {
-    return this[STATE].peer?.port;
-  },
-  localAddress() {
-    return this[STATE].local?.address;
-  },
-  localFamily() {
-    return this[STATE].local?.family;
-  },
-  localPort() {
-    return this[STATE].local?.port;
-  },
-};
-
 /** Sends, or waits for the connection. */
 function send(socket: StatefulSocket, chunks: readonly Uint8Array[], done: Callback): void {
   const state = socket[STATE];
@@ -461,7 +307,7 @@ export function makeSocket(context: NetContext): SocketFunction {
   const { native } = context;
   const Socket = function (this: unknown, init?: SocketInit | number): unknown {
     const options: SocketInit = typeof init === 'number' ? { fd: init } : { ...init };
-    const isOurs = this instanceof Object && Socket.prototype.isPrototypeOf(this);
+    const isOurs = this instanceof Object && inherits(this, Socket.prototype);
     // Files, pipes and the sockets that internals of Node make of them.
     if (native && this instanceof native.Socket && !isOurs) {
       return Reflect.apply(native.Socket, this, [init]);
@@ -504,7 +350,7 @@ export function makeSocket(context: NetContext): SocketFunction {
   Object.defineProperty(Socket, Symbol.hasInstance, {
     value(this: { prototype: object }, value: unknown): boolean {
       if (typeof value !== 'object' || value === null) return false;
-      if (this.prototype.isPrototypeOf(value)) return true;
+      if (inherits(value, this.prototype)) return true;
       return this === (Socket as unknown) && native !== undefined && value instanceof native.Socket;
     },
   });
