@@ -57,6 +57,11 @@ const BLOCKED = ['tap-1500', 'engine-1500', 'engine-65520'];
 const NET = [
   { id: 'net', label: 'node:net, native sockets, one thread', options: {} },
   { id: 'net2', label: 'node:net, native sockets, server on a worker', options: { threads: 2 } },
+  {
+    id: 'netstack',
+    label: 'net of ringstack-node, loopback interface of a stack, one thread',
+    options: { stack: true },
+  },
   { id: 'netweb', label: 'node:net through Duplex.toWeb, one thread', options: { web: true } },
   {
     id: 'netweb2',

@@ -3,9 +3,10 @@
 //
 // threads: 1 has both ends on one thread, as our inline rows do; 2 the server on a worker thread.
 // A connection has its socket for native use, and web streams by Duplex.toWeb() for the others. Those
-// (web: true) must not be half open: toWeb() ends its readable only when both directions have ended.
+// (web: true) must not be half open: toWeb() ends its readable only when both directions have ended. stack: true is
+// ringstack-node, with the same calls, over the loopback interface of a stack.
 
-import { connect, createServer } from 'node:net';
+import * as native from 'node:net';
 import { Duplex } from 'node:stream';
 import { localFixture } from '../lib/fixture.mjs';
 import { LocalPeer, peerFixture, RemotePeer } from '../lib/peers.mjs';
@@ -30,7 +31,7 @@ function connectionOf(socket) {
   };
 }
 
-function netHost({ web = false }) {
+function netHost({ web = false }, { connect, createServer } = native) {
   const options = { noDelay: true, allowHalfOpen: !web };
   return {
     listen: () =>
@@ -66,7 +67,20 @@ function netHost({ web = false }) {
 
 export const openPeer = (_side, options) => netHost(options);
 
+/** ringstack-node on a new stack. */
+async function onStack(options) {
+  const [{ createStack }, { createNodeNet }] = await Promise.all([
+    import('../../dist/index.js'),
+    import('../../packages/node/dist/index.js'),
+  ]);
+  const stack = await createStack({ engine: 'inline' });
+  const net = createNodeNet(stack);
+  const fixture = localFixture(netHost(options, net), netHost(options, net));
+  return { ...fixture, run: fixture.run.bind(fixture), close: () => stack.close() };
+}
+
 export async function open(options) {
+  if (options.stack) return onStack(options);
   if (options.threads !== 2) return localFixture(netHost(options), netHost(options));
   const server = new RemotePeer('node_net', 'server', options);
   return peerFixture(new LocalPeer('client', netHost(options)), server);

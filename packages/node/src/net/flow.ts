@@ -180,7 +180,9 @@ export class Flow {
   #fail(error: unknown): void {
     if (this.#isOver || this.#owner.destroyed) return;
     this.#isReading = false;
-    this.#owner.destroy(systemErrorOf(error, { syscall: 'read' }));
+    // A program that closes its stack has closed its sockets: that is no error.
+    const isClosed = (error as { code?: unknown }).code === 'ESHUTDOWN';
+    this.#owner.destroy(isClosed ? undefined : systemErrorOf(error, { syscall: 'read' }));
   }
 
   /**
