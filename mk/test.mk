@@ -45,18 +45,18 @@ test-everywhere-run: all $(RUNTIMES_DIR)/node_modules/.package-lock.json
 test-web-run: all
 	$(Q)$(RUN_TESTS) --projects web
 
-## test-package         the tarball in fresh projects, with bundlers, in Chromium
+## test-package         the tarballs in fresh projects, with bundlers, in Chromium
 test-package-run: build/package/node_modules/.package-lock.json build/package/ringstack.tgz \
-		build/package/ringstack-wireguard.tgz
+		build/package/ringstack-wireguard.tgz build/package/ringstack-node.tgz
 	$(Q)$(RUN_TESTS) --projects package
 
 build/package/ringstack.tgz: all FORCE
 	$(call run,PACK,$@)node tools/pack.mjs $@
 
-build/package/ringstack-wireguard.tgz: all FORCE
+build/package/ringstack-%.tgz: all FORCE
 	@mkdir -p $(@D)
-	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) ./packages/wireguard >/dev/null && \
-		mv $(@D)/ringstack-wireguard-*.tgz $@
+	$(call run,PACK,$@)npm pack --silent --ignore-scripts --pack-destination $(@D) ./packages/$* >/dev/null && \
+		mv $(@D)/ringstack-$*-[0-9]*.tgz $@
 
 build/package/node_modules/.package-lock.json: tests/package/package.json \
 		tests/package/package-lock.json .npmrc

@@ -19,6 +19,9 @@ const BUILT = join(ROOT, 'build/package');
 /** The tarball under test. */
 export const TARBALL = join(BUILT, 'ringstack.tgz');
 
+/** The tarball of ringstack-node. */
+export const NODE_TARBALL = join(BUILT, 'ringstack-node.tgz');
+
 const run = promisify(execFile);
 
 const { PATH = '' } = process.env;
@@ -67,6 +70,11 @@ export class Project {
       const { stdout, stderr } = error as { stdout?: string; stderr?: string };
       throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`, { cause: error });
     }
+  }
+
+  /** Installs another tarball of ours. */
+  install(tarball: string): Promise<string> {
+    return this.run('npm', 'install', '--offline', '--no-audit', '--no-fund', tarball);
   }
 
   /** Starts a server that tells its address, and waits until it has. */
