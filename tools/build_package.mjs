@@ -36,6 +36,14 @@ await build({
   logLevel: 'warning',
 });
 
+// esbuild keeps the order of files by imports of nothing: ours have no side effects, and users' bundlers would warn.
+for (const file of readdirSync(join(folder, 'dist'), { recursive: true })) {
+  if (!file.endsWith('.js')) continue;
+  const path = join(folder, 'dist', file);
+  // The empty line stays, for the source map.
+  writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/^import "\.[^"]*";$/gm, ''));
+}
+
 rmSync(types, { recursive: true, force: true });
 execFileSync('node_modules/.bin/tsc', ['-p', folder, '--outDir', types], { stdio: 'inherit' });
 for (const file of readdirSync(types, { recursive: true })) {

@@ -70,7 +70,10 @@ test('aliases name every module, with and without node:', () => {
     net: 'ringstack-node/net',
     'node:tls': 'ringstack-node/tls',
   });
-  expect(pageAliases()).toMatchObject({ 'node:dgram': 'ringstack-node/dgram', events: 'events/' });
+  expect(pageAliases()).toMatchObject({
+    'node:dgram': 'ringstack-node/dgram',
+    'node:events': 'events',
+  });
   expect(webpackAliases({ net: 'x' })).toEqual({ net$: 'x' });
 });
 

@@ -9,7 +9,13 @@ export type Aliases = Readonly<Record<string, string>>;
 
 const SOCKETS = ['net', 'dgram', 'dns', 'dns/promises'];
 const SERVICES = ['http', 'https', 'tls'];
-const STREAMS: Aliases = { stream: 'readable-stream', events: 'events', buffer: 'buffer' };
+/** Modules that packages of the same face stand for; `events` and `buffer` are found by their names. */
+const PACKAGES: Aliases = {
+  stream: 'readable-stream',
+  'node:stream': 'readable-stream',
+  'node:events': 'events',
+  'node:buffer': 'buffer',
+};
 
 const both = (name: string, to: string): [string, string][] => [
   [name, to],
@@ -34,7 +40,7 @@ const both = (name: string, to: string): [string, string][] => [
 export function pageAliases(): Aliases {
   return Object.fromEntries([
     ...SOCKETS.flatMap((name) => both(name, `ringstack-node/${name}`)),
-    ...Object.entries(STREAMS).flatMap(([name, to]) => both(name, to === name ? `${name}/` : to)),
+    ...Object.entries(PACKAGES),
   ]);
 }
 
