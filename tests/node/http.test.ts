@@ -77,7 +77,7 @@ test('aliases name every module, with and without node:', () => {
   expect(webpackAliases({ net: 'x' })).toEqual({ net$: 'x' });
 });
 
-/** What a program prints under register, and how long it ran. */
+/** Runs a program under register; gives its output, and how long it ran. */
 async function run(name: string, text: string): Promise<{ stdout: string; ms: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'ringstack-register-'));
   onTestFinished(() => rm(folder, { recursive: true }));
