@@ -113,7 +113,15 @@ struct abi_addr {
 /* --- Sockets ----------------------------------------------------------------------------------------- */
 
 /* Kinds of sockets; each is a row of core/sock/protocol.c. */
-enum sock_kind { SOCK_TCP_LISTENER, SOCK_TCP, SOCK_UDP, SOCK_ICMP, SOCK_ICMP6, SOCK_KINDS };
+enum sock_kind {
+    SOCK_TCP_LISTENER,
+    SOCK_TCP,
+    SOCK_UDP,
+    SOCK_ICMP,
+    SOCK_ICMP6,
+    SOCK_FLOW, /* SYNs that are held, DGRAM_TRANSPARENT (core/sock/flow.c) */
+    SOCK_KINDS
+};
 
 /* Bits of sock.flags and of an EVENT_SOCK, all written by C. */
 #define SOCK_OPEN 1u      /* the handshake is done: addresses are valid, rings may be used */
@@ -153,10 +161,15 @@ struct abi_datagram {
     uint32_t iface;         /* handle: it came by, or is to leave by; sent: 0: chosen */
     uint8_t ttl;            /* sent: 0: the socket's */
     uint8_t flags;          /* DATAGRAM_* */
-    uint16_t pad;
-    uint8_t link[8]; /* sent, with DATAGRAM_LINK: MAC of the next hop, first six */
+    uint16_t verdict;       /* SOCK_FLOW, sent: VERDICT_* */
+    uint8_t link[8];        /* sent, with DATAGRAM_LINK: MAC of the next hop, first six */
 };
 #define DATAGRAM_LINK 1u
+
+/* What becomes of a SYN that was held; the payload of the record is its packet. */
+#define VERDICT_ACCEPT 1u /* the listener of the interface takes it */
+#define VERDICT_RESET 2u  /* answered by a reset */
+#define VERDICT_ICMP 256u /* and a code: answered by a Destination Unreachable */
 
 /* The largest payload: lwIP counts a packet in 16 bits, its IP header included. */
 #define UDP_MOST 65507u
@@ -342,7 +355,8 @@ struct cmd_socket {
     uint32_t keepalive; /* ms, 0: off */
     uint32_t kind;      /* SOCK_* */
     /* Datagram sockets. */
-    uint32_t iface;         /* handle of the interface to bind to, 0: none */
+    uint32_t
+        iface; /* handle of the interface to bind to, 0: none; of a listener: that of a gateway */
     uint32_t flags;         /* DGRAM_* */
     uint32_t ttl;           /* 1..255 */
     uint32_t multicast_ttl; /* 0..255 */
@@ -353,6 +367,8 @@ struct cmd_socket {
 #define DGRAM_BROADCAST 2u      /* may send to broadcast addresses */
 #define DGRAM_MULTICAST_LOOP 4u /* multicast comes back to members on this stack */
 #define DGRAM_DONT_FRAGMENT 8u  /* what is above the MTU is refused */
+#define DGRAM_TRANSPARENT                                                                          \
+    16u /* receives what is for no address of ours, may send from any; with iface */
 
 struct cmd_group {
     struct cmd cmd;

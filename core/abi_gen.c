@@ -65,6 +65,7 @@ static void sockets(void)
     VALUE(SOCK_UDP);
     VALUE(SOCK_ICMP);
     VALUE(SOCK_ICMP6);
+    VALUE(SOCK_FLOW);
     VALUE(SOCK_OPEN);
     VALUE(SOCK_EOF);
     VALUE(SOCK_CLOSED);
@@ -88,6 +89,7 @@ static void sockets(void)
     OFFSET("DATAGRAM_IFACE", abi_datagram, iface);
     OFFSET("DATAGRAM_TTL", abi_datagram, ttl);
     OFFSET("DATAGRAM_FLAGS", abi_datagram, flags);
+    OFFSET("DATAGRAM_VERDICT", abi_datagram, verdict);
     OFFSET("DATAGRAM_LINK_ADDRESS", abi_datagram, link);
     SIZE("DATAGRAM_SIZE", abi_datagram);
     VALUE(DATAGRAM_LINK);
@@ -290,6 +292,10 @@ static void socket_commands(void)
     VALUE(DGRAM_BROADCAST);
     VALUE(DGRAM_MULTICAST_LOOP);
     VALUE(DGRAM_DONT_FRAGMENT);
+    VALUE(DGRAM_TRANSPARENT);
+    VALUE(VERDICT_ACCEPT);
+    VALUE(VERDICT_RESET);
+    VALUE(VERDICT_ICMP);
     OFFSET("CMD_GROUP_GROUP", cmd_group, group);
     OFFSET("CMD_GROUP_SOURCE", cmd_group, source);
     OFFSET("CMD_GROUP_IFACE", cmd_group, iface);

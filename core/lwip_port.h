@@ -54,10 +54,14 @@ struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 int port_icmp_error(void);
 int port_forward(struct pbuf *p, struct netif *inp);
+int port_ip_foreign(const struct netif *inp);
+int port_tcp_listens(u16_t listener, u16_t port);
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
 const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest);
 const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
+/* The packet that lwIP looks at is for no address of ours (core/sock/flow.c). */
+extern u8_t port_foreign;
 /* Flags of IPv4 packets that are made now, network byte order. */
 extern u16_t port_ip4_offset;
 /* The second word of ICMP errors that are made now, network byte order. */

@@ -71,6 +71,10 @@
 #define LWIP_HOOK_ICMP_DATA port_icmp_data
 /* patches/: ip4-dont-fragment. Segments of TCP always, datagrams if their socket says so (core/sock/ip_send.c). */
 #define LWIP_HOOK_IP4_OFFSET(proto) ((proto) == IP_PROTO_TCP ? PP_HTONS(IP_DF) : port_ip4_offset)
+/* patches/: foreign (core/sock/flow.c). The flag is that of the packet at hand. */
+#define LWIP_HOOK_IP_FOREIGN(netif, inp)                                                           \
+    ((port_foreign = (netif) == NULL) != 0 && port_ip_foreign(inp))
+#define LWIP_HOOK_TCP_LISTENS port_tcp_listens
 /* patches/: route-only. */
 #define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route

@@ -12,7 +12,7 @@ CORE_SRC := $(patsubst %,core/%.c,$(addprefix mem/,libc arena heap) $(addprefix 
 	bridge forward route table) \
 	$(addprefix lwext/,memp tcp_park tcp_table timers error_limit path_mtu ip_input group_send group) channel \
 	$(addprefix sock/,ring_storage sock sock_event sock_work tcp_rings tcp_data tcp tcp_bind tcp_open tcp_listen \
-	dgram_table dgram_in ip_send tcp_icmp udp icmp dgram_out dgram protocol) change command loop main) $(LWIP_EXT)
+	dgram_table dgram_in flow ip_send tcp_icmp udp icmp dgram_out dgram protocol) change command loop main) $(LWIP_EXT)
 
 # lwIP's own lists. What our options switch off in these files compiles to nothing.
 # Goals that compile nothing of lwIP do without, and so do those that first install what is missing (mk/staged.mk).

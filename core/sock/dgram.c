@@ -12,6 +12,7 @@
  * | iface             | what is sent leaves there, what is received came by it      |
  * | DGRAM_REUSE       | several sockets may have one port, if all of them say so    |
  * | DGRAM_BROADCAST   | a broadcast address may be sent to                          |
+ * | DGRAM_TRANSPARENT | see core/sock/flow.c                                        |
  * | DGRAM_DONT_FRAGMENT | what is above the MTU is refused, IPv4 sets DF            |
  *
  * A socket that is released receives no more, and its port is free; it is freed when what stands in tx is sent. One
@@ -37,6 +38,7 @@
 #include "mem/heap.h"
 #include "sock/dgram_out.h"
 #include "sock/dgram_table.h"
+#include "sock/flow.h"
 #include "sock/icmp.h"
 #include "sock/ring_storage.h"
 #include "sock/sock_event.h"
@@ -67,9 +69,9 @@ static int is_size(uint32_t size)
  */
 static int bind(struct dgram_sock *d, const struct cmd_socket *cmd)
 {
-    uint8_t family = d->proto == IP_PROTO_UDP    ? IPADDR_TYPE_ANY
-                     : d->proto == IP_PROTO_ICMP ? IPADDR_TYPE_V4
-                                                 : IPADDR_TYPE_V6;
+    uint8_t family = d->proto == IP_PROTO_ICMP     ? IPADDR_TYPE_V4
+                     : d->proto == IP6_NEXTH_ICMP6 ? IPADDR_TYPE_V6
+                                                   : IPADDR_TYPE_ANY;
 
     if (cmd->local.family == FAMILY_NONE) {
         IP_SET_TYPE_VAL(d->local, family);
@@ -140,8 +142,8 @@ int dgram_open(struct sock *s, const struct cmd_socket *cmd)
     struct dgram_sock *d = dgram_sock_of(s);
     int err;
 
-    if (!is_size(cmd->rx_max) || !is_size(cmd->tx_max) || cmd->ttl - 1u >= 255 ||
-        cmd->multicast_ttl > 255) {
+    if ((cmd->kind == SOCK_FLOW && !(cmd->flags & DGRAM_TRANSPARENT)) || !is_size(cmd->rx_max) ||
+        !is_size(cmd->tx_max) || cmd->ttl - 1u >= 255 || cmd->multicast_ttl > 255) {
         return ABI_EINVAL;
     }
     if (cmd->iface && !iface_get(cmd->iface)) {
@@ -149,6 +151,7 @@ int dgram_open(struct sock *s, const struct cmd_socket *cmd)
     }
     d->proto = cmd->kind == SOCK_UDP    ? IP_PROTO_UDP
                : cmd->kind == SOCK_ICMP ? IP_PROTO_ICMP
+               : cmd->kind == SOCK_FLOW ? IP_PROTO_TCP
                                         : IP6_NEXTH_ICMP6;
     d->iface = cmd->iface;
     d->flags = cmd->flags;
@@ -161,7 +164,9 @@ int dgram_open(struct sock *s, const struct cmd_socket *cmd)
     err = bind(d, cmd);
     err = err || cmd->remote.family == FAMILY_NONE ? err : connect(d, cmd);
     err = err ? err : ring_storage_add(&s->pub.tx, cmd->tx_max);
-    err = err ? err : dgram_table_bind(d, cmd->local.port);
+    err = err                            ? err
+          : d->flags & DGRAM_TRANSPARENT ? flow_open(d)
+                                         : dgram_table_bind(d, cmd->local.port);
     if (err) {
         return err;
     }
@@ -200,7 +205,11 @@ static void leave_all(struct dgram_sock *d, const struct ringif *ifc)
 static void detach(struct dgram_sock *d)
 {
     leave_all(d, NULL);
-    dgram_table_remove(d);
+    if (d->flags & DGRAM_TRANSPARENT) {
+        flow_close(d);
+    } else {
+        dgram_table_remove(d);
+    }
 }
 
 /**
@@ -383,10 +392,12 @@ void dgram_end(void)
  */
 static int on_packet(struct pbuf *p, struct netif *inp, uint8_t proto)
 {
-    int v6 = ip_current_is_v6(), nowhere = !v6 && port_ip_is_any(ip_current_src_addr());
+    int v6 = ip_current_is_v6();
+    int drop = !v6 && proto != IP_PROTO_IGMP && port_ip_is_any(ip_current_src_addr());
     struct datagram a;
 
-    if (proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP || proto == IP6_NEXTH_ICMP6) {
+    if (proto == IP_PROTO_UDP || proto == IP_PROTO_ICMP || proto == IP6_NEXTH_ICMP6 ||
+        (port_foreign && flow_is_syn(p, proto))) {
         a.ifc = inp->state;
         a.from = *ip_current_src_addr();
         a.to = *ip_current_dest_addr();
@@ -395,16 +406,20 @@ static int on_packet(struct pbuf *p, struct netif *inp, uint8_t proto)
         a.ttl = v6 ? IP6H_HOPLIM(ip6_current_header()) : IPH_TTL(ip4_current_header());
         a.p = p;
         a.offset = 0;
-        if (proto == IP_PROTO_UDP) {
+        a.foreign = port_foreign;
+        if (port_foreign && proto == IP_PROTO_TCP) {
+            drop = flow_syn(p, inp, &a);
+        } else if (port_foreign && !flow_is_answered(inp)) {
+            drop = 1;
+        } else if (proto == IP_PROTO_UDP) {
             udp_sock_input(p, inp, &a);
             return 1;
-        }
-        if (!nowhere) {
+        } else if (!drop) {
             icmp_sock_input(p, inp, &a);
-            return 0;
+            drop = port_foreign;
         }
     }
-    if (nowhere && proto != IP_PROTO_IGMP) {
+    if (drop) {
         IP_STATS_INC(ip.drop);
         pbuf_free(p);
         return 1;

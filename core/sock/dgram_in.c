@@ -76,11 +76,11 @@ static uint32_t score(const struct dgram_sock *d, const struct datagram *a)
 }
 
 /**
- * put() - Copy a datagram into rx of one socket, whose storage is laid with the first
+ * dgram_in_put() - Copy a datagram into rx of one socket, whose storage is laid with the first
  * @d: socket
  * @a: datagram
  */
-static void put(struct dgram_sock *d, const struct datagram *a)
+void dgram_in_put(struct dgram_sock *d, const struct datagram *a)
 {
     struct abi_sock *pub = &d->sock.pub;
     struct abi_datagram *record;
@@ -146,13 +146,13 @@ int dgram_in_deliver(const struct datagram *a, int all)
     if (!all) {
         d = dgram_in_find(a);
         if (d) {
-            put(d, a);
+            dgram_in_put(d, a);
         }
         return d != NULL;
     }
     while ((d = dgram_table_next(a, d))) {
         if (score(d, a)) {
-            put(d, a);
+            dgram_in_put(d, a);
             found = 1;
         }
     }

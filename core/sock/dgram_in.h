@@ -6,6 +6,7 @@
 #include "sock/dgram_sock.h"
 
 struct dgram_sock *dgram_in_find(const struct datagram *a);
+void dgram_in_put(struct dgram_sock *d, const struct datagram *a);
 int dgram_in_deliver(const struct datagram *a, int all);
 void dgram_in_failed(struct dgram_sock *d, int error);
 

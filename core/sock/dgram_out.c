@@ -25,6 +25,7 @@
 #include "iface/route.h"
 #include "lwip_port.h"
 #include "sock/dgram_in.h"
+#include "sock/flow.h"
 #include "sock/icmp.h"
 #include "sock/sock_event.h"
 #include "sock/sock_work.h"
@@ -134,7 +135,9 @@ static int address_datagram(const struct dgram_sock *d, const struct abi_datagra
         if (port_to_lwip(&from, &out->from) != 0) {
             return ABI_EINVAL;
         }
-        if (!port_ip_is_any(&out->from) && !route_is_own(&from)) {
+        if (d->flags & DGRAM_TRANSPARENT) {
+            out->from_port = from.port;
+        } else if (!port_ip_is_any(&out->from) && !route_is_own(&from)) {
             return ABI_EADDRNOTAVAIL;
         }
     }
@@ -164,7 +167,9 @@ static int transmit(struct dgram_sock *d, struct datagram *out)
     }
     /* With a time to live of 0 it does not leave the host. */
     if (out->ttl) {
-        err = out->proto == IP_PROTO_UDP ? udp_sock_output(d, out) : icmp_sock_output(d, out);
+        err = out->proto == IP_PROTO_UDP   ? udp_sock_output(d, out)
+              : out->proto == IP_PROTO_TCP ? flow_verdict(out)
+                                           : icmp_sock_output(d, out);
     }
     if (err == 0 && (all || (group && d->flags & DGRAM_MULTICAST_LOOP)) &&
         out->ifc->pub->kind != IFACE_LOOPBACK) {
@@ -193,6 +198,7 @@ static int send(struct dgram_sock *d, const struct span *frame)
     if (frame->length < sizeof(*record)) {
         return ABI_EINVAL;
     }
+    out.from_port = d->port;
     err = address_datagram(d, record, &out);
     if (err) {
         return err;
@@ -206,7 +212,8 @@ static int send(struct dgram_sock *d, const struct span *frame)
         ip6_addr_assign_zone(ip_2_ip6(&out.to), IP6_UNKNOWN, &out.ifc->netif);
     }
     out.proto = d->proto;
-    out.from_port = d->port;
+    out.foreign = 0;
+    out.verdict = record->verdict;
     out.ttl = record->ttl ? record->ttl : port_ip_is_group(&out.to) ? d->multicast_ttl : d->ttl;
     out.link = record->flags & DATAGRAM_LINK ? record->link : NULL;
     out.data = frame->data + sizeof(*record);

@@ -14,10 +14,10 @@ struct membership {
     ip_addr_t source; /* only what this host sends; any: every host */
 };
 
-/* UDP and ICMP sockets. Decisions are made by these fields: the app may write to the part it sees. */
+/* UDP and ICMP sockets, and those of SYNs. Decisions are made by these fields: the app may write to the part it sees. */
 struct dgram_sock {
     struct sock sock;
-    struct dgram_sock *next;           /* list of its port */
+    struct dgram_sock *next;           /* list of its port, or of transparent sockets */
     struct dgram_sock *next_connected; /* list of its ends, if connected */
     struct list blocked;               /* those that wait for room in an interface */
     struct membership *groups;
@@ -44,6 +44,8 @@ struct datagram {
     uint16_t to_port;
     uint8_t proto;
     uint8_t ttl;
+    uint8_t foreign;      /* in: it is for no address of ours */
+    uint16_t verdict;     /* out, SOCK_FLOW: VERDICT_* */
     uint16_t offset;      /* in: where the payload begins in p */
     const struct pbuf *p; /* in */
     uint8_t *data;        /* out: the payload, in tx */

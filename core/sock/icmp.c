@@ -28,6 +28,7 @@
 
 #include "lwext/path_mtu.h"
 #include "sock/dgram_in.h"
+#include "sock/flow.h"
 #include "sock/ip_send.h"
 #include "sock/tcp_icmp.h"
 
@@ -183,14 +184,17 @@ static int pass_error(struct datagram *e, uint8_t type, int error)
         return 0;
     }
     routed = ip_route(&q.to, &q.from) == &e->ifc->netif;
-    if (q.proto == IP_PROTO_UDP) {
-        return pass_udp_error(&q, error, mtu, routed);
-    }
     if (q.proto == IP_PROTO_TCP) {
         /* Time exceeded is a matter of the way, which may change. */
         return routed &&
                type != (e->proto == IP_PROTO_ICMP ? (uint8_t)ICMP_TE : (uint8_t)ICMP6_TYPE_TE) &&
                tcp_icmp_error(&q, sequence, error, mtu);
+    }
+    if (e->foreign) {
+        return 0;
+    }
+    if (q.proto == IP_PROTO_UDP) {
+        return pass_udp_error(&q, error, mtu, routed);
     }
     e->to_port = (uint16_t)(sequence >> 16); /* the identifier of an echo */
     if (q.proto != e->proto || !e->to_port || !dgram_in_deliver(e, 1)) {
@@ -224,10 +228,14 @@ void icmp_sock_input(struct pbuf *p, const struct netif *inp, struct datagram *a
     }
     if (sum == 0 && p->len >= ICMP_HEADER) {
         a->length = p->tot_len;
-        dgram_in_deliver(a, 1);
+        if (a->foreign) {
+            flow_deliver(a);
+        } else {
+            dgram_in_deliver(a, 1);
+        }
         if (message[0] == (v4 ? (uint8_t)ICMP_ER : (uint8_t)ICMP6_TYPE_EREP)) {
             a->to_port = read16(message + 4);
-            if (a->to_port) {
+            if (a->to_port && !a->foreign) {
                 dgram_in_deliver(a, 1);
             }
         } else {

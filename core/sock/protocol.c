@@ -27,6 +27,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .release = tcp_sock_listen_release,
         .set_option = tcp_sock_listen_set_option,
         .address_gone = tcp_sock_listen_address_gone,
+        .interface_gone = tcp_sock_listen_interface_gone,
     },
     [SOCK_TCP] = {
         .size = sizeof(struct tcp_sock),
@@ -41,6 +42,7 @@ static const struct sock_ops protocols[SOCK_UDP + 1] = {
         .set_option = tcp_sock_set_option,
         .run = tcp_sock_run,
         .address_gone = tcp_sock_address_gone,
+        .interface_gone = tcp_sock_interface_gone,
     },
     /* And all kinds behind it. */
     [SOCK_UDP] = {

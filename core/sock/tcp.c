@@ -463,6 +463,20 @@ void tcp_sock_address_gone(struct sock *s, const struct ip_addr *ip, int error)
 }
 
 /**
+ * tcp_sock_interface_gone() - Reset a connection if it is bound to an interface: a gateway's
+ * @s: connection
+ * @ifc: interface that goes
+ */
+void tcp_sock_interface_gone(struct sock *s, const struct ringif *ifc)
+{
+    const struct tcp_pcb *pcb = tcp_sock_of(s)->pcb;
+
+    if (pcb && pcb->netif_idx == netif_get_index(&ifc->netif)) {
+        tcp_sock_abort(s, ABI_ENODEV);
+    }
+}
+
+/**
  * tcp_sock_end() - Reset what lwIP still finishes by itself, TIME_WAIT included
  */
 void tcp_sock_end(void)

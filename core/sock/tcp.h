@@ -17,6 +17,7 @@ int tcp_sock_set_option(struct sock *s, uint32_t option, uint32_t value);
 void tcp_sock_run(struct sock *s);
 void tcp_sock_retry(void);
 void tcp_sock_address_gone(struct sock *s, const struct ip_addr *ip, int error);
+void tcp_sock_interface_gone(struct sock *s, const struct ringif *ifc);
 void tcp_sock_end(void);
 
 #endif /* RINGSTACK_SOCK_TCP_H */

@@ -14,6 +14,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
+#include "iface/iface.h"
 #include "iface/ringif.h"
 #include "iface/route.h"
 #include "lwip_port.h"
@@ -178,6 +179,7 @@ int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd)
     struct tcp_listener *listener = tcp_listener_of(s);
     int dual = cmd->local.family != FAMILY_IPV4 && port_is_any(&cmd->local), err;
     ip_addr_t ip = *IP_ANY_TYPE;
+    const struct ringif *gateway = iface_get(cmd->iface);
     struct tcp_pcb *pcb, *lpcb;
     err_t lwip_err;
 
@@ -195,7 +197,13 @@ int tcp_sock_listen(struct sock *s, const struct cmd_socket *cmd)
         return ABI_ENOMEM;
     }
     ip_set_option(pcb, SOF_REUSEADDR);
-    err = tcp_sock_bind(pcb, &ip, cmd->local.port, NULL, 0);
+    if (gateway) {
+        /* Its port is 0: it is asked for the SYNs that core/sock/flow.c lets pass. */
+        pcb->netif_idx = netif_get_index(&gateway->netif);
+        err = 0;
+    } else {
+        err = cmd->iface ? ABI_ENODEV : tcp_sock_bind(pcb, &ip, cmd->local.port, NULL, 0);
+    }
     if (err) {
         tcp_abort(pcb);
         return err;
@@ -319,5 +327,19 @@ void tcp_sock_listen_address_gone(struct sock *s, const struct ip_addr *ip, int 
 
     if (pcb && port_ip_is_same(&pcb->local_ip, ip)) {
         tcp_sock_listen_abort(s, error);
+    }
+}
+
+/**
+ * tcp_sock_listen_interface_gone() - Close a listener if it is that of a gateway
+ * @s: listener
+ * @ifc: interface that goes
+ */
+void tcp_sock_listen_interface_gone(struct sock *s, const struct ringif *ifc)
+{
+    const struct tcp_pcb *pcb = tcp_listener_of(s)->pcb;
+
+    if (pcb && pcb->netif_idx == netif_get_index(&ifc->netif)) {
+        tcp_sock_listen_abort(s, ABI_ENODEV);
     }
 }

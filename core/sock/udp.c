@@ -20,6 +20,7 @@
 #include "lwip_port.h"
 #include "sock/dgram_in.h"
 #include "sock/dgram_table.h"
+#include "sock/flow.h"
 #include "sock/ip_send.h"
 
 static struct stack_stats *stats;
@@ -118,7 +119,7 @@ void udp_sock_input(struct pbuf *p, struct netif *inp, struct datagram *a)
     a->length = p->tot_len - UDP_HLEN;
     all = port_ip_is_group(&a->to) ||
           (!ip_current_is_v6() && ip4_addr_isbroadcast(ip4_current_dest_addr(), inp));
-    if (!dgram_in_deliver(a, all)) {
+    if (!(a->foreign ? flow_deliver(a) : dgram_in_deliver(a, all))) {
         stats->udp_no_socket++;
         if (!all && !port_ip_is_any(&a->from)) {
             pbuf_header_force(p, (s16_t)headers);

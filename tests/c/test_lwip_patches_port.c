@@ -69,6 +69,37 @@ START_TEST(default_interface_is_no_route)
 }
 END_TEST
 
+/* --- 0040-foreign -------------------------------------------------------------------------------- */
+
+START_TEST(syn_for_another_address_meets_the_listener_of_port_0)
+{
+    struct tcp_pcb *pcb = tcp_listen(tcp_new_ip_type(IPADDR_TYPE_ANY));
+    struct rig_seg sent, syn = { .flags = TCP_SYN, .from = CONN_PEER_PORT, .to = 443, .wnd = 1000 };
+
+    ck_assert_ptr_nonnull(pcb);
+    tcp_accept(pcb, conn_accept);
+    syn.ip6 = _i;
+    rig_elsewhere = 1;
+    rig_feed_tcp(&syn);
+    ck_assert_uint_eq(rig_out_count, 0);
+    rig_gateway = 1;
+    rig_feed_tcp(&syn);
+    ck_assert_int_eq(rig_sent(0, &sent), 1);
+    ck_assert_uint_eq(sent.flags, TCP_SYN | TCP_ACK);
+    ck_assert_uint_eq(sent.from, 443);
+    ck_assert_uint_eq(get16(rig_out[0].data + (_i ? 8 : 12)), _i ? 0x2001 : 0xc633);
+    syn.flags = TCP_ACK;
+    syn.seq++;
+    syn.ack = sent.seq + 1;
+    rig_feed_tcp(&syn);
+    ck_assert_ptr_nonnull(conn.pcb);
+    ck_assert_uint_eq(conn.pcb->local_port, 443);
+    tcp_abort(conn.pcb);
+    rig_elsewhere = rig_gateway = 0;
+    tcp_close(pcb);
+}
+END_TEST
+
 /* --- The suite ------------------------------------------------------------------------------- */
 
 /**
@@ -88,5 +119,7 @@ int main(void)
     tcase = add_case(suite, "0031");
     tcase_add_loop_test(tcase, destination_without_a_route_is_not_searched_for, 0, 2);
     tcase_add_loop_test(tcase, default_interface_is_no_route, 0, 2);
+    tcase = add_case(suite, "0040");
+    tcase_add_loop_test(tcase, syn_for_another_address_meets_the_listener_of_port_0, 0, 2);
     return run_cases(suite);
 }

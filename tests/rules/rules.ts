@@ -119,6 +119,7 @@ const DGRAM = [
   'dgram_sock',
   'dgram_table',
   'dgram_in',
+  'flow',
   'ip_send',
   'tcp_icmp',
   'udp',

@@ -47,6 +47,9 @@ int port_icmp_error(void);
 int port_forward(struct pbuf *p, struct netif *inp);
 extern u32_t port_icmp_data;
 extern u16_t port_ip4_offset;
+extern u8_t port_foreign;
+int port_ip_foreign(const struct netif *inp);
+int port_tcp_listens(u16_t listener, u16_t port);
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
 
 #endif /* RINGSTACK_TEST_LWIP_PORT_H */

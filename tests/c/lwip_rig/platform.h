@@ -306,6 +306,33 @@ int port_forward(struct pbuf *p, struct netif *inp)
     return rig_forwards;
 }
 
+u8_t port_foreign;
+static int rig_gateway; /* packets for other addresses are taken, for the listener of port 0 */
+
+/**
+ * port_ip_foreign() - whether a packet for another address is taken
+ * @inp: unused
+ *
+ * Return: 0, unless the test says otherwise
+ */
+int port_ip_foreign(const struct netif *inp)
+{
+    LWIP_UNUSED_ARG(inp);
+    return rig_gateway;
+}
+
+/**
+ * port_tcp_listens() - whether a listener is for a segment
+ * @listener: its port
+ * @port: the segment's
+ *
+ * Return: 1 if so
+ */
+int port_tcp_listens(u16_t listener, u16_t port)
+{
+    return port_foreign ? listener == 0 : listener == port;
+}
+
 /**
  * port_udp_accept() - takes no packets for others
  * @inp: unused

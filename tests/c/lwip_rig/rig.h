@@ -355,6 +355,8 @@ static u16_t rig_sum(const u8_t *addresses, int addresses_len, u8_t proto, const
     return (u16_t)~sum;
 }
 
+static int rig_elsewhere; /* the peer sends to 198.51.100.7 and 2001::1 */
+
 /**
  * rig_ip4() - put an IPv4 header from the peer to us at the start of a packet
  * @packet: the packet, its payload already 20 bytes in
@@ -371,7 +373,7 @@ static void rig_ip4(u8_t *packet, u16_t len, u8_t proto)
     packet[8] = 64;
     packet[9] = proto;
     put32(packet + 12, 0x0a000002);
-    put32(packet + 16, 0x0a000001);
+    put32(packet + 16, rig_elsewhere ? 0xc6336407 : 0x0a000001);
     sum = (u16_t)~chksum(packet, IP_HLEN);
     memcpy(packet + 10, &sum, 2);
 }
@@ -392,7 +394,7 @@ static void rig_ip6(u8_t *packet, u16_t len, u8_t nexth, const struct netif *net
     packet[7] = 255;
     put16(packet + 8, netif == &rig_tap ? 0xfe80 : 0xfd00);
     packet[23] = 2;
-    put16(packet + 24, netif == &rig_tap ? 0xfe80 : 0xfd00);
+    put16(packet + 24, rig_elsewhere ? 0x2001 : netif == &rig_tap ? 0xfe80 : 0xfd00);
     packet[39] = 1;
 }
 
