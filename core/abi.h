@@ -166,7 +166,7 @@ struct abi_datagram {
 };
 #define DATAGRAM_LINK 1u
 
-/* What becomes of a SYN that was held; the payload of the record is its packet. */
+/* The end of a held SYN; the payload of the record is its packet. */
 #define VERDICT_ACCEPT 1u /* the listener of the interface takes it */
 #define VERDICT_RESET 2u  /* answered by a reset */
 #define VERDICT_ICMP 256u /* and a code: answered by a Destination Unreachable */

@@ -245,6 +245,7 @@ void dgram_release(struct sock *s)
         sock_free(s);
         return;
     }
+    dgram_out(d); /* a verdict finds its interface while this is open */
     detach(d);
     s->released = 1;
     dgram_run(s);

@@ -150,6 +150,11 @@ export interface IcmpSocketOptions {
   readonly host?: string;
   /** Binds the socket to one interface. */
   readonly interface?: NetworkInterface;
+  /**
+   * Receives what guests behind `interface` send to addresses that are not the stack's, which is then not answered, and
+   * may send from any. @default false
+   */
+  readonly transparent?: boolean;
   /** Time to live or hop limit of what is sent, 1 to 255; neighbor discovery wants 255. @default 64 */
   readonly ttl?: number;
   /** Closes the socket when aborted. */

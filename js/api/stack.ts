@@ -14,6 +14,7 @@ import type {
   StackPing,
   TracerouteOptions,
 } from './icmp.ts';
+import type { TcpInterceptOptions, TcpInterceptor } from './intercept.ts';
 import type {
   LoopbackInterface,
   LoopbackInterfaceOptions,
@@ -389,6 +390,16 @@ export interface NetworkStack extends AsyncDisposable {
    * @throws {NetError} EINVAL, EADDRNOTAVAIL, ENODEV, EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
    */
   openIcmp(options?: IcmpSocketOptions): Promise<IcmpSocket>;
+  /**
+   * Intercepts the connections of guests behind an interface to addresses that are not the stack's: what a gateway
+   * is made of (`ringstack/gateway`). Datagrams and messages: `transparent` of openUdp() and openIcmp().
+   *
+   * @param options - Which interface, and how.
+   * @returns The interceptor, which gets connections from now on.
+   * @throws {NetError} EINVAL, EADDRINUSE if the interface has one, ENODEV, EMFILE, ENOMEM, ESHUTDOWN; or the signal's
+   *   reason.
+   */
+  interceptTcp(options: TcpInterceptOptions): Promise<TcpInterceptor>;
   /**
    * Resets all connections, removes all interfaces, frees all memory. Every promise that waits for this
    * stack rejects with ESHUTDOWN.

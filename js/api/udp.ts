@@ -25,7 +25,7 @@ export interface DatagramHeader {
   local?: {
     /** Numeric. */
     address: string;
-    /** To send: not used, the source port is that of the socket. */
+    /** To send: not used, the source port is that of the socket; but it is that of a transparent one. */
     port: number;
   };
   /** Received: the interface it came by. To send: the interface it leaves by. */
@@ -64,6 +64,11 @@ export interface UdpSocketOptions {
   readonly multicastTtl?: number;
   /** Multicast that it sends also comes to members on this stack. @default true */
   readonly multicastLoopback?: boolean;
+  /**
+   * Receives what guests behind `interface` send to addresses that are not the stack's, whatever the port. Datagrams
+   * are sent from their `local`, address and port, any there are. @default false
+   */
+  readonly transparent?: boolean;
   /** A datagram above `pathMtu` is not fragmented: receive() rejects once with EMSGSIZE. @default false */
   readonly dontFragment?: boolean;
   /** Receive ring: bytes, rounded up to a power of two, 2 KiB to 16 MiB. Half of it bounds a datagram. @default 262144 */

@@ -16,6 +16,7 @@ import {
   DATAGRAM_REMOTE,
   DATAGRAM_SIZE,
   DATAGRAM_TTL,
+  DATAGRAM_VERDICT,
 } from '../abi.ts';
 import { readAddress } from '../control/commands.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
@@ -32,6 +33,10 @@ export interface Destination {
   /** Handle of the interface of a link-local address, or 0. */
   readonly zone?: number | undefined;
   readonly from?: IpAddress | undefined;
+  /** Of a transparent socket. */
+  readonly fromPort?: number | undefined;
+  /** On a SYN that was held: VERDICT_*. */
+  readonly verdict?: number;
   /** Handle of the interface it leaves by, or 0. */
   readonly iface?: number;
   readonly ttl?: number | undefined;
@@ -135,7 +140,8 @@ class RecordWriter {
     this.#last = where;
     this.#words.fill(0);
     if (to) writeAddress(view, DATAGRAM_REMOTE, to, where.port ?? 0, where.zone ?? 0);
-    if (from) writeAddress(view, DATAGRAM_LOCAL, from, 0, 0);
+    if (from) writeAddress(view, DATAGRAM_LOCAL, from, where.fromPort ?? 0, 0);
+    if (where.verdict) view.setUint16(DATAGRAM_VERDICT, where.verdict, true);
     if (where.iface) view.setUint32(DATAGRAM_IFACE, where.iface, true);
     if (where.ttl) view.setUint8(DATAGRAM_TTL, where.ttl);
     if (link) {

@@ -15,6 +15,7 @@ import {
   CMD_SOCKET_TTL,
   CMD_SOCKET_TX_MAX,
   DGRAM_BROADCAST,
+  DGRAM_TRANSPARENT,
   ICMP_MOST,
   OPTION_TTL,
   SOCK_ICMP,
@@ -28,7 +29,7 @@ import { atCaller, NetError } from '../errors.ts';
 import { handlePipes, iterate } from '../streams.ts';
 import { type IpAddress, parseIp } from '../util/address.ts';
 import { bytesOf } from '../util/bytes.ts';
-import { any, checkOptions, checkValue, type Rules, text } from '../util/check.ts';
+import { any, checkOptions, checkValue, flag, type Rules, text } from '../util/check.ts';
 import { showAs } from '../util/inspect.ts';
 import { DatagramEnds } from './datagram_ends.ts';
 import { familyRule, TTL, ttlRule } from './datagram_rules.ts';
@@ -42,6 +43,7 @@ const CLOSED = 'icmp socket closed';
 const OPTIONS: Rules<IcmpSocketOptions> = {
   family: familyRule,
   host: text,
+  transparent: flag,
   interface: any,
   ttl: ttlRule,
   signal: any,
@@ -56,6 +58,7 @@ export interface IcmpPlan {
   readonly local?: IpAddress | undefined;
   /** Handle of an interface, or 0. */
   readonly iface?: number;
+  readonly transparent?: boolean;
 }
 
 /**
@@ -73,13 +76,17 @@ export function openIcmpEnds(
   action: string,
 ): Promise<DatagramEnds> {
   const command = newCommand(CMD_OPEN, 0, CMD_SOCKET_SIZE);
-  const { family, identifier, ttl, local, iface = 0 } = plan;
+  const { family, identifier, ttl, local, iface = 0, transparent } = plan;
   command.setUint32(CMD_SOCKET_KIND, family === 4 ? SOCK_ICMP : SOCK_ICMP6, true);
   command.setUint32(CMD_SOCKET_RX_MAX, BUFFER, true);
   command.setUint32(CMD_SOCKET_TX_MAX, BUFFER, true);
   command.setUint32(CMD_SOCKET_TTL, ttl, true);
   command.setUint32(CMD_SOCKET_MULTICAST_TTL, ttl, true);
-  command.setUint32(CMD_SOCKET_FLAGS, DGRAM_BROADCAST, true);
+  command.setUint32(
+    CMD_SOCKET_FLAGS,
+    DGRAM_BROADCAST | (transparent ? DGRAM_TRANSPARENT : 0),
+    true,
+  );
   command.setUint32(CMD_SOCKET_IFACE, iface, true);
   writeAddress(
     command,
@@ -97,9 +104,12 @@ class Socket implements IcmpSocket {
   readonly writable: WritableStream<IcmpMessage>;
   readonly #ends: DatagramEnds;
   readonly #names: Names;
+  readonly #transparent: boolean;
   #ttl: number;
 
-  constructor(ends: DatagramEnds, names: Names, family: 4 | 6, ttl: number) {
+  constructor(ends: DatagramEnds, names: Names, plan: IcmpPlan) {
+    const { family, ttl, transparent = false } = plan;
+    this.#transparent = transparent;
     this.#ends = ends;
     this.#names = names;
     this.family = family;
@@ -198,7 +208,7 @@ class Socket implements IcmpSocket {
     await this.#ends.send(bytes, {
       to,
       zone: this.#names.zoneHandle(to),
-      from: source && this.#names.isOwn(source) ? source : undefined,
+      from: source && (this.#transparent || this.#names.isOwn(source)) ? source : undefined,
       iface: through ? this.#names.handle(through) : 0,
       ...(ttl !== undefined && { ttl }),
     });
@@ -250,6 +260,8 @@ export async function openIcmp(
   signal?.throwIfAborted();
   const local = host === undefined ? undefined : names.address(host, 'Cannot bind to');
   const iface = through ? names.handle(through) : 0;
-  const ends = await openIcmpEnds(channel, { family, identifier: 0, ttl, local, iface }, action);
-  return closeWhenAborted(new Socket(ends, names, family, ttl), signal);
+  const { transparent = false } = options;
+  const plan = { family, identifier: 0, ttl, local, iface, transparent };
+  const ends = await openIcmpEnds(channel, plan, action);
+  return closeWhenAborted(new Socket(ends, names, plan), signal);
 }

@@ -37,6 +37,7 @@ import type {
   StackPing,
   TracerouteOptions,
 } from '../api/icmp.ts';
+import type { TcpInterceptOptions, TcpInterceptor } from '../api/intercept.ts';
 import type {
   LoopbackInterface,
   LoopbackInterfaceOptions,
@@ -286,6 +287,11 @@ class Stack implements NetworkStack {
   async openIcmp(options: IcmpSocketOptions = {}): Promise<IcmpSocket> {
     const { openIcmp } = await loadDatagrams();
     return openIcmp(this.#channel, options, this.#names);
+  }
+
+  async interceptTcp(options: TcpInterceptOptions): Promise<TcpInterceptor> {
+    const { interceptTcp } = await loadDatagrams();
+    return interceptTcp(this.#channel, options, this.#options, this.#names);
   }
 
   close(): Promise<void> {

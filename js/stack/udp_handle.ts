@@ -18,6 +18,8 @@ export interface NamesHandle {
 export interface UdpSettings {
   readonly ttl: number;
   readonly multicastTtl: number;
+  /** It may send from any address. */
+  readonly transparent: boolean;
   /** Datagrams of its writable that could not be sent. */
   readonly unsent: number;
 }

@@ -18,6 +18,7 @@ import {
   DGRAM_DONT_FRAGMENT,
   DGRAM_MULTICAST_LOOP,
   DGRAM_REUSE,
+  DGRAM_TRANSPARENT,
   SOCK_UDP,
 } from '../abi.ts';
 import type { UdpSocket, UdpSocketOptions } from '../api/udp.ts';
@@ -52,6 +53,7 @@ const OPTIONS: Rules<UdpSocketOptions> = {
   multicastTtl: whole(0, 255),
   multicastLoopback: flag,
   dontFragment: flag,
+  transparent: flag,
   receiveBuffer: buffer,
   sendBuffer: buffer,
   signal: any,
@@ -81,7 +83,8 @@ function openCommand(options: UdpSocketOptions, address: IpAddress | undefined, 
     bit(options.reuseAddress ?? false, DGRAM_REUSE) |
       bit(options.broadcast ?? true, DGRAM_BROADCAST) |
       bit(options.multicastLoopback ?? true, DGRAM_MULTICAST_LOOP) |
-      bit(options.dontFragment ?? false, DGRAM_DONT_FRAGMENT),
+      bit(options.dontFragment ?? false, DGRAM_DONT_FRAGMENT) |
+      bit(options.transparent ?? false, DGRAM_TRANSPARENT),
     true,
   );
   const local = isDual(address, options) ? undefined : (address ?? parseIp('::'));
@@ -123,8 +126,9 @@ export async function openUdp(
   }
   try {
     const made = channel.call(command, action, (made) => {
-      const { ttl = TTL, multicastTtl = MULTICAST_TTL } = options;
-      return new Socket(new DatagramEnds(channel, made), names, { ttl, multicastTtl, unsent: 0 });
+      const { ttl = TTL, multicastTtl = MULTICAST_TTL, transparent = false } = options;
+      const settings = { ttl, multicastTtl, unsent: 0, transparent };
+      return new Socket(new DatagramEnds(channel, made), names, settings);
     });
     return await closeWhenAborted(await made, signal);
   } catch (error) {

@@ -61,6 +61,7 @@ export class Socket implements UdpSocket {
   /** The same of the last source. */
   #lastSource = '';
   #lastFrom: IpAddress | undefined;
+  readonly #transparent: boolean;
   /** Datagrams of the writable that could not be sent. */
   #unsent: number;
 
@@ -70,6 +71,7 @@ export class Socket implements UdpSocket {
     this.#ttl = settings.ttl;
     this.#multicastTtl = settings.multicastTtl;
     this.#unsent = settings.unsent;
+    this.#transparent = settings.transparent;
     const local = ends.address('local');
     this.localAddress = local.isBound ? formatIp(local.address) : '::';
     this.#family = local.isBound ? local.address.family : undefined;
@@ -321,7 +323,8 @@ export class Socket implements UdpSocket {
       to: where.to,
       port: where.port,
       zone: where.zone,
-      from: source && this.#names.isOwn(source) ? source : undefined,
+      from: source && (this.#transparent || this.#names.isOwn(source)) ? source : undefined,
+      fromPort: local?.port,
       iface: through && address?.zone === undefined ? this.#names.handle(through) : 0,
       ttl,
       link: linkAddress === undefined ? undefined : parseMac(linkAddress),
@@ -368,7 +371,8 @@ export class Socket implements UdpSocket {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
     const ends = await this.#ends.share(action);
-    const settings = { ttl: this.#ttl, multicastTtl: this.#multicastTtl, unsent: this.#unsent };
+    const { ttl, multicastTtl } = this;
+    const settings = { ttl, multicastTtl, unsent: this.#unsent, transparent: this.#transparent };
     return { kind: 'udp', ...ends, settings, names: namesHandle(this.#names) };
   }
 
@@ -383,14 +387,8 @@ export class Socket implements UdpSocket {
 
   toJSON(): object {
     const { localAddress, localPort, remoteAddress, remotePort } = this;
-    return {
-      type: 'udp',
-      localAddress,
-      localPort,
-      remoteAddress,
-      remotePort,
-      isOpen: !this.#ends.gone,
-    };
+    const ends = { localAddress, localPort, remoteAddress, remotePort };
+    return { type: 'udp', ...ends, isOpen: !this.#ends.gone };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

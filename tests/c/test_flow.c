@@ -223,7 +223,7 @@ START_TEST(listeners_of_ours_do_not_see_other_addresses)
     ck_assert_uint_eq(load32(sent.body + 4), 77);
     give_tcp(4, 5000, TCP_RST_FLAG, 1000, 0, (struct twist){ 0 });
     ck_assert_int_eq(take_packet(), 0);
-    /* What is for us is not the gateway's. */
+    /* A segment for us is not the gateway's. */
     give_tcp(4, 5001, TCP_SYN_FLAG, 1000, 0, (struct twist){ .to = our_ip4 });
     ck_assert_uint_eq(take_tcp(), TCP_SYN_FLAG | TCP_ACK_FLAG);
     ck_assert_int_eq(held(), -1);
