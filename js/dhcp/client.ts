@@ -28,6 +28,7 @@ import { macBytes } from '../codec/fields.ts';
 import { NetError } from '../errors.ts';
 import { INT32_MAX } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { Feed } from '../util/feed.ts';
 import {
   type ClientLease,
   type ClientStack,
@@ -36,7 +37,6 @@ import {
   type DhcpClientOptions,
   leaseOf,
 } from './client_types.ts';
-import { Feed } from './events.ts';
 import { Setter } from './setter.ts';
 import { DECLINE_MS, LONGEST_WAIT, newXid, RENEW_MS, REQUESTS, SECOND, spread } from './timing.ts';
 

@@ -82,6 +82,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   // A service sees a transport, never a stack.
   'dhcp/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dhcp/*'],
   'dns/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dns/*'],
+  'gateway/*': ['errors', 'runtime/builtin', 'api/*', 'util/*', 'codec/*', 'gateway/*'],
   'http/*': ['errors', 'util/*', 'codec/*', 'http/*', 'type api/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
@@ -92,6 +93,7 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   // A device of Linux: never in a browser.
   'link/adapter/linux_tap/*': ['node:*'],
   'link/*': ['type node:*'],
+  'gateway/*': ['type node:*'],
 };
 
 /**

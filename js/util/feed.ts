@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// events - what happens in a service, for any number of loops
+// feed - what happens in a service, for any number of loops
 //
 // Each loop has a queue of its own. One that falls behind loses its oldest events, so a loop that is never read costs
 // a bounded amount of memory.
 
-import { Deferred } from '../util/deferred.ts';
-import { Queue } from '../util/queue.ts';
+import { Deferred } from './deferred.ts';
+import { Queue } from './queue.ts';
 
 /** Events that wait for one loop. */
 const MOST = 1024;

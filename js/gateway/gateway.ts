@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+// gateway - ringstack/gateway: a way out and a way in for guests
+
+export type {
+  Datagram,
+  DatagramSocket,
+  DatagramTransport,
+  StreamConnection,
+  StreamListener,
+  StreamTransport,
+} from '../api/transport.ts';
+export { createGateway, type Gateway } from './create.ts';
+export { parseForward } from './forward.ts';
+export type { Forward, ForwardListen, ForwardOptions, ForwardPlan } from './forward_types.ts';
+export { type NodeOptions, type NodeTransport, node } from './node.ts';
+export { createPolicy, type PolicyTable } from './policy.ts';
+export type * from './policy_types.ts';
+export type * from './types.ts';

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: MIT
+// node - the sockets of this computer as a transport: a way out, and listeners for forwarded ports, in Node, Deno and Bun
+//
+// A connection keeps both half closes. Its readable pauses the socket when READ_AHEAD bytes wait, its writable waits
+// for 'drain': a slow side holds the other one off. A numeric host is connected to as it is; a name is resolved by the
+// system, so a gateway, which has asked its policy about an address, never gives one.
+
+import type {
+  Datagram,
+  DatagramSocket,
+  DatagramTransport,
+  StreamConnection,
+  StreamListener,
+} from '../api/transport.ts';
+import { NetError } from '../errors.ts';
+import { builtin } from '../runtime/builtin.ts';
+import { AcceptQueue } from '../util/accept_queue.ts';
+import { formatEndpoint, parseIp } from '../util/address.ts';
+import { checkOptions, flag, type Rules, text } from '../util/check.ts';
+import { Deferred, handled } from '../util/deferred.ts';
+import { netErrorOf } from '../util/system_error.ts';
+import type { OutboundOptions, OutboundTransport } from './types.ts';
+
+type NodeSocket = import('node:net').Socket;
+type NodeServer = import('node:net').Server;
+type NodeDgram = import('node:dgram').Socket;
+type Rinfo = import('node:dgram').RemoteInfo;
+
+const READ_AHEAD = 256 * 1024;
+/** Datagrams that wait to be read from one socket, and to be sent. */
+const DATAGRAMS = 256;
+
+/** Options of node(). */
+export interface NodeOptions {
+  /** Address that connections and datagrams leave from. @default chosen by the system */
+  readonly localAddress?: string;
+  /** Small segments are sent at once. @default true */
+  readonly noDelay?: boolean;
+}
+
+const OPTIONS: Rules<NodeOptions> = { localAddress: text, noDelay: flag };
+
+/**
+ * The sockets of this computer.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { node } from 'ringstack/gateway';
+ *
+ * const local = node();
+ * const listener = await local.listen({ host: '127.0.0.1', port: 0 });
+ * const connection = await local.connect({ host: '127.0.0.1', port: listener.port as number });
+ * assert.equal(connection.remotePort, listener.port);
+ * connection.abort?.();
+ * await listener.close?.();
+ * ```
+ */
+export interface NodeTransport extends OutboundTransport, DatagramTransport {
+  /**
+   * Listens.
+   *
+   * @param options - Address and port; 0: any.
+   * @returns The listener.
+   * @throws NetError EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOTSUP.
+   */
+  listen(options: { host?: string; port: number }): Promise<StreamListener>;
+}
+
+const nameOf = (host: string, port: number): string => {
+  try {
+    return formatEndpoint(parseIp(host), port);
+  } catch {
+    return `${host}:${port}`;
+  }
+};
+
+/** A socket that is open, as a connection. */
+class NodeConnection implements StreamConnection {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly #socket: NodeSocket;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #failure: unknown;
+  #drained: Deferred | undefined;
+  readonly #gone = new Deferred();
+
+  constructor(socket: NodeSocket, action: string) {
+    this.#socket = socket;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.remotePort = socket.remotePort ?? 0;
+    this.localAddress = socket.localAddress ?? '';
+    this.localPort = socket.localPort ?? 0;
+    socket.pause();
+    socket.on('data', (chunk: Uint8Array) => {
+      if (!this.#controller) return;
+      this.#controller.enqueue(chunk);
+      if ((this.#controller.desiredSize ?? 0) <= 0) socket.pause();
+    });
+    socket.on('end', () => this.#endReading());
+    socket.on('drain', () => this.#drain());
+    socket.on('error', (error) => {
+      this.#failure = netErrorOf(error, action);
+    });
+    socket.on('close', () => {
+      const reset = new NetError('ECONNRESET', action);
+      this.#endReading(this.#failure ?? reset);
+      this.#failure ??= reset;
+      this.#drain();
+      this.#gone.resolve();
+    });
+    this.readable = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => void socket.resume(),
+        cancel: () => {
+          this.#controller = undefined;
+          // What still comes is thrown away, and the way there stays open.
+          socket.resume();
+        },
+      },
+      { highWaterMark: READ_AHEAD, size: (chunk) => chunk.byteLength },
+    );
+    this.writable = new WritableStream<Uint8Array>(
+      {
+        write: (chunk) => this.#write(chunk),
+        close: () => this.#end(),
+        abort: () => this.abort(),
+      },
+      { highWaterMark: READ_AHEAD, size: (chunk) => chunk?.byteLength ?? 0 },
+    );
+  }
+
+  #endReading(error?: unknown): void {
+    const controller = this.#controller;
+    this.#controller = undefined;
+    if (error === undefined) controller?.close();
+    else controller?.error(error);
+  }
+
+  #drain(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    if (this.#socket.write(chunk)) return;
+    this.#drained ??= new Deferred();
+    await this.#drained.promise;
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #end(): Promise<void> {
+    if (this.#failure) throw this.#failure;
+    await Promise.race([
+      new Promise<void>((resolve) => this.#socket.end(() => resolve())),
+      this.#gone.promise,
+    ]);
+  }
+
+  async close(): Promise<void> {
+    this.#endReading();
+    this.#socket.resume();
+    this.#socket.end();
+    await this.#gone.promise;
+  }
+
+  abort(): void {
+    const socket = this.#socket as NodeSocket & { resetAndDestroy?(): unknown };
+    if (socket.destroyed) return;
+    // Bun has it in name only.
+    if (socket.resetAndDestroy && !('Bun' in globalThis)) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return chunksOf(this.readable);
+  }
+}
+
+/** Chunks of a stream; not every runtime iterates over streams. */
+async function* chunksOf<T>(readable: ReadableStream<T>): AsyncGenerator<T, void> {
+  const reader = readable.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.releaseLock();
+  }
+}
+
+/** A server that listens. */
+class NodeListener implements StreamListener {
+  readonly port: number;
+  readonly #server: NodeServer;
+  readonly #queue = new AcceptQueue<StreamConnection>();
+
+  constructor(server: NodeServer, noDelay: boolean) {
+    this.#server = server;
+    this.port = (server.address() as { port: number }).port;
+    server.on('connection', (socket) => {
+      socket.setNoDelay(noDelay);
+      const from = nameOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+      this.#queue.push(new NodeConnection(socket, `Cannot use the connection of ${from}`));
+    });
+    server.on('error', (error) => this.#end(netErrorOf(error, 'Cannot accept')));
+  }
+
+  #end(error: NetError): void {
+    for (const connection of this.#queue.end(error)) connection.abort?.();
+  }
+
+  async close(): Promise<void> {
+    this.#end(new NetError('ECONNABORTED', 'Cannot accept', { reason: 'the listener was closed' }));
+    // Its callback waits for all connections, which go on.
+    this.#server.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<StreamConnection> {
+    return this.#queue.items((error) => (error as NetError).code === 'ECONNABORTED');
+  }
+}
+
+/** The two sockets of datagrams, one for each family, that are opened when they are needed. */
+class NodeDatagrams implements DatagramSocket {
+  readonly writable: WritableStream<Datagram>;
+  readonly #make: (family: 4 | 6) => Promise<NodeDgram>;
+  readonly #sockets = new Map<4 | 6, Promise<NodeDgram>>();
+  readonly #readable: ReadableStream<Datagram>;
+  #controller: ReadableStreamDefaultController<Datagram> | undefined;
+  #isClosed = false;
+  localPort: number | undefined;
+
+  constructor(make: (family: 4 | 6) => Promise<NodeDgram>) {
+    this.#make = make;
+    this.#readable = new ReadableStream<Datagram>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        cancel: () => this.close(),
+      },
+      { highWaterMark: DATAGRAMS },
+    );
+    this.writable = new WritableStream<Datagram>(
+      {
+        write: (datagram) => this.#send(datagram),
+        close: () => this.close(),
+        abort: () => this.close(),
+      },
+      { highWaterMark: DATAGRAMS },
+    );
+  }
+
+  /** The socket of a family. */
+  socket(family: 4 | 6): Promise<NodeDgram> {
+    const known = this.#sockets.get(family);
+    if (known) return known;
+    const made = handled(this.#open(family));
+    this.#sockets.set(family, made);
+    return made;
+  }
+
+  async #open(family: 4 | 6): Promise<NodeDgram> {
+    const socket = await this.#make(family);
+    socket.on('message', (data: Uint8Array, { address: host, port }: Rinfo) => {
+      // A reader that is slow loses the newest, as it would in the kernel.
+      if ((this.#controller?.desiredSize ?? 0) > 0) this.#controller?.enqueue({ host, port, data });
+    });
+    // The failure of one datagram.
+    socket.on('error', () => {});
+    if (this.#isClosed) socket.close();
+    this.localPort ??= socket.address().port;
+    return socket;
+  }
+
+  async #send({ host, port, data }: Datagram): Promise<void> {
+    if (this.#isClosed) throw new NetError('ESHUTDOWN', 'Cannot send', { reason: 'it is closed' });
+    try {
+      const socket = await this.socket(host.includes(':') ? 6 : 4);
+      await new Promise<void>((resolve) => socket.send(data, port, host, () => resolve()));
+    } catch {
+      // A datagram may be lost; the family is not there, or the network is not.
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#controller?.close();
+    this.#controller = undefined;
+    for (const made of this.#sockets.values()) {
+      await made.then(
+        (socket) => {
+          try {
+            socket.close();
+          } catch {
+            // It has closed itself.
+          }
+        },
+        () => {},
+      );
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Datagram> {
+    return chunksOf(this.#readable);
+  }
+}
+
+function missing(action: string): NetError {
+  return new NetError('ENOTSUP', action, { reason: 'this runtime has no sockets' });
+}
+
+async function connectNode(
+  given: OutboundOptions,
+  options: NodeOptions,
+): Promise<StreamConnection> {
+  const { host, port, signal } = given;
+  const action = `Cannot connect to ${nameOf(host, port)}`;
+  const net = builtin('node:net');
+  if (!net) throw missing(action);
+  signal?.throwIfAborted();
+  const { localAddress, noDelay = true } = options;
+  const socket = net.connect({
+    ...{ host, port, noDelay, allowHalfOpen: true },
+    ...(localAddress !== undefined && { localAddress }),
+  });
+  const abort = (): void => void socket.destroy();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', (error) => reject(netErrorOf(error, action)));
+      socket.once('close', () => reject(signal?.reason ?? new NetError('ECONNABORTED', action)));
+    });
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+  return new NodeConnection(socket, action);
+}
+
+async function listenNode(
+  { host, port }: { host?: string; port: number },
+  noDelay: boolean,
+): Promise<StreamListener> {
+  const action = `Cannot listen on ${nameOf(host ?? '::', port)}`;
+  const net = builtin('node:net');
+  if (!net) throw missing(action);
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(netErrorOf(error, action)));
+    server.listen({ port, ...(host !== undefined && { host }) }, resolve);
+  });
+  return new NodeListener(server, noDelay);
+}
+
+async function openNode(
+  { host, port = 0 }: { host?: string; port?: number },
+  localAddress: string | undefined,
+): Promise<DatagramSocket> {
+  const dgram = builtin('node:dgram');
+  const action = `Cannot open a socket of UDP on ${nameOf(host ?? '::', port)}`;
+  if (!dgram) throw missing(action);
+  const bound = host ?? localAddress;
+  const sockets = new NodeDatagrams(async (family) => {
+    const socket = dgram.createSocket(
+      family === 4 ? { type: 'udp4' } : { type: 'udp6', ipv6Only: true },
+    );
+    const isFamily = bound?.includes(':') === (family === 6);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', (error) => reject(netErrorOf(error, action)));
+      socket.bind({ port, ...(bound !== undefined && isFamily && { address: bound }) }, resolve);
+    });
+    return socket;
+  });
+  // One that is to receive at an address is there before anything is sent.
+  if (host !== undefined || port !== 0) await sockets.socket(host?.includes(':') ? 6 : 4);
+  return sockets;
+}
+
+/**
+ * The sockets of this computer, in Node, Deno and Bun.
+ *
+ * @param options - Address to leave from, and settings.
+ * @returns A transport that connects, listens and sends datagrams.
+ * @throws NetError EINVAL for a bad option.
+ */
+export function node(options: NodeOptions = {}): NodeTransport {
+  checkOptions('Cannot use the sockets of this computer', options, OPTIONS);
+  const { localAddress, noDelay = true } = options;
+  return {
+    connect: (given) => connectNode(given, options),
+    listen: (given) => listenNode(given, noDelay),
+    open: (given = {}) => openNode(given, localAddress),
+  };
+}
