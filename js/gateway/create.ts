@@ -4,6 +4,7 @@
 import type { IcmpSocket, IcmpSocketOptions } from '../api/icmp.ts';
 import type { TcpInterceptOptions, TcpInterceptor } from '../api/intercept.ts';
 import type { NetworkInterface } from '../api/interface.ts';
+import type { TcpListener } from '../api/tcp.ts';
 import type { UdpSocket, UdpSocketOptions } from '../api/udp.ts';
 import type { DnsMessage } from '../codec/dns_types.ts';
 import { NetError } from '../errors.ts';
@@ -12,6 +13,7 @@ import { any, checkOptions, INT32_MAX, oneOf, type Rules, show, whole } from '..
 import { ownerOf } from '../util/owner.ts';
 import { Book } from './book.ts';
 import { Core } from './core.ts';
+import { OwnDns } from './dns.ts';
 import { type ForwardStack, forwardPort } from './forward.ts';
 import type { Forward, ForwardOptions } from './forward_types.ts';
 import { Echoes } from './icmp.ts';
@@ -72,6 +74,7 @@ interface GatewayStack extends ForwardStack {
   interceptTcp(options: TcpInterceptOptions): Promise<TcpInterceptor>;
   openUdp(options: UdpSocketOptions): Promise<UdpSocket>;
   openIcmp(options: IcmpSocketOptions): Promise<IcmpSocket>;
+  listenTcp(options: { port: number }): Promise<TcpListener>;
 }
 
 /**
@@ -129,7 +132,7 @@ class Parts implements Gateway {
   readonly #core: Core;
   readonly #stack: GatewayStack;
   readonly #interceptor: TcpInterceptor;
-  readonly #sockets: readonly (UdpSocket | IcmpSocket)[];
+  readonly #sockets: readonly AsyncDisposable[];
   readonly #forwards = new Set<Forward>();
   readonly #runs: Promise<unknown>;
   #closing: Promise<void> | undefined;
@@ -140,16 +143,18 @@ class Parts implements Gateway {
     interceptor: TcpInterceptor,
     udp: UdpSocket,
     icmp: Readonly<Record<4 | 6, IcmpSocket>>,
+    dns: readonly [UdpSocket, TcpListener] | undefined,
   ) {
     this.#core = core;
     this.#stack = stack;
     this.#interceptor = interceptor;
-    this.#sockets = [udp, icmp[4], icmp[6]];
+    this.#sockets = [udp, icmp[4], icmp[6], ...(dns ?? [])];
     this.#runs = Promise.allSettled([
       new TcpFlows(core, interceptor).run(),
       new UdpFlows(core, udp, icmp).run(),
       new Echoes(core, icmp[4]).run(),
       new Echoes(core, icmp[6]).run(),
+      dns && new OwnDns(core, ...dns).run(),
     ]);
     this.closed = this.#runs.then(() => this.close());
   }
@@ -207,7 +212,7 @@ class Parts implements Gateway {
     await Promise.all([...this.#forwards].map((one) => one.close()));
     this.#core.book.end(reason);
     await this.#interceptor.close();
-    await Promise.all(this.#sockets.map((socket) => socket.close()));
+    await Promise.all(this.#sockets.map((socket) => socket[Symbol.asyncDispose]()));
     await this.#runs;
   }
 
@@ -228,7 +233,7 @@ class Parts implements Gateway {
  * @param options - Ways out, policy, bounds. Without a way out nothing leaves.
  * @returns The gateway, which serves guests from now on.
  * @throws NetError EINVAL for a bad option or a malformed policy, ENODEV if it is no interface of a stack, EADDRINUSE if
- *   it has a gateway.
+ *   it has a gateway, or with `dns` port 53 is taken.
  * @example
  * ```ts
  * import assert from 'node:assert/strict';
@@ -284,7 +289,13 @@ export async function createGateway(
     const udp = keep(await stack.openUdp({ ...at, receiveBuffer: 2 ** 20, sendBuffer: 2 ** 20 }));
     const four = keep(await stack.openIcmp({ ...at, family: 4 }));
     const six = keep(await stack.openIcmp({ ...at, family: 6 }));
-    return new Parts(core, stack, interceptor, udp, { 4: four, 6: six });
+    const dns =
+      options.dns &&
+      ([
+        keep(await stack.openUdp({ port: 53, interface: on })),
+        keep(await stack.listenTcp({ port: 53 })),
+      ] as const);
+    return new Parts(core, stack, interceptor, udp, { 4: four, 6: six }, dns);
   } catch (error) {
     for (const one of opened) await one[Symbol.asyncDispose]();
     throw error;

@@ -65,6 +65,28 @@ export interface NodeTransport extends OutboundTransport, DatagramTransport {
    * @throws NetError EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOTSUP.
    */
   listen(options: { host?: string; port: number }): Promise<StreamListener>;
+  /**
+   * Name servers of this computer.
+   *
+   * @returns Their addresses; none, where the runtime does not tell.
+   * @throws Never.
+   */
+  nameServers(): { ip: string; port: number }[];
+}
+
+function nameServers(): { ip: string; port: number }[] {
+  try {
+    const servers = builtin('node:dns')?.getServers() ?? [];
+    return servers.flatMap((text) => {
+      const [, six, five] = /^\[(.*)\]:(\d+)$/.exec(text) ?? [];
+      const [, four, port] = /^([\d.]+):(\d+)$/.exec(text) ?? [];
+      const ip = six ?? four ?? text;
+      // A zone is of this computer; a socket needs none for what is not link-local.
+      return ip.includes('%') ? [] : [{ ip, port: Number(five ?? port ?? 53) }];
+    });
+  } catch {
+    return [];
+  }
 }
 
 const nameOf = (host: string, port: number): string => {
@@ -403,5 +425,6 @@ export function node(options: NodeOptions = {}): NodeTransport {
     connect: (given) => connectNode(given, options),
     listen: (given) => listenNode(given, noDelay),
     open: (given = {}) => openNode(given, localAddress),
+    nameServers,
   };
 }

@@ -163,7 +163,7 @@ export interface GatewayOptions {
   readonly policy?: Policy;
   /** What a guest gets that the policy refuses. @default 'prohibited' */
   readonly onDeny?: Rejection;
-  /** Answers queries to any name server, at port 53. @default they are flows as others are */
+  /** Answers queries at port 53: to the gateway's addresses, and to any other name server. @default they are flows as others are */
   readonly dns?: DnsAnswerer;
   /** Name of a guest, for policy and events. */
   readonly guestName?: (address: string) => string | undefined;

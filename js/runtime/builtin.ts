@@ -6,6 +6,7 @@
 /** The modules that are used; their types are those of Node. */
 interface Builtins {
   'node:dgram': typeof import('node:dgram');
+  'node:dns': typeof import('node:dns');
   'node:fs/promises': typeof import('node:fs/promises');
   'node:net': typeof import('node:net');
   'node:worker_threads': typeof import('node:worker_threads');
