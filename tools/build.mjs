@@ -22,6 +22,10 @@ const DIST = 'dist';
 const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
 /** Entries that users import, except those of threads. */
 const NAMES = ENTRIES.map(({ name }) => name).filter((name) => !WORKERS.includes(name));
+/** Programs that package.json names. */
+const BINS = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).bin).map((path) =>
+  path.replace(/^dist\/(.*)\.js$/, '$1'),
+);
 const TAP_HELPER = 'link/adapter/linux_tap/helper.c';
 
 /** A declaration file and all that it imports, each with its text. */
@@ -175,6 +179,20 @@ for (const { path, text } of outputFiles) {
 // tell by the syntax of a file whether it is a module.
 const program = { ...options, ignoreAnnotations: true, footer: { js: 'export {};' } };
 await build({ ...program, entryPoints: WORKERS.map(source) });
+
+// The command: it imports entries as they are in dist/.
+const entries = {
+  name: 'entries',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/.*\.ts$/ }, ({ path, resolveDir }) => {
+      const to = relative('js', resolve(resolveDir, path)).replace(/\.ts$/, '');
+      return NAMES.includes(to)
+        ? { path: path.replace(/\.ts$/, '.js'), external: true }
+        : undefined;
+    });
+  },
+};
+await build({ ...program, entryPoints: BINS.map(source), plugins: [entries] });
 
 const declared = new Map();
 for (const name of [...NAMES, ...WORKERS]) reachable(`${name}.d.ts`, declared);

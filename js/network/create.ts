@@ -4,29 +4,17 @@
 import type { TapInterface } from '../api/interface.ts';
 import type { NetworkStack } from '../api/stack.ts';
 import type { DatagramTransport, StreamTransport } from '../api/transport.ts';
-import {
-  advertiseRouter,
-  createDhcp,
-  type DhcpServer,
-  type RouterAdvertiser,
-} from '../dhcp/dhcp.ts';
-import { DnsServer, type DnsTransport, type RequestFn } from '../dns/dns.ts';
+import { createDhcp } from '../dhcp/create.ts';
+import type { DhcpServer, RouterAdvertiser } from '../dhcp/dhcp.ts';
+import { advertiseRouter } from '../dhcp/router.ts';
+import type { DnsTransport, RequestFn } from '../dns/dns.ts';
+import { DnsServer } from '../dns/server.ts';
 import { NetError } from '../errors.ts';
-import {
-  createGateway,
-  type Forward,
-  type ForwardOptions,
-  type Gateway,
-  type GatewayOptions,
-  parseForward,
-} from '../gateway/gateway.ts';
-import {
-  createSwitch,
-  type LinkEndpoint,
-  type Switch,
-  type SwitchPort,
-  type SwitchPortOptions,
-} from '../link/link.ts';
+import { createGateway } from '../gateway/create.ts';
+import { parseForward } from '../gateway/forward.ts';
+import type { Forward, ForwardOptions, Gateway, GatewayOptions } from '../gateway/gateway.ts';
+import type { LinkEndpoint, Switch, SwitchPort, SwitchPortOptions } from '../link/link.ts';
+import { createSwitch } from '../link/switch.ts';
 import { any, checkOptions, oneOf, type Rules, text, whole } from '../util/check.ts';
 import { lowerAscii, normalizeName } from '../util/host_name.ts';
 import { type Plan, planOf } from './plan.ts';

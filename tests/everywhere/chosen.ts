@@ -18,6 +18,7 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   share: 'structured clones of memory, Atomics.waitAsync and the way without it',
   share_udp: 'the same for sockets, whose file of JavaScript each thread imports for itself',
   udp_streams: "datagrams through the runtime's own streams, read and written past them, in pipes",
+  intercept: 'connections, datagrams and messages for other addresses',
   icmp: 'pings and raw messages: timers, random numbers, iteration',
   worker: 'workers: start, death, end; messages beside shared memory',
   idle: 'no timer runs in an idle stack, and a program with one ends',
@@ -30,6 +31,8 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   link_v86: 'ringstack/v86: events of an emulator',
   services_dhcp_server: 'ringstack/dhcp; timers, asynchronous iterators',
   services_dns_compatible: 'ringstack/dns; URL and its international names',
+  services_gateway_node: 'the sockets of each runtime as a way out: half closes, resets',
+  services_gateway_tcp: 'ringstack/gateway; streams on both sides, abort signals',
   services_http_websocket: "upgrades: the runtime's events and random numbers",
   tap: 'ringstack/tap: devices, a child process',
 };

@@ -91,12 +91,17 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
       'api/*',
       'util/*',
       'index',
-      'link/link',
-      'dhcp/dhcp',
-      'dns/dns',
-      'gateway/gateway',
+      'link/*',
+      'dhcp/*',
+      'dns/*',
+      'gateway/*',
+      'network/*',
     ],
-    'network/*',
+  ],
+  // A program: it loads entries, each when it is needed.
+  'cli/*': [
+    ...['index', 'link/link', 'link/adapter/*', 'link/filter/pcap', 'dhcp/dhcp', 'dns/dns'],
+    ...['gateway/gateway', 'network/network', 'cli/*'],
   ],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
@@ -113,6 +118,8 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
   // A device of Linux: never in a browser.
   'link/adapter/linux_tap/*': ['node:*'],
   'link/*': ['type node:*'],
+  // A program of Node, Deno and Bun.
+  'cli/*': ['node:*'],
   'gateway/*': ['type node:*'],
 };
 
