@@ -117,8 +117,9 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 dnsmasq:dnsmasq-base fping:fping tracepath:iputils-tracepath mtr:mtr-tiny nmap:nmap tftp:tftp-hpa \
                 snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
                 dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \
-                 dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping macof:dsniff \
-                 wireguard-go:wireguard-go wg:wireguard-tools; do
+                dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping \
+                macof:dsniff wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \
+                turnutils_natdiscovery:coturn; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"

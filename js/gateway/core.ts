@@ -80,6 +80,8 @@ export class Core {
     const [question] = message.questions;
     if (message.isResponse || !question) return undefined;
     const name = lowerAscii(question.name);
+    const { localDomains = [] } = this.options;
+    if (localDomains.some((one) => name === one || name.endsWith(`.${one}`))) return undefined;
     const { isAllowed, rule } = this.policy.decideName(name, source);
     if (isAllowed) return undefined;
     this.book.statistics.denied++;

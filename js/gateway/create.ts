@@ -63,6 +63,7 @@ const OPTIONS: Rules<GatewayOptions> = {
   policy: any,
   onDeny: oneOf('refused', 'unreachable', 'prohibited', 'drop'),
   dns: any,
+  localDomains: any,
   guestName: any,
   guestAddress: any,
   filtering: oneOf('address', 'any'),

@@ -165,6 +165,8 @@ export interface GatewayOptions {
   readonly onDeny?: Rejection;
   /** Answers queries at port 53: to the gateway's addresses, and to any other name server. @default they are flows as others are */
   readonly dns?: DnsAnswerer;
+  /** Names at and below these are answered by `dns` whatever the policy says, since they lead nowhere else. @default none */
+  readonly localDomains?: readonly string[];
   /** Name of a guest, for policy and events. */
   readonly guestName?: (address: string) => string | undefined;
   /** Address of the guest of a name, for forwarded ports; '' is the only guest. */

@@ -17,6 +17,7 @@ import type { LinkEndpoint, Switch, SwitchPort, SwitchPortOptions } from '../lin
 import { createSwitch } from '../link/switch.ts';
 import { any, checkOptions, oneOf, type Rules, text, whole } from '../util/check.ts';
 import { lowerAscii, normalizeName } from '../util/host_name.ts';
+import { Hosts } from '../util/hosts.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { Guest, NetworkForward, NetworkOptions, VirtualNetwork } from './types.ts';
 
@@ -211,9 +212,11 @@ function openDns(options: NetworkOptions, domain: string, stack: NetworkStack): 
   };
   const servers = out?.nameServers() ?? [];
   const forward = dns.forward ?? (servers.length > 0 ? servers : undefined);
+  const { hosts, ...rest } = dns;
+  if (hosts) for (const [name, list] of new Hosts(hosts).entries()) stack.hosts.set(name, list);
   return new DnsServer(dnsTransport(options), {
+    ...rest,
     hosts: stack.hosts as never,
-    ...dns,
     request,
     ...(forward && { forward }),
   });
@@ -295,6 +298,7 @@ export async function createNetwork(options: NetworkOptions = {}): Promise<Virtu
     const gateway = await createGateway(all.interface, {
       ...ownOptions(options),
       dns: all.dns,
+      localDomains: [domain],
       guestName: (address) => guests.nameOf(address),
       guestAddress: (name) => guests.addressOf(name),
     });

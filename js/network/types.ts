@@ -22,7 +22,8 @@ import type {
 } from '../link/link.ts';
 
 /** Options of createNetwork(). */
-export interface NetworkOptions extends Omit<GatewayOptions, 'dns' | 'guestName' | 'guestAddress'> {
+export interface NetworkOptions
+  extends Omit<GatewayOptions, 'dns' | 'localDomains' | 'guestName' | 'guestAddress'> {
   /** IPv4 network; its first address is the gateway's. At most a /30. @default '10.0.0.0/24' */
   readonly cidr?: string;
   /** IPv6 network of 64 bits; its address 1 is the gateway's. false: none. @default 'fd00:5253::/64' */
