@@ -15,4 +15,7 @@ export type { Forward, ForwardListen, ForwardOptions, ForwardPlan } from './forw
 export { type NodeOptions, type NodeTransport, node } from './node.ts';
 export { createPolicy, type PolicyTable } from './policy.ts';
 export type * from './policy_types.ts';
+export type { WebSocketClass, WebSocketLike } from './socket.ts';
 export type * from './types.ts';
+export { type WebSocketWayOptions, webSocket } from './websocket.ts';
+export { type WispOptions, wisp } from './wisp.ts';

@@ -36,6 +36,7 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
   link_websocket: 'a page has no server: link_relay is for it',
   services_dns_ask: 'a page has no server',
   services_gateway_node: 'a page has no sockets',
+  services_gateway_wisp: 'a page has no server',
   services_network: 'a page has no sockets',
   services_http_fetch: 'a page has no zlib of Node',
   services_http_node: 'a page has no sockets',
