@@ -56,7 +56,7 @@ export class Core {
     return { destination, decision };
   }
 
-  /** What a guest gets that the policy refuses. */
+  /** The answer to a guest that the policy refuses. */
   get onDeny(): Rejection {
     return this.options.onDeny ?? 'prohibited';
   }

@@ -106,7 +106,7 @@ export interface Gateway extends AsyncDisposable {
   /**
    * Forwards a port outside to a guest.
    *
-   * @param options - Where to listen, and the guest.
+   * @param options - The listener, and the guest.
    * @returns The forwarded port, open.
    * @throws NetError EINVAL, ENOTSUP, EADDRINUSE, or another error of the transport.
    */

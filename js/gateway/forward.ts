@@ -88,7 +88,7 @@ export function parseForward(text: string): ForwardPlan {
   };
 }
 
-/** What all forwarded ports of a gateway share. */
+/** The parts that all forwarded ports of a gateway share. */
 export interface ForwardContext {
   readonly core: Core;
   readonly stack: ForwardStack;

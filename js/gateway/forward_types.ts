@@ -8,7 +8,7 @@ import type {
   StreamTransport,
 } from '../api/transport.ts';
 
-/** Where to listen. */
+/** A transport, and the address and port to listen on. */
 export interface ForwardListen {
   /** Transport that listens: node(), another stack's `tcp` or `udp`. */
   readonly transport: StreamTransport | DatagramTransport;

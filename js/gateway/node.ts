@@ -5,30 +5,20 @@
 // for 'drain': a slow side holds the other one off. A numeric host is connected to as it is; a name is resolved by the
 // system, so a gateway, which has asked its policy about an address, never gives one.
 
-import type {
-  Datagram,
-  DatagramSocket,
-  DatagramTransport,
-  StreamConnection,
-  StreamListener,
-} from '../api/transport.ts';
+import type { DatagramTransport, StreamConnection, StreamListener } from '../api/transport.ts';
 import { NetError } from '../errors.ts';
 import { builtin } from '../runtime/builtin.ts';
 import { AcceptQueue } from '../util/accept_queue.ts';
-import { formatEndpoint, parseIp } from '../util/address.ts';
 import { checkOptions, flag, type Rules, text } from '../util/check.ts';
-import { Deferred, handled } from '../util/deferred.ts';
+import { Deferred } from '../util/deferred.ts';
 import { netErrorOf } from '../util/system_error.ts';
+import { chunksOf, missing, nameOf, openNode } from './node_datagrams.ts';
 import type { OutboundOptions, OutboundTransport } from './types.ts';
 
 type NodeSocket = import('node:net').Socket;
 type NodeServer = import('node:net').Server;
-type NodeDgram = import('node:dgram').Socket;
-type Rinfo = import('node:dgram').RemoteInfo;
 
 const READ_AHEAD = 256 * 1024;
-/** Datagrams that wait to be read from one socket, and to be sent. */
-const DATAGRAMS = 256;
 
 /** Options of node(). */
 export interface NodeOptions {
@@ -89,14 +79,6 @@ function nameServers(): { ip: string; port: number }[] {
   }
 }
 
-const nameOf = (host: string, port: number): string => {
-  try {
-    return formatEndpoint(parseIp(host), port);
-  } catch {
-    return `${host}:${port}`;
-  }
-};
-
 /** A socket that is open, as a connection. */
 class NodeConnection implements StreamConnection {
   readonly readable: ReadableStream<Uint8Array>;
@@ -143,7 +125,7 @@ class NodeConnection implements StreamConnection {
         pull: () => void socket.resume(),
         cancel: () => {
           this.#controller = undefined;
-          // What still comes is thrown away, and the way there stays open.
+          // Bytes that still come are thrown away, and the way there stays open.
           socket.resume();
         },
       },
@@ -207,20 +189,6 @@ class NodeConnection implements StreamConnection {
   }
 }
 
-/** Chunks of a stream; not every runtime iterates over streams. */
-async function* chunksOf<T>(readable: ReadableStream<T>): AsyncGenerator<T, void> {
-  const reader = readable.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    reader.releaseLock();
-  }
-}
-
 /** A server that listens. */
 class NodeListener implements StreamListener {
   readonly port: number;
@@ -251,97 +219,6 @@ class NodeListener implements StreamListener {
   [Symbol.asyncIterator](): AsyncIterator<StreamConnection> {
     return this.#queue.items((error) => (error as NetError).code === 'ECONNABORTED');
   }
-}
-
-/** The two sockets of datagrams, one for each family, that are opened when they are needed. */
-class NodeDatagrams implements DatagramSocket {
-  readonly writable: WritableStream<Datagram>;
-  readonly #make: (family: 4 | 6) => Promise<NodeDgram>;
-  readonly #sockets = new Map<4 | 6, Promise<NodeDgram>>();
-  readonly #readable: ReadableStream<Datagram>;
-  #controller: ReadableStreamDefaultController<Datagram> | undefined;
-  #isClosed = false;
-  localPort: number | undefined;
-
-  constructor(make: (family: 4 | 6) => Promise<NodeDgram>) {
-    this.#make = make;
-    this.#readable = new ReadableStream<Datagram>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        cancel: () => this.close(),
-      },
-      { highWaterMark: DATAGRAMS },
-    );
-    this.writable = new WritableStream<Datagram>(
-      {
-        write: (datagram) => this.#send(datagram),
-        close: () => this.close(),
-        abort: () => this.close(),
-      },
-      { highWaterMark: DATAGRAMS },
-    );
-  }
-
-  /** The socket of a family. */
-  socket(family: 4 | 6): Promise<NodeDgram> {
-    const known = this.#sockets.get(family);
-    if (known) return known;
-    const made = handled(this.#open(family));
-    this.#sockets.set(family, made);
-    return made;
-  }
-
-  async #open(family: 4 | 6): Promise<NodeDgram> {
-    const socket = await this.#make(family);
-    socket.on('message', (data: Uint8Array, { address: host, port }: Rinfo) => {
-      // A reader that is slow loses the newest, as it would in the kernel.
-      if ((this.#controller?.desiredSize ?? 0) > 0) this.#controller?.enqueue({ host, port, data });
-    });
-    // The failure of one datagram.
-    socket.on('error', () => {});
-    if (this.#isClosed) socket.close();
-    this.localPort ??= socket.address().port;
-    return socket;
-  }
-
-  async #send({ host, port, data }: Datagram): Promise<void> {
-    if (this.#isClosed) throw new NetError('ESHUTDOWN', 'Cannot send', { reason: 'it is closed' });
-    try {
-      const socket = await this.socket(host.includes(':') ? 6 : 4);
-      await new Promise<void>((resolve) => socket.send(data, port, host, () => resolve()));
-    } catch {
-      // A datagram may be lost; the family is not there, or the network is not.
-    }
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#controller?.close();
-    this.#controller = undefined;
-    for (const made of this.#sockets.values()) {
-      await made.then(
-        (socket) => {
-          try {
-            socket.close();
-          } catch {
-            // It has closed itself.
-          }
-        },
-        () => {},
-      );
-    }
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Datagram> {
-    return chunksOf(this.#readable);
-  }
-}
-
-function missing(action: string): NetError {
-  return new NetError('ENOTSUP', action, { reason: 'this runtime has no sockets' });
 }
 
 async function connectNode(
@@ -387,36 +264,21 @@ async function listenNode(
   return new NodeListener(server, noDelay);
 }
 
-async function openNode(
-  { host, port = 0 }: { host?: string; port?: number },
-  localAddress: string | undefined,
-): Promise<DatagramSocket> {
-  const dgram = builtin('node:dgram');
-  const action = `Cannot open a socket of UDP on ${nameOf(host ?? '::', port)}`;
-  if (!dgram) throw missing(action);
-  const bound = host ?? localAddress;
-  const sockets = new NodeDatagrams(async (family) => {
-    const socket = dgram.createSocket(
-      family === 4 ? { type: 'udp4' } : { type: 'udp6', ipv6Only: true },
-    );
-    const isFamily = bound?.includes(':') === (family === 6);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', (error) => reject(netErrorOf(error, action)));
-      socket.bind({ port, ...(bound !== undefined && isFamily && { address: bound }) }, resolve);
-    });
-    return socket;
-  });
-  // One that is to receive at an address is there before anything is sent.
-  if (host !== undefined || port !== 0) await sockets.socket(host?.includes(':') ? 6 : 4);
-  return sockets;
-}
-
 /**
  * The sockets of this computer, in Node, Deno and Bun.
  *
  * @param options - Address to leave from, and settings.
  * @returns A transport that connects, listens and sends datagrams.
  * @throws NetError EINVAL for a bad option.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { node } from 'ringstack/gateway';
+ *
+ * const socket = await node().open({ host: '127.0.0.1', port: 0 });
+ * assert.equal(typeof (socket as { localPort?: number }).localPort, 'number');
+ * await socket.close();
+ * ```
  */
 export function node(options: NodeOptions = {}): NodeTransport {
   checkOptions('Cannot use the sockets of this computer', options, OPTIONS);

@@ -8,7 +8,7 @@
 // made, and a malformed one is an error: an entry of `deny` that were left out would open what it was to close.
 //
 // A rule by name matches the names that a guest got an address for from our own DNS answers (js/gateway/names.ts), not
-// what reverse DNS, a certificate or a Host header says. So with such rules in place, other name servers must not be
+// what reverse DNS, a certificate or a Host header says. So with these rules in place, other name servers must not be
 // used: their ports are refused unless an entry names them by address.
 
 import { NetError } from '../errors.ts';
@@ -185,7 +185,19 @@ function plain(address: IpAddress): IpAddress {
   return { family: 4, bytes: four };
 }
 
-/** A policy, read. */
+/**
+ * A policy, read.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createPolicy, type PolicyTable } from 'ringstack/gateway';
+ *
+ * const policy: PolicyTable = createPolicy({ deny: ['*.ads.example'] });
+ * assert.equal(policy.hasNames, true);
+ * assert.equal(policy.decideName('x.ads.example', { address: '10.0.0.2' }).isAllowed, false);
+ * ```
+ */
 export class PolicyTable {
   readonly #default: boolean;
   readonly #allow: readonly Entry[];
@@ -196,7 +208,12 @@ export class PolicyTable {
   /** Whether a rule is about names. */
   readonly hasNames: boolean;
 
-  /** Reads a policy; throws NetError EINVAL for a malformed one. */
+  /**
+   * Reads a policy.
+   *
+   * @param policy - The policy.
+   * @throws NetError EINVAL for a malformed one.
+   */
   constructor(policy: Policy) {
     checkOptions(ACTION, policy, POLICY);
     this.#allow = readEntries(policy.allow, 'allow');
@@ -293,6 +310,18 @@ export class PolicyTable {
  * @param policy - The policy.
  * @returns It, read.
  * @throws NetError EINVAL for a malformed entry or an unknown option.
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { createPolicy } from 'ringstack/gateway';
+ *
+ * const source = { address: '10.0.0.2' };
+ * const policy = createPolicy({ deny: ['9.9.9.0/24:25'] });
+ * const question = { protocol: 'tcp', source, address: '9.9.9.9' } as const;
+ * assert.equal(policy.decide({ ...question, port: 25 }).rule, 'deny: 9.9.9.0/24:25');
+ * assert.equal(policy.decide({ ...question, port: 443 }).isAllowed, true);
+ * assert.throws(() => createPolicy({ deny: ['9.9.9'] }), { code: 'EINVAL' });
+ * ```
  */
 export function createPolicy(policy: Policy): PolicyTable {
   return new PolicyTable(policy);

@@ -44,7 +44,7 @@ export function reset(connection: StreamConnection, reason?: unknown): void {
     connection.abort(reason);
     return;
   }
-  // A stream that is locked fails by whoever holds it.
+  // A stream that is locked fails by the loop that reads or writes it.
   if (!connection.writable.locked) connection.writable.abort(reason).catch(() => {});
   if (!connection.readable.locked) connection.readable.cancel(reason).catch(() => {});
 }

@@ -9,7 +9,17 @@ const HIGH = 1024 * 1024;
 /** ms between two looks at them: there is no event. */
 const LOOK = 5;
 
-/** A WebSocket, as far as it is needed here: that of the runtime, or of the package `ws`. */
+/**
+ * A WebSocket, as far as it is needed here: that of the runtime, or of the package `ws`.
+ *
+ * @example
+ * ```ts
+ * import type { WebSocketLike } from 'ringstack/gateway';
+ *
+ * const waiting = (socket: WebSocketLike): number => socket.bufferedAmount;
+ * void waiting;
+ * ```
+ */
 export interface WebSocketLike {
   /** Type of binary messages. */
   binaryType: string;

@@ -38,7 +38,21 @@ export interface GatewayFlow {
   readonly signal: AbortSignal;
 }
 
-/** A connection of a guest, whose SYN is held. */
+/**
+ * A connection of a guest, whose SYN is held.
+ *
+ * @example
+ * ```ts
+ * import type { TcpFlow } from 'ringstack/gateway';
+ *
+ * const echo = async (flow: TcpFlow): Promise<undefined> => {
+ *   const connection = await flow.accept();
+ *   await connection.readable.pipeTo(connection.writable);
+ *   return undefined;
+ * };
+ * void echo;
+ * ```
+ */
 export interface TcpFlow extends GatewayFlow {
   /**
    * Answers the guest, for a function that serves the connection itself.
@@ -93,7 +107,7 @@ export interface OutboundTransport extends StreamTransport {
   /**
    * Connects.
    *
-   * @param options - Where to.
+   * @param options - The destination.
    * @returns The connection, open.
    * @throws NetError ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT and the like: the guest sees the same.
    */
@@ -112,7 +126,18 @@ export interface EchoRequest {
   readonly ttl: number;
 }
 
-/** Answers DNS queries: a DnsServer of `ringstack/dns` is one. */
+/**
+ * Answers DNS queries: a DnsServer of `ringstack/dns` is one.
+ *
+ * @example
+ * ```ts
+ * import type { DnsAnswerer } from 'ringstack/gateway';
+ * import { DnsServer } from 'ringstack/dns';
+ *
+ * const server: DnsAnswerer = new DnsServer(null, { hosts: { 'db.internal': '10.0.0.2' } });
+ * void server;
+ * ```
+ */
 export interface DnsAnswerer {
   /**
    * Answers a query.
@@ -161,7 +186,7 @@ export interface GatewayOptions {
   readonly icmp?: 'reply' | 'drop' | ((echo: EchoRequest) => MaybePromise<boolean>);
   /** Destinations that guests may use. @default public addresses */
   readonly policy?: Policy;
-  /** What a guest gets that the policy refuses. @default 'prohibited' */
+  /** The answer to a guest that the policy refuses. @default 'prohibited' */
   readonly onDeny?: Rejection;
   /** Answers queries at port 53: to the gateway's addresses, and to any other name server. @default they are flows as others are */
   readonly dns?: DnsAnswerer;

@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // The mapping is by endpoint (RFC 4787, REQ-1): a guest's socket is one socket outside, whatever it sends to, so peers
-// see it at one address. What comes back goes to the guest from where it came. By default only from addresses that the
+// see it at one address. Datagrams that come back go to the guest with their own source. By default only from addresses that the
 // guest has sent to (REQ-8); the policy has been asked about these, by address and port, once for each.
 //
 // | what          | bound                                                        |

@@ -88,7 +88,7 @@ class Session {
     handled(this.#ready.promise);
     const early: Uint8Array[] = [];
     const events = {
-      // What comes before the call below is over waits for it.
+      // Messages that come before the call below is over wait for it.
       message: (data: Uint8Array) => (this.#socket ? this.#take(data) : early.push(data)),
       ended: (error: NetError) => this.#end(error),
     };

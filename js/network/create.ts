@@ -54,7 +54,7 @@ function ownOptions({ out, tcp, udp, ...options }: NetworkOptions): GatewayOptio
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** What a network is made of. */
+/** The parts of a network. */
 interface Parts {
   readonly stack: NetworkStack;
   readonly interface: TapInterface;

@@ -30,7 +30,7 @@ function ipv4(number: number): string {
  * Plans a network.
  *
  * @param text - Its CIDR.
- * @param text6 - That of IPv6; false: none.
+ * @param text6 - The one of IPv6; false: none.
  * @returns The addresses.
  * @throws NetError EINVAL if one is malformed, of another family, or too small.
  */

@@ -44,6 +44,16 @@ function packet(type: number, id: number, payload: Uint8Array | number[]): Uint8
 
 const REASONS: Record<string, number> = { ECONNREFUSED: 0x44, ENOTFOUND: 0x42 };
 
+/** A socket of UDP for one destination at this computer. */
+function datagrams(
+  port: number,
+  receive: (data: Buffer) => void,
+): { send(data: Buffer): void; close(): void } {
+  const far = createSocket('udp4');
+  far.on('message', receive);
+  return { send: (data) => far.send(data, port, LOCAL), close: () => void far.close() };
+}
+
 /** As much of a Wisp server as the protocol asks for; all names lead to this computer. */
 async function wispServer(
   version: 1 | 2,
@@ -79,9 +89,10 @@ async function wispServer(
       });
     };
     const udp = (id: number, port: number): void => {
-      const far = createSocket('udp4');
-      far.on('message', (data) => send(2, id, data));
-      streams.set(id, { send: (data) => far.send(data, port, LOCAL), close: () => far.close() });
+      streams.set(
+        id,
+        datagrams(port, (data) => send(2, id, data)),
+      );
     };
     socket.on('message', (message: RawData) => {
       const data = message as Buffer;
@@ -101,10 +112,7 @@ async function wispServer(
       for (const stream of streams.values()) stream.close();
     });
   });
-  const drop = (): void => {
-    for (const client of clients) client.terminate();
-  };
-  return { url, hosts, most: () => most, drop };
+  return { url, hosts, most: () => most, drop: () => clients.forEach((one) => one.terminate()) };
 }
 
 const OPEN = { policy: { override: ['private'] } } as const;
