@@ -199,7 +199,7 @@ export async function net(argv: readonly string[]): Promise<number> {
     throw new UsageError('no guests: --qemu or --tap must be given');
   }
   const { createNetwork } = await import('../network/network.ts');
-  const { node } = await import('../gateway/gateway.ts');
+  const { node, parseForward } = await import('../gateway/gateway.ts');
   const report = new Reporter(args);
   const stop = interrupted();
   const network = await createNetwork(optionsOf(args, node));
@@ -212,7 +212,10 @@ export async function net(argv: readonly string[]): Promise<number> {
     for (const where of args.list('qemu')) await links.listen(where);
     for (const name of args.list('tap')) await links.device(name);
     for (const spec of args.list('forward')) {
-      const { port, protocol } = await network.forward(spec);
+      const { to, ...at } = parseForward(spec);
+      // Without a way out there may still be a way in.
+      const listen = { transport: node(), ...at };
+      const { port, protocol } = await network.forward({ listen, to });
       report.tell('forward', { spec, port, protocol }, `forward ${spec} at port ${port}`);
     }
     report.tell('ready', { address: network.address }, `gateway ${network.address}`);

@@ -20,12 +20,20 @@ export interface ForwardListen {
   readonly protocol?: 'tcp' | 'udp';
 }
 
+/** A guest and its port. */
+export interface ForwardTarget {
+  /** Address or name. */
+  readonly host: string;
+  /** Port, 1 to 65535. */
+  readonly port: number;
+}
+
 /** Options of forward(). */
 export interface ForwardOptions {
   /** A listener, a datagram socket, or where to listen. The forwarded port closes it. */
   readonly listen: StreamListener | DatagramSocket | ForwardListen;
   /** The guest: an address or a name, and the port. */
-  readonly to: { readonly host: string; readonly port: number };
+  readonly to: ForwardTarget;
   /** Tells the guest the address of the client, by the PROXY protocol of that version. TCP only. @default it is not told */
   readonly proxyProtocol?: 1 | 2;
 }
@@ -39,7 +47,7 @@ export interface ForwardPlan {
   /** Port to listen on, 0: any. */
   readonly port: number;
   /** The guest, `''`: the only one; and its port. */
-  readonly to: { readonly host: string; readonly port: number };
+  readonly to: ForwardTarget;
 }
 
 /**

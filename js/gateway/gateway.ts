@@ -11,8 +11,14 @@ export type {
 } from '../api/transport.ts';
 export { createGateway, type Gateway } from './create.ts';
 export { parseForward } from './forward.ts';
-export type { Forward, ForwardListen, ForwardOptions, ForwardPlan } from './forward_types.ts';
-export { type NodeOptions, type NodeTransport, node } from './node.ts';
+export type {
+  Forward,
+  ForwardListen,
+  ForwardOptions,
+  ForwardPlan,
+  ForwardTarget,
+} from './forward_types.ts';
+export { type NodeNameServer, type NodeOptions, type NodeTransport, node } from './node.ts';
 export { createPolicy, type PolicyTable } from './policy.ts';
 export type * from './policy_types.ts';
 export type { WebSocketClass, WebSocketLike } from './socket.ts';

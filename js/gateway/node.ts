@@ -30,6 +30,14 @@ export interface NodeOptions {
 
 const OPTIONS: Rules<NodeOptions> = { localAddress: text, noDelay: flag };
 
+/** A name server of this computer. */
+export interface NodeNameServer {
+  /** Numeric address. */
+  ip: string;
+  /** Port. */
+  port: number;
+}
+
 /**
  * The sockets of this computer.
  *
@@ -61,10 +69,10 @@ export interface NodeTransport extends OutboundTransport, DatagramTransport {
    * @returns Their addresses; none, where the runtime does not tell.
    * @throws Never.
    */
-  nameServers(): { ip: string; port: number }[];
+  nameServers(): NodeNameServer[];
 }
 
-function nameServers(): { ip: string; port: number }[] {
+function nameServers(): NodeNameServer[] {
   try {
     const servers = builtin('node:dns')?.getServers() ?? [];
     return servers.flatMap((text) => {

@@ -59,12 +59,20 @@ export interface Policy {
   readonly override?: readonly (FloorName | (string & {}))[];
 }
 
+/** A guest, as a policy knows it. */
+export interface PolicySource {
+  /** Numeric address. */
+  readonly address: string;
+  /** Its name. */
+  readonly name?: string | undefined;
+}
+
 /** A flow to be decided. */
 export interface PolicyQuestion {
   /** Protocol. */
   readonly protocol: 'tcp' | 'udp' | 'icmp';
   /** The guest. */
-  readonly source: { readonly address: string; readonly name?: string | undefined };
+  readonly source: PolicySource;
   /** Numeric address of the destination. */
   readonly address: string;
   /** Its port; 0 for ICMP. */

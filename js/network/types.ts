@@ -56,13 +56,24 @@ export interface Guest {
   readonly expiresAt: number;
 }
 
-/** A forwarded port of a network: as text, or with a listener. */
-export type NetworkForward =
-  | string
-  | (Omit<ForwardOptions, 'to' | 'listen'> & {
-      readonly listen: ForwardOptions['listen'] | Omit<ForwardListen, 'transport'>;
-      readonly to: { readonly host?: string; readonly port: number };
-    });
+/** The guest of a forwarded port. */
+export interface NetworkTarget {
+  /** Address or name. @default the only guest, or the one that came first */
+  readonly host?: string;
+  /** Port, 1 to 65535. */
+  readonly port: number;
+}
+
+/** A forwarded port of a network, with a listener, or an address and a port at which `out` listens. */
+export interface NetworkForwardOptions extends Omit<ForwardOptions, 'to' | 'listen'> {
+  /** A listener, a datagram socket, or where to listen. */
+  readonly listen: ForwardOptions['listen'] | Omit<ForwardListen, 'transport'>;
+  /** The guest. */
+  readonly to: NetworkTarget;
+}
+
+/** A forwarded port of a network: as parseForward() takes it, or in parts. */
+export type NetworkForward = string | NetworkForwardOptions;
 
 /**
  * A network of guests: a switch that they are plugged into, and a stack on it that gives them addresses, names and a

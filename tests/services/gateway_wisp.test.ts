@@ -58,7 +58,7 @@ function datagrams(
 async function wispServer(
   version: 1 | 2,
   extensions: readonly number[] = [1, 5],
-): Promise<{ url: string; hosts: string[]; most: () => number; drop: () => void }> {
+): Promise<{ url: string; hosts: string[]; most: () => number; clients: WsSocket[] }> {
   const hosts: string[] = [];
   const clients: WsSocket[] = [];
   let most = 0;
@@ -112,7 +112,7 @@ async function wispServer(
       for (const stream of streams.values()) stream.close();
     });
   });
-  return { url, hosts, most: () => most, drop: () => clients.forEach((one) => one.terminate()) };
+  return { url, clients, hosts, most: () => most };
 }
 
 const OPEN = { policy: { override: ['private'] } } as const;
@@ -176,7 +176,7 @@ describe.each([1, 2] as const)('wisp() of version %i', (version) => {
     await until(() => server.hosts.length === 2);
     await first.close();
     const reading = outcome(readAll(second.readable));
-    server.drop();
+    for (const client of server.clients) client.terminate();
     expect(await reading).toBe('ECONNRESET');
     const third = await way.connect({ host: 'c.example', port });
     await third.writable.getWriter().write(bytes('still'));
