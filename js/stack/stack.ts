@@ -270,13 +270,11 @@ class Stack implements NetworkStack {
   }
 
   async openUdp(options: UdpSocketOptions = {}): Promise<UdpSocket> {
-    const { openUdp } = await loadDatagrams();
-    return openUdp(this.#channel, options, this.#names);
+    return (await loadDatagrams()).openUdp(this.#channel, options, this.#names);
   }
 
   async createPingSession(options: PingSessionOptions): Promise<PingSession> {
-    const { createPingSession } = await loadDatagrams();
-    return createPingSession(this.#channel, options, this.#names);
+    return (await loadDatagrams()).createPingSession(this.#channel, options, this.#names);
   }
 
   async *traceroute(options: TracerouteOptions): AsyncIterableIterator<Hop> {
@@ -323,7 +321,7 @@ class Stack implements NetworkStack {
     this.#release();
   }
 
-  /** Runs turns until the engine has nothing to do now; at once, if it is this thread. */
+  /** Runs turns until the engine has nothing to do now. */
   #sync(): Promise<void> | undefined {
     return this.#engine.turnNow() ? undefined : this.#channel.sync().catch(() => {});
   }
