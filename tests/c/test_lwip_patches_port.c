@@ -69,7 +69,7 @@ START_TEST(default_interface_is_no_route)
 }
 END_TEST
 
-/* --- 0040-foreign -------------------------------------------------------------------------------- */
+/* --- 0041-foreign -------------------------------------------------------------------------------- */
 
 START_TEST(syn_for_another_address_meets_the_listener_of_port_0)
 {
@@ -119,7 +119,7 @@ int main(void)
     tcase = add_case(suite, "0031");
     tcase_add_loop_test(tcase, destination_without_a_route_is_not_searched_for, 0, 2);
     tcase_add_loop_test(tcase, default_interface_is_no_route, 0, 2);
-    tcase = add_case(suite, "0040");
+    tcase = add_case(suite, "0041");
     tcase_add_loop_test(tcase, syn_for_another_address_meets_the_listener_of_port_0, 0, 2);
     return run_cases(suite);
 }
