@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // client_types - public types of the DHCP client
 
+import type { ClientLease } from '../api/configuration.ts';
 import type { DhcpMessage } from '../codec/dhcp.ts';
-import { type DhcpRoute, readDhcpOption } from '../codec/dhcp_options.ts';
+import { readDhcpOption } from '../codec/dhcp_options.ts';
 import type { DhcpInterface, DhcpStack } from './transport.ts';
+
+export type { ClientLease, DhcpClientEvent } from '../api/configuration.ts';
 
 /**
  * An interface that takes the settings of a lease.
@@ -45,6 +48,14 @@ export interface ConfigurableInterface extends DhcpInterface {
    * @throws The interface's error.
    */
   setGateway?(ip: string | null): unknown;
+  /**
+   * Sets its MTU.
+   *
+   * @param mtu - Largest IP packet, bytes.
+   * @returns Nothing, or a promise.
+   * @throws NetError EINVAL if it cannot have this one; it is then ignored.
+   */
+  setMtu?(mtu: number): unknown;
 }
 
 /** A stack, as far as a client needs it. */
@@ -68,7 +79,7 @@ export interface DhcpClientOptions {
   readonly vendorClass?: string;
   /** Time for the first lease, ms, 1 to 2147483647. @default 30000 */
   readonly timeout?: number;
-  /** Sets address, gateway and routes of the interface. @default true */
+  /** Sets address, gateway, routes and MTU of the interface. @default true */
   readonly configure?: boolean;
   /** Whether another host has the address: it is then declined. @default no address is asked after */
   readonly isInUse?: (ip: string) => boolean | Promise<boolean>;
@@ -76,50 +87,6 @@ export interface DhcpClientOptions {
   readonly stack?: ClientStack;
   /** Gives up and closes when aborted. */
   readonly signal?: AbortSignal;
-}
-
-/** A lease, as its client has it. */
-export interface ClientLease {
-  /** Our address. */
-  readonly ip: string;
-  /** Bits of its network, 0 to 32. */
-  readonly prefix: number;
-  /** The server. */
-  readonly server: string;
-  /** Duration, seconds; Infinity: it has no end. */
-  readonly duration: number;
-  /** End, ms since 1970. */
-  readonly expiresAt: number;
-  /** Time until it is renewed, seconds. */
-  readonly renewalTime: number;
-  /** Time until any server is asked, seconds. */
-  readonly rebindingTime: number;
-  /** Routers, the first one preferred. */
-  readonly routers: readonly string[];
-  /** Routes; if there are any, routers do not count. */
-  readonly routes: readonly DhcpRoute[];
-  /** Name servers. */
-  readonly dnsServers: readonly string[];
-  /** Domain. */
-  readonly domainName: string | undefined;
-  /** Search list. */
-  readonly searchDomains: readonly string[];
-  /** NTP servers. */
-  readonly ntpServers: readonly string[];
-  /** MTU of the network. */
-  readonly mtu: number | undefined;
-  /** Our name, as the server has it. */
-  readonly hostname: string | undefined;
-  /** All options by number. */
-  readonly options: ReadonlyMap<number, Uint8Array>;
-}
-
-/** Something that happened to a client. */
-export interface DhcpClientEvent {
-  /** `declined`: another host has the address; `lost`: the lease ended or was refused. */
-  readonly kind: 'bound' | 'renewed' | 'rebound' | 'declined' | 'lost' | 'released';
-  /** The lease. */
-  readonly lease: ClientLease;
 }
 
 /** Prefix length of a netmask; 24 if there is none, or one with holes. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dhcp - ringstack/dhcp: addresses for other hosts, and for us
 
+export type { SlaacEvent, SlaacOptions, SlaacStatistics } from '../api/configuration.ts';
 export type { Datagram, DatagramSocket, DatagramTransport } from '../api/transport.ts';
 export {
   DHCP_CLIENT_PORT,
@@ -28,6 +29,16 @@ export type {
   DhcpClientOptions,
 } from './client_types.ts';
 export { createDhcp, type Dhcp } from './create.ts';
+export { requestInformation } from './information.ts';
+export { InformationServer, serveInformation } from './information_server.ts';
+export type {
+  GroupSocket,
+  Information,
+  InformationOptions,
+  InformationServerOptions,
+  InformationServerStatistics,
+  InformationStack,
+} from './information_types.ts';
 export type { DhcpLease } from './leases.ts';
 export type { LeaseHosts } from './names.ts';
 export { requestLease } from './request.ts';
@@ -51,6 +62,8 @@ export type {
   DhcpStore,
   MaybePromise,
 } from './server_types.ts';
+export { RouterClient, solicitRouter } from './solicit.ts';
+export type { SlaacInterface, SlaacStack } from './solicit_types.ts';
 export type {
   DhcpInterface,
   DhcpSocketOptions,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// setter - gives an interface the address, gateway and routes of a lease, and takes them back
+// setter - gives an interface the address, gateway, routes and MTU of a lease, and takes them back
 
+import type { NetError } from '../errors.ts';
 import type { ClientLease, ClientStack, ConfigurableInterface } from './client_types.ts';
 
 /** A route that was added. */
@@ -19,6 +20,8 @@ export class Setter {
   readonly #iface: ConfigurableInterface;
   readonly #stack: ClientStack;
   readonly #routes: Route[] = [];
+  /** MTU of the interface before a lease set another one. */
+  #mtu: number | undefined;
 
   constructor(iface: ConfigurableInterface, stack: ClientStack) {
     this.#iface = iface;
@@ -29,6 +32,7 @@ export class Setter {
   async set(old: ClientLease | undefined, lease: ClientLease | undefined): Promise<void> {
     const iface = this.#iface;
     const isSame = old && lease && cidrOf(old) === cidrOf(lease);
+    await this.#resize(lease?.mtu);
     for (const route of this.#routes.splice(0)) await (route.remove ?? route.close)?.call(route);
     if (old && !isSame) await iface.removeAddress?.(cidrOf(old));
     if (lease && !isSame) await iface.addAddress?.(cidrOf(lease));
@@ -39,6 +43,20 @@ export class Setter {
     for (const route of routes.filter((one) => !isDefault(one))) {
       const made = await this.#stack.routes?.add({ ...route, interface: iface as never });
       if (made) this.#routes.push(made as Route);
+    }
+  }
+
+  /** Sets an MTU, or the one from before; one that the interface cannot have is ignored. */
+  async #resize(told: number | undefined): Promise<void> {
+    const iface = this.#iface;
+    const mtu = told ?? this.#mtu;
+    if (mtu === undefined || mtu === iface.mtu || !iface.setMtu) return;
+    const before = this.#mtu ?? iface.mtu;
+    try {
+      await iface.setMtu(mtu);
+      this.#mtu = told === undefined ? undefined : before;
+    } catch (error) {
+      if ((error as Partial<NetError>).code !== 'EINVAL') throw error;
     }
   }
 }
