@@ -2,6 +2,7 @@
 // index - what the package exports
 
 export type * from './api/bridge.ts';
+export type * from './api/configuration.ts';
 export type * from './api/handle.ts';
 export type * from './api/icmp.ts';
 export type * from './api/intercept.ts';

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 // interface - the public types of loopback, tun and tap interfaces; of bridges: js/api/bridge.ts
 
+import type {
+  InterfaceDhcp,
+  InterfaceSlaac,
+  TapDhcpOptions,
+  TapSlaacOptions,
+} from './configuration.ts';
 import type { SharedHandle } from './handle.ts';
 import type { FrameRingReader, FrameRingWriter } from './zero_copy.ts';
 
@@ -39,6 +45,14 @@ export interface InterfaceOptions {
   readonly ringSize?: number;
 }
 
+/** The other end of a cable: frames in both directions. */
+export interface TapLink {
+  /** Frames that it gives. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Frames that it takes. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
 /** Options of createLoopbackInterface(). */
 export interface LoopbackInterfaceOptions extends InterfaceOptions {}
 
@@ -47,6 +61,18 @@ export interface TunInterfaceOptions extends InterfaceOptions {}
 
 /** Options of createTapInterface(). */
 export interface TapInterfaceOptions extends InterfaceOptions {
+  /**
+   * As for every interface. `dhcp`: a lease of DHCP. `slaac`: IPv6 addresses of what routers advertise. Both may be in a
+   * list, beside addresses. createTapInterface() settles when they are there; the tap is among `stack.interfaces` at
+   * once, so that it can be plugged in. @default none
+   */
+  readonly ip?: Cidrs;
+  /** Settings of `ip: 'dhcp'`. */
+  readonly dhcp?: TapDhcpOptions;
+  /** Settings of `ip: 'slaac'`. */
+  readonly slaac?: TapSlaacOptions;
+  /** It is plugged into this at once, as `connect()` of `ringstack/link` does: an endpoint, or a tap of another stack. */
+  readonly link?: TapLink;
   /** Six bytes as `01:23:45:67:89:ab`. @default a random locally administered one */
   readonly mac?: string;
 }
@@ -284,4 +310,8 @@ export interface TapInterface extends FrameInterface {
   readonly type: 'tap';
   /** Its MAC address. */
   readonly mac: string;
+  /** The DHCP client of `ip: 'dhcp'`. */
+  readonly dhcp?: InterfaceDhcp;
+  /** The client of routers of `ip: 'slaac'`. */
+  readonly slaac?: InterfaceSlaac;
 }

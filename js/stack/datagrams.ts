@@ -4,6 +4,8 @@
 // A page that only needs TCP does not download it. It is one file and not two, since each more would cut the main
 // entry into further pieces: 400 bytes.
 
+import type { TapInterface, TapInterfaceOptions } from '../api/interface.ts';
+import type { NetworkStack } from '../api/stack.ts';
 import type { createBridge as CreateBridge } from './bridge.ts';
 
 export { openIcmp } from './icmp_socket.ts';
@@ -26,3 +28,8 @@ export { openUdp } from './udp_open.ts';
 /** A file of its own in turn, with the links to endpoints. */
 export const createBridge: typeof CreateBridge = async (...args) =>
   (await import('./bridge.ts')).createBridge(...args);
+/** As createConfigured() of js/stack/configure.ts, which is loaded then. */
+export const createConfigured = async (
+  stack: NetworkStack,
+  options: TapInterfaceOptions,
+): Promise<TapInterface> => (await import('./configure.ts')).createConfigured(stack, options);

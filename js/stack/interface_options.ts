@@ -50,7 +50,10 @@ const RULES: Rules<InterfaceOptions> = {
   largeSend: flag,
   ringSize: range(1, RING_MOST, ' bytes'),
 };
-const TAP_RULES: Rules<TapInterfaceOptions> = { ...RULES, mac: any };
+const TAP_RULES: Rules<InterfaceOptions & Pick<TapInterfaceOptions, 'mac'>> = {
+  ...RULES,
+  mac: any,
+};
 
 /** Bytes of a ring: a power of two with room for four of the largest packets. */
 function ringSize(size: number, mtu: number): number {

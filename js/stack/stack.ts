@@ -223,6 +223,9 @@ class Stack implements NetworkStack {
   }
 
   async createTapInterface(options: TapInterfaceOptions = {}): Promise<TapInterface> {
+    if (options.link || /dhcp|slaac/.test(`${options.ip}`)) {
+      return (await loadDatagrams()).createConfigured(this, options);
+    }
     return (await this.#create('tap', options)) as unknown as TapInterface;
   }
 

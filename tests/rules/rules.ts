@@ -41,6 +41,11 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     'type link/types',
     'stack/*',
   ],
+  // Taps that the network configures: the first of them loads these clients, which see no stack themselves.
+  'stack/configure': ['errors', 'util/*', 'type api/*', 'link/connect', 'stack/configure_*'],
+  'stack/configure_dhcp': ['type *', 'dhcp/request', 'stack/learned_names'],
+  'stack/configure_slaac': ['type *', 'dhcp/solicit', 'stack/learned_names'],
+  'stack/learned_names': ['type *', 'dns/client'],
   'stack/*': [
     ...BASE,
     'runtime/*',
