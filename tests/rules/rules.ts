@@ -108,6 +108,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     ...['index', 'link/link', 'link/adapter/*', 'link/filter/pcap', 'dhcp/dhcp', 'dns/dns'],
     ...['gateway/gateway', 'network/network', 'cli/*'],
   ],
+  'services/*': ['errors', 'api/*', 'util/*', 'codec/*', 'services/*'],
   'mdns/*': ['errors', 'api/*', 'util/*', 'codec/*', 'mdns/*'],
   index: ['errors', 'api/*', 'memory/default_arena', 'stack/*'],
 };
