@@ -112,18 +112,20 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] || echo "$package||$program"
             done
             have tshark || echo 'tshark|wireshark|tshark'
-            # Programs that use UDP and ICMP; name servers, and their clients; clients of DHCP and of IPv6 routers.
+            # Programs that use UDP and ICMP; name servers, and their clients; DHCP, IPv6 routers, mDNS, time.
             for pair in socat:socat ping:iputils-ping traceroute:traceroute unbound:unbound named:bind9 nsd:nsd \
                 dnsmasq:dnsmasq-base fping:fping tracepath:iputils-tracepath mtr:mtr-tiny nmap:nmap tftp:tftp-hpa \
                 snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
                 dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \
                 dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping \
                 macof:dsniff wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \
-                turnutils_natdiscovery:coturn; do
+                turnutils_natdiscovery:coturn kea-dhcp4:kea-dhcp4-server radvd:radvd avahi-daemon:avahi-daemon \
+                avahi-browse:avahi-utils dbus-daemon:dbus-daemon ntpdig:ntpsec-ntpdig; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"
             done
+            [ -d /usr/lib/python3/dist-packages/zeroconf ] || echo 'python3-zeroconf||zeroconf of Python'
             ;;
         servers)
             # Servers for libraries of Node that talk over a stack.
