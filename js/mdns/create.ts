@@ -6,7 +6,7 @@ import { checkOptions, type Rules, show, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Browser } from './browser.ts';
 import { type Incoming, MdnsLink } from './link.ts';
-import { type FoundAddress, Lookups } from './lookup.ts';
+import { Lookups } from './lookup.ts';
 import { ALL_TYPES, LOCAL, readHostname, readSubtype, readType } from './names.ts';
 import { hostPlan, OwnService, PUBLISH } from './publish.ts';
 import { Querier } from './querier.ts';
@@ -16,6 +16,7 @@ import { Responder } from './responder.ts';
 import type {
   BrowseOptions,
   Mdns,
+  MdnsAddress,
   MdnsInterface,
   MdnsLookupOptions,
   MdnsOptions,
@@ -112,14 +113,14 @@ class LinkMdns implements Mdns {
     if (this.#ended) throw new NetError('ESHUTDOWN', action, { reason: 'it was closed' });
   }
 
-  async lookupAll(name: string, options?: MdnsLookupOptions): Promise<FoundAddress[]> {
+  async lookupAll(name: string, options?: MdnsLookupOptions): Promise<MdnsAddress[]> {
     this.#check(`Cannot look up ${name}`);
     return this.#lookups.all(name, options);
   }
 
   async lookup(name: string, options?: MdnsLookupOptions): Promise<string> {
     const [first] = await this.lookupAll(name, options);
-    return (first as FoundAddress).address;
+    return (first as MdnsAddress).address;
   }
 
   async publish(options: PublishOptions): Promise<PublishedService> {

@@ -8,13 +8,7 @@ import { Deferred } from '../util/deferred.ts';
 import { addressOf } from './browser.ts';
 import { readLocal } from './names.ts';
 import type { Querier } from './querier.ts';
-import type { MdnsLookupOptions } from './types.ts';
-
-/** An address that was found. */
-export interface FoundAddress {
-  address: string;
-  family: 4 | 6;
-}
+import type { MdnsAddress, MdnsLookupOptions } from './types.ts';
 
 /** How long the other family may take, ms. */
 const OTHER_MS = 100;
@@ -30,24 +24,24 @@ const TYPES = { 4: 'A', 6: 'AAAA' } as const;
 /** Lookups that run. */
 export class Lookups {
   readonly #querier: Querier;
-  readonly #running = new Set<Deferred<FoundAddress[]>>();
+  readonly #running = new Set<Deferred<MdnsAddress[]>>();
 
   constructor(querier: Querier) {
     this.#querier = querier;
   }
 
   /** Looks all addresses of a name up. */
-  async all(given: string, options: MdnsLookupOptions = {}): Promise<FoundAddress[]> {
+  async all(given: string, options: MdnsLookupOptions = {}): Promise<MdnsAddress[]> {
     const action = `Cannot look up ${given}`;
     checkOptions(action, options, RULES);
     const { family, timeout = 3000, signal } = options;
     signal?.throwIfAborted();
     const name = readLocal(given);
     const families = family === undefined ? ([4, 6] as const) : ([family] as const);
-    const done = new Deferred<FoundAddress[]>();
+    const done = new Deferred<MdnsAddress[]>();
     this.#running.add(done);
     const timers = new Set<ReturnType<typeof setTimeout>>();
-    const find = (): FoundAddress[] => families.flatMap((one) => this.#find(name, one));
+    const find = (): MdnsAddress[] => families.flatMap((one) => this.#find(name, one));
     let isWaiting = false;
     const look = (): void => {
       const found = find();
@@ -80,13 +74,13 @@ export class Lookups {
     }
   }
 
-  #find(name: string, family: 4 | 6): FoundAddress[] {
+  #find(name: string, family: 4 | 6): MdnsAddress[] {
     const entries = this.#querier.cache.get(name, TYPES[family], performance.now());
     return [...new Set(entries.map(addressOf))].map((address) => ({ address, family }));
   }
 
   /** Whether nothing more of a family is to be waited for. */
-  #isSettled(name: string, family: 4 | 6, found: readonly FoundAddress[]): boolean {
+  #isSettled(name: string, family: 4 | 6, found: readonly MdnsAddress[]): boolean {
     if (found.some((one) => one.family === family)) return true;
     const denials = this.#querier.cache.get(name, 'NSEC', performance.now());
     return denials.some(

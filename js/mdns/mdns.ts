@@ -5,6 +5,7 @@ export { createMdns } from './create.ts';
 export type {
   BrowseOptions,
   Mdns,
+  MdnsAddress,
   MdnsDatagram,
   MdnsInterface,
   MdnsLookupOptions,

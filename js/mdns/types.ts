@@ -32,7 +32,10 @@ export type MdnsSocket = DatagramSocket & {
 };
 
 /** A datagram, with its time to live. */
-export type MdnsDatagram = Datagram & { ttl?: number };
+export type MdnsDatagram = Datagram & {
+  /** Time to live, or hop limit. */
+  ttl?: number;
+};
 
 /**
  * A stack, as far as mDNS needs it.
@@ -169,6 +172,14 @@ export interface MdnsLookupOptions {
   readonly signal?: AbortSignal;
 }
 
+/** An address of a host of the link. */
+export interface MdnsAddress {
+  /** Numeric; a link-local one of IPv6 has a zone. */
+  readonly address: string;
+  /** 4 or 6. */
+  readonly family: 4 | 6;
+}
+
 /** Options of browse(). */
 export interface BrowseOptions {
   /** Only services of this subtype, such as `_printer`. */
@@ -237,10 +248,7 @@ export interface Mdns extends AsyncDisposable {
    * @returns At least one; those of IPv4 first.
    * @throws {NetError} As lookup().
    */
-  lookupAll(
-    name: string,
-    options?: MdnsLookupOptions,
-  ): Promise<{ address: string; family: 4 | 6 }[]>;
+  lookupAll(name: string, options?: MdnsLookupOptions): Promise<MdnsAddress[]>;
   /**
    * Publishes a service.
    *

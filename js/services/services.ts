@@ -12,6 +12,7 @@ export type {
 export { NtpServer, type NtpServerOptions, type NtpServerStatistics, serveNtp } from './ntp.ts';
 export {
   SmallService,
+  type SmallServiceKind,
   type SmallServiceOptions,
   type SmallServiceStatistics,
   serveDaytime,
@@ -27,4 +28,10 @@ export type {
   TftpServerOptions,
   TftpServerStatistics,
 } from './tftp_types.ts';
-export type { ServiceSocketOptions, ServiceStack, ServiceTransport } from './transport.ts';
+export type {
+  ServiceNetwork,
+  ServiceSocketOptions,
+  ServiceStack,
+  ServiceTransport,
+  ServiceTransports,
+} from './transport.ts';

@@ -66,13 +66,15 @@ const RULES: Rules<SmallServiceOptions> = {
 };
 
 /** The behaviour of a service. */
-interface Kind {
+export interface SmallServiceKind {
+  /** Its name. */
   readonly name: string;
+  /** Its port. */
   readonly port: number;
   /** Answers bytes that came; undefined: not at all. */
-  answer(data: Uint8Array): Uint8Array | undefined;
+  readonly answer: (data: Uint8Array) => Uint8Array | undefined;
   /** Sent when a connection is open, which then ends. */
-  greet?(): Uint8Array;
+  readonly greet?: () => Uint8Array;
 }
 
 /**
@@ -105,7 +107,7 @@ export class SmallService implements AsyncDisposable {
     droppedLoop: 0,
     idle: 0,
   };
-  readonly #kind: Kind;
+  readonly #kind: SmallServiceKind;
   readonly #options: SmallServiceOptions;
   readonly #socket: DatagramSocket | undefined;
   readonly #listener: StreamListener | undefined;
@@ -124,7 +126,7 @@ export class SmallService implements AsyncDisposable {
    * @throws Never.
    */
   constructor(
-    kind: Kind,
+    kind: SmallServiceKind,
     options: SmallServiceOptions,
     socket: DatagramSocket | undefined,
     listener: StreamListener | undefined,
@@ -242,7 +244,7 @@ function end(connection: StreamConnection): void {
 }
 
 async function serve(
-  kind: Kind,
+  kind: SmallServiceKind,
   transport: ServiceTransport,
   options: SmallServiceOptions,
 ): Promise<SmallService> {

@@ -17,7 +17,7 @@ import type {
   TftpServerOptions,
   TftpServerStatistics,
 } from './tftp_types.ts';
-import { type Network, networkOf, type ServiceTransport } from './transport.ts';
+import { networkOf, type ServiceNetwork, type ServiceTransport } from './transport.ts';
 
 const SERVE = 'Cannot serve TFTP';
 
@@ -91,7 +91,7 @@ export class TftpServer implements AsyncDisposable {
     droppedForeign: 0,
   };
   readonly #socket: DatagramSocket;
-  readonly #network: Network;
+  readonly #network: ServiceNetwork;
   readonly #options: TftpServerOptions;
   readonly #rate: TokenBucket;
   readonly #running = new Map<string, Running>();
@@ -108,7 +108,7 @@ export class TftpServer implements AsyncDisposable {
    * @param options - As for serveTftp().
    * @throws Never.
    */
-  constructor(socket: DatagramSocket, network: Network, options: TftpServerOptions) {
+  constructor(socket: DatagramSocket, network: ServiceNetwork, options: TftpServerOptions) {
     this.#socket = socket;
     this.#network = network;
     this.#options = options;

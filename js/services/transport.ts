@@ -49,15 +49,24 @@ export interface ServiceStack {
 }
 
 /** The network below a service: a stack, one with `udp` and `tcp`, or a datagram transport. */
-export type ServiceTransport =
-  | ServiceStack
-  | { readonly udp: DatagramTransport; readonly tcp?: StreamTransport }
-  | DatagramTransport;
+export type ServiceTransport = ServiceStack | ServiceTransports | DatagramTransport;
+
+/** A stack in the spelling of tcpip.js 0.4. */
+export interface ServiceTransports {
+  /** Its datagrams. */
+  readonly udp: DatagramTransport;
+  /** Its streams. */
+  readonly tcp?: StreamTransport;
+}
 
 /** The one shape. */
-export interface Network {
-  open(options: ServiceSocketOptions): Promise<DatagramSocket>;
-  listen: ((options: { host?: string; port: number }) => Promise<StreamListener>) | undefined;
+export interface ServiceNetwork {
+  /** Opens a socket for datagrams. */
+  readonly open: (options: ServiceSocketOptions) => Promise<DatagramSocket>;
+  /** Listens for connections; undefined: there are none. */
+  readonly listen:
+    | ((options: { host?: string; port: number }) => Promise<StreamListener>)
+    | undefined;
 }
 
 /**
@@ -68,7 +77,7 @@ export interface Network {
  * @returns The shape.
  * @throws {NetError} EINVAL if it is none of them.
  */
-export function networkOf(action: string, transport: ServiceTransport): Network {
+export function networkOf(action: string, transport: ServiceTransport): ServiceNetwork {
   if (typeof transport === 'object' && transport !== null) {
     if ('openUdp' in transport) {
       const listen = transport.listenTcp?.bind(transport);

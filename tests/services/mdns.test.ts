@@ -211,10 +211,10 @@ test('it ends with its stack, and its sockets are free', async () => {
   await a.mdns.close();
   await until(() => a.stack.statistics.sockets < before);
   const again = await createMdns(a.stack, { hostname: 'vm' });
-  const waiting = again.lookup('nobody.local', { timeout: 20_000 });
+  const waiting = outcome(again.lookup('nobody.local', { timeout: 20_000 }));
   const browsing = again.browse(HTTP).next();
   await a.stack.close();
   await again.closed;
-  expect(await outcome(waiting)).toBe('ESHUTDOWN');
+  expect(await waiting).toBe('ESHUTDOWN');
   expect((await browsing).done).toBe(true);
 });
