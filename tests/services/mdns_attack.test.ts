@@ -75,13 +75,13 @@ test('a host with endless services fills the cache and no more', async () => {
   const mdns = await peer.open({ cache: 64, maxRate: 100_000 });
   const events = mdns.browse(HTTP);
   await advance(200);
-  for (let i = 0; i < 400; i++) {
+  for (let i = 0; i < 150; i++) {
     const name = `${i}._http._tcp.local`;
     await peer.answer([pointer(name), place(name, `${i}.local`), text(name)]);
     await peer.answer([address(`${i}.local`, '10.0.0.5'), pointer(`${i}._ssh._tcp.local`)]);
   }
   await advance(1000);
-  expect(mdns.statistics.droppedLimit).toBeGreaterThan(1000);
+  expect(mdns.statistics.droppedLimit).toBeGreaterThan(300);
   await events.return?.();
   const found = mdns.lookup('db.local', { family: 4 });
   await advance(10);
@@ -101,11 +101,11 @@ test('garbage never throws, and is counted', async () => {
       peer.raw(bytes);
       await advance(0);
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
   await advance(3000);
   const { received, droppedMalformed } = mdns.statistics;
-  expect(received).toBeGreaterThanOrEqual(1000);
-  expect(droppedMalformed).toBeGreaterThan(800);
+  expect(received).toBeGreaterThanOrEqual(400);
+  expect(droppedMalformed).toBeGreaterThan(300);
   expect(peer.isOpen).toBe(true);
 });
