@@ -223,7 +223,7 @@ class Stack implements NetworkStack {
   }
 
   async createTapInterface(options: TapInterfaceOptions = {}): Promise<TapInterface> {
-    if ('link' in Object(options) || /dhcp|slaac/.test(`${options?.ip}`)) {
+    if (Object.hasOwn(Object(options), 'link') || /dhcp|slaac/.test(`${options?.ip}`)) {
       return (await loadDatagrams()).createConfigured(this, options);
     }
     return (await this.#create('tap', options)) as unknown as TapInterface;

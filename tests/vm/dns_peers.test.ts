@@ -16,6 +16,7 @@ import {
 import { beforeEach, describe, expect, test } from 'vitest';
 import { nodeNetwork } from '../helpers/node_network.ts';
 import { freePort } from '../helpers/ports.ts';
+import { ADDRESS, openKernel, whyNoKernel } from './lib/kernel.ts';
 import {
   clientOf,
   dnsmasq,
@@ -254,6 +255,20 @@ describe('our server and', () => {
     const printed = await new Program(scope, command).succeeded();
     expect(printed).toMatch(/Queries completed:\s+10000 \(100\.00%\)/);
     context.task.meta.figure = `${/Queries per second:\s+(\d+)/.exec(printed)?.[1]} answers/s over node:dgram`;
+  });
+
+  test('dnsperf: through a tap to a stack, none is lost', async (context) => {
+    needs(whyNoKernel(), context);
+    const scope = testScope();
+    const kernel = await openKernel(scope);
+    const dns = await createDns(kernel.stack);
+    await dns.serve({ zones: [zone] });
+    const dir = folder(scope, { queries: 'a.ring.test A\nb.ring.test A\nno.ring.test A\n' });
+    const load = ['-d', join(dir, 'queries'), '-n', '10000', '-q', '200', '-c', '4'];
+    const program = kernel.run('dnsperf', '-s', ADDRESS[4].ours, ...load);
+    const printed = await program.succeeded();
+    expect(printed).toMatch(/Queries completed:\s+30000 \(100\.00%\)/);
+    context.task.meta.figure = `${/Queries per second:\s+(\d+)/.exec(printed)?.[1]} answers/s through a tap`;
   });
 
   test('tshark finds no fault with what is said', async () => {
