@@ -38,7 +38,16 @@ import {
   leaseOf,
 } from './client_types.ts';
 import { Setter } from './setter.ts';
-import { DECLINE_MS, LONGEST_WAIT, newXid, RENEW_MS, REQUESTS, SECOND, spread } from './timing.ts';
+import {
+  DECLINE_MS,
+  LONGEST_WAIT,
+  newXid,
+  RENEW_MS,
+  REQUESTS,
+  SECOND,
+  spread,
+  UNPLUGGED_MS,
+} from './timing.ts';
 
 /** The failed action in messages. */
 export const REQUEST = 'Cannot get a DHCP lease';
@@ -297,7 +306,10 @@ export class DhcpClient implements AsyncDisposable {
     for (let wait = SECOND; !this.#ended; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       const xid = newXid();
       const more = wanted === undefined ? {} : { requestedIP: wanted };
+      const unplugged = this.#whileUnplugged();
       const offer = await this.#ask({ type: 'DISCOVER' }, more, ['OFFER'], spread(wait), xid);
+      // A tap that is plugged in later must not wait for as long as it was not.
+      if (unplugged()) wait = SECOND / 2;
       if (!offer?.serverIdentifier || offer.yiaddr === NONE) continue;
       const ack = await this.#take(offer, xid);
       const lease = ack?.type === 'ACK' ? leaseOf(ack, Date.now()) : undefined;
@@ -315,6 +327,20 @@ export class DhcpClient implements AsyncDisposable {
       await this.#sleep(DECLINE_MS);
     }
     return undefined;
+  }
+
+  /** Ends the wait for an offer early if nothing reads the frames. Returns whether that happened. */
+  #whileUnplugged(): () => boolean {
+    const { iface, before } = { iface: this.#iface, before: this.#iface.statistics?.dropped };
+    let isUnplugged = false;
+    const timer = setTimeout(() => {
+      isUnplugged = iface.statistics?.dropped !== before;
+      if (isUnplugged) this.#waiter?.done.resolve(undefined);
+    }, UNPLUGGED_MS);
+    return () => {
+      clearTimeout(timer);
+      return isUnplugged;
+    };
   }
 
   async #isInUse(ip: string): Promise<boolean> {

@@ -24,6 +24,11 @@ export type { ClientLease, DhcpClientEvent } from '../api/configuration.ts';
  * ```
  */
 export interface ConfigurableInterface extends DhcpInterface {
+  /** Counters; while `dropped` grows, nothing reads what it sends. */
+  readonly statistics?: {
+    /** Packets that nothing read. */
+    readonly dropped: number;
+  };
   /**
    * Gives it an address.
    *

@@ -63,10 +63,11 @@ export async function requestLease(
   const socket = await openerOf(stack)(DHCP_CLIENT_PORT, iface);
   const tap = iface as ConfigurableInterface & { readonly mac: string };
   const client = new DhcpClient(tap, stack, options, socket);
-  let failure: unknown = new NetError('ETIMEDOUT', REQUEST, {
-    reason: 'no server gave one in time',
-  });
-  const timer = setTimeout(() => void client.close(), timeout);
+  let failure: unknown;
+  const timer = setTimeout(() => {
+    failure = new NetError('ETIMEDOUT', REQUEST, { reason: 'no server gave one in time' });
+    void client.close();
+  }, timeout);
   const abort = (): void => {
     failure = signal?.reason;
     void client.close();
@@ -78,7 +79,7 @@ export async function requestLease(
     return client;
   } catch (error) {
     await client.close();
-    throw (error as Partial<NetError>).code === 'ESHUTDOWN' ? failure : error;
+    throw failure ?? error;
   } finally {
     clearTimeout(timer);
   }

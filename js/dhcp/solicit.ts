@@ -357,10 +357,11 @@ export async function solicitRouter(
   const through = { interface: iface as never };
   const socket = await stack.openIcmp({ family: 6, ttl: HOP_LIMIT, ...through });
   const client = new RouterClient(iface, stack, options, socket);
-  let failure: unknown = new NetError('ETIMEDOUT', SOLICIT, {
-    reason: 'no router gave one in time',
-  });
-  const timer = setTimeout(() => void client.close(), timeout);
+  let failure: unknown;
+  const timer = setTimeout(() => {
+    failure = new NetError('ETIMEDOUT', SOLICIT, { reason: 'no router gave one in time' });
+    void client.close();
+  }, timeout);
   const abort = (): void => {
     failure = signal?.reason;
     void client.close();
@@ -372,7 +373,7 @@ export async function solicitRouter(
     return client;
   } catch (error) {
     await client.close();
-    throw (error as Partial<NetError>).code === 'ESHUTDOWN' ? failure : error;
+    throw failure ?? error;
   } finally {
     clearTimeout(timer);
   }

@@ -3,6 +3,8 @@
 
 /** ms of a second. */
 export const SECOND = 1000;
+/** Time after which it is asked again while nothing reads what is sent, ms. */
+export const UNPLUGGED_MS = 250;
 /** Longest wait for an offer, ms. */
 export const LONGEST_WAIT = 64 * SECOND;
 /** Requests of one offer. */

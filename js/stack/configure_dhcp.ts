@@ -42,5 +42,4 @@ export async function useDhcp(
   Object.defineProperty(tap, 'dhcp', { value: client, enumerable: true });
   const { events, closed } = client;
   await follow(stack, { events, closed, names: () => leasedNames(client) }, resolver);
-  options.signal?.addEventListener('abort', () => void client.close(), { once: true });
 }

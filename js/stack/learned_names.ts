@@ -6,6 +6,7 @@
 
 import type { NetworkStack } from '../api/stack.ts';
 import { DnsClient } from '../dns/client.ts';
+import { normalizeName } from '../util/host_name.ts';
 
 /** Names that one source tells. */
 export interface LearnedNames {
@@ -22,6 +23,15 @@ class Learned {
 
 const all = new WeakMap<NetworkStack, Learned>();
 
+/** Whether a domain is one: a server may tell anything. */
+function isName(domain: string): boolean {
+  try {
+    return normalizeName(domain) !== '';
+  } catch {
+    return false;
+  }
+}
+
 /** Notes what a source tells, undefined: nothing any more; the stack's resolver follows. */
 async function learn(
   stack: NetworkStack,
@@ -34,7 +44,7 @@ async function learn(
   else learned.sources.delete(source);
   const told = [...learned.sources.values()];
   const nameServers = [...new Set(told.flatMap(({ dnsServers }) => dnsServers))];
-  const search = [...new Set(told.flatMap(({ searchDomains }) => searchDomains))];
+  const search = [...new Set(told.flatMap(({ searchDomains }) => searchDomains))].filter(isName);
   const made = [...nameServers, '', ...search].join(' ');
   if (stack.resolver !== learned.resolver || made === learned.made) return;
   learned.made = made;

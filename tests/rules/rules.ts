@@ -45,7 +45,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'stack/configure': ['errors', 'util/*', 'type api/*', 'link/connect', 'stack/configure_*'],
   'stack/configure_dhcp': ['type *', 'dhcp/request', 'stack/learned_names'],
   'stack/configure_slaac': ['type *', 'dhcp/solicit', 'stack/learned_names'],
-  'stack/learned_names': ['type *', 'dns/client'],
+  'stack/learned_names': ['type *', 'dns/client', 'util/host_name'],
   'stack/*': [
     ...BASE,
     'runtime/*',

@@ -10,6 +10,7 @@ import {
   serveInformation,
 } from 'ringstack/dhcp';
 import { createDns } from 'ringstack/dns';
+import { connect, createSwitch } from 'ringstack/link';
 import { expect, test } from 'vitest';
 import { openStack, outcome, until } from '../helpers/net.ts';
 
@@ -80,6 +81,48 @@ test('the tap is there at once, so that it can be plugged in while it waits', as
   expect(await creating).toBe(tap);
   const made = expect.stringMatching(/^fd00::.*\/64$/);
   expect([...tap.addresses].sort()).toEqual(['10.0.0.100/24', made, 'fd09::9/64']);
+});
+
+test('a tap that is plugged in late has its lease soon after', async () => {
+  const lan = await openLan();
+  await lan.lease();
+  const stack = await openStack({ initializeLoopback: false });
+  const creating = stack.createTapInterface({ ip: 'dhcp', dhcp: { timeout: 20_000 } });
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  const [tap] = stack.interfaces as Iterable<TapInterface>;
+  const start = performance.now();
+  connect(tap as TapInterface, lan.port);
+  await creating;
+  // It asks every 250 ms; with doubled waits it would have been after 1.7 s.
+  expect(performance.now() - start).toBeLessThan(1500);
+});
+
+test('domains that are none do not disturb', async () => {
+  const lan = await openLan();
+  await lan.lease({ dnsServers: ['10.0.0.1'], options: { 15: 'no..domain' } });
+  await (await createDns(lan.stack)).serve({ hosts: '10.0.0.9 db.lan' });
+  const { stack, tap } = await join(lan, { ip: 'dhcp' });
+  expect(tap.dhcp?.lease.domainName).toBe('no..domain');
+  expect((await stack.createPingSession({ host: 'db.lan' })).host).toBe('10.0.0.9');
+});
+
+test('an address that another host has is declined', async () => {
+  const lan = await openLan();
+  const server = await lan.lease();
+  const other = await openStack();
+  const hub = await createSwitch();
+  hub.plug(lan.port);
+  hub.plug(await other.createTapInterface({ ip: '10.0.0.100/24' }));
+  const stack = await openStack();
+  const events = server.events[Symbol.asyncIterator]();
+  const creating = outcome(stack.createTapInterface({ ip: 'dhcp', dhcp: { detect: true } }));
+  await until(() => stack.interfaces.size === 2);
+  hub.plug([...stack.interfaces].at(-1) as TapInterface);
+  const kinds: string[] = [];
+  while (kinds.at(-1) !== 'decline') kinds.push((await events.next()).value.kind);
+  expect(kinds).toContain('lease');
+  await stack.close(); // it would ask for another one after 10 s
+  expect(await creating).toBe('ESHUTDOWN');
 });
 
 test('ip slaac: address, router, MTU, on-link prefixes and name servers are advertised ones', async () => {
