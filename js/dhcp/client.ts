@@ -21,14 +21,17 @@ import {
   type DhcpMessage,
   type DhcpMessageType,
   parseDhcpMessage,
-  serializeDhcpMessage,
 } from '../codec/dhcp.ts';
-import { dhcpOptions } from '../codec/dhcp_options.ts';
-import { macBytes } from '../codec/fields.ts';
 import { NetError } from '../errors.ts';
 import { INT32_MAX } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
+import {
+  type ClientMessage,
+  type ClientMessageOptions,
+  clientMessage,
+  NONE,
+} from './client_message.ts';
 import {
   type ClientLease,
   type ClientStack,
@@ -46,15 +49,12 @@ import {
   REQUESTS,
   SECOND,
   spread,
-  UNPLUGGED_MS,
+  whileUnplugged,
 } from './timing.ts';
 
 /** The failed action in messages. */
 export const REQUEST = 'Cannot get a DHCP lease';
 const BROADCAST = '255.255.255.255';
-const NONE = '0.0.0.0';
-/** Options to ask for: netmask, routes, router, name servers, name, domain, MTU, NTP, times, server, search list. */
-const WANTED = Uint8Array.of(1, 121, 3, 6, 12, 15, 26, 42, 51, 54, 58, 59, 114, 119);
 
 /** The end of a wait. */
 type Wake = 'time' | 'renew' | 'closed';
@@ -252,39 +252,17 @@ export class DhcpClient implements AsyncDisposable {
     return why;
   }
 
-  async #send(
-    head: { type: DhcpMessageType; host?: string; ciaddr?: string },
-    more: Parameters<typeof dhcpOptions>[0],
-    xid: number,
-  ): Promise<void> {
-    const { hostname, clientId, vendorClass } = this.#options;
-    const { type, host = BROADCAST, ciaddr = NONE } = head;
-    const { mac } = this.#iface;
-    const asks = type === 'DISCOVER' || type === 'REQUEST';
-    const data = serializeDhcpMessage({
-      op: 1,
-      type,
-      xid,
-      mac,
-      ciaddr,
-      // Until we have the address, no unicast to it reaches us.
-      broadcast: ciaddr === NONE,
-      options: dhcpOptions({
-        clientIdentifier: clientId ?? Uint8Array.of(1, ...macBytes(mac)),
-        ...more,
-        ...(asks && { parameterRequestList: WANTED, maxMessageSize: 1500 }),
-        ...(asks && hostname !== undefined && { hostName: hostname }),
-        ...(asks && vendorClass !== undefined && { vendorClass }),
-      }),
-    });
+  async #send(head: ClientMessage, more: ClientMessageOptions, xid: number): Promise<void> {
+    const { host = BROADCAST } = head;
+    const data = clientMessage(this.#iface.mac, head, more, xid, this.#options);
     const datagram: Datagram = { host, port: DHCP_SERVER_PORT, data, interface: this.#iface };
     await this.#writer.write(datagram).catch(() => {});
   }
 
   /** Sends and waits for an answer, for some time. */
   async #ask(
-    head: { type: DhcpMessageType; host?: string; ciaddr?: string },
-    more: Parameters<typeof dhcpOptions>[0],
+    head: ClientMessage,
+    more: ClientMessageOptions,
     kinds: readonly DhcpMessageType[],
     ms: number,
     xid: number,
@@ -306,7 +284,8 @@ export class DhcpClient implements AsyncDisposable {
     for (let wait = SECOND; !this.#ended; wait = Math.min(2 * wait, LONGEST_WAIT)) {
       const xid = newXid();
       const more = wanted === undefined ? {} : { requestedIP: wanted };
-      const unplugged = this.#whileUnplugged();
+      const giveUp = (): void => this.#waiter?.done.resolve(undefined);
+      const unplugged = whileUnplugged(this.#iface, giveUp);
       const offer = await this.#ask({ type: 'DISCOVER' }, more, ['OFFER'], spread(wait), xid);
       // A tap that is plugged in later must not wait for as long as it was not.
       if (unplugged()) wait = SECOND / 2;
@@ -327,20 +306,6 @@ export class DhcpClient implements AsyncDisposable {
       await this.#sleep(DECLINE_MS);
     }
     return undefined;
-  }
-
-  /** Ends the wait for an offer early if nothing reads the frames. Returns whether that happened. */
-  #whileUnplugged(): () => boolean {
-    const { iface, before } = { iface: this.#iface, before: this.#iface.statistics?.dropped };
-    let isUnplugged = false;
-    const timer = setTimeout(() => {
-      isUnplugged = iface.statistics?.dropped !== before;
-      if (isUnplugged) this.#waiter?.done.resolve(undefined);
-    }, UNPLUGGED_MS);
-    return () => {
-      clearTimeout(timer);
-      return isUnplugged;
-    };
   }
 
   async #isInUse(ip: string): Promise<boolean> {
