@@ -10,6 +10,8 @@ import type { MdnsLink } from './link.ts';
 import { type HeardRecord, identity, keyOf } from './records.ts';
 
 const SECOND = 1000;
+/** Records that come in this time are of one answer: less than the second after which a host announces again, ms. */
+const TOGETHER_MS = 900;
 /** Longest time that a record is kept, seconds. */
 const LONGEST = 75 * 60 * 2;
 /** Records of one name and type. */
@@ -66,7 +68,7 @@ export class MdnsCache {
     if (isFlush) {
       for (const entry of all.values()) {
         // Records of one answer come in several messages, and by both versions of IP.
-        if (entry.link === link && now - entry.since > SECOND) {
+        if (entry.link === link && now - entry.since > TOGETHER_MS) {
           entry.expires = Math.min(entry.expires, now + SECOND);
         }
       }

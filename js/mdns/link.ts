@@ -111,7 +111,12 @@ export class MdnsLink {
     return true;
   }
 
-  /** Addresses of the interface. */
+  /** The same as text. */
+  get known(): string {
+    return this.#known;
+  }
+
+  /** Addresses of the interface, as follow() has read them last. */
   get cidrs(): readonly Cidr[] {
     return this.#cidrs;
   }

@@ -71,7 +71,7 @@ export function hostPlan(hostname: string, renamed: () => void): NamePlan {
   );
   const plan: NamePlan = {
     name: `${label}.${LOCAL}`,
-    records: (link) => records(link, `${plan.name} ${link.iface.addresses.join()}`),
+    records: (link) => records(link, `${plan.name} ${link.known}`),
     rename: () => {
       label = nextName(label, 'host');
       plan.name = `${label}.${LOCAL}`;
