@@ -68,9 +68,11 @@ const options = {
 };
 const source = (name) => `js/${name}.ts`;
 
-/** The module that a shared file is named after: errors.ts if it is in it, otherwise the first one by name. */
-function leaderOf(inputs) {
-  const modules = Object.keys(inputs).sort();
+/** The module that a shared file is named after: errors.ts, otherwise the first one that has no file of its name. */
+function leaderOf(inputs, taken) {
+  const modules = Object.keys(inputs)
+    .filter((module) => !taken.has(module))
+    .sort();
   const leader = modules.includes(source('errors')) ? source('errors') : modules[0];
   return leader.replace(/^js\/(.*)\.ts$/, '$1.js');
 }
@@ -78,6 +80,7 @@ function leaderOf(inputs) {
 /** Paths below dist/ by those that esbuild gives: entries keep their own. */
 function namesOf(outputs) {
   const names = new Map();
+  const taken = new Set(Object.values(outputs).map(({ entryPoint }) => entryPoint));
   for (const [path, { entryPoint, inputs }] of Object.entries(outputs)) {
     if (path.endsWith('.map')) continue;
     // A file that is loaded on first use is an entry as well, for esbuild.
@@ -86,7 +89,7 @@ function namesOf(outputs) {
       ? relative(DIST, path)
       : entryPoint
         ? `${entryPoint.replace(/^js\/|\.ts$/g, '')}.js`
-        : leaderOf(inputs);
+        : leaderOf(inputs, taken);
     names.set(path, name).set(`${path}.map`, `${name}.map`);
   }
   if (new Set(names.values()).size === names.size) return names;

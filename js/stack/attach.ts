@@ -5,7 +5,7 @@ import type { SharedHandle } from '../api/handle.ts';
 import { NetError } from '../errors.ts';
 import { Arena, type ArenaHandle } from '../memory/arena.ts';
 import { show } from '../util/check.ts';
-import type { InterfaceHandle } from './interface.ts';
+import type { InterfaceHandle } from './ring_interface.ts';
 import type { TcpHandle } from './tcp_connection.ts';
 import type { UdpHandle } from './udp_handle.ts';
 

@@ -5,8 +5,9 @@
 
 import { AttachedChannel } from '../control/handover.ts';
 import { NetError } from '../errors.ts';
-import { type BaseInterface, type InterfaceHandle, RingInterface } from './interface.ts';
+import type { BaseInterface } from './interface.ts';
 import { Names } from './names.ts';
+import { type InterfaceHandle, RingInterface } from './ring_interface.ts';
 import { Connection, type TcpHandle } from './tcp_connection.ts';
 import type { UdpHandle } from './udp_handle.ts';
 import type { Socket } from './udp_socket.ts';

@@ -73,8 +73,9 @@ import {
 } from '../util/check.ts';
 import { ownerOf } from '../util/owner.ts';
 import { type Parent, Port } from './bridge_port.ts';
-import { BaseInterface, type LoadChanges, type Plan, type RingInterface } from './interface.ts';
+import { BaseInterface, type LoadChanges, type Plan } from './interface.ts';
 import { type AnyInterfaceOptions, createInterface } from './interface_options.ts';
+import type { RingInterface } from './ring_interface.ts';
 
 const ENTRIES_MOST = 2 ** 20;
 

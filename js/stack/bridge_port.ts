@@ -41,7 +41,7 @@ import { Deferred } from '../util/deferred.ts';
 import { showAs } from '../util/inspect.ts';
 import { ownerOf } from '../util/owner.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
-import type { RingInterface } from './interface.ts';
+import type { RingInterface } from './ring_interface.ts';
 
 /** Probes of other bridges that a port passes a second. */
 const PROBES = 20;

@@ -30,7 +30,7 @@ import { formatCidr, parseCidrs, parseMac, randomMac } from '../util/address.ts'
 import { any, checkOptions, flag, type Rules, range, whole } from '../util/check.ts';
 import { gatewayCommand, readGateways } from './gateways.ts';
 import { checkHost } from './host_address.ts';
-import { BaseInterface, type LoadChanges, type Plan, RingInterface } from './interface.ts';
+import { BaseInterface, type LoadChanges, type Plan } from './interface.ts';
 
 const KINDS = {
   loopback: IFACE_LOOPBACK,
@@ -115,7 +115,7 @@ function interfaceCommand(
  * @param load - Loads the functions that change it.
  * @param isOwn - Whether the stack has an address already.
  * @param ip - Its address if the options have none.
- * @param Kind - Its class.
+ * @param Class - Its class, if it is a bridge.
  * @returns The interface, up.
  * @throws {NetError} EADDRINUSE, EINVAL, EMFILE, ENOMEM, ESHUTDOWN.
  */
@@ -127,7 +127,7 @@ export async function createInterface(
   load: LoadChanges,
   isOwn: (address: IpAddress) => boolean,
   ip?: string,
-  Kind: typeof BaseInterface = type === 'loopback' ? BaseInterface : RingInterface,
+  Class?: typeof BaseInterface,
 ): Promise<BaseInterface> {
   const action = `Cannot create a ${type} interface`;
   const { command, plan, gateways } = interfaceCommand(type, options, action, ip);
@@ -137,6 +137,10 @@ export async function createInterface(
     const reason = `another interface has ${formatCidr(twice)}`;
     throw new NetError('EADDRINUSE', action, { reason });
   }
+  const Kind =
+    type === 'loopback'
+      ? BaseInterface
+      : (Class ?? (await import('./ring_interface.ts')).RingInterface);
   const iface = await channel.call(command, action, (made) => {
     const iface = new Kind(channel, made, plan, load);
     added(iface);
