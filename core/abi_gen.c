@@ -130,7 +130,6 @@ static void interfaces(void)
     OFFSET("IFACE_TX_LOST", abi_iface, tx_lost);
     OFFSET("IFACE_CHANNEL", abi_iface, channel);
     OFFSET("IFACE_MTU", abi_iface, mtu);
-    OFFSET("IFACE_TX_BLOCKED", abi_iface, tx_blocked);
     OFFSET("IFACE_FORWARD", abi_iface, forward);
     VALUE(FORWARD_SENT);
     VALUE(FORWARD_TTL);

@@ -106,7 +106,6 @@ export const IFACE_RX_OVERSIZE = 436;
 export const IFACE_TX_LOST = 448;
 export const IFACE_CHANNEL = 452;
 export const IFACE_MTU = 392;
-export const IFACE_TX_BLOCKED = 444;
 export const IFACE_FORWARD = 456;
 export const FORWARD_SENT = 0;
 export const FORWARD_TTL = 1;

@@ -10,6 +10,7 @@ export type * from './api/interface.ts';
 export type * from './api/names.ts';
 export type * from './api/route.ts';
 export type * from './api/stack.ts';
+export type * from './api/statistics.ts';
 export type * from './api/tcp.ts';
 export type * from './api/transport.ts';
 export type * from './api/udp.ts';

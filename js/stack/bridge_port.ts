@@ -43,6 +43,8 @@ import { ownerOf } from '../util/owner.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import type { RingInterface } from './ring_interface.ts';
 
+const WORD = Uint32Array.BYTES_PER_ELEMENT;
+
 /** Probes of other bridges that a port passes a second. */
 const PROBES = 20;
 
@@ -161,7 +163,7 @@ export class Port implements BridgePort {
     const count = (field: number): number => view.getUint32(offset + field, true);
     const bytes = (field: number): number => Number(view.getBigUint64(offset + field, true));
     const drops = (why: number): number =>
-      view.getUint32(this.#offset + PORT_DROPS + 4 * why, true);
+      view.getUint32(this.#offset + PORT_DROPS + WORD * why, true);
     return {
       rxFrames: count(IFACE_RX_PACKETS),
       rxBytes: bytes(IFACE_RX_BYTES),

@@ -45,6 +45,8 @@ import { checkOptions, checkValue, flag, show, whole } from '../util/check.ts';
 import { gatewayCommand, readGateways } from './gateways.ts';
 import { checkHost } from './host_address.ts';
 
+const WORD = Uint32Array.BYTES_PER_ELEMENT;
+
 /** An interface as these functions need it. */
 interface Changeable {
   readonly type: string;
@@ -240,7 +242,7 @@ export async function setForwarding(iface: Changeable, on: boolean): Promise<voi
 export function forwardingStatistics({ gone, channel, offset }: Changeable): ForwardingStatistics {
   if (gone && gone.code !== 'EBADF') throw gone;
   const count = (what: number): number =>
-    channel.arena.view.getUint32(offset + IFACE_FORWARD + 4 * what, true);
+    channel.arena.view.getUint32(offset + IFACE_FORWARD + WORD * what, true);
   return {
     forwarded: count(FORWARD_SENT),
     expired: count(FORWARD_TTL),

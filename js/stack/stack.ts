@@ -1,32 +1,7 @@
 // SPDX-License-Identifier: MIT
 // stack - createStack(): arena, engine and channel as one public object
 
-import {
-  STACK_APP,
-  STACK_CHANNELS,
-  STACK_STATS,
-  STATS_BYTES_COPIED,
-  STATS_CHECKSUM_ERRORS,
-  STATS_FRAGMENT_DROPS,
-  STATS_HEAP_BYTES,
-  STATS_ICMP_ERRORS,
-  STATS_ICMP_IGNORED,
-  STATS_ICMP_LIMITED,
-  STATS_INPUT_DROPS,
-  STATS_NEIGHBOR_DROPS,
-  STATS_NO_MEMORY_DROPS,
-  STATS_ORPHANS,
-  STATS_RING_BYTES,
-  STATS_SOCKETS,
-  STATS_SOURCE_DROPS,
-  STATS_SYN_DROPS,
-  STATS_TCP_REXMIT,
-  STATS_TCP_RX_SEGMENTS,
-  STATS_TCP_TX_SEGMENTS,
-  STATS_TURNS,
-  STATS_UDP_INVALID,
-  STATS_UDP_NO_SOCKET,
-} from '../abi.ts';
+import { STACK_APP, STACK_CHANNELS, STACK_STATS } from '../abi.ts';
 import type { BridgeInterface, BridgeInterfaceOptions } from '../api/bridge.ts';
 import type {
   Hop,
@@ -49,13 +24,8 @@ import type {
 } from '../api/interface.ts';
 import type { Resolver, StackHosts } from '../api/names.ts';
 import type { Neighbor, Routes } from '../api/route.ts';
-import type {
-  NetworkStack,
-  StackInterfaces,
-  StackOptions,
-  StackStatistics,
-  StackTcp,
-} from '../api/stack.ts';
+import type { NetworkStack, StackInterfaces, StackOptions, StackTcp } from '../api/stack.ts';
+import type { StackStatistics } from '../api/statistics.ts';
 import type {
   TcpConnection,
   TcpConnectOptions,
@@ -77,6 +47,7 @@ import { createInterface } from './interface_options.ts';
 import { InterfaceView } from './interface_view.ts';
 import { Names } from './names.ts';
 import { checkStackOptions, startEngine } from './start.ts';
+import { readStatistics } from './statistics.ts';
 import { connectTcp } from './tcp_connect.ts';
 import { listenTcp } from './tcp_listener.ts';
 
@@ -160,33 +131,7 @@ class Stack implements NetworkStack {
   }
 
   #readStatistics(): StackStatistics {
-    const count = (field: number): number =>
-      this.#arena.view.getUint32(this.#engine.ctl + STACK_STATS + field, true);
-    return {
-      tcpRetransmits: count(STATS_TCP_REXMIT),
-      tcpRxSegments: count(STATS_TCP_RX_SEGMENTS),
-      tcpTxSegments: count(STATS_TCP_TX_SEGMENTS),
-      checksumErrors: count(STATS_CHECKSUM_ERRORS),
-      inputDrops: count(STATS_INPUT_DROPS),
-      noMemoryDrops: count(STATS_NO_MEMORY_DROPS),
-      udpInvalid: count(STATS_UDP_INVALID),
-      udpNoSocket: count(STATS_UDP_NO_SOCKET),
-      icmpErrors: count(STATS_ICMP_ERRORS),
-      icmpLimited: count(STATS_ICMP_LIMITED),
-      neighborDrops: count(STATS_NEIGHBOR_DROPS),
-      sourceDrops: count(STATS_SOURCE_DROPS),
-      synDrops: count(STATS_SYN_DROPS),
-      orphans: count(STATS_ORPHANS),
-      icmpIgnored: count(STATS_ICMP_IGNORED),
-      fragmentDrops: count(STATS_FRAGMENT_DROPS),
-      sockets: count(STATS_SOCKETS),
-      heapBytes: count(STATS_HEAP_BYTES),
-      ringBytes: count(STATS_RING_BYTES),
-      turns: count(STATS_TURNS),
-      bytesCopied: Number(
-        this.#arena.view.getBigUint64(this.#engine.ctl + STACK_STATS + STATS_BYTES_COPIED, true),
-      ),
-    };
+    return readStatistics(this.#arena.view, this.#engine.ctl + STACK_STATS);
   }
 
   async #create(

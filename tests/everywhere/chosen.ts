@@ -34,6 +34,8 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   services_gateway_node: 'the sockets of each runtime as a way out: half closes, resets',
   services_gateway_tcp: 'ringstack/gateway; streams on both sides, abort signals',
   services_network: 'ringstack/network; the file of the stack, loaded on first use',
+  services_mdns_messages: 'ringstack/mdns; multicast, timers',
+  services_small_services: 'ringstack/services; the same servers over TCP and UDP',
   services_http_websocket: "upgrades: the runtime's events and random numbers",
   tap: 'ringstack/tap: devices, a child process',
 };

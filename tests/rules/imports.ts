@@ -94,8 +94,12 @@ function allows(row: readonly string[], target: string, isType: boolean): boolea
   });
 }
 
-/** Checks what the modules of packages/ import: their own, the public API, and of js/ what is allowed to them. */
-export function checkPackageImports(root: string, allowed: readonly string[]): string[] {
+/** Checks what the modules of packages/ import: their own, the public API, Node if they are for it, and of js/ what is allowed to them. */
+export function checkPackageImports(
+  root: string,
+  allowed: readonly string[],
+  forNode: readonly string[],
+): string[] {
   const violations: string[] = [];
   for (const path of listFiles(root, ['packages'], ['.ts'])) {
     const own = path.split('/').slice(0, 3).join('/');
@@ -103,7 +107,8 @@ export function checkPackageImports(root: string, allowed: readonly string[]): s
       const target = posix.join(posix.dirname(path), specifier);
       const isOurs = specifier.startsWith('.')
         ? target.startsWith(`${own}/`) || allowed.some((pattern) => fits(target, pattern))
-        : /^ringstack(?:\/|$)/.test(specifier);
+        : /^ringstack(?:\/|$)/.test(specifier) ||
+          (specifier.startsWith('node:') && forNode.some((name) => path.startsWith(`${name}/`)));
       if (isOurs && (!specifier.startsWith('.') || existsSync(join(root, target)))) continue;
       violations.push(`${path}:${line}: imports ${specifier}, which is not allowed here`);
     }

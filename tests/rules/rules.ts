@@ -140,6 +140,9 @@ export const PACKAGE_IMPORTS: readonly string[] = [
   'js/sched/scheduler.ts',
 ];
 
+/** Packages that are for Node, and may import its modules. */
+export const NODE_PACKAGES: readonly string[] = ['packages/node'];
+
 /** Files that all of core/ may include, and those that all above channels may. */
 const C_BASE = ['abi', 'mem/*', 'util/*'];
 const C_LINK = [...C_BASE, 'ring', 'ring_resize', 'doorbell', 'lwip_port', 'channel'];
