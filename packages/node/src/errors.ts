@@ -48,7 +48,7 @@ export interface SystemError extends Error {
   port?: number;
 }
 
-/** What an error was about. */
+/** The call and the addresses that an error is about. */
 export interface ErrorPlace {
   readonly syscall: string;
   readonly address?: string | undefined;

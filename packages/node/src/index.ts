@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node - Node's net, dgram, dns, http, https and tls on a stack
+// index - ringstack-node: Node's net, dgram, dns, http, https and tls on a stack
 
 export { createNodeDgram } from './dgram/dgram.ts';
 export { createNodeDns } from './dns/dns.ts';

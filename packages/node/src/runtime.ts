@@ -62,7 +62,7 @@ export function release(): void {
   alive = undefined;
 }
 
-/** What may keep the process alive: counted once, however often it is set. */
+/** A reason to keep the process alive: counted once, however often it is set. */
 export class Holder {
   #isActive = false;
   #isRefed = true;

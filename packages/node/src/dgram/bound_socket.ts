@@ -3,8 +3,8 @@
 //
 // Theory of operation
 //
-// States as in Node: unbound, binding, bound; beside them disconnected, connecting, connected. What is called
-// while it binds waits in a queue, close() too. connect() of an unbound socket binds and connects in one, so
+// States as in Node: unbound, binding, bound; beside them disconnected, connecting, connected. Calls that come
+// while it binds wait in a queue, close() too. connect() of an unbound socket binds and connects in one, so
 // ICMP errors arrive; that of a bound one filters what it receives here.
 //
 // A stack joins groups later than a call returns, so addMembership() checks its arguments itself. A socket that

@@ -6,7 +6,7 @@ import { copyOut } from '../bytes.ts';
 import { mapped } from '../net/context.ts';
 import { immediate } from '../runtime.ts';
 
-/** Where a datagram came from, as `message` says it. */
+/** The source of a datagram, as `message` gives it. */
 export interface RemoteInfo {
   address: string;
   family: 'IPv4' | 'IPv6';

@@ -9,7 +9,7 @@ import { wrong } from './errors.ts';
 /** Called when a datagram is sent, or was not. */
 export type SendCallback = (error: Error | null, bytes?: number) => void;
 
-/** What to send, and where to. */
+/** The data to send, and their destination. */
 export interface SendArguments {
   readonly list: Buffer[];
   readonly port: number | undefined;
@@ -54,7 +54,7 @@ function listOf(data: unknown): Buffer[] {
  *
  * @param args - `(data, [offset, length,] [port, [address,]] [callback])`.
  * @param isConnected - Then there is neither port nor address.
- * @returns What they say.
+ * @returns The data, the destination and the callback that they give.
  * @throws Node's errors of wrong arguments.
  */
 export function sendArguments(args: readonly unknown[], isConnected: boolean): SendArguments {

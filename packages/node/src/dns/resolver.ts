@@ -73,7 +73,7 @@ function parseServer(server: unknown, index: number): { ip: string; port: number
   return { ip, port: port === undefined ? 53 : Number(port) };
 }
 
-/** What answers queries about records. */
+/** The client that answers queries about records. */
 type Client = Pick<Dns | DnsClient, 'resolve' | 'reverse'>;
 
 /** A resolver with its own servers, or with those of the stack. */
@@ -163,7 +163,7 @@ export class NodeResolver {
     this.#cancel = new AbortController();
   }
 
-  /** What answers about records; undefined: only addresses can be found. */
+  /** The client that answers queries about records; undefined: only addresses can be found. */
   async #answerer(): Promise<Client | undefined> {
     if (this.#client) return this.#client;
     const found = this.#dns ?? (await this.#source).resolver;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/dgram - node:dgram over the stack of useStack(), for aliases
+// dgram - ringstack-node/dgram: node:dgram over the stack of useStack(), for aliases
 
 import { createNodeDgram } from '../dgram/dgram.ts';
 import { currentStack } from '../stack_source.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/dns - node:dns over the stack of useStack(), for aliases
+// dns - ringstack-node/dns: node:dns over the stack of useStack(), for aliases
 
 import { createNodeDns } from '../dns/dns.ts';
 import { currentStack } from '../stack_source.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/dns/promises - node:dns/promises over the stack of useStack(), for aliases
+// dns_promises - ringstack-node/dns/promises: node:dns/promises over the stack of useStack(), for aliases
 
 import dns from './dns.ts';
 

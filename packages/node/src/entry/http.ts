@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/http - Node's own http over a stack: as a module for aliases, and its parts
+// http - ringstack-node/http: Node's own http over a stack, as a module for aliases, and its parts
 
 import http from 'node:http';
 import type * as Net from 'node:net';
@@ -21,7 +21,7 @@ export type { AttachOptions } from '../http/attach.ts';
 /**
  * Lets a server of http, https, tls or http2 listen on a stack.
  *
- * @param server - That does not listen.
+ * @param server - A server that does not listen yet.
  * @param stack - A stack, or the promise of one.
  * @param options - Port and host.
  * @returns The server, when it listens; its close() frees the port.

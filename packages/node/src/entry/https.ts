@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/https - Node's own https over the stack of useStack(), for aliases
+// https - ringstack-node/https: Node's own https over the stack of useStack(), for aliases
 
 import https from 'node:https';
 import { StackSecureAgent } from '../http/agent.ts';

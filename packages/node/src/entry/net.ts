@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/net - node:net over the stack of useStack(), for aliases
+// net - ringstack-node/net: node:net over the stack of useStack(), for aliases
 
 import { createNodeNet } from '../net/net.ts';
 import { currentStack } from '../stack_source.ts';

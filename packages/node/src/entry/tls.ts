@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ringstack-node/tls - Node's own tls over the stack of useStack(), for aliases
+// tls - ringstack-node/tls: Node's own tls over the stack of useStack(), for aliases
 
 import type * as Net from 'node:net';
 import tls from 'node:tls';

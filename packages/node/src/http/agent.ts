@@ -93,7 +93,7 @@ export class StackSecureAgent extends https.Agent {
   }
 }
 
-/** What undici gives its connector. */
+/** The options that undici gives its connector. */
 export interface UndiciConnectOptions {
   readonly hostname: string;
   readonly host?: string;

@@ -12,7 +12,7 @@ import type * as Net from 'node:net';
 
 type Method = (...args: unknown[]) => unknown;
 
-/** What Node calls of the handle of a server that listens. */
+/** The methods that Node calls of the handle of a server that listens. */
 interface FakeHandle {
   close(): void;
   ref(): void;
@@ -86,7 +86,7 @@ export function listenOnStack<T extends Net.Server>(server: T, net: typeof Net):
   return server;
 }
 
-/** Where a server listens. */
+/** The address and the port on which a server listens. */
 export interface AttachOptions {
   /** 0 to 65535; 0: a free one. */
   readonly port: number;

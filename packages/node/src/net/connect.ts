@@ -55,7 +55,7 @@ class Abort {
   }
 }
 
-/** Where to connect to, and from where. */
+/** The address to connect to, and the local one to connect from. */
 interface Destination {
   readonly address: string;
   readonly family: number;
@@ -268,7 +268,7 @@ function checkConnect(options: ConnectInit) {
 /**
  * Connects a socket.
  *
- * @param socket - That is `connecting`.
+ * @param socket - A socket that is `connecting`.
  * @param options - Of connect(); host, port, family, lookup and others.
  * @param opened - Called with the connection; otherwise the socket is destroyed.
  * @throws Node's errors of wrong options.

@@ -28,7 +28,7 @@ export interface NativeNet {
 /** The shape of dns.lookup() that sockets use. */
 export type Lookup = LookupFunction;
 
-/** What the sockets and servers of one module share. */
+/** The state that the sockets and servers of one module share. */
 export class NetContext {
   readonly lookup: Lookup;
   readonly native: NativeNet | undefined;
@@ -44,7 +44,7 @@ export class NetContext {
     this.native = native;
     this.#coming = Promise.resolve(source);
     if ('then' in source) {
-      // What waits for the stack reports that there is none.
+      // Callers that wait for the stack report that there is none.
       this.#coming.then(
         (stack) => {
           this.#stack = stack;
@@ -56,7 +56,7 @@ export class NetContext {
     }
   }
 
-  /** Calls run() with the stack: now if it is there. What run() rejects with, or why there is none, goes to failed(). */
+  /** Calls run() with the stack: now if it is there. failed() gets the error of run(), or why there is no stack. */
   withStack(
     run: (stack: NetworkStack) => Promise<unknown>,
     failed: (error: unknown) => void,

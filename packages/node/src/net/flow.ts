@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // Reading: readStart() copies what the receive ring has into buffers and pushes them, until the stream has
-// enough (push() returns false) or the ring is empty. Then one ready() waits. What it reports runs behind the event
+// enough (push() returns false) or the ring is empty. Then one ready() waits. Its reports run behind the event
 // loop, as events of the system do: Node's http loses a `drain` that comes between two of its ticks.
 //
 // Writing: a write copies into the send ring what fits and is over when all did; otherwise it waits for room.
@@ -28,7 +28,7 @@ export interface OnRead {
   callback(length: number, buffer: Uint8Array): boolean | undefined;
 }
 
-/** What a flow needs of its socket. */
+/** The part of a socket that its flow needs. */
 export interface FlowOwner {
   readonly destroyed: boolean;
   push(chunk: Uint8Array | null): boolean;
@@ -88,7 +88,7 @@ export class Flow {
     this.#updateHolder();
   }
 
-  /** What the ring has; undefined: nothing more now. */
+  /** The bytes that the ring has; undefined: nothing more now. */
   #peek(): Uint8Array | undefined {
     try {
       const view = this.#reader.peek();

@@ -29,7 +29,7 @@ function sweep(): void {
 /**
  * Closes a connection, in order; the process stays until its last bytes arrived.
  *
- * @param connection - Whose streams are not locked.
+ * @param connection - A connection with streams that are not locked.
  * @returns Settles when it is closed; never rejects.
  */
 export function closeInBackground(connection: TcpConnection): Promise<void> {

@@ -145,7 +145,7 @@ export interface ServerFunction {
  * Makes the Server of one `net`.
  *
  * @param context - Its stack and names.
- * @param Socket - What its connections become.
+ * @param Socket - The class of its connections.
  * @returns A function to call with or without `new`.
  */
 export function makeServer(context: NetContext, Socket: SocketFunction): ServerFunction {

@@ -21,7 +21,7 @@ export interface ServerInit {
   [other: string]: unknown;
 }
 
-/** What a server listens with. Servers of Node call close(), ref() and unref() of a `_handle` themselves. */
+/** The listener of a server, of a stack or of Node. Node itself calls close(), ref() and unref() of a `_handle`. */
 export class Handle {
   listener: TcpListener | undefined;
   readonly native: NativeServer | undefined;

@@ -19,7 +19,7 @@ import { autoSelect } from '../net/defaults.ts';
 import { makeNet } from '../net/net.ts';
 import { STATE, type StatefulSocket } from '../net/socket_types.ts';
 
-/** What is replaced in `net`; the rest stays as it is. */
+/** The members of `net` that are replaced; the rest stays as it is. */
 const REPLACED = [
   'Server',
   'Socket',
@@ -129,7 +129,7 @@ function patchTlsConnect(net: typeof Net, tls: typeof Tls): void {
 export function patchNet(stack: StackSource): typeof Net {
   const net = builtin<typeof Net>('node:net');
   const native = { ...net };
-  // What inherits from Node's own Socket and Server must do so before they are replaced.
+  // Classes that inherit from Node's own Socket and Server must do so before these are replaced.
   builtin('node:tty');
   const http = builtin<typeof Http>('node:http');
   builtin('node:https');
