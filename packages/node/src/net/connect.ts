@@ -265,6 +265,58 @@ function checkConnect(options: ConnectInit) {
   };
 }
 
+/** A connect() that waits for the addresses of its host. */
+interface Pending {
+  readonly socket: StatefulSocket;
+  readonly options: ConnectInit;
+  readonly host: string;
+  readonly port: number;
+  /** Of each try, ms. */
+  readonly timeout: number;
+  readonly to: (found: LookupResult) => Destination;
+  readonly opened: Opened;
+}
+
+/** Destroys a socket behind the callback of its lookup. */
+function fail(socket: StatefulSocket, error: Error): void {
+  nextTick(() => void socket.destroy(error));
+}
+
+/** Connects to the first address of a host that answers; destroys the socket if the lookup failed. */
+function foundAll(pending: Pending, error: Error | null, found: readonly LookupResult[]): void {
+  const { socket, options, host, port, timeout, to, opened } = pending;
+  if (!socket.connecting) return;
+  if (error) {
+    socket.emit('lookup', error, undefined, undefined, host);
+    fail(socket, error);
+    return;
+  }
+  for (const one of found) socket.emit('lookup', null, one.address, one.family, host);
+  if (!socket.connecting) return;
+  const good = found.filter((one) => !unusable(one, options['host'], port)).map(to);
+  const [only] = good;
+  socket._unrefTimer();
+  if (only === undefined) {
+    const [first = { address: '', family: 0 }] = found;
+    fail(socket, unusable(first, options['host'], port) as Error);
+  } else if (good.length === 1) connectOne(socket, only, opened);
+  else connectAny(socket, interleaved(good), timeout, opened);
+}
+
+/** Connects to the one address that a lookup gave; destroys the socket if the lookup failed. */
+function foundOne(pending: Pending, error: Error | null, found: LookupResult): void {
+  const { socket, options, host, port, to, opened } = pending;
+  socket.emit('lookup', error, found.address, found.family, host);
+  if (!socket.connecting) return;
+  const wrong = error ?? unusable(found, options['host'], port);
+  if (wrong) {
+    fail(socket, wrong);
+    return;
+  }
+  socket._unrefTimer();
+  connectOne(socket, to(found), opened);
+}
+
 /**
  * Connects a socket.
  *
@@ -304,39 +356,14 @@ export function lookupAndConnect(
     done: (error: Error | null, found: never, family: number) => void,
   ) => void;
   socket._host = host;
-  const fail = (error: Error): void => nextTick(() => void socket.destroy(error));
+  const pending: Pending = { socket, options, host, port, timeout, to, opened };
   if (isAny && family !== 4 && family !== 6 && localAddress === undefined) {
     query.all = true;
-    lookup(host, query, (error, found: LookupResult[]) => {
-      if (!socket.connecting) return;
-      if (error) {
-        socket.emit('lookup', error, undefined, undefined, host);
-        fail(error);
-        return;
-      }
-      for (const one of found) socket.emit('lookup', null, one.address, one.family, host);
-      if (!socket.connecting) return;
-      const good = found.filter((one) => !unusable(one, options['host'], port)).map(to);
-      const [only] = good;
-      socket._unrefTimer();
-      if (only === undefined) {
-        const [first = { address: '', family: 0 }] = found;
-        fail(unusable(first, options['host'], port) as Error);
-      } else if (good.length === 1) connectOne(socket, only, opened);
-      else connectAny(socket, interleaved(good), timeout, opened);
-    });
+    lookup(host, query, (error, found: LookupResult[]) => foundAll(pending, error, found));
     return;
   }
   lookup(host, query, (error, address: string, type) => {
-    socket.emit('lookup', error, address, type, host);
-    if (!socket.connecting) return;
-    const wrong = error ?? unusable({ address, family: type }, options['host'], port);
-    if (wrong) {
-      fail(wrong);
-      return;
-    }
-    socket._unrefTimer();
-    connectOne(socket, to({ address, family: type }), opened);
+    foundOne(pending, error, { address, family: type });
   });
 }
 
