@@ -22,7 +22,10 @@ const any = (value: unknown): never => value as never;
 test.each([
   ['worker', "the options 'worker': must be an object"],
   [null, 'the options null: must be an object'],
-  [{ engin: 'inline' }, "the option 'engin': must be one of 'hosts', 'initializeLoopback', "],
+  [
+    { engin: 'inline' },
+    "the option 'engin': must be one of 'forwarding', 'hosts', 'initializeLoopback', ",
+  ],
   [{ engine: 'fast' }, "engine 'fast': must be one of 'auto', 'inline', 'worker'"],
   [{ receiveBuffer: 99e9 }, 'receiveBuffer 99000000000: must be from 1 to 16777216 bytes'],
   [{ sendBuffer: 0 }, 'sendBuffer 0: must be from 1 to 16777216 bytes'],

@@ -13,6 +13,10 @@
 
 /* These hooks need the socket slots and interfaces of core/, which these tests do not have. Those of
    core/lwext/tcp_*.c are tested with lwIP. */
+#undef LWIP_HOOK_FORWARD
+#undef LWIP_HOOK_ICMP_DATA
+#undef LWIP_HOOK_IP_FOREIGN
+#undef LWIP_HOOK_TCP_LISTENS
 #undef LWIP_HOOK_IP4_INPUT
 #undef LWIP_HOOK_IP6_INPUT
 #undef LWIP_HOOK_TCP_ISN
