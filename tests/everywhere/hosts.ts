@@ -16,6 +16,8 @@ import { launchWebKit, whyNoWebKit } from './webkit.ts';
 export interface Running {
   /** Settles when no more lines can come, with the reason. */
   readonly ended: Promise<string>;
+  /** Says what can be told of a file that is silent. */
+  explain(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -82,7 +84,7 @@ function startProcess(path: string, args: readonly string[], engine: string) {
       child.kill('SIGKILL');
       await ended;
     };
-    return { ended, stop };
+    return { ended, explain: async () => 'the process lives', stop };
   };
 }
 
@@ -111,11 +113,37 @@ function program(name: string, path: string, args: readonly string[]): Host {
 /** The browsers that tools/page/browsers.mjs and tests/everywhere/webkit.ts launch. */
 export interface Browser {
   readonly version: string;
-  open(
-    url: string,
-    options: { onConsole(text: string): void },
-  ): Promise<{ close(): Promise<void> }>;
+  open(url: string, options: { onConsole(text: string): void }): Promise<BrowserPage>;
   close(): Promise<void>;
+}
+
+/** A page of one. */
+export interface BrowserPage {
+  /** Settles with the reason when the page crashed or was closed; a driver that cannot tell has none. */
+  readonly gone?: Promise<string>;
+  evaluate?(run: () => unknown): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** ms in which a page whose event loop turns answers, on a busy machine too. */
+const PATIENCE = 10_000;
+
+/**
+ * Says whether a silent page's event loop turns: a test that waits for nothing lets it, one that loops does not.
+ *
+ * @param page - The page.
+ * @param patience - ms that it has to answer.
+ */
+export async function explainSilence(page: BrowserPage, patience = PATIENCE): Promise<string> {
+  if (!page.evaluate) return 'the page cannot be asked';
+  const asked = page.evaluate(() => 'the event loop of the page turns').then(String, String);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve('the event loop of the page stands still'), patience);
+  });
+  const answer = await Promise.race([asked, late]);
+  clearTimeout(timer);
+  return answer;
 }
 
 async function openBrowser(start: () => Promise<Browser>): Promise<OpenHost> {
@@ -132,7 +160,11 @@ async function openBrowser(start: () => Promise<Browser>): Promise<OpenHost> {
       const url = `${servers[isolated ? 1 : 0].url}tests/page.html?file=/${OUT}/${file}.js&engine=${engine}&relay=${process.env['RINGSTACK_RELAY']}`;
       const page = await browser.open(url, { onConsole: onLine });
       // A page says itself that it is done; that it hangs, only the clock says.
-      return { ended: new Promise(() => {}), stop: () => page.close() };
+      return {
+        ended: page.gone ?? new Promise(() => {}),
+        explain: () => explainSilence(page),
+        stop: () => page.close(),
+      };
     },
     async close() {
       await browser.close();

@@ -21,6 +21,7 @@ const PROGRAMS_AT_ONCE = 5;
 const PAGES_AT_ONCE = 4;
 /** ms without a word after which a file is stopped: longer than any test may take. */
 const SILENCE = 330_000;
+const SILENT = `Nothing was heard for ${SILENCE} ms`;
 
 interface Job {
   readonly row: Row;
@@ -40,7 +41,7 @@ async function runJob({ row, setting, file }: Job, host: OpenHost): Promise<void
   });
   const word = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => settle(`Nothing was heard for ${SILENCE} ms`), SILENCE);
+    timer = setTimeout(() => settle(SILENT), SILENCE);
   };
   word();
   try {
@@ -50,7 +51,8 @@ async function runJob({ row, setting, file }: Job, host: OpenHost): Promise<void
       if (listener.isDone) settle('done');
     });
     running.ended.then(settle);
-    const how = await over;
+    let how = await over;
+    if (how === SILENT) how += `: ${await running.explain()}`;
     await running.stop();
     row.results.set(file, listener.end(how));
   } catch (error) {

@@ -51,6 +51,10 @@ async function launchChromium(executablePath) {
     version: `Chromium ${browser.version()}`,
     async open(url, { onConsole, viewport } = {}) {
       const page = await browser.newPage(viewport ? { viewport } : {});
+      const gone = new Promise((resolve) => {
+        page.on('crash', () => resolve('The page crashed'));
+        page.on('close', () => resolve('The page was closed'));
+      });
       if (onConsole) {
         page.on('console', (message) => onConsole(message.text()));
         page.on('pageerror', (error) => onConsole(`uncaught: ${error.stack ?? error}`));
@@ -58,6 +62,7 @@ async function launchChromium(executablePath) {
       await page.goto(url);
       return {
         page,
+        gone,
         evaluate: (run, ...args) => page.evaluate(run, ...args),
         close: () => page.close(),
       };
@@ -94,6 +99,10 @@ async function launchFirefox(executablePath) {
     version: `Firefox ${(await browser.version()).replace(/^firefox\//i, '')}`,
     async open(url, { onConsole, viewport } = {}) {
       const page = await inTurn(() => browser.newPage());
+      const gone = new Promise((resolve) => {
+        page.on('error', () => resolve('The page crashed'));
+        page.on('close', () => resolve('The page was closed'));
+      });
       if (viewport) await page.setViewport(viewport);
       if (onConsole) {
         page.on('console', (message) => onConsole(message.text()));
@@ -102,6 +111,7 @@ async function launchFirefox(executablePath) {
       await page.goto(url);
       return {
         page,
+        gone,
         evaluate: (run, ...args) => page.evaluate(run, ...args),
         close: () => inTurn(() => page.close()),
       };
@@ -117,7 +127,7 @@ const LAUNCHERS = { chromium: launchChromium, firefox: launchFirefox };
  *
  * @param name - 'chromium' or 'firefox'.
  * @returns `version`; `open(url, { onConsole, viewport })`, which gives `evaluate(fn, arg)`, `page` (the
- *   driver's own) and `close()`; `close()`.
+ *   driver's own), `gone` (settles with the reason when the page crashed or was closed) and `close()`; `close()`.
  */
 export async function launch(name) {
   const path = findBrowser(name);
