@@ -105,9 +105,7 @@ describe('a guest', () => {
       return (report.end.sum_received ?? report.end.sum)?.bits_per_second ?? 0;
     };
     const [out, back] = [await run(), await run('-R')];
-    // Beside much other work iperf3 may lose its first datagram, which it sends once.
-    let udp = 0;
-    for (let n = 0; n < 3 && udp < 45e6; n++) udp = await run('-u', '-b', '50M', '-l', '1200');
+    const udp = await run('-u', '-b', '50M', '-l', '1200');
     expect(Math.min(out, back)).toBeGreaterThan(50e6);
     expect(udp).toBeGreaterThan(45e6);
     const show = (bits: number): string => (bits / 1e9).toFixed(2);
