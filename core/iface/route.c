@@ -88,13 +88,35 @@ int route_is_own(const struct abi_addr *address)
 }
 
 /**
+ * is_of() - Whether a destination is another interface's: its address, or everybody on its network
+ * @r: route of an address of that interface
+ * @ifc: interface that the packet came in by
+ * @family: FAMILY_*
+ * @to: destination
+ *
+ * Return: 1 if so, and not this interface's as well
+ */
+static int is_of(const struct route *r, const struct ringif *ifc, uint32_t family,
+                 const uint8_t *to)
+{
+    ip4_addr_t ip4;
+
+    if (same_prefix(r->entry.destination.bytes, to, bits_of(family))) {
+        return !route_has(ifc, family, to);
+    }
+    __builtin_memcpy(&ip4, to, sizeof(ip4));
+    return family == FAMILY_IPV4 && ip4_addr_isbroadcast(&ip4, &r->ifc->netif) &&
+           !ip4_addr_isbroadcast(&ip4, &ifc->netif);
+}
+
+/**
  * route_admits() - Whether a packet may come in by an interface (core/iface/admit.c)
  * @ifc: interface
  * @family: FAMILY_*
  * @from: its source
  * @to: its destination
  *
- * Return: 1 if the destination is no address of another interface, and the answer would leave by this one
+ * Return: 1 if the destination is not another interface's, and the answer would leave by this one
  */
 int route_admits(const struct ringif *ifc, uint32_t family, const uint8_t *from, const uint8_t *to)
 {
@@ -106,8 +128,7 @@ int route_admits(const struct ringif *ifc, uint32_t family, const uint8_t *from,
         int is_address = net->family == family && !r->entry.number;
 
         if (is_address && (same_prefix(net->bytes, from, bits_of(family)) ||
-                           (r->ifc != ifc && same_prefix(net->bytes, to, bits_of(family)) &&
-                            !route_has(ifc, family, to)))) {
+                           (r->ifc != ifc && is_of(r, ifc, family, to)))) {
             return 0;
         }
         if (net->family == family && netif_is_up(&r->ifc->netif) &&

@@ -62,6 +62,13 @@ START_TEST(address_of_another_interface_is_not_reached)
     dg_udp(&a, NULL, 7);
     ck_assert_int_eq(from_to(_i, _i ? "fd00::2" : "10.0.0.2", _i ? "fd09::1" : "10.9.0.1"), 0);
     ck_assert_uint_eq(ctl->stats.source_drops, before + 1);
+    if (!_i && tap_link) { /* nor everybody on its network */
+        ck_assert_int_eq(from_to(0, "10.0.0.2", "10.9.0.255"), 0);
+        ck_assert_uint_eq(ctl->stats.source_drops, before + 1);
+        ck_assert_int_eq(from_to(0, "10.0.0.2", "10.0.0.255"), 1);
+        ck_assert_int_eq(from_to(0, "10.0.0.2", "255.255.255.255"), 1);
+        ck_assert_uint_eq(ctl->stats.icmp_errors + ctl->stats.icmp_limited, 0);
+    }
     /* Nor that of the loopback interface. */
     ck_assert_int_eq(from_to(_i, _i ? "fd00::2" : "10.0.0.2", _i ? "::1" : "127.0.0.1"), 0);
     ck_assert_int_eq(from_to(_i, _i ? "fd00::2" : "10.0.0.2", _i ? "fd00::1" : "10.0.0.1"), 1);
