@@ -116,7 +116,8 @@ describe('locks', () => {
   });
 
   test('after releaseLock() every verb throws a TypeError, and the streams go on', async () => {
-    const tap = await openTap();
+    // Without an address, it has nothing to announce.
+    const tap = await (await openStack()).createTapInterface();
     const [reader, writer] = [tap.getRingReader(), tap.getRingWriter()];
     expect(() => tap.getRingWriter()).toThrow(TypeError);
     expect(() => tap.writable.getWriter()).toThrow(TypeError);
