@@ -38,12 +38,18 @@ async function list(): Promise<Map<string, string>> {
   return new Map(lines.map((line) => [line.replace(/.* package\//, ''), line.slice(0, 10)]));
 }
 
-test('It holds what CONTENTS says, all of it, and nothing that may be run or written by others.', async () => {
+test('It holds what CONTENTS says, all of it, and nothing that others may write; programs alone may be run.', async () => {
   const files = await list();
   const paths = [...files.keys()];
   expect(paths.filter((path) => !CONTENTS.some((pattern) => fits(path, pattern)))).toEqual([]);
   expect(CONTENTS.filter((pattern) => !paths.some((path) => fits(path, pattern)))).toEqual([]);
-  expect(new Set(files.values())).toEqual(new Set(['-rw-r--r--']));
+  const { bin } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  const programs = Object.values<string>(bin).map((path) => path.replace(/^\.\//, ''));
+  for (const [path, mode] of files) {
+    expect(`${mode} ${path}`).toBe(
+      `${programs.includes(path) ? '-rwxr-xr-x' : '-rw-r--r--'} ${path}`,
+    );
+  }
 });
 
 test('dist/ mirrors js/: every file is made of the source of its name, and every subpath is there.', async () => {

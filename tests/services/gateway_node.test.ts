@@ -29,6 +29,9 @@ function local(): NodeTransport {
   return { ...way, connect: (options) => way.connect({ ...options, host: LOCAL }) };
 }
 
+/** Bun has resetAndDestroy() in name only: a reset is an end there. */
+const CAN_RESET = !('Bun' in globalThis);
+
 describe('node()', () => {
   test('carries bytes both ways intact, and half closes', async () => {
     const data = new Prng(1).bytes(5_000_000);
@@ -45,7 +48,8 @@ describe('node()', () => {
     expect(gateway.statistics.bytesIn).toBe(data.length);
   });
 
-  test('passes resets on, both ways', async () => {
+  test('passes resets on, both ways', async ({ skip }) => {
+    if (!CAN_RESET) skip('node:net of the runtime cannot reset');
     const sockets: Socket[] = [];
     const codes: (string | undefined)[] = [];
     const { port } = await server((socket) => {
@@ -171,7 +175,7 @@ describe('a forwarded port', () => {
     const reading = node()
       .connect({ host: LOCAL, port: forward.port as number })
       .then((client) => readAll(client.readable));
-    expect(await outcome(reading)).toBe('ECONNRESET');
+    expect(await outcome(reading)).toBe(CAN_RESET ? 'ECONNRESET' : 'ok');
     expect(events).toMatchObject([{ kind: 'fail', error: { code: 'ECONNREFUSED' } }]);
   });
 
@@ -240,7 +244,7 @@ describe('a forwarded port', () => {
     const reading = node()
       .connect({ host: LOCAL, port: other.port as number })
       .then((client) => readAll(client.readable));
-    expect(await outcome(reading)).toBe('ECONNRESET');
+    expect(await outcome(reading)).toBe(CAN_RESET ? 'ECONNRESET' : 'ok');
   });
 
   test.each([
