@@ -156,7 +156,7 @@ void nd_announce(struct netif *netif, int only)
  * @own: number of the address
  * @mac: the host's MAC address, NULL: it has not said
  */
-static void asked(struct netif *netif, int own, const uint8_t *mac)
+static void asked(struct netif *netif, s8_t own, const uint8_t *mac)
 {
     const ip6_addr_t *from = ip6_current_src_addr(), *target = netif_ip6_addr(netif, own);
     uint8_t flags = ND6_FLAG_SOLICITED | ND6_FLAG_OVERRIDE;
@@ -185,7 +185,7 @@ static int message_in(const struct pbuf *p, struct netif *netif, int ask)
     const ip6_addr_t *from = ip6_current_src_addr(), *dest = ip6_current_dest_addr();
     const uint8_t *m = p->payload, *mac;
     ip6_addr_t target;
-    int own;
+    s8_t own;
 
     if (p->len < MESSAGE || IP6H_HOPLIM(ip6_current_header()) != ND6_HOPLIM || m[1] != 0 ||
         m[TARGET] == 0xff ||
@@ -202,7 +202,7 @@ static int message_in(const struct pbuf *p, struct netif *netif, int ask)
     if (own >= 0 && ip6_addr_istentative(netif_ip6_addr_state(netif, own))) {
         /* Another host has the address that we ask about, or wants it at the same time (RFC 4862, 5.4). */
         if (!ask || ip6_addr_isany(from)) {
-            netif_ip6_addr_set_state(netif, (s8_t)own, IP6_ADDR_DUPLICATED);
+            netif_ip6_addr_set_state(netif, own, IP6_ADDR_DUPLICATED);
         }
     } else if (own >= 0 && ip6_addr_isvalid(netif_ip6_addr_state(netif, own))) {
         if (ask) {

@@ -59,10 +59,8 @@ static inline void told(int v6, const uint8_t *mac, int answer)
 /* next_question() - The next question of the stack: 1: to all, 2: to one host, 0: there is none */
 static inline int next_question(int v6)
 {
-    uint32_t length;
-
     rig_settle();
-    while ((length = tap_take(frame))) {
+    while (tap_take(frame)) {
         if (v6 ? load16(frame + 12) == 0x86dd && frame[20] == ICMP6 && frame[54] == NS
                : load16(frame + 12) == ARP && frame[21] == 1) {
             return frame[0] & 1 ? 1 : 2;
