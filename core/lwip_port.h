@@ -57,8 +57,6 @@ int port_forward(struct pbuf *p, struct netif *inp);
 int port_ip_foreign(const struct netif *inp);
 int port_tcp_listens(u16_t listener, u16_t port);
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);
-const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest);
-const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest);
 
 /* The packet that lwIP looks at is for no address of ours (core/sock/flow.c). */
 extern u8_t port_foreign;

@@ -330,15 +330,10 @@ static err_t enqueue(struct ringif *ifc, struct neighbor *n, struct pbuf *p)
  *
  * Return: its entry, or NULL: there is none yet
  */
-static struct neighbor *next_hop(struct netif *netif, int v6, const void *dest, const void **hop)
+static struct neighbor *next_hop(const struct netif *netif, int v6, const void *dest,
+                                 const void **hop)
 {
-    if (!v6) {
-        *hop = port_etharp_gateway(netif, dest);
-    } else if (ip6_addr_islinklocal((const ip6_addr_t *)dest)) {
-        *hop = dest;
-    } else {
-        *hop = port_nd6_gateway(netif, dest);
-    }
+    *hop = route_next_hop(netif, v6, dest);
     return *hop ? find(netif->state, v6, *hop) : NULL;
 }
 
@@ -520,16 +515,17 @@ void neighbor_forget(struct ringif *ifc)
 }
 
 /**
- * neighbor_answers() - Whether the MAC address of a host is known
- * @ifc: tap
+ * neighbor_answers() - Whether the MAC address of the next hop to a host is known
+ * @netif: tap
  * @v6: IPv6
- * @hop: the host's address
+ * @dest: the host's address
  *
- * Return: 1 if so
+ * Return: 1 if so, 0 also if there is no route
  */
-int neighbor_answers(struct ringif *ifc, int v6, const void *hop)
+int neighbor_answers(const struct netif *netif, int v6, const void *dest)
 {
-    const struct neighbor *n = find(ifc, v6, hop);
+    const void *hop;
+    const struct neighbor *n = next_hop(netif, v6, dest, &hop);
 
     return n && n->state != NEIGHBOR_INCOMPLETE;
 }

@@ -19,7 +19,7 @@ void neighbor_retry(struct ringif *ifc);
 void neighbor_tmr(struct ringif *ifc);
 void neighbor_announce(struct ringif *ifc);
 void neighbor_forget(struct ringif *ifc);
-int neighbor_answers(struct ringif *ifc, int v6, const void *hop);
+int neighbor_answers(const struct netif *netif, int v6, const void *dest);
 uint32_t neighbor_list(struct ringif *ifc, struct abi_entry *to);
 
 /* Messages of each family (core/iface/arp.c, core/iface/nd.c). */

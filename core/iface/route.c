@@ -236,48 +236,28 @@ struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest)
 }
 
 /**
- * next_hop() - Where to on the link of an interface
+ * route_next_hop() - Where to on the link of an interface
  * @netif: interface
- * @family: FAMILY_*
+ * @v6: IPv6
  * @dest: destination, an address of lwIP of that family
  *
  * Return: the same: it is on the link; the gateway, or NULL: no route
  */
-static const void *next_hop(const struct netif *netif, uint32_t family, const void *dest)
+const void *route_next_hop(const struct netif *netif, int v6, const void *dest)
 {
     const struct ringif *ifc = netif->state;
     struct ringif *local;
-    const struct route *r = find(family, NULL, dest, ifc, &local);
+    const struct route *r;
 
+    if (v6 && ip6_addr_islinklocal((const ip6_addr_t *)dest)) {
+        return dest;
+    }
+    r = find(v6 ? FAMILY_IPV6 : FAMILY_IPV4, NULL, dest, ifc, &local);
     if (r && r->entry.via.family) {
         return &r->hop;
     }
     /* An interface that has no IPv4 address yet takes every host for one of its link (DHCP). */
-    return r || (family == FAMILY_IPV4 && !ifc->addrs[0].entry.destination.family) ? dest : NULL;
-}
-
-/**
- * port_etharp_gateway() - LWIP_HOOK_ETHARP_GET_GW: the next hop over IPv4
- * @netif: interface
- * @dest: destination
- *
- * Return: as next_hop()
- */
-const ip4_addr_t *port_etharp_gateway(struct netif *netif, const ip4_addr_t *dest)
-{
-    return next_hop(netif, FAMILY_IPV4, dest);
-}
-
-/**
- * port_nd6_gateway() - LWIP_HOOK_ND6_GET_GW: the next hop over IPv6, except to link-local addresses
- * @netif: interface
- * @dest: destination
- *
- * Return: as next_hop()
- */
-const ip6_addr_t *port_nd6_gateway(struct netif *netif, const ip6_addr_t *dest)
-{
-    return next_hop(netif, FAMILY_IPV6, dest);
+    return r || (!v6 && !ifc->addrs[0].entry.destination.family) ? dest : NULL;
 }
 
 /**

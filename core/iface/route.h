@@ -11,6 +11,7 @@ extern uint32_t route_epoch;
 
 int route_admits(const struct ringif *ifc, uint32_t family, const uint8_t *from, const uint8_t *to);
 int route_is_own(const struct abi_addr *address);
+const void *route_next_hop(const struct netif *netif, int v6, const void *dest);
 void route_link(struct route *r);
 void route_unlink(const struct ringif *ifc, uint32_t number, const struct route *r);
 int route_add(struct ringif *ifc, const struct cmd_route *cmd);

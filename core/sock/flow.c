@@ -29,6 +29,7 @@
 #include "lwip/ip.h"
 #include "lwip/priv/tcp_priv.h"
 
+#include "iface/route.h"
 #include "lwext/tcp_table.h"
 #include "lwip_port.h"
 #include "sock/dgram_in.h"
@@ -147,9 +148,9 @@ int flow_is_answered(struct netif *inp)
 {
     if (ip_current_is_v6()) {
         return !ip6_addr_islinklocal(ip6_current_src_addr()) &&
-               port_nd6_gateway(inp, ip6_current_src_addr());
+               route_next_hop(inp, 1, ip6_current_src_addr());
     }
-    return port_etharp_gateway(inp, ip4_current_src_addr()) != NULL;
+    return route_next_hop(inp, 0, ip4_current_src_addr()) != NULL;
 }
 
 static const struct tcp_hdr *header_of(const struct pbuf *p)

@@ -103,9 +103,8 @@ static int unreachable(const struct tcp_sock *t)
 {
     int v6 = t->sock.pub.remote.family == FAMILY_IPV6;
     ip_addr_t remote;
-    struct ringif *ifc;
-    struct netif *netif;
-    const void *hop;
+    const struct ringif *ifc;
+    const struct netif *netif;
 
     if (port_to_lwip(&t->sock.pub.remote, &remote) != 0 ||
         (v6 && ip6_addr_islinklocal(ip_2_ip6(&remote)))) {
@@ -117,9 +116,7 @@ static int unreachable(const struct tcp_sock *t)
         return 1;
     }
     ifc = netif->state;
-    hop = v6 ? (const void *)port_nd6_gateway(netif, ip_2_ip6(&remote))
-             : (const void *)port_etharp_gateway(netif, ip_2_ip4(&remote));
-    return ifc->pub->kind >= IFACE_TAP && (!hop || !neighbor_answers(ifc, v6, hop));
+    return ifc->pub->kind >= IFACE_TAP && !neighbor_answers(netif, v6, &remote.u_addr);
 }
 
 /**
