@@ -7,6 +7,7 @@ import { checkOptions, flag, INT32_MAX, type Rules, show, text, whole } from '..
 import { ownerOf } from '../util/owner.ts';
 import { DhcpClient, REQUEST } from './client.ts';
 import type { ClientStack, ConfigurableInterface, DhcpClientOptions } from './client_types.ts';
+import { withFirstResult } from './first_result.ts';
 import { isInterface, openerOf } from './transport.ts';
 
 const RULES: Rules<DhcpClientOptions> = {
@@ -63,24 +64,6 @@ export async function requestLease(
   const socket = await openerOf(stack)(DHCP_CLIENT_PORT, iface);
   const tap = iface as ConfigurableInterface & { readonly mac: string };
   const client = new DhcpClient(tap, stack, options, socket);
-  let failure: unknown;
-  const timer = setTimeout(() => {
-    failure = new NetError('ETIMEDOUT', REQUEST, { reason: 'no server gave one in time' });
-    void client.close();
-  }, timeout);
-  const abort = (): void => {
-    failure = signal?.reason;
-    void client.close();
-  };
-  signal?.addEventListener('abort', abort, { once: true });
-  void client.closed.then(() => signal?.removeEventListener('abort', abort));
-  try {
-    await client.bound;
-    return client;
-  } catch (error) {
-    await client.close();
-    throw failure ?? error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const reason = 'no server gave one in time';
+  return withFirstResult(client, client.bound, { timeout, signal, action: REQUEST, reason });
 }

@@ -27,6 +27,7 @@ import { Feed } from '../util/feed.ts';
 import { ownerOf } from '../util/owner.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { Applier } from './applier.ts';
+import { withFirstResult } from './first_result.ts';
 import { Heard } from './heard.ts';
 import { requestInBackground } from './information.ts';
 import type { Information } from './information_types.ts';
@@ -357,24 +358,6 @@ export async function solicitRouter(
   const through = { interface: iface as never };
   const socket = await stack.openIcmp({ family: 6, ttl: HOP_LIMIT, ...through });
   const client = new RouterClient(iface, stack, options, socket);
-  let failure: unknown;
-  const timer = setTimeout(() => {
-    failure = new NetError('ETIMEDOUT', SOLICIT, { reason: 'no router gave one in time' });
-    void client.close();
-  }, timeout);
-  const abort = (): void => {
-    failure = signal?.reason;
-    void client.close();
-  };
-  signal?.addEventListener('abort', abort, { once: true });
-  void client.closed.then(() => signal?.removeEventListener('abort', abort));
-  try {
-    await client.ready;
-    return client;
-  } catch (error) {
-    await client.close();
-    throw failure ?? error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const reason = 'no router gave one in time';
+  return withFirstResult(client, client.ready, { timeout, signal, action: SOLICIT, reason });
 }
