@@ -24,6 +24,7 @@ import { NetError } from '../errors.ts';
 import { checkOptions, flag, INT32_MAX, type Rules, show, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
+import { linkLocalOf } from '../util/link_local.ts';
 import { ownerOf } from '../util/owner.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { Applier } from './applier.ts';
@@ -33,7 +34,6 @@ import { requestInBackground } from './information.ts';
 import type { Information } from './information_types.ts';
 import type { RouterMessage, RouterSocket } from './router_types.ts';
 import type { SlaacInterface, SlaacStack } from './solicit_types.ts';
-import { linkLocalOf } from './stable_address.ts';
 import { SECOND, spread } from './timing.ts';
 import { isInterface } from './transport.ts';
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// stable_address - addresses of IPv6 from a prefix and a secret (RFC 7217), and from a MAC
+// stable_address - addresses of IPv6 from a prefix and a secret (RFC 7217)
 
 import { concat, ipBytes, ipText, macBytes } from '../codec/fields.ts';
 import { sha1 } from '../codec/sha1.ts';
@@ -43,25 +43,4 @@ export function stableAddress(
     const id = sha1(concat(secret, inner)).subarray(0, 8);
     if (!isReserved(id)) return ipText(concat(network, id));
   }
-}
-
-/**
- * The link-local address that a tap makes of its MAC.
- *
- * @param mac - The MAC.
- * @returns The address (RFC 4291, appendix A).
- * @throws Never.
- * @example
- * ```ts
- * import assert from 'node:assert/strict';
- * import { linkLocalOf } from '../js/dhcp/stable_address.ts';
- *
- * assert.equal(linkLocalOf('02:00:00:00:00:01'), 'fe80::ff:fe00:1');
- * ```
- */
-export function linkLocalOf(mac: string): string {
-  const bytes = macBytes(mac);
-  const id = concat(bytes.subarray(0, 3), Uint8Array.of(0xff, 0xfe), bytes.subarray(3));
-  id[0] = (id[0] as number) ^ 2;
-  return ipText(concat(ipBytes('fe80::').subarray(0, 8), id));
 }

@@ -30,6 +30,7 @@ import { NetError } from '../errors.ts';
 import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, formatIp, netmask } from '../util/address.ts';
 import { showAs } from '../util/inspect.ts';
+import { linkLocalOf } from '../util/link_local.ts';
 
 /** Loads the functions that change interfaces. */
 export type LoadChanges = () => Promise<typeof import('./interface_changes.ts')>;
@@ -88,10 +89,7 @@ export class BaseInterface implements NetworkInterface {
   get linkLocalAddress(): string | undefined {
     const { mac, cidrs } = this as { mac?: string } & BaseInterface;
     if (!mac || !cidrs.some(({ address }) => address.family === 6)) return undefined;
-    const [a = 0, b, c, d, e, f] = mac.split(':').map((byte) => Number.parseInt(byte, 16));
-    // RFC 4291, appendix A.
-    const octets = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f] as number[];
-    return formatIp({ family: 6, bytes: Uint8Array.from(octets) });
+    return linkLocalOf(mac);
   }
 
   get isUp(): boolean {
