@@ -18,7 +18,7 @@ export function checkHost(action: string, cidr: Cidr): void {
   const host = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0) % (hosts + 1);
   const isHost =
     family === 4
-      ? head > 0 && head < 240 && head >> 4 !== 14 && (hosts < 3 || (host > 0 && host < hosts))
+      ? head > 0 && head < 224 && (hosts < 3 || (host > 0 && host < hosts))
       : head !== 255 && bytes.some((byte) => byte !== 0);
   if (isHost) return;
   const reason = `${formatCidr(cidr)} must be the address of one host`;

@@ -269,7 +269,7 @@ class Stack implements NetworkStack {
     this.#release();
   }
 
-  /** Runs turns until the engine has nothing to do now. */
+  /** Runs turns until the engine has nothing to do now; at once, if it is this thread. */
   #sync(): Promise<void> | undefined {
     return this.#engine.turnNow() ? undefined : this.#channel.sync().catch(() => {});
   }
