@@ -83,23 +83,24 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 	@touch -c $@
 
 $(eval $(call flags_file,js,$(JS_SRC)))
-dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs tools/entries.mjs package.json build/js/flags \
-		node_modules/.package-lock.json
+dist/index.js: $(JS_SRC) tsconfig.json tsconfig.build.json tools/build.mjs tools/declarations.mjs tools/entries.mjs \
+		package.json build/js/flags node_modules/.package-lock.json
 	@mkdir -p $(@D)
 	$(call run,TSC,js)rm -rf build/types && node_modules/.bin/tsc -p tsconfig.build.json
 	$(call run,BUNDLE,$@)node tools/build.mjs
 
 ## packages             dist/ of each package in packages/
-packages: packages/node/dist/index.js
+packages: packages/node/dist/index.js packages/wireguard/dist/index.js
 
 # $(call package,NAME): its dist/, of its own files and of the declarations of ringstack.
 define package
 $(eval $(call flags_file,packages/$(1),$(sort $(wildcard packages/$(1)/src/*.ts packages/$(1)/src/*/*.ts))))
 packages/$(1)/dist/index.js: $(wildcard packages/$(1)/src/*.ts packages/$(1)/src/*/*.ts packages/$(1)/*.json) \
-		tools/build_package.mjs dist/index.js build/packages/$(1)/flags
+		tools/build_package.mjs tools/declarations.mjs dist/index.js build/packages/$(1)/flags
 	$$(call run,BUNDLE,$$@)node tools/build_package.mjs packages/$(1)
 endef
 $(eval $(call package,node))
+$(eval $(call package,wireguard))
 
 ## abi                  js/abi.ts from core/abi.h
 abi: build/host/abi_gen

@@ -25,13 +25,6 @@ build/wasm-wg/wireguard.wasm: $(WG_OBJ) tools/wasm_imports.mjs
 $(WG)/dist/wireguard.wasm: build/wasm-wg/wireguard.wasm
 	@mkdir -p $(@D); install -m 644 $< $@
 
-WG_JS := $(wildcard $(WG)/src/*.ts $(WG)/src/*/*.ts)
-$(eval $(call flags_file,wg-js,$(WG_JS)))
-$(WG)/dist/index.js: $(WG_JS) dist/index.js $(WG)/tsconfig.json $(WG)/package.json tools/build_wireguard.mjs build/wg-js/flags
-	@mkdir -p $(@D)
-	$(call run,TSC,$(WG))node_modules/.bin/tsc -p $(WG)/tsconfig.json
-	$(call run,BUNDLE,$@)node tools/build_wireguard.mjs $(WG)
-
 # The primitives and the handshake alone, for tests.
 WG_SHIM_OBJ := $(call objects,wasm-wg,tests/wireguard/crypto_shim.c $(addprefix $(WG)/core/,aead.c blake2s.c x25519.c \
 	noise.c allowed.c memory.c) core/mem/libc.c)

@@ -13,7 +13,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
-import ts from 'typescript';
+import { declareWasm, reachable, writeDeclarations } from './declarations.mjs';
 import { ENTRIES } from './entries.mjs';
 
 const TYPES = 'build/types';
@@ -27,23 +27,6 @@ const BINS = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).bin)
   path.replace(/^dist\/(.*)\.js$/, '$1'),
 );
 const TAP_HELPER = 'link/adapter/linux_tap/helper.c';
-
-/** A declaration file and all that it imports, each with its text. */
-function reachable(entry, found = new Map()) {
-  if (found.has(entry)) return found;
-  const text = readFileSync(join(TYPES, entry), 'utf8');
-  const { importedFiles } = ts.preProcessFile(text);
-  const ours = importedFiles.map(({ fileName }) => fileName).filter((name) => name.startsWith('.'));
-  // tsc leaves the names of the sources.
-  const named = ours.reduce((all, name) => {
-    return all.replaceAll(`'${name}'`, `'${name.replace(/\.ts$/, '.js')}'`);
-  }, text);
-  found.set(entry, named);
-  for (const name of ours) {
-    reachable(join(dirname(entry), name.replace(/\.[jt]s$/, '.d.ts')), found);
-  }
-  return found;
-}
 
 for (const name of readdirSync(DIST)) {
   if (name !== 'stack.wasm') rmSync(join(DIST, name), { recursive: true });
@@ -198,22 +181,9 @@ const entries = {
 await build({ ...program, entryPoints: BINS.map(source), plugins: [entries] });
 
 const declared = new Map();
-for (const name of [...NAMES, ...WORKERS]) reachable(`${name}.d.ts`, declared);
-for (const [file, text] of declared) {
-  mkdirSync(dirname(join(DIST, file)), { recursive: true });
-  writeFileSync(join(DIST, file), text);
-}
-
-// TypeScript reads it only where `allowArbitraryExtensions` is set: elsewhere a declaration of '*.wasm', as bundlers
-// bring one, stands. A `types` condition in package.json would hide theirs.
-writeFileSync(
-  join(DIST, 'stack.d.wasm.ts'),
-  `// SPDX-License-Identifier: MIT
-/** Where the module of the stack is, as bundlers that take it as a file say: a value of \`createStack({ wasm })\`. */
-declare const url: string;
-export default url;
-`,
-);
+for (const name of [...NAMES, ...WORKERS]) reachable(TYPES, `${name}.d.ts`, declared);
+writeDeclarations(DIST, declared);
+declareWasm(join(DIST, 'stack'), 'the module of the stack', '`createStack({ wasm })`');
 
 // ringstack/tap compiles it where it is used.
 copyFileSync(join('js', TAP_HELPER), join(DIST, TAP_HELPER));
