@@ -11,6 +11,7 @@ import {
   type NdpTimed,
   type RouterAdvertisement,
 } from '../codec/ndp.ts';
+import { isLinkLocal } from '../util/subnet.ts';
 
 /** Routers, prefixes, name servers, domains of each list. */
 const MOST = 8;
@@ -42,8 +43,9 @@ const endOf = (now: number, seconds: number): number =>
 
 /** Whether hosts can have addresses of a network: it is no link-local one and no group. */
 function isUsable(prefix: string): boolean {
-  const [first = 0, second = 0] = ipBytes(prefix);
-  return first !== 0xff && !(first === 0xfe && (second & 0xc0) === 0x80) && first + second > 0;
+  const bytes = ipBytes(prefix);
+  const [first = 0, second = 0] = bytes;
+  return first !== 0xff && !isLinkLocal(bytes) && first + second > 0;
 }
 
 /** All that routers have told. */

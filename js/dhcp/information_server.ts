@@ -22,6 +22,7 @@ import { putU32, u16 } from '../codec/fields.ts';
 import { NetError } from '../errors.ts';
 import { checkOptions, type Rules, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { isLinkLocal } from '../util/subnet.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { stackOf } from './information.ts';
 import type {
@@ -171,7 +172,7 @@ export class InformationServer implements AsyncDisposable {
     const server = options.get(DHCP6_OPTION.serverId);
     return (
       type === DHCP6_TYPE.informationRequest &&
-      /^fe[89ab]/i.test(host) &&
+      isLinkLocal(host) &&
       !ASKS_ADDRESS.some((code) => options.has(code)) &&
       (options.get(DHCP6_OPTION.clientId)?.length ?? 0) <= LONGEST_ID &&
       (server === undefined || isSame(server, this.#own))

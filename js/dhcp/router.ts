@@ -17,6 +17,7 @@ import { formatIp, parseCidr } from '../util/address.ts';
 import { checkOptions, flag, oneOf, type Rules, show, text, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { ownerOf } from '../util/owner.ts';
+import { isLinkLocal } from '../util/subnet.ts';
 import type {
   AdvertisedPrefix,
   RouterOptions,
@@ -66,9 +67,7 @@ const RULES: Rules<RouterOptions> = {
 function ownPrefixes(iface: DhcpInterface): string[] {
   return iface.addresses.filter((cidr) => {
     const { address, prefix } = parseCidr(cidr);
-    const [first = 0, second = 0] = address.bytes;
-    const isLinkLocal = first === 0xfe && (second & 0xc0) === 0x80;
-    return address.family === 6 && prefix === 64 && !isLinkLocal;
+    return address.family === 6 && prefix === 64 && !isLinkLocal(address.bytes);
   });
 }
 

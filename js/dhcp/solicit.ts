@@ -26,6 +26,7 @@ import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
 import { linkLocalOf } from '../util/link_local.ts';
 import { ownerOf } from '../util/owner.ts';
+import { isLinkLocal } from '../util/subnet.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { Applier } from './applier.ts';
 import { withFirstResult } from './first_result.ts';
@@ -260,7 +261,7 @@ export class RouterClient implements InterfaceSlaac, AsyncDisposable {
   #take({ data, host, ttl }: RouterMessage): void {
     const message = parseIcmp(data);
     const said = message && parseNdp(message);
-    const isFromLink = (ttl === undefined || ttl === HOP_LIMIT) && /^fe[89ab]/i.test(host);
+    const isFromLink = (ttl === undefined || ttl === HOP_LIMIT) && isLinkLocal(host);
     if (said?.kind !== 'routerAdvertisement' || !isFromLink) {
       this.#counts.droppedMalformed++;
       return;

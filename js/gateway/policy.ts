@@ -12,10 +12,11 @@
 // used: their ports are refused unless an entry names them by address.
 
 import { NetError } from '../errors.ts';
-import { formatIp, type IpAddress, parseCidr, parseIp } from '../util/address.ts';
+import { type Cidr, type IpAddress, parseCidr, parseIp } from '../util/address.ts';
 import { type AddressScope, addressScope } from '../util/address_scope.ts';
 import { any, checkOptions, oneOf, type Rules, show } from '../util/check.ts';
 import { normalizeName } from '../util/host_name.ts';
+import { isIn } from '../util/subnet.ts';
 import type {
   FloorName,
   Policy,
@@ -35,7 +36,14 @@ const FLOOR: readonly FloorName[] = [
   'metadata',
 ];
 /** Instance data of AWS, Azure, Google, Oracle, OpenStack; of ECS tasks; of Alibaba; of AWS over IPv6. */
-const METADATA = ['169.254.169.254', '169.254.170.2', '100.100.100.200', 'fd00:ec2::254'];
+const METADATA = [
+  '169.254.169.254/32',
+  '169.254.170.2/32',
+  '100.100.100.200/32',
+  'fd00:ec2::254/128',
+].map(parseCidr);
+/** Ranges of IPv6 whose last four bytes are an IPv4 address: mapped, NAT64. */
+const CARRIERS = ['::ffff:0:0/96', '64:ff9b::/96'].map(parseCidr);
 /** Ports at which names are looked up: DNS, its TLS, mDNS, LLMNR, NetBIOS. */
 const NAME_PORTS = [53, 853, 5353, 5355, 137];
 
@@ -47,16 +55,9 @@ const POLICY: Rules<Policy> = {
 };
 const RULE: Rules<PolicyRule> = { to: any, guest: any, protocol: oneOf('tcp', 'udp') };
 
-/** A range of addresses. */
-interface Net {
-  readonly family: 4 | 6;
-  readonly bytes: Uint8Array;
-  readonly prefix: number;
-}
-
 /** A destination as it is compared. */
 interface Target {
-  readonly net?: Net;
+  readonly net?: Cidr;
   /** A name; with isBelow, all names below it. Undefined, and no net: everything. */
   readonly name?: string;
   readonly isBelow: boolean;
@@ -94,14 +95,11 @@ function splitPorts(text: string): { host: string; ports: string | undefined } {
 }
 
 /** A network of which nothing but the prefix counts. */
-function readNet(text: string): Net | undefined {
+function readNet(text: string): Cidr | undefined {
   try {
-    if (!text.includes('/')) {
-      const { family, bytes } = parseIp(text);
-      return { family, bytes, prefix: family === 4 ? 32 : 128 };
-    }
-    const { address, prefix } = parseCidr(text);
-    return { family: address.family, bytes: address.bytes, prefix };
+    if (text.includes('/')) return parseCidr(text);
+    const address = parseIp(text);
+    return { address, prefix: address.family === 4 ? 32 : 128 };
   } catch {
     return undefined;
   }
@@ -151,16 +149,6 @@ function readEntries(list: unknown, name: string): Entry[] {
   });
 }
 
-function isIn({ family, bytes }: IpAddress, net: Net): boolean {
-  if (family !== net.family) return false;
-  for (let bit = 0; bit < net.prefix; bit += 8) {
-    const mask = (0xff00 >> Math.min(8, net.prefix - bit)) & 0xff;
-    if ((((bytes[bit >> 3] as number) ^ (net.bytes[bit >> 3] as number)) & mask) !== 0)
-      return false;
-  }
-  return true;
-}
-
 const fitsName = ({ name, isBelow }: Target, found: string): boolean =>
   name !== undefined && (isBelow ? found.endsWith(`.${name}`) : found === name);
 
@@ -173,15 +161,9 @@ function fits(target: Target, address: IpAddress, names: readonly string[]): boo
 
 /** An IPv4 address that is written as IPv6, as itself: rules for it hold however it is written. */
 function plain(address: IpAddress): IpAddress {
-  const { family, bytes } = address;
-  if (family === 4) return address;
-  const isMapped =
-    bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 255 && bytes[11] === 255;
-  const isNat64 =
-    formatIp({ family, bytes: Uint8Array.of(...bytes.slice(0, 12), 0, 0, 0, 0) }) === '64:ff9b::';
-  if (!isMapped && !isNat64) return address;
+  if (!CARRIERS.some((net) => isIn(address, net))) return address;
   const four = new Uint8Array(16);
-  four.set(bytes.slice(12));
+  four.set(address.bytes.subarray(12));
   return { family: 4, bytes: four };
 }
 
@@ -203,8 +185,7 @@ export class PolicyTable {
   readonly #allow: readonly Entry[];
   readonly #deny: readonly Entry[];
   readonly #open = new Set<string>();
-  readonly #openNets: Net[] = [];
-  readonly #metadata: readonly Net[];
+  readonly #openNets: Cidr[] = [];
   /** Whether a rule is about names. */
   readonly hasNames: boolean;
 
@@ -219,7 +200,6 @@ export class PolicyTable {
     this.#allow = readEntries(policy.allow, 'allow');
     this.#deny = readEntries(policy.deny, 'deny');
     this.#default = (policy.default ?? (policy.allow ? 'deny' : 'allow')) === 'allow';
-    this.#metadata = METADATA.map((text) => readNet(text) as Net);
     const override: unknown = policy.override ?? [];
     if (!Array.isArray(override)) {
       const reason = 'must be a list';
@@ -235,9 +215,8 @@ export class PolicyTable {
   }
 
   /** The part of the floor that an address is in and that is not open. */
-  #floor(address: IpAddress): FloorName | undefined {
-    const inside = plain(address);
-    if (this.#metadata.some((net) => isIn(inside, net))) {
+  #floor(address: IpAddress, inside: IpAddress): FloorName | undefined {
+    if (METADATA.some((net) => isIn(inside, net))) {
       return this.#open.has('metadata') ? undefined : 'metadata';
     }
     const scope: AddressScope = addressScope(address);
@@ -255,9 +234,9 @@ export class PolicyTable {
   decide(question: PolicyQuestion): PolicyDecision {
     const { port, names = [], protocol } = question;
     const address = parseIp(question.address);
-    const floor = this.#floor(address);
-    if (floor) return { isAllowed: false, rule: `floor: ${floor}` };
     const inside = plain(address);
+    const floor = this.#floor(address, inside);
+    if (floor) return { isAllowed: false, rule: `floor: ${floor}` };
     const find = (entries: readonly Entry[], byAddress = false): Entry | undefined =>
       entries.find(({ to, guest, protocol: only }) => {
         if (only !== undefined && only !== protocol) return false;

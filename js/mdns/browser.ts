@@ -10,6 +10,7 @@ import { formatIp, parseIp } from '../util/address.ts';
 import { Deferred } from '../util/deferred.ts';
 import { lowerAscii } from '../util/host_name.ts';
 import { Queue } from '../util/queue.ts';
+import { isLinkLocal } from '../util/subnet.ts';
 import type { Entry } from './cache.ts';
 import { ALL_TYPES, firstLabel, LOCAL, readTxt } from './names.ts';
 import type { Querier } from './querier.ts';
@@ -42,7 +43,7 @@ export function addressesOf(querier: Querier, host: string, now: number): string
 /** The address of a record. */
 export function addressOf({ record, link }: Entry): string {
   const ip = formatIp(parseIp((record as DnsRecordOf<'A'>).ip));
-  return /^fe[89ab]/i.test(ip) ? `${ip}%${link.zone}` : ip;
+  return isLinkLocal(ip) ? `${ip}%${link.zone}` : ip;
 }
 
 /** Follows one type. */

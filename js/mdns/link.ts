@@ -8,6 +8,7 @@ import type { Datagram } from '../api/transport.ts';
 import { parseDnsMessage, serializeDnsMessage } from '../codec/dns.ts';
 import type { DnsMessage } from '../codec/dns_types.ts';
 import { type Cidr, parseCidr, parseIp } from '../util/address.ts';
+import { isIn, isLinkLocal } from '../util/subnet.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import type {
   MdnsDatagram,
@@ -35,14 +36,6 @@ export interface Incoming {
 
 /** Gets what comes. */
 export type Receive = (incoming: Incoming) => void;
-
-function isIn(bytes: Uint8Array, { address, prefix }: Cidr): boolean {
-  return address.bytes.every((byte, i) => {
-    const bits = Math.min(8, Math.max(0, prefix - 8 * i));
-    const mask = 0xff00 >> bits;
-    return (byte & mask & 0xff) === ((bytes[i] as number) & mask & 0xff);
-  });
-}
 
 /** One interface. */
 export class MdnsLink {
@@ -159,9 +152,9 @@ export class MdnsLink {
   }
 
   #isOnLink(host: string): boolean {
-    const { bytes, family } = parseIp(host, { zone: true });
-    if (family === 6 && bytes[0] === 0xfe && ((bytes[1] as number) & 0xc0) === 0x80) return true;
-    return this.#cidrs.some((cidr) => cidr.address.family === family && isIn(bytes, cidr));
+    const address = parseIp(host, { zone: true });
+    if (address.family === 6 && isLinkLocal(address.bytes)) return true;
+    return this.#cidrs.some((cidr) => isIn(address, cidr));
   }
 
   /** Sends a message to all, or to one host of the link. */

@@ -2,6 +2,7 @@
 // address_scope - whether an address is public, or of which special range (IANA, special-purpose addresses)
 
 import { type IpAddress, parseCidr } from './address.ts';
+import { isIn } from './subnet.ts';
 
 /** Scope in which an address is valid. An address that is neither public nor named otherwise is `reserved`. */
 export type AddressScope =
@@ -48,28 +49,8 @@ const EMBEDDED: readonly (readonly [string, number])[] = [
   ['2002::/16', 2],
 ];
 
-interface Range {
-  readonly family: 4 | 6;
-  readonly bytes: Uint8Array;
-  readonly prefix: number;
-}
-
-const rangeOf = (cidr: string): Range => {
-  const { address, prefix } = parseCidr(cidr);
-  return { family: address.family, bytes: address.bytes, prefix };
-};
-const SPECIAL = RANGES.map(([cidr, scope]) => ({ ...rangeOf(cidr), scope }));
-const CARRIERS = EMBEDDED.map(([cidr, at]) => ({ ...rangeOf(cidr), at }));
-
-function isIn({ family, bytes }: IpAddress, range: Range): boolean {
-  if (family !== range.family) return false;
-  for (let bit = 0; bit < range.prefix; bit += 8) {
-    const mask = 0xff00 >> Math.min(8, range.prefix - bit);
-    const differs = (bytes[bit >> 3] as number) ^ (range.bytes[bit >> 3] as number);
-    if ((differs & mask & 0xff) !== 0) return false;
-  }
-  return true;
-}
+const SPECIAL = RANGES.map(([cidr, scope]) => ({ ...parseCidr(cidr), scope }));
+const CARRIERS = EMBEDDED.map(([cidr, at]) => ({ ...parseCidr(cidr), at }));
 
 /**
  * Says where an address is valid. An IPv6 address that carries an IPv4 one (mapped, NAT64, 6to4) is of its
