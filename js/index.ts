@@ -7,6 +7,7 @@ export type * from './api/handle.ts';
 export type * from './api/icmp.ts';
 export type * from './api/intercept.ts';
 export type * from './api/interface.ts';
+export type * from './api/keeps_alive.ts';
 export type * from './api/names.ts';
 export type * from './api/route.ts';
 export type * from './api/stack.ts';

@@ -2,6 +2,7 @@
 // icmp - the public interfaces of ICMP: pings, routes, raw messages
 
 import type { NetworkInterface } from './interface.ts';
+import type { KeepsAlive } from './keeps_alive.ts';
 
 /** Options of createPingSession(). */
 export interface PingSessionOptions {
@@ -178,7 +179,7 @@ export interface IcmpSocketOptions {
  * await stack.close();
  * ```
  */
-export interface IcmpSocket extends AsyncDisposable {
+export interface IcmpSocket extends AsyncDisposable, KeepsAlive {
   /** 4 or 6. */
   readonly family: 4 | 6;
   /** Messages as they come. */

@@ -2,6 +2,7 @@
 // tcp - the public types of TCP connections and listeners
 
 import type { SharedHandle } from './handle.ts';
+import type { KeepsAlive } from './keeps_alive.ts';
 import type { ByteRingReader, ByteRingWriter } from './zero_copy.ts';
 
 /** Options of a connection, and of those a listener accepts. */
@@ -70,7 +71,7 @@ export interface TcpListenOptions extends TcpOptions {
  * await stack.close();
  * ```
  */
-export interface TcpConnection extends AsyncDisposable {
+export interface TcpConnection extends AsyncDisposable, KeepsAlive {
   /**
    * Bytes from the peer, a byte stream (BYOB readers work). Ends when the peer ends its side.
    * Cancelling it resets the connection. Bytes that are not read close the peer's window.
@@ -171,7 +172,7 @@ export interface TcpConnection extends AsyncDisposable {
  * await stack.close();
  * ```
  */
-export interface TcpListener extends AsyncDisposable {
+export interface TcpListener extends AsyncDisposable, KeepsAlive {
   /** Address it listens on, numeric; `::` for all of both families. */
   readonly host: string;
   /** Port it listens on; the one that was chosen if 0 was asked for. */

@@ -3,6 +3,7 @@
 
 import type { SharedHandle } from './handle.ts';
 import type { NetworkInterface } from './interface.ts';
+import type { KeepsAlive } from './keeps_alive.ts';
 
 /** An address and a port, as datagrams carry them. */
 export interface DatagramAddress {
@@ -257,7 +258,7 @@ export interface DatagramRingWriter {
  * await stack.close();
  * ```
  */
-export interface UdpSocket extends AsyncDisposable {
+export interface UdpSocket extends AsyncDisposable, KeepsAlive {
   /** Datagrams as they come. Ends when the socket is closed. */
   readonly readable: ReadableStream<UdpDatagram>;
   /** Takes datagrams. A write settles when its datagram is in the send ring. */

@@ -13,6 +13,9 @@
 // asks for a turn.
 //
 // Every promise settles: shutdown() rejects all calls and tells every socket.
+//
+// The process stays alive while a call waits for its answer, and while there is a socket; a program may say by ref()
+// that one does not count (js/util/process.ts).
 
 import {
   ABI_VERSION,
@@ -44,6 +47,7 @@ import type { SharedMemory } from '../memory/shared_memory.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import { pauseIfOverdue } from '../sched/scheduler.ts';
 import { INT32_MAX } from '../util/check.ts';
+import { Hold } from '../util/process.ts';
 import { type Command, newCommand } from './commands.ts';
 
 /** ms that other threads may take to release what is recalled. */
@@ -95,6 +99,9 @@ export class Channel {
   readonly #events: FrameConsumer;
   readonly #calls = new Map<number, Call>();
   readonly #sockets = new Map<number, SocketEvents>();
+  /** Handles of the sockets that keep the process alive. */
+  readonly #refs = new Set<number>();
+  readonly #hold = new Hold();
   readonly #pollers = new Set<() => void>();
   readonly #waiting: Command[] = [];
   #done: (() => void) | undefined;
@@ -162,6 +169,7 @@ export class Channel {
         made: (result) => resolve(made(result)),
         failed: reject,
       });
+      this.#updateHold();
       this.#waiting.push(command);
       this.#submitWaiting();
       this.wake();
@@ -192,14 +200,27 @@ export class Channel {
     });
   }
 
-  /** Sends the events of a handle to an object. */
+  /** Sends the events of a handle to an object, which keeps the process alive. */
   register(handle: number, socket: SocketEvents): void {
     this.#sockets.set(handle, socket);
+    this.ref(handle, true);
+  }
+
+  /** Says whether the object of a handle keeps the process alive. */
+  ref(handle: number, isRefed: boolean): void {
+    if (isRefed && this.#sockets.has(handle)) this.#refs.add(handle);
+    else this.#refs.delete(handle);
+    this.#updateHold();
+  }
+
+  #updateHold(): void {
+    this.#hold.set(this.#refs.size + this.#calls.size > 0);
   }
 
   /** Forgets a handle. */
   unregister(handle: number): void {
     this.#sockets.delete(handle);
+    this.ref(handle, false);
     this.#finishIfDone();
   }
 
@@ -328,6 +349,7 @@ export class Channel {
     this.#calls.delete(id);
     if (error < 0) call?.failed(netErrorFromCode(error, call.action));
     else call?.made(made);
+    this.#updateHold();
   }
 
   /** Resets all connections and closes all listeners, before the stack goes. */
@@ -337,7 +359,13 @@ export class Channel {
       this.send(CMD_RELEASE, handle);
       socket.onShutdown(error);
     }
+    this.#forgetSockets();
+  }
+
+  #forgetSockets(): void {
     this.#sockets.clear();
+    this.#refs.clear();
+    this.#updateHold();
   }
 
   /** Settles everything: the stack is gone. */
@@ -349,7 +377,7 @@ export class Channel {
     }
     this.#calls.clear();
     for (const socket of this.#sockets.values()) socket.onShutdown(error);
-    this.#sockets.clear();
+    this.#forgetSockets();
     this.#pollers.clear();
     this.#waiting.length = 0;
     this.#finishIfDone();

@@ -28,11 +28,14 @@ import {
 import { NetError } from '../errors.ts';
 import { SharedMemory } from '../memory/shared_memory.ts';
 import { notify, Sleeper } from '../sched/doorbell.ts';
+import { Hold } from '../util/process.ts';
 import { Channel, type ChannelHandle } from './channel.ts';
 
 /** The channel of an object that another thread has shared. */
 export class AttachedChannel {
   readonly channel: Channel;
+  /** Of an interface; sockets keep the process alive by themselves (js/control/channel.ts). */
+  readonly hold = new Hold();
   readonly #memory: SharedMemory;
   readonly #offset: number;
   readonly #sleeper: Sleeper;
@@ -115,6 +118,7 @@ export class AttachedChannel {
   leave(): void {
     const { i32 } = this.#memory;
     this.#sleeper.close();
+    this.hold.set(false);
     // In one step: as soon as C sees the state, it may free the channel.
     if (!(Atomics.exchange(i32, this.#state, CHANNEL_RELEASED | CHANNEL_PENDING) & CHANNEL_PENDING))
       this.#push();

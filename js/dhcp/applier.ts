@@ -8,6 +8,7 @@
 import type { SlaacEvent, SlaacOptions, SlaacStatistics } from '../api/configuration.ts';
 import type { NetError } from '../errors.ts';
 import { INT32_MAX } from '../util/check.ts';
+import { unref } from '../util/process.ts';
 import type { Heard, HeardPrefix } from './heard.ts';
 import type { SlaacInterface, SlaacStack } from './solicit_types.ts';
 import { stableAddress } from './stable_address.ts';
@@ -113,7 +114,7 @@ export class Applier {
     clearTimeout(this.#timer);
     const ms = Math.min(Math.max(this.#heard.next - performance.now(), 0) + 1, INT32_MAX);
     this.#timer = setTimeout(() => this.due(), ms);
-    (this.#timer as { unref?: () => void }).unref?.();
+    unref(this.#timer);
   }
 
   /** Does something that the interface may refuse; that is counted. */

@@ -26,6 +26,7 @@ import { NetError } from '../errors.ts';
 import { INT32_MAX } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
+import { unref } from '../util/process.ts';
 import {
   type ClientMessage,
   type ClientMessageOptions,
@@ -117,7 +118,7 @@ export class DhcpClient implements AsyncDisposable {
     this.#iface = iface;
     this.#setter = new Setter(iface, stack);
     this.#options = options;
-    this.#socket = socket;
+    this.#socket = unref(socket); // a lease alone keeps no process alive
     this.#writer = socket.writable.getWriter();
     this.events = this.#feed;
     this.closed = this.#over.promise;
@@ -246,7 +247,7 @@ export class DhcpClient implements AsyncDisposable {
     const wake = new Deferred<Wake>();
     this.#wake = wake;
     const timer = setTimeout(() => wake.resolve('time'), Math.min(ms, INT32_MAX));
-    if (!keepsAlive) (timer as { unref?: () => void }).unref?.();
+    if (!keepsAlive) unref(timer);
     const why = await wake.promise;
     clearTimeout(timer);
     return why;

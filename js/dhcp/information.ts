@@ -19,6 +19,7 @@ import { NetError } from '../errors.ts';
 import { checkOptions, INT32_MAX, type Rules, show, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { ownerOf } from '../util/owner.ts';
+import { unref } from '../util/process.ts';
 import type { Information, InformationOptions, InformationStack } from './information_types.ts';
 import { newXid, SECOND, spread } from './timing.ts';
 import { type DhcpInterface, isInterface } from './transport.ts';
@@ -163,7 +164,7 @@ async function request(
   const stack = stackOf(ASK, iface, options.stack);
   const mac = iface.mac as string;
   signal?.throwIfAborted();
-  const socket = await stack.openUdp({ port: DHCP6_CLIENT_PORT, interface: iface as never });
+  const socket = unref(await stack.openUdp({ port: DHCP6_CLIENT_PORT, interface: iface as never }));
   const writer = socket.writable.getWriter();
   const done = new Deferred<Information>();
   const xid = newXid() & 0xff_ffff;
@@ -181,7 +182,7 @@ async function request(
     const to = { host: DHCP6_SERVERS, port: DHCP6_SERVER_PORT, data, interface: iface };
     writer.write(to).catch(() => {});
     timer = setTimeout(() => ask(Math.min(2 * wait, LONGEST)), spread(wait));
-    if (timeout === undefined) (timer as { unref?: () => void }).unref?.();
+    if (timeout === undefined) unref(timer);
   };
   ask(SECOND);
   const giveUp = (): void => {

@@ -16,6 +16,7 @@ import { formatMac, parseMac } from '../util/address.ts';
 import { INT32_MAX } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
+import { unref } from '../util/process.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { type DhcpLease, ipToNumber, Pool } from './leases.ts';
 import { type LeaseHosts, LeaseNames } from './names.ts';
@@ -313,7 +314,7 @@ export class DhcpServer implements AsyncDisposable {
       this.#plan();
     }, wait);
     this.#timer = timer;
-    (timer as { unref?: () => void }).unref?.();
+    unref(timer);
   }
 
   /** Saves all leases; settles when those of now are saved. */

@@ -26,6 +26,7 @@ import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
 import { linkLocalOf } from '../util/link_local.ts';
 import { ownerOf } from '../util/owner.ts';
+import { unref } from '../util/process.ts';
 import { isLinkLocal } from '../util/subnet.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { Applier } from './applier.ts';
@@ -221,7 +222,7 @@ export class RouterClient implements InterfaceSlaac, AsyncDisposable {
   async #sleep(ms: number): Promise<void> {
     const timer = setTimeout(() => this.#wake.resolve(), ms);
     // A program that waits for its first address goes on; after that, it may end.
-    if (this.#counts.advertisements > 0) (timer as { unref?: () => void }).unref?.();
+    if (this.#counts.advertisements > 0) unref(timer);
     await this.#wake.promise;
     clearTimeout(timer);
     this.#wake = new Deferred();
@@ -293,7 +294,7 @@ export class RouterClient implements InterfaceSlaac, AsyncDisposable {
       const stop = new Deferred();
       const ms = Math.min(this.#information.refreshTime * SECOND, INT32_MAX);
       const timer = setTimeout(() => stop.resolve(), ms);
-      (timer as { unref?: () => void }).unref?.();
+      unref(timer);
       const end = (): void => stop.resolve();
       signal.addEventListener('abort', end, { once: true });
       await stop.promise;
@@ -357,7 +358,7 @@ export async function solicitRouter(
     await iface.removeAddress(cidr);
   }
   const through = { interface: iface as never };
-  const socket = await stack.openIcmp({ family: 6, ttl: HOP_LIMIT, ...through });
+  const socket = unref(await stack.openIcmp({ family: 6, ttl: HOP_LIMIT, ...through }));
   const client = new RouterClient(iface, stack, options, socket);
   const reason = 'no router gave one in time';
   return withFirstResult(client, client.ready, { timeout, signal, action: SOLICIT, reason });

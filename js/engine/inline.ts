@@ -23,15 +23,13 @@ import type { Arena } from '../memory/arena.ts';
 import type { Exports } from '../memory/instance.ts';
 import { post, Sleeper } from '../sched/doorbell.ts';
 import { nextMicrotask, schedule } from '../sched/scheduler.ts';
+import { unref } from '../util/process.ts';
 import type { Engine } from './engine.ts';
 
 /** Microtasks after which a program that awaits writes of a web stream has written again. */
 const WRITE_HOPS = 8;
 
 const engines = new Set<InlineEngine>();
-
-/** Of ringstack-node: sockets of Node's kind say themselves what keeps the process alive, so timers do not. */
-const timerHook = globalThis as { ringstackTimer?: (timer: unknown) => void };
 
 /** Schedules every stack of this thread whose doorbell was rung. */
 function wakeNotified(): void {
@@ -128,8 +126,7 @@ export class InlineEngine implements Engine {
     if (due >= this.#timerDue) return;
     clearTimeout(this.#timer);
     this.#timerDue = due;
-    this.#timer = setTimeout(this.#onTimer, wait);
-    timerHook.ringstackTimer?.(this.#timer);
+    this.#timer = unref(setTimeout(this.#onTimer, wait));
   }
 
   readonly #onTimer = (): void => {

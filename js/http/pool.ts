@@ -10,6 +10,7 @@
 
 import { NetError } from '../errors.ts';
 import { untilAborted } from '../util/abort.ts';
+import { ref, unref } from '../util/process.ts';
 import { MessageWriter } from './body_writer.ts';
 import { ByteSource } from './byte_source.ts';
 import { Deadline } from './deadline.ts';
@@ -119,6 +120,7 @@ export class Pool {
       if (idle) {
         idle.deadline.clear();
         idle.isReused = true;
+        ref(idle.connection);
         return idle;
       }
       if (group.open < this.#options.maxConnections) return this.#open(origin, group, signal);
@@ -183,6 +185,7 @@ export class Pool {
     ended.then(drop, drop);
     client.onDeadline = drop;
     client.deadline.set(keep);
+    unref(client.connection); // as Node's agents do
     group.idle.push(client);
     group.waiting.shift()?.();
   }

@@ -4,6 +4,7 @@
 import { NetError } from '../errors.ts';
 import { checkOptions, type Rules, show, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { unref } from '../util/process.ts';
 import { Browser } from './browser.ts';
 import { type Incoming, MdnsLink } from './link.ts';
 import { Lookups } from './lookup.ts';
@@ -75,7 +76,7 @@ class LinkMdns implements Mdns {
     // Its last interface is gone.
     void Promise.allSettled(listening).then(end);
     this.#timer = setInterval(() => void this.#follow(), FOLLOW_MS);
-    (this.#timer as { unref?: () => void }).unref?.();
+    unref(this.#timer);
   }
 
   get hostname(): string | undefined {

@@ -2,11 +2,15 @@
 // thread - starts a worker thread, whichever kind the runtime has: loaded when a stack has one
 
 import { NetError } from '../errors.ts';
+import { unref } from '../util/process.ts';
 import { builtin } from './builtin.ts';
 
 const ACTION = 'Cannot start the worker of a stack';
 
-/** A thread that was started, as js/engine/worker.ts sees it. */
+/**
+ * A thread that was started, as js/engine/worker.ts sees it. It does not keep the process alive, if the runtime allows
+ * that: what its stack has open does (js/util/process.ts).
+ */
 export interface Thread {
   post(message: unknown): void;
   /** Calls a function with each message, the first included. */
@@ -29,7 +33,10 @@ interface NodeWorker {
 function nodeThread(worker: NodeWorker): Thread {
   return {
     post: (message) => worker.postMessage(message),
-    onMessage: (callback) => worker.on('message', callback),
+    onMessage: (callback) => {
+      worker.on('message', callback);
+      unref(worker); // after on(), which undoes it
+    },
     ended: new Promise((resolve) => {
       worker.on('error', resolve);
       worker.on('messageerror', resolve);
@@ -50,6 +57,7 @@ function webThread(worker: Worker): Thread {
     post: (message) => worker.postMessage(message),
     onMessage: (callback) => {
       take = callback;
+      unref(worker);
       early.forEach(callback);
     },
     ended: new Promise((resolve) => {
@@ -71,11 +79,12 @@ export interface WorkerFile {
   readonly base: string;
 }
 
+/** Deno and Bun have both kinds. In Deno only Node's has unref(). */
 function open(source: URL | string | undefined, own: WorkerFile): unknown {
-  if (typeof Worker === 'function') {
+  const threads = builtin('node:worker_threads');
+  if (typeof Worker === 'function' && (!threads || 'unref' in Worker.prototype)) {
     return source === undefined ? own.open() : new Worker(source, { type: 'module' });
   }
-  const threads = builtin('node:worker_threads');
   if (!threads) throw new NetError('ENOTSUP', ACTION, { reason: 'this runtime has no workers' });
   // The same file; bundlers would take another `new URL('…', import.meta.url)` for a second copy.
   const file = source ?? new URL('./workers/engine.js', own.base);

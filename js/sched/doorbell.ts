@@ -21,6 +21,7 @@ import {
   DOORBELL_WAIT,
 } from '../abi.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
+import { unref } from '../util/process.ts';
 import { schedule } from './scheduler.ts';
 
 /** The part of Atomics that TypeScript's library for our target does not have. */
@@ -55,19 +56,13 @@ const channels = new Map<string, { channel: BroadcastChannel; sleepers: Set<() =
 function listen(id: string, onMessage: () => void): void {
   let entry = channels.get(id);
   if (!entry) {
-    const channel = new BroadcastChannel(channelName(id));
+    const channel = unref(new BroadcastChannel(channelName(id)));
     const sleepers = new Set<() => void>();
-    channel.onmessage = () => {
+    const look = (): void => {
       for (const sleeper of [...sleepers]) sleeper();
     };
-    // In Node it would keep the process alive.
-    (channel as { unref?(): void }).unref?.();
-    for (const delay of LOOKS) {
-      const timer = setTimeout(() => {
-        for (const sleeper of [...sleepers]) sleeper();
-      }, delay);
-      (timer as { unref?(): void }).unref?.();
-    }
+    channel.onmessage = look;
+    for (const delay of LOOKS) unref(setTimeout(look, delay));
     entry = { channel, sleepers };
     channels.set(id, entry);
   }
@@ -124,8 +119,6 @@ export class Sleeper {
   readonly #sleeping: number;
   readonly #onRing: () => void;
   readonly #mode: number;
-  /** A wait of waitAsync() alone does not keep Node running. */
-  readonly #alive = setInterval(() => {}, 0x7fffffff);
   #seen: number;
   #armed = false;
   #closed = false;
@@ -180,7 +173,6 @@ export class Sleeper {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#alive);
     Atomics.store(this.#memory.i32, this.#sleeping, DOORBELL_AWAKE); // N: never again
     if (this.#mode === DOORBELL_POST) unlisten(this.#memory.id, this.#onMessage);
     // Ends the wait that is in progress, or its promise would never be freed.

@@ -13,6 +13,7 @@ import type {
 } from '../api/transport.ts';
 import { checkOptions, flag, INT32_MAX, type Rules, text, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { unref } from '../util/process.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { networkOf, type ServiceTransport } from './transport.ts';
 
@@ -214,7 +215,7 @@ export class SmallService implements AsyncDisposable {
         this.#counts.idle++;
         end(connection);
       }, idleTimeout);
-      (timer as { unref?: () => void }).unref?.();
+      unref(timer);
     };
     try {
       wait();

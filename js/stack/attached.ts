@@ -22,6 +22,7 @@ class AttachedInterface extends RingInterface {
       throw new NetError('EBADF', 'Cannot change the interface', { reason });
     });
     this.#attached = attached;
+    attached.hold.set(true);
     attached.onRecall(async (error) => {
       await this.detach(error);
       this.shared();

@@ -2,8 +2,6 @@
 // icmp_socket - ICMP and ICMPv6 sockets as the public objects; twin: core/sock/icmp.c
 
 import {
-  CMD_JOIN,
-  CMD_LEAVE,
   CMD_OPEN,
   CMD_SOCKET_FLAGS,
   CMD_SOCKET_IFACE,
@@ -22,7 +20,6 @@ import {
   SOCK_ICMP6,
 } from '../abi.ts';
 import type { IcmpMessage, IcmpSocket, IcmpSocketOptions } from '../api/icmp.ts';
-import type { NetworkInterface } from '../api/interface.ts';
 import type { Channel } from '../control/channel.ts';
 import { newCommand, writeAddress } from '../control/commands.ts';
 import { atCaller, NetError } from '../errors.ts';
@@ -33,7 +30,7 @@ import { any, checkOptions, checkValue, flag, type Rules, text } from '../util/c
 import { showAs } from '../util/inspect.ts';
 import { DatagramEnds } from './datagram_ends.ts';
 import { familyRule, TTL, ttlRule } from './datagram_rules.ts';
-import { member } from './membership.ts';
+import { DatagramSocketBase } from './datagram_socket.ts';
 import type { Names } from './names.ts';
 import { closeWhenAborted } from './signal.ts';
 
@@ -98,20 +95,17 @@ export function openIcmpEnds(
 }
 
 /** A socket for raw messages. */
-class Socket implements IcmpSocket {
+class Socket extends DatagramSocketBase implements IcmpSocket {
   readonly family: 4 | 6;
   readonly readable: ReadableStream<IcmpMessage>;
   readonly writable: WritableStream<IcmpMessage>;
-  readonly #ends: DatagramEnds;
-  readonly #names: Names;
   readonly #transparent: boolean;
   #ttl: number;
 
   constructor(ends: DatagramEnds, names: Names, plan: IcmpPlan) {
+    super(ends, names, CLOSED);
     const { family, ttl, transparent = false } = plan;
     this.#transparent = transparent;
-    this.#ends = ends;
-    this.#names = names;
     this.family = family;
     this.#ttl = ttl;
     this.readable = handlePipes(
@@ -129,20 +123,16 @@ class Socket implements IcmpSocket {
     );
     this.writable = new WritableStream<IcmpMessage>({
       write: async (message) => {
-        if (this.#ends.gone) throw this.#ends.gone;
+        if (this.ends.gone) throw this.ends.gone;
         const bytes = bytesOf(message.data);
         // The failure of one message is no error of the stream.
         await this.#send(bytes, message).catch((error) => {
-          if (this.#ends.gone) throw error;
+          if (this.ends.gone) throw error;
         });
       },
       close: () => this.close(),
-      abort: () => this.#ends.abort(CLOSED),
+      abort: () => this.ends.abort(CLOSED),
     });
-  }
-
-  get closed(): Promise<void> {
-    return this.#ends.closed;
   }
 
   get ttl(): number {
@@ -152,25 +142,25 @@ class Socket implements IcmpSocket {
   set ttl(value: number) {
     checkValue('Cannot use an ICMP socket', 'ttl', value, ttlRule);
     this.#ttl = value;
-    this.#ends.set(OPTION_TTL, value);
+    this.ends.set(OPTION_TTL, value);
   }
 
   async #next(): Promise<IcmpMessage | undefined> {
-    while (await this.#ends.wait()) {
-      const length = this.#ends.peek();
+    while (await this.ends.wait()) {
+      const length = this.ends.peek();
       if (length < 0) continue;
-      const { host, zone } = this.#ends.record.sender;
-      const { iface, ttl } = this.#ends.record;
+      const { host, zone } = this.ends.record.sender;
+      const { iface, ttl } = this.ends.record;
       const message: IcmpMessage = {
-        host: zone ? `${host}%${this.#names.zoneOf(zone)}` : host,
-        data: this.#ends.copy(length),
-        local: this.#ends.record.receiver.address,
+        host: zone ? `${host}%${this.names.zoneOf(zone)}` : host,
+        data: this.ends.copy(length),
+        local: this.ends.record.receiver.address,
         ttl,
       };
-      const through = this.#names.interfaceOf(iface);
+      const through = this.names.interfaceOf(iface);
       if (through) message.interface = through;
-      this.#ends.release();
-      this.#ends.next();
+      this.ends.release();
+      this.ends.next();
       return message;
     }
     return undefined;
@@ -179,7 +169,7 @@ class Socket implements IcmpSocket {
   async receive(): Promise<IcmpMessage> {
     const message = await this.#next();
     if (message) return message;
-    throw atCaller(this.#ends.gone ?? new NetError('ESHUTDOWN', 'Cannot receive'));
+    throw atCaller(this.ends.gone ?? new NetError('ESHUTDOWN', 'Cannot receive'));
   }
 
   async send(data: Uint8Array, host: string): Promise<void> {
@@ -198,32 +188,20 @@ class Socket implements IcmpSocket {
         reason: `must be from 4 to ${ICMP_MOST}`,
       });
     }
-    const to = await this.#names.resolve(host, this.family);
+    const to = await this.names.resolve(host, this.family);
     if (to.family !== this.family) {
       throw new NetError('EINVAL', `${action} to ${host}`, {
         reason: `must be an IPv${this.family} address`,
       });
     }
-    const source = local === undefined ? undefined : this.#names.address(local, 'Cannot send from');
-    await this.#ends.send(bytes, {
+    const source = local === undefined ? undefined : this.names.address(local, 'Cannot send from');
+    await this.ends.send(bytes, {
       to,
-      zone: this.#names.zoneHandle(to),
-      from: source && (this.#transparent || this.#names.isOwn(source)) ? source : undefined,
-      iface: through ? this.#names.handle(through) : 0,
+      zone: this.names.zoneHandle(to),
+      from: source && (this.#transparent || this.names.isOwn(source)) ? source : undefined,
+      iface: through ? this.names.handle(through) : 0,
       ...(ttl !== undefined && { ttl }),
     });
-  }
-
-  join(group: string, options: { interface?: NetworkInterface } = {}): Promise<void> {
-    return member(this.#ends, this.#names, CMD_JOIN, group, options);
-  }
-
-  leave(group: string, options: { interface?: NetworkInterface } = {}): Promise<void> {
-    return member(this.#ends, this.#names, CMD_LEAVE, group, options);
-  }
-
-  async close(): Promise<void> {
-    this.#ends.close(CLOSED);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<IcmpMessage> {
@@ -231,11 +209,7 @@ class Socket implements IcmpSocket {
   }
 
   toJSON(): object {
-    return { type: 'icmp', family: this.family, isOpen: !this.#ends.gone };
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return { type: 'icmp', family: this.family, isOpen: !this.ends.gone };
   }
 }
 showAs(Socket, 'IcmpSocket');

@@ -161,6 +161,7 @@ class Session implements PingSession {
     options: PingSessionOptions,
   ) {
     this.#ends = ends;
+    ends.channel.ref(ends.handle, false); // a ping that waits keeps the process alive by its timer
     this.#address = address;
     this.#zone = zone;
     this.#options = options;

@@ -254,7 +254,9 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #releaseIfOver(): void {
-    if (this.#isOver && this.#rx.done) this.#release();
+    if (!this.#isOver) return;
+    this.unref(); // nothing comes any more, although bytes may be left to read
+    if (this.#rx.done) this.#release();
   }
 
   #release(): void {
@@ -313,6 +315,16 @@ export class Connection implements TcpConnection, SocketEvents {
     if (!this.#isOver) this.#channel.send(CMD_ABORT, this.handle);
     this.#fail(reason ?? new NetError('ECONNABORTED', 'Connection aborted'), true);
     this.#release();
+  }
+
+  ref(): this {
+    if (!this.#isOver) this.#channel.ref(this.handle, true);
+    return this;
+  }
+
+  unref(): this {
+    this.#channel.ref(this.handle, false);
+    return this;
   }
 
   async share(): Promise<TcpHandle> {

@@ -166,6 +166,7 @@ class Interceptor implements TcpInterceptor, SocketEvents {
   constructor(channel: Channel, ends: DatagramEnds, options: TcpInterceptOptions) {
     this.#channel = channel;
     this.#ends = ends;
+    channel.ref(ends.handle, false); // the listener counts
     this.#options = options;
   }
 

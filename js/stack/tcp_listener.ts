@@ -96,6 +96,16 @@ class Listener implements TcpListener, SocketEvents {
     return this.#accepted.take();
   }
 
+  ref(): this {
+    this.#channel.ref(this.#handle, true);
+    return this;
+  }
+
+  unref(): this {
+    this.#channel.ref(this.#handle, false);
+    return this;
+  }
+
   async close(): Promise<void> {
     this.#end(new NetError('ECONNABORTED', this.#action, { reason: 'the listener was closed' }));
   }

@@ -5,13 +5,12 @@
 // stream, one a call. A failure of one datagram rejects its send(); on the writable it is counted instead, since
 // a rejected write ends a WritableStream for good.
 
-import { CMD_JOIN, CMD_LEAVE, OPTION_MULTICAST_TTL, OPTION_TTL, UDP_MOST_IPV6 } from '../abi.ts';
+import { OPTION_MULTICAST_TTL, OPTION_TTL, UDP_MOST_IPV6 } from '../abi.ts';
 import type {
   DatagramAddress,
   DatagramHeader,
   DatagramRingReader,
   DatagramRingWriter,
-  MembershipOptions,
   UdpDatagram,
   UdpSocket,
   UdpStatistics,
@@ -27,8 +26,8 @@ import type { DatagramEnds } from './datagram_ends.ts';
 import { DatagramReadable } from './datagram_readable.ts';
 import type { Destination } from './datagram_record.ts';
 import { ttlRule } from './datagram_rules.ts';
+import { DatagramSocketBase } from './datagram_socket.ts';
 import { LazyStream } from './lazy_stream.ts';
-import { member } from './membership.ts';
 import type { Names } from './names.ts';
 import { namesHandle, type UdpHandle, type UdpSettings, withZone } from './udp_handle.ts';
 
@@ -41,9 +40,7 @@ const multicastTtlRule = whole(0, 255);
 export const ADDRESS: Rules<DatagramAddress> = { host: text, port: whole(1, 65535) };
 
 /** A UDP socket. */
-export class Socket implements UdpSocket {
-  readonly #ends: DatagramEnds;
-  readonly #names: Names;
+export class Socket extends DatagramSocketBase implements UdpSocket {
   readonly #remote: { address: IpAddress; port: number } | undefined;
   /** Of what it sends and receives; undefined: both. */
   readonly #family: 4 | 6 | undefined;
@@ -66,8 +63,7 @@ export class Socket implements UdpSocket {
   #unsent: number;
 
   constructor(ends: DatagramEnds, names: Names, settings: UdpSettings) {
-    this.#ends = ends;
-    this.#names = names;
+    super(ends, names, CLOSED);
     this.#ttl = settings.ttl;
     this.#multicastTtl = settings.multicastTtl;
     this.#unsent = settings.unsent;
@@ -90,13 +86,13 @@ export class Socket implements UdpSocket {
       {
         write: (datagram) => this.#write(datagram),
         close: () => this.close(),
-        abort: () => this.#ends.abort(CLOSED),
+        abort: () => this.ends.abort(CLOSED),
       },
       {
         done: false,
         error: undefined,
         writeDirect: (datagram) => (this.#writeNow(datagram) ? undefined : datagram),
-        pause: this.#ends.channel.pause,
+        pause: this.ends.channel.pause,
       },
     );
   }
@@ -117,16 +113,12 @@ export class Socket implements UdpSocket {
     return this.#remote?.port;
   }
 
-  get closed(): Promise<void> {
-    return this.#ends.closed;
-  }
-
   get pathMtu(): number | undefined {
-    return this.#ends.pathMtu;
+    return this.ends.pathMtu;
   }
 
   get statistics(): UdpStatistics {
-    const { txDropped, ...rest } = this.#ends.statistics;
+    const { txDropped, ...rest } = this.ends.statistics;
     return { ...rest, txDropped: txDropped + this.#unsent };
   }
 
@@ -137,7 +129,7 @@ export class Socket implements UdpSocket {
   set ttl(value: number) {
     checkValue('Cannot use a UDP socket', 'ttl', value, ttlRule);
     this.#ttl = value;
-    this.#ends.set(OPTION_TTL, value);
+    this.ends.set(OPTION_TTL, value);
   }
 
   get multicastTtl(): number {
@@ -147,19 +139,19 @@ export class Socket implements UdpSocket {
   set multicastTtl(value: number) {
     checkValue('Cannot use a UDP socket', 'multicastTtl', value, multicastTtlRule);
     this.#multicastTtl = value;
-    this.#ends.set(OPTION_MULTICAST_TTL, value);
+    this.ends.set(OPTION_MULTICAST_TTL, value);
   }
 
   /** Takes the datagram that peek() has found out of the ring. */
   #take(length: number): UdpDatagram {
-    const ends = this.#ends;
+    const ends = this.ends;
     const { record } = ends;
     const { sender, receiver: local, iface, ttl } = record;
     const { port } = sender;
-    const host = withZone(this.#names, sender.host, sender.zone);
+    const host = withZone(this.names, sender.host, sender.zone);
     const data = ends.copy(length);
     ends.release();
-    const through = this.#names.interfaceOf(iface);
+    const through = this.names.interfaceOf(iface);
     // One shape each: engines are much slower with objects that grow.
     return through
       ? { host, port, data, local, ttl, interface: through }
@@ -169,24 +161,24 @@ export class Socket implements UdpSocket {
   async receive(): Promise<UdpDatagram> {
     if (this.#rx.lazy.isHeld) throw new TypeError('readable stream already locked');
     try {
-      while (await this.#ends.wait()) {
-        const length = this.#ends.peek();
+      while (await this.ends.wait()) {
+        const length = this.ends.peek();
         if (length < 0) continue;
         const datagram = this.#take(length);
-        this.#ends.next();
+        this.ends.next();
         return datagram;
       }
     } catch (error) {
       throw atCaller(error);
     }
-    throw atCaller(this.#ends.gone ?? new NetError('ESHUTDOWN', 'Cannot receive'));
+    throw atCaller(this.ends.gone ?? new NetError('ESHUTDOWN', 'Cannot receive'));
   }
 
   /** The address of a numeric host; undefined: it is a name. */
   #numeric(host: string): IpAddress | undefined {
     if (host !== this.#lastHost) {
       this.#lastPort = Number.NaN;
-      this.#lastAddress = this.#names.numeric(host, 'Cannot send to');
+      this.#lastAddress = this.names.numeric(host, 'Cannot send to');
       this.#lastHost = host;
     }
     return this.#lastAddress;
@@ -211,7 +203,7 @@ export class Socket implements UdpSocket {
         reason: `the socket is bound to an IPv${this.#family} address`,
       });
     }
-    const way = { to: address, port: to.port, zone: this.#names.zoneHandle(address) };
+    const way = { to: address, port: to.port, zone: this.names.zoneHandle(address) };
     if (address === this.#lastAddress && address.zone === undefined) {
       this.#lastPort = to.port;
       this.#lastWay = way;
@@ -241,7 +233,7 @@ export class Socket implements UdpSocket {
         reason: 'trySend() takes an address',
       });
     }
-    return this.#ends.trySend(bytes, this.#destination(to, address, bytes.length));
+    return this.ends.trySend(bytes, this.#destination(to, address, bytes.length));
   }
 
   async send(data: ArrayBuffer | ArrayBufferView, to?: DatagramAddress): Promise<void> {
@@ -249,19 +241,19 @@ export class Socket implements UdpSocket {
       this.#checkTo(to);
       const bytes = bytesOf(data);
       const address = to && (this.#numeric(to.host) ?? (await this.#resolve(to.host)));
-      await this.#ends.send(bytes, this.#destination(to, address, bytes.length));
+      await this.ends.send(bytes, this.#destination(to, address, bytes.length));
     } catch (error) {
       throw atCaller(error);
     }
   }
 
   #resolve(host: string): Promise<IpAddress> {
-    return this.#names.resolve(host, this.#family);
+    return this.names.resolve(host, this.#family);
   }
 
   /** One datagram of the writable. Only a wrong type or a closed socket is an error of the stream. */
   #write(datagram: UdpDatagram): Promise<void> | undefined {
-    if (this.#ends.gone) throw this.#ends.gone;
+    if (this.ends.gone) throw this.ends.gone;
     if (typeof datagram !== 'object' || datagram === null) {
       throw new TypeError('Cannot send: a datagram has host, port and data');
     }
@@ -269,8 +261,8 @@ export class Socket implements UdpSocket {
     try {
       const where = this.#wayOf(datagram, bytes.length);
       if (!where) return this.#writeToName(datagram, bytes);
-      if (this.#ends.trySend(bytes, where)) return undefined;
-      return this.#ends.send(bytes, where).catch((error) => this.#fail(error));
+      if (this.ends.trySend(bytes, where)) return undefined;
+      return this.ends.send(bytes, where).catch((error) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -279,11 +271,11 @@ export class Socket implements UdpSocket {
 
   /** Sends a datagram of the writable; false: it waits for room or a name, or is none. */
   #writeNow(datagram: UdpDatagram): boolean {
-    if (this.#ends.gone || !(datagram?.data instanceof Uint8Array)) return false;
+    if (this.ends.gone || !(datagram?.data instanceof Uint8Array)) return false;
     const { data } = datagram;
     try {
       const where = this.#wayOf(datagram, data.length);
-      return where !== undefined && this.#ends.trySend(data, where);
+      return where !== undefined && this.ends.trySend(data, where);
     } catch (error) {
       this.#fail(error);
       return true;
@@ -301,7 +293,7 @@ export class Socket implements UdpSocket {
   async #writeToName(datagram: UdpDatagram, bytes: Uint8Array): Promise<void> {
     try {
       const address = await this.#resolve(datagram.host);
-      await this.#ends.send(bytes, this.#whole(datagram, datagram, address, bytes.length));
+      await this.ends.send(bytes, this.#whole(datagram, datagram, address, bytes.length));
     } catch (error) {
       this.#fail(error);
     }
@@ -323,9 +315,9 @@ export class Socket implements UdpSocket {
       to: where.to,
       port: where.port,
       zone: where.zone,
-      from: source && (this.#transparent || this.#names.isOwn(source)) ? source : undefined,
+      from: source && (this.#transparent || this.names.isOwn(source)) ? source : undefined,
       fromPort: local?.port,
-      iface: through && address?.zone === undefined ? this.#names.handle(through) : 0,
+      iface: through && address?.zone === undefined ? this.names.handle(through) : 0,
       ttl,
       link: linkAddress === undefined ? undefined : parseMac(linkAddress),
     };
@@ -334,7 +326,7 @@ export class Socket implements UdpSocket {
   /** The address of a source; undefined: it is a name. */
   #source(text: string): IpAddress | undefined {
     if (text !== this.#lastSource) {
-      this.#lastFrom = this.#names.numeric(text, 'Cannot send from');
+      this.#lastFrom = this.names.numeric(text, 'Cannot send from');
       this.#lastSource = text;
     }
     return this.#lastFrom;
@@ -342,26 +334,18 @@ export class Socket implements UdpSocket {
 
   /** Counts a datagram that could not be sent; the error of a closed socket is one of the stream. */
   #fail(error: unknown): void {
-    if (this.#ends.gone) throw error;
+    if (this.ends.gone) throw error;
     this.#unsent++;
   }
 
-  join(group: string, options: MembershipOptions = {}): Promise<void> {
-    return member(this.#ends, this.#names, CMD_JOIN, group, options);
-  }
-
-  leave(group: string, options: MembershipOptions = {}): Promise<void> {
-    return member(this.#ends, this.#names, CMD_LEAVE, group, options);
-  }
-
   getRingReader(): DatagramRingReader {
-    return new DatagramReader(this.#ends, this.#rx.lazy, this.#names);
+    return new DatagramReader(this.ends, this.#rx.lazy, this.names);
   }
 
   getRingWriter(): DatagramRingWriter {
-    return new DatagramWriter(this.#ends, this.#tx, (to) => {
+    return new DatagramWriter(this.ends, this.#tx, (to) => {
       this.#checkTo(to);
-      return this.#whole(to, to, this.#names.address(to.host, 'Cannot send to'));
+      return this.#whole(to, to, this.names.address(to.host, 'Cannot send to'));
     });
   }
 
@@ -370,14 +354,10 @@ export class Socket implements UdpSocket {
     if (this.#rx.lazy.isLocked || this.#tx.isLocked) {
       throw new NetError('EINVAL', action, { reason: 'one of its streams is locked' });
     }
-    const ends = await this.#ends.share(action);
+    const ends = await this.ends.share(action);
     const { ttl, multicastTtl } = this;
     const settings = { ttl, multicastTtl, unsent: this.#unsent, transparent: this.#transparent };
-    return { kind: 'udp', ...ends, settings, names: namesHandle(this.#names) };
-  }
-
-  async close(): Promise<void> {
-    this.#ends.close(CLOSED);
+    return { kind: 'udp', ...ends, settings, names: namesHandle(this.names) };
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<UdpDatagram> {
@@ -388,11 +368,7 @@ export class Socket implements UdpSocket {
   toJSON(): object {
     const { localAddress, localPort, remoteAddress, remotePort } = this;
     const ends = { localAddress, localPort, remoteAddress, remotePort };
-    return { type: 'udp', ...ends, isOpen: !this.#ends.gone };
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return { type: 'udp', ...ends, isOpen: !this.ends.gone };
   }
 }
 showAs(Socket, 'UdpSocket');

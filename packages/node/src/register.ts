@@ -20,10 +20,6 @@ async function openStack(): Promise<NetworkStack> {
   return await (typeof made === 'function' ? made() : made);
 }
 
-// Sockets say what keeps the process alive, as in Node; the timers of connections that are closed do not.
-Object.defineProperty(globalThis, 'ringstackTimer', {
-  value: (timer: { unref?(): void }) => timer.unref?.(),
-});
 if (!isStackSet()) useStack(await openStack());
 const stack = await currentStack();
 patchNet(stack);

@@ -4,9 +4,10 @@
 // Theory of operation
 //
 // Node runs as long as it has a handle that is active: a server that listens, a socket that connects, reads
-// or writes. Sockets of a stack are objects of JavaScript, so one timer that never fires stands for all of
-// them: it exists while something holds the process. An idle stack, and a socket that is paused or has had
-// its last byte, do not.
+// or writes. An idle stack, and a socket that is paused or has had its last byte, do not keep it. Connections of a
+// stack do by themselves, until they are closed, so they are told not to.
+
+import { Hold } from '../../../js/util/process.ts';
 
 type Task = (...args: never[]) => void;
 
@@ -40,30 +41,9 @@ function post(task: () => void): void {
 export const immediate: (task: () => void) => void =
   typeof setImmediate === 'function' ? (task) => void setImmediate(task) : post;
 
-let holders = 0;
-let alive: ReturnType<typeof setInterval> | undefined;
-
-/** Begins to keep the process alive; each call needs one of release(). */
-export function hold(): void {
-  if (holders++ > 0) return;
-  alive ??= setInterval(() => {}, 0x7fffffff);
-  (alive as { ref?(): void }).ref?.();
-}
-
-/** Undoes a hold(). */
-export function release(): void {
-  if (--holders > 0) return;
-  const { unref } = alive as { unref?(): void };
-  if (unref) {
-    unref.call(alive);
-    return;
-  }
-  clearInterval(alive);
-  alive = undefined;
-}
-
-/** A reason to keep the process alive: counted once, however often it is set. */
+/** Keeps the process alive for a socket while that is active, and not unref()ed. */
 export class Holder {
+  readonly #hold = new Hold();
   #isActive = false;
   #isRefed = true;
 
@@ -74,16 +54,14 @@ export class Holder {
 
   /** Says whether it does something that a program waits for. */
   set(isActive: boolean): void {
-    if (isActive === this.#isActive) return;
     this.#isActive = isActive;
-    if (this.#isRefed) (isActive ? hold : release)();
+    this.#hold.set(isActive && this.#isRefed);
   }
 
   /** Says whether it keeps the process alive while it is active. */
   ref(isRefed: boolean): void {
-    if (isRefed === this.#isRefed) return;
     this.#isRefed = isRefed;
-    if (this.#isActive) (isRefed ? hold : release)();
+    this.#hold.set(isRefed && this.#isActive);
   }
 }
 

@@ -234,7 +234,7 @@ export class BoundSocket extends EventEmitter {
         void udp.close();
         return;
       }
-      state.link = new UdpLink(udp, this.type === 'udp6', this.#onMessage, this.#onFailure);
+      state.link = new UdpLink(udp.unref(), this.type === 'udp6', this.#onMessage, this.#onFailure);
       nextTick(() => this.#listening());
     }, fail);
   }

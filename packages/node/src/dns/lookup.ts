@@ -2,11 +2,12 @@
 // lookup - dns.lookup(): addresses and localhost, the hosts of a stack, then its resolver
 
 import type { NetworkStack, ResolvedAddress, Resolver } from 'ringstack';
+import { Hold } from '../../../../js/util/process.ts';
 import { checkFunction, checkInteger } from '../checks.ts';
 import { codeOf, invalidArgType, invalidArgValue } from '../errors.ts';
 import type { Lookup, StackSource } from '../net/context.ts';
 import { isIP } from '../net/ip.ts';
-import { hold, nextTick, release } from '../runtime.ts';
+import { nextTick } from '../runtime.ts';
 
 /** Options of what looks names up. */
 export interface LookupOptions {
@@ -134,15 +135,16 @@ export function createLookup(source: StackSource, options: LookupOptions = {}): 
     }
     const find = async (): Promise<readonly ResolvedAddress[]> =>
       addressesOf('then' in source ? await source : source, name, query.family, options.dns);
-    hold();
+    const hold = new Hold();
+    hold.set(true);
     find().then(
       (found) => {
-        release();
+        hold.set(false);
         if (found.length > 0) nextTick(answer, found);
         else nextTick(callback, notFound('ENOTFOUND', name));
       },
       (error) => {
-        release();
+        hold.set(false);
         const code =
           codeOf(error) === 'ETIMEDOUT' || codeOf(error) === 'ESERVFAIL'
             ? 'EAI_AGAIN'

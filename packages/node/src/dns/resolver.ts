@@ -6,11 +6,13 @@
 
 import type { Resolver as StackResolver } from 'ringstack';
 import type { Dns, DnsClient, DnsRecord, DnsType } from 'ringstack/dns';
+import { AbortGroup, untilAborted } from '../../../../js/util/abort.ts';
+import { Hold } from '../../../../js/util/process.ts';
 import { checkFunction, checkString } from '../checks.ts';
 import { invalidArgType, invalidArgValue, nodeError } from '../errors.ts';
 import type { StackSource } from '../net/context.ts';
 import { isIP } from '../net/ip.ts';
-import { hold, nextTick, release } from '../runtime.ts';
+import { nextTick } from '../runtime.ts';
 import { anyShapeOf, shapeOf } from './records.ts';
 
 type Callback = (error: Error | null, found?: unknown) => void;
@@ -83,7 +85,7 @@ export class NodeResolver {
   readonly #dns: StackResolver | undefined;
   #servers: string[] = [];
   #client: Promise<DnsClient> | undefined;
-  #cancel = new AbortController();
+  #waiting = new AbortGroup();
   #queries = 0;
   #local: { four: string; six: string } | undefined;
 
@@ -159,8 +161,8 @@ export class NodeResolver {
 
   /** Fails all queries that wait. */
   cancel(): void {
-    this.#cancel.abort(Object.assign(new Error('cancelled'), { code: 'ECANCELLED' }));
-    this.#cancel = new AbortController();
+    this.#waiting.abort(Object.assign(new Error('cancelled'), { code: 'ECANCELLED' }));
+    this.#waiting = new AbortGroup();
   }
 
   /** The client that answers queries about records; undefined: only addresses can be found. */
@@ -186,21 +188,24 @@ export class NodeResolver {
     name: string,
     done: Callback,
   ) {
-    const { signal } = this.#cancel;
-    hold();
+    const group = this.#waiting;
+    const controller = new AbortController();
+    group.add(controller);
+    const hold = new Hold();
+    hold.set(true);
     this.#queries++;
-    const cancelled = new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    });
-    Promise.race([query(signal), cancelled]).then(
+    const ended = (): void => {
+      this.#queries--;
+      group.delete(controller);
+      hold.set(false);
+    };
+    untilAborted(query(controller.signal), controller.signal).then(
       (found) => {
-        this.#queries--;
-        release();
+        ended();
         nextTick(done, null, found);
       },
       (error) => {
-        this.#queries--;
-        release();
+        ended();
         nextTick(done, queryError(error, syscall, name));
       },
     );

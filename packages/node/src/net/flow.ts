@@ -57,7 +57,7 @@ export class Flow {
 
   constructor(owner: FlowOwner, connection: TcpConnection, holder: Holder, onread?: OnRead) {
     this.#owner = owner;
-    this.connection = connection;
+    this.connection = connection.unref();
     this.#holder = holder;
     this.#onread = onread;
     this.#into = onread?.first;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // idle_timer - setTimeout() of sockets: fires when nothing was read or written for so long
 
+import { unref } from '../../../../js/util/process.ts';
+
 /** A timer that starts anew with every activity, and keeps no process alive. */
 export class IdleTimer {
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -22,8 +24,7 @@ export class IdleTimer {
     this.#timer = undefined;
     this.#ms = ms;
     if (ms === 0) return;
-    this.#timer = setTimeout(this.#fire, ms);
-    (this.#timer as { unref?(): void }).unref?.();
+    this.#timer = unref(setTimeout(this.#fire, ms));
   }
 
   /** Something was read or written. */

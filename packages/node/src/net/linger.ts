@@ -5,18 +5,19 @@
 // keeps the process alive until the peer has acknowledged it, though not longer than MOST: it may be gone.
 
 import type { TcpConnection } from 'ringstack';
-import { hold, release } from '../runtime.ts';
+import { Hold, unref } from '../../../../js/util/process.ts';
 
 /** ms */
 const MOST = 3000;
 
 const waiting = new Map<TcpConnection, number>();
+const hold = new Hold();
 let timer: ReturnType<typeof setInterval> | undefined;
 
 function done(connection: TcpConnection): void {
   if (!waiting.delete(connection)) return;
-  release();
   if (waiting.size > 0) return;
+  hold.set(false);
   clearInterval(timer);
   timer = undefined;
 }
@@ -34,11 +35,8 @@ function sweep(): void {
  */
 export function closeInBackground(connection: TcpConnection): Promise<void> {
   waiting.set(connection, performance.now());
-  hold();
-  if (timer === undefined) {
-    timer = setInterval(sweep, MOST / 3);
-    (timer as { unref?(): void }).unref?.();
-  }
+  hold.set(true);
+  timer ??= unref(setInterval(sweep, MOST / 3));
   const end = (): void => done(connection);
   return connection.close().then(end, end);
 }

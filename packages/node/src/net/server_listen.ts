@@ -115,7 +115,7 @@ export function listenAt(
           context.free(port, listener.close());
           return;
         }
-        handle.listener = listener;
+        handle.listener = listener.unref();
         acceptFrom(server, handle, listener);
         nextTick(() => {
           if (server._handle === handle) server.emit('listening');
