@@ -323,6 +323,7 @@ enum command {
     CMD_CHANGE, /* cmd_change, value: CHANGE_*; answered, CHANGE_DETECT within seconds */
     CMD_ROUTE,  /* cmd_route, value: ROUTE_*; answered */
     CMD_BRIDGE, /* cmd_bridge, value: BRIDGE_*; answered */
+    CMD_FINISH, /* cmd, value 1: reset all connections; answered: handle is how many are closing */
 };
 
 struct cmd {

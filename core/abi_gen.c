@@ -166,6 +166,7 @@ static void bridges(void)
     VALUE(STATION_OWN);
     SIZE("PORT_FRAME_HEADER", abi_port_frame);
     OFFSET("PORT_FRAME_ALL", abi_port_frame, all);
+    VALUE(CMD_FINISH);
     VALUE(CMD_BRIDGE);
     OFFSET("CMD_BRIDGE_BRIDGE", cmd_bridge, bridge);
     OFFSET("CMD_BRIDGE_FLAGS", cmd_bridge, flags);

@@ -346,6 +346,21 @@ static int synchronize(struct channel *from, const struct cmd *cmd, struct event
     return 0;
 }
 
+/**
+ * finish() - CMD_FINISH: connections that are closing, released ones included
+ * @from: channel it came on
+ * @cmd: command
+ * @answer: gets the number
+ *
+ * Return: 0
+ */
+static int finish(struct channel *from, const struct cmd *cmd, struct event *answer)
+{
+    (void)from;
+    answer->handle = protocol_finish((int)cmd->value);
+    return 0;
+}
+
 /* ROW(command, its record, threads that may send it, what carries it out) */
 #define COMMANDS(ROW)                                                                              \
     ROW(CMD_IFACE_ADD, cmd_iface, APP, add_iface)                                                  \
@@ -368,7 +383,8 @@ static int synchronize(struct channel *from, const struct cmd *cmd, struct event
     ROW(CMD_SYNC, cmd, ANYONE, synchronize)                                                        \
     ROW(CMD_CHANGE, cmd_change, APP, change)                                                       \
     ROW(CMD_ROUTE, cmd_route, APP, route)                                                          \
-    ROW(CMD_BRIDGE, cmd_bridge, APP, bridge)
+    ROW(CMD_BRIDGE, cmd_bridge, APP, bridge)                                                       \
+    ROW(CMD_FINISH, cmd, APP, finish)
 
 static const struct row commands[] = {
 #define AS_ROW(op, record, threads, run) [op] = { sizeof(struct record), threads },

@@ -139,6 +139,7 @@ export const STATION_LEARNED = 0;
 export const STATION_OWN = 2;
 export const PORT_FRAME_HEADER = 8;
 export const PORT_FRAME_ALL = 4;
+export const CMD_FINISH = 22;
 export const CMD_BRIDGE = 21;
 export const CMD_BRIDGE_BRIDGE = 16;
 export const CMD_BRIDGE_FLAGS = 20;

@@ -124,6 +124,20 @@ void protocol_interface_gone(const struct ringif *ifc)
 }
 
 /**
+ * protocol_finish() - Connections that are closing, released ones included
+ * @end: 1: reset all connections
+ *
+ * Return: how many are left
+ */
+uint32_t protocol_finish(int end)
+{
+    if (end) {
+        tcp_sock_end();
+    }
+    return tcp_sock_closing();
+}
+
+/**
  * protocol_end() - End and free all sockets
  */
 void protocol_end(void)

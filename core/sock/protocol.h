@@ -13,6 +13,7 @@ void protocol_retry(void);
 void protocol_trim(void);
 void protocol_address_gone(const struct ip_addr *ip, int error);
 void protocol_interface_gone(const struct ringif *ifc);
+uint32_t protocol_finish(int end);
 void protocol_end(void);
 
 #endif /* RINGSTACK_PROTOCOL_H */

@@ -474,6 +474,23 @@ void tcp_sock_interface_gone(struct sock *s, const struct ringif *ifc)
 }
 
 /**
+ * tcp_sock_closing() - Count connections that have sent their FIN and are not over: in TIME_WAIT they are
+ *
+ * Return: how many
+ */
+uint32_t tcp_sock_closing(void)
+{
+    const struct tcp_pcb *pcb;
+    uint32_t closing = 0;
+
+    lwext_unpark_all();
+    for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+        closing += pcb->state >= FIN_WAIT_1 && pcb->state != CLOSE_WAIT;
+    }
+    return closing;
+}
+
+/**
  * tcp_sock_end() - Reset what lwIP still finishes by itself, TIME_WAIT included
  */
 void tcp_sock_end(void)

@@ -18,6 +18,7 @@ void tcp_sock_run(struct sock *s);
 void tcp_sock_retry(void);
 void tcp_sock_address_gone(struct sock *s, const struct ip_addr *ip, int error);
 void tcp_sock_interface_gone(struct sock *s, const struct ringif *ifc);
+uint32_t tcp_sock_closing(void);
 void tcp_sock_end(void);
 
 #endif /* RINGSTACK_SOCK_TCP_H */

@@ -107,6 +107,11 @@ export interface StackOptions {
    * (RFC 1122, RFC 3704). `weak`: all interfaces take packets for all addresses. @default 'strong'
    */
   readonly hostModel?: 'strong' | 'weak';
+  /**
+   * ms that close() waits for connections that are closing, 0 to 2147483647; then they are reset, so that their peers know.
+   * 0: it resets all at once. @default 3000
+   */
+  readonly linger?: number;
   /** Sockets at the most, 1 to 65535. @default 65535 */
   readonly maxSockets?: number;
   /** Default of every connection's receiveBuffer, bytes, 64 KiB to 16 MiB. @default 512 KiB; engine 'worker': 2 MiB */
@@ -356,8 +361,10 @@ export interface NetworkStack extends AsyncDisposable {
    */
   interceptTcp(options: TcpInterceptOptions): Promise<TcpInterceptor>;
   /**
-   * Resets all connections, removes all interfaces, frees all memory. Every promise that waits for this
-   * stack rejects with ESHUTDOWN.
+   * Ends all listeners and sockets, resets connections, removes all interfaces, frees all memory. Every promise that
+   * waits for this stack rejects with ESHUTDOWN. A connection that is closing (close(), closeWrite(), an ended writable)
+   * is not reset at once: its last bytes, and the peer's end, are waited for as long as `linger` of createStack() says;
+   * what it receives is thrown away.
    *
    * @throws Never.
    */

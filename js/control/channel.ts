@@ -23,6 +23,7 @@ import {
   CHANNEL_DOORBELL,
   CHANNEL_EVENTS,
   CMD_ABORT,
+  CMD_FINISH,
   CMD_HANDLE,
   CMD_ID,
   CMD_OP,
@@ -49,37 +50,12 @@ import { pauseIfOverdue } from '../sched/scheduler.ts';
 import { INT32_MAX } from '../util/check.ts';
 import { Hold } from '../util/process.ts';
 import { type Command, newCommand } from './commands.ts';
+import type { ChannelHandle, Made, SocketEvents } from './events.ts';
 
 /** ms that other threads may take to release what is recalled. */
 const RECALL_PATIENCE = 1000;
 
-/** The object that a command made. */
-export interface Made {
-  readonly handle: number;
-  /** Offset of its struct sock or struct iface. */
-  readonly offset: number;
-}
-
-/** Receives the events of a socket. */
-export interface SocketEvents {
-  /** bits: SOCK_*; error: a code of core/abi.h, with SOCK_CLOSED. */
-  onEvent(bits: number, error: number): void;
-  /** A listener has a new connection. */
-  onAccept?(made: Made): void;
-  /** The stack is gone: nothing more comes, and nothing in the arena may be touched. */
-  onShutdown(error: NetError): void;
-}
-
-/** The part of a handle that describes the channel. */
-export interface ChannelHandle {
-  readonly version: number;
-  readonly memory: WebAssembly.Memory;
-  /** Of the memory. */
-  readonly id: string;
-  /** Offset of the channel. */
-  readonly channel: number;
-  readonly key: number;
-}
+const REACH = 'Cannot reach the stack';
 
 interface Call {
   readonly action: string;
@@ -106,6 +82,8 @@ export class Channel {
   readonly #waiting: Command[] = [];
   #done: (() => void) | undefined;
   #nextId = 1;
+  /** Set while the stack closes: nothing new is made. */
+  #ending: NetError | undefined;
   #closed: NetError | undefined;
 
   /** The zone of an interface, by its handle; a thread that has no stack knows none. */
@@ -159,6 +137,11 @@ export class Channel {
    * any event about it is dispatched.
    */
   async call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
+    if (this.#ending) throw this.#ending;
+    return this.#call(command, action, made);
+  }
+
+  async #call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
     if (this.#closed) throw this.#closed;
     const id = this.#nextId;
     this.#nextId = (id % INT32_MAX) + 1;
@@ -295,7 +278,7 @@ export class Channel {
    */
   async recall(handle: number, isDone: () => boolean): Promise<boolean> {
     if (isDone()) return true;
-    await this.call(newCommand(CMD_RECALL, handle), 'Cannot reach the stack', () => {});
+    await this.#call(newCommand(CMD_RECALL, handle), REACH, () => {});
     return new Promise((resolve) => {
       const settle = (done: boolean): void => {
         clearTimeout(timer);
@@ -313,7 +296,19 @@ export class Channel {
 
   /** Settles when the engine has carried out everything sent before. */
   sync(): Promise<void> {
-    return this.call(newCommand(CMD_SYNC), 'Cannot reach the stack', () => {});
+    return this.#call(newCommand(CMD_SYNC), REACH, () => {});
+  }
+
+  /**
+   * Counts the sockets, and the connections that are closing, those that the program has closed and forgotten included.
+   *
+   * @param isReset - 1: all connections are reset.
+   * @returns How many are left.
+   * @throws {NetError} ESHUTDOWN.
+   */
+  finish(isReset?: number): Promise<number> {
+    const command = newCommand(CMD_FINISH, 0, CMD_SIZE, isReset);
+    return this.#call(command, REACH, ({ handle }) => handle + this.#sockets.size);
   }
 
   /**
@@ -349,17 +344,30 @@ export class Channel {
     this.#calls.delete(id);
     if (error < 0) call?.failed(netErrorFromCode(error, call.action));
     else call?.made(made);
+    if (this.#ending) this.#abort(made.handle, this.#ending); // asked for before the stack began to close
     this.#updateHold();
+  }
+
+  /** The stack begins to close: all sockets end but those that have begun to close. */
+  beginEnd(error: NetError): void {
+    this.#ending = error;
+    for (const [handle, socket] of [...this.#sockets]) {
+      if (!socket.onEnding?.(error)) this.#abort(handle, error);
+    }
   }
 
   /** Resets all connections and closes all listeners, before the stack goes. */
   abortSockets(error: NetError): void {
-    for (const [handle, socket] of [...this.#sockets]) {
-      this.send(CMD_ABORT, handle);
-      this.send(CMD_RELEASE, handle);
-      socket.onShutdown(error);
-    }
-    this.#forgetSockets();
+    for (const handle of [...this.#sockets.keys()]) this.#abort(handle, error);
+  }
+
+  #abort(handle: number, error: NetError): void {
+    const socket = this.#sockets.get(handle);
+    if (!socket) return;
+    this.send(CMD_ABORT, handle);
+    this.send(CMD_RELEASE, handle);
+    socket.onShutdown(error);
+    this.unregister(handle);
   }
 
   #forgetSockets(): void {

@@ -29,7 +29,8 @@ import { NetError } from '../errors.ts';
 import { SharedMemory } from '../memory/shared_memory.ts';
 import { notify, Sleeper } from '../sched/doorbell.ts';
 import { Hold } from '../util/process.ts';
-import { Channel, type ChannelHandle } from './channel.ts';
+import { Channel } from './channel.ts';
+import type { ChannelHandle } from './events.ts';
 
 /** The channel of an object that another thread has shared. */
 export class AttachedChannel {

@@ -53,8 +53,9 @@ import type {
   BridgePortOptions,
 } from '../api/bridge.ts';
 import type { NetworkStack } from '../api/stack.ts';
-import type { Channel, Made } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
 import { type Command, newCommand } from '../control/commands.ts';
+import type { Made } from '../control/events.ts';
 import { NetError } from '../errors.ts';
 import { checkEndpoint } from '../link/shape.ts';
 import { LoopGuard } from '../link/switch_loop.ts';

@@ -36,8 +36,9 @@ import {
   UDP_MOST,
 } from '../abi.ts';
 import type { UdpStatistics } from '../api/udp.ts';
-import type { Channel, ChannelHandle, Made, SocketEvents } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
+import type { ChannelHandle, Made, SocketEvents } from '../control/events.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import { type Chunk, copyChunk } from '../streams.ts';

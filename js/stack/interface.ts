@@ -24,8 +24,9 @@ import type {
   InterfaceStatistics,
   NetworkInterface,
 } from '../api/interface.ts';
-import type { Channel, Made } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
+import type { Made } from '../control/events.ts';
 import { NetError } from '../errors.ts';
 import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, formatIp, netmask } from '../util/address.ts';

@@ -21,7 +21,8 @@ import {
   IFACE_TX,
 } from '../abi.ts';
 import type { FrameRingReader, FrameRingWriter } from '../api/zero_copy.ts';
-import type { Channel, ChannelHandle, Made } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
+import type { ChannelHandle, Made } from '../control/events.ts';
 import { NetError } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
 import {

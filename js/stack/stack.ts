@@ -54,6 +54,10 @@ import { listenTcp } from './tcp_listener.ts';
 /** Threads that wake each other need more bytes in flight than one thread that does all in turn. */
 const REMOTE_BUFFER = 2 * 1024 * 1024;
 const LOOPBACK = '127.0.0.1/8';
+/** ms that connections may take to close when the stack does. */
+const LINGER = 3000;
+/** ms between two looks at them. */
+const LONGEST_PAUSE = 32;
 
 /** UDP, ICMP and routes are a file of their own. */
 const loadDatagrams = () => import('./datagrams.ts');
@@ -249,10 +253,13 @@ class Stack implements NetworkStack {
     const error = new NetError('ESHUTDOWN', 'Cannot use the stack');
     // Process what has arrived: an acknowledgement may be all that a close() waits for.
     await this.#sync();
+    this.#channel.beginEnd(error);
+    await this.#linger();
     // Resets go out while the wires are still plugged.
     this.#channel.abortSockets(error);
     await this.#sync();
     const isFree = await this.#recall();
+    await this.#finish(1); // those too that the program has forgotten
     let detached: BaseInterface[];
     do {
       // An interface whose creation was under way may be added while these are detached.
@@ -267,6 +274,21 @@ class Stack implements NetworkStack {
     // Leak the memory if a thread did not release its object: it may still write to it.
     if (isFree) this.#arena.freeOwner(this.#owner);
     this.#release();
+  }
+
+  /** How many sockets and closing connections are left; 0 if the stack has failed. */
+  #finish(isReset?: number): Promise<number> {
+    return this.#channel.finish(isReset).catch(() => 0);
+  }
+
+  /** Waits for connections that are closing, as long as the program allows. */
+  async #linger(): Promise<void> {
+    let left = this.#options.linger ?? LINGER;
+    for (let pause = 1; left > 0; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+      if ((await this.#finish()) === 0) return;
+      left -= pause;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
   }
 
   /** Runs turns until the engine has nothing to do now; at once, if it is this thread. */

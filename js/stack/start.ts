@@ -42,6 +42,7 @@ const RULES: Rules<StackOptions> = {
   initializeLoopback: flag,
   engine: oneOf('auto', 'inline', 'worker'),
   hostModel: oneOf('strong', 'weak'),
+  linger: range(0, INT32_MAX, ' ms'),
   worker: any,
   startTimeout: range(1, INT32_MAX, ' ms'),
   arena: any,

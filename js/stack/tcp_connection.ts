@@ -37,8 +37,9 @@ import {
 } from '../abi.ts';
 import type { TcpConnection } from '../api/tcp.ts';
 import type { ByteRingReader, ByteRingWriter } from '../api/zero_copy.ts';
-import type { Channel, ChannelHandle, Made, SocketEvents } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
+import type { ChannelHandle, Made, SocketEvents } from '../control/events.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import { ByteConsumer, ByteProducer } from '../ring.ts';
 import {
@@ -99,6 +100,8 @@ export class Connection implements TcpConnection, SocketEvents {
   readonly #closed = new Deferred();
   readonly #sent = new Deferred();
   #isOver = false;
+  /** FIN follows the last byte of tx. */
+  #isShut = false;
   #released = false;
   #closing: Promise<void> | undefined;
   #noDelay: boolean;
@@ -207,6 +210,15 @@ export class Connection implements TcpConnection, SocketEvents {
     if (bits & SOCK_CLOSED) this.#over(error);
   }
 
+  onEnding(error: NetError): boolean {
+    const goesOn = !this.#isOver && (this.#isShut || this.#closing !== undefined);
+    if (goesOn) {
+      this.#rx.stop(error);
+      this.#channel.send(CMD_DISCARD, this.handle);
+    }
+    return goesOn;
+  }
+
   onShutdown(error: NetError): void {
     this.#fail(error, true);
     this.#released = true;
@@ -268,6 +280,7 @@ export class Connection implements TcpConnection, SocketEvents {
 
   /** Sends FIN behind what is in the ring; settles when the peer has acknowledged it. */
   #shutdown(): Promise<void> {
+    this.#isShut = true;
     if (!this.#released) this.#channel.send(CMD_SHUTDOWN, this.handle);
     return this.#sent.promise;
   }

@@ -49,8 +49,9 @@ import type {
   TcpInterceptor,
 } from '../api/intercept.ts';
 import type { TcpConnection } from '../api/tcp.ts';
-import type { Channel, Made, SocketEvents } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
 import { newCommand, readAddress } from '../control/commands.ts';
+import type { Made, SocketEvents } from '../control/events.ts';
 import { atCaller, NetError, netErrorFromCode } from '../errors.ts';
 import { AcceptQueue } from '../util/accept_queue.ts';
 import { formatEndpoint, formatIp, parseIp } from '../util/address.ts';

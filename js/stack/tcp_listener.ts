@@ -16,8 +16,9 @@ import {
   SOCK_TCP_LISTENER,
 } from '../abi.ts';
 import type { TcpConnection, TcpListener, TcpListenOptions } from '../api/tcp.ts';
-import type { Channel, Made, SocketEvents } from '../control/channel.ts';
+import type { Channel } from '../control/channel.ts';
 import { readAddress, writeAddress } from '../control/commands.ts';
+import type { Made, SocketEvents } from '../control/events.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import { AcceptQueue } from '../util/accept_queue.ts';
 import { formatEndpoint, formatIp } from '../util/address.ts';

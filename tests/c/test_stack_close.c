@@ -80,6 +80,11 @@ static int both_closed(void)
     return app_closed(&client) && app_closed(&server);
 }
 
+static int server_closed(void)
+{
+    return app_closed(&server);
+}
+
 #define expect_bits(a, which) ck_assert_uint_eq((a).bits & ~(SOCK_READABLE | SOCK_WRITABLE), which)
 
 /* --- Orderly ------------------------------------------------------------------------------------ */
@@ -525,6 +530,37 @@ START_TEST(time_wait_ends)
 }
 END_TEST
 
+/* How many connections are closing, as CMD_FINISH says; reset: 1: all are reset. */
+static uint32_t closing(uint32_t reset)
+{
+    struct cmd finish = { .op = CMD_FINISH, .value = reset };
+
+    ck_assert_int_eq(rig_call(&finish, sizeof(finish)), 0);
+    return rig_answer.handle;
+}
+
+START_TEST(closing_connections_are_counted_and_reset_on_demand)
+{
+    pair();
+    ck_assert_uint_eq(closing(0), 0);
+    client.shut_at_end = 1;
+    rig_pass(100);
+    ck_assert_uint_eq(closing(0), 1); /* FIN_WAIT_2; the other is in CLOSE_WAIT */
+    app_release(&client);
+    rig_pass(100);
+    ck_assert_uint_eq(closing(0), 1);
+    server.shut_at_end = 1;
+    ck_assert_int_eq(rig_until(server_closed, 1000), 1);
+    ck_assert_uint_eq(closing(0), 0); /* TIME_WAIT */
+    app_release(&server);
+    pair();
+    ck_assert_uint_eq(closing(1), 0);
+    ck_assert_int_eq(rig_until(server_closed, 1000), 1);
+    ck_assert_int_ne(server.error, 0);
+    let_go();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("stack_close");
@@ -554,6 +590,7 @@ int main(void)
     tcase_add_test(tc, removed_interface_ends_what_used_its_addresses);
     tcase_add_loop_test(cycles, ten_thousand_connections_leave_nothing, 0, 8);
     tcase_add_test(tc, time_wait_ends);
+    tcase_add_test(tc, closing_connections_are_counted_and_reset_on_demand);
     suite_add_tcase(suite, tc);
     suite_add_tcase(suite, cycles);
     return run_suite(suite);

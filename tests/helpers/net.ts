@@ -23,7 +23,8 @@ const open = new Set<NetworkStack>();
 
 /** A stack that is closed when the running test ends. */
 export async function openStack(options?: StackOptions): Promise<NetworkStack> {
-  const stack = await createStack({ engine: ENGINE, ...options });
+  // Not to wait, at the end of a test, for peers that it has left.
+  const stack = await createStack({ engine: ENGINE, linger: 0, ...options });
   open.add(stack);
   onTestFinished(() => void open.delete(stack));
   onTestFinished(() => stack.close());

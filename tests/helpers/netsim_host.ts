@@ -24,8 +24,9 @@ import {
   TIMER_NONE,
   TURN_IDLE,
 } from '../../js/abi.ts';
-import { Channel, type Made } from '../../js/control/channel.ts';
+import { Channel } from '../../js/control/channel.ts';
 import { newCommand, writeAddress } from '../../js/control/commands.ts';
+import type { Made } from '../../js/control/events.ts';
 import type { Arena } from '../../js/memory/arena.ts';
 import type { Exports } from '../../js/memory/instance.ts';
 import { FrameConsumer, FrameProducer } from '../../js/ring.ts';
