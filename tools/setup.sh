@@ -118,7 +118,8 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
                 dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \
                 dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping \
-                macof:dsniff wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \
+                macof:dsniff trafgen:netsniff-ng tcpreplay:tcpreplay yersinia:yersinia \
+                wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \
                 turnutils_natdiscovery:coturn kea-dhcp4:kea-dhcp4-server radvd:radvd avahi-daemon:avahi-daemon \
                 avahi-browse:avahi-utils dbus-daemon:dbus-daemon ntpdig:ntpsec-ntpdig; do
                 program=${pair%:*}
