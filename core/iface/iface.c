@@ -23,6 +23,7 @@
 
 static struct ringif *ifaces[IFACE_MAX + 1]; /* slot 0 is never used: handle 0 is none */
 static struct ringif *first;                 /* list of all, for what is done to each every turn */
+static struct ringif *polled; /* whose frames are taken first in the next turn, NULL: first */
 static uint16_t generations[IFACE_MAX + 1];
 static uint32_t arena_owner, engine_doorbell, app_doorbell;
 
@@ -285,6 +286,9 @@ int iface_remove(uint32_t handle)
         link = &(*link)->next;
     }
     *link = ifc->next;
+    if (polled == ifc) {
+        polled = ifc->next;
+    }
     destroy(ifc);
     return 0;
 }
@@ -406,21 +410,34 @@ int iface_share(uint32_t handle, uint32_t channel)
  * iface_poll() - Take frames of all interfaces
  * @budget: frames of each interface at the most
  *
+ * The first one that has some is not the first of the next turn: where several send to a ring that gets full, those that
+ * come first have its room.
+ *
  * Return: 1 if an interface used up its budget: there may be more
  */
 int iface_poll(uint32_t budget)
 {
-    struct ringif *ifc = NULL;
+    struct ringif *begin = polled ? polled : first, *ifc = begin;
+    uint32_t done, all = 0;
     int more = 0;
 
-    while ((ifc = iface_next(ifc))) {
+    while (ifc) {
         if (ifc->announced != ifc->pub->listening) {
             ifc->announced = ifc->pub->listening;
             if (ifc->announced) {
                 neighbor_announce(ifc);
             }
         }
-        more |= ifc->input(ifc, budget) == budget;
+        done = ifc->input(ifc, budget);
+        if (!all && done) {
+            polled = ifc->next;
+        }
+        all += done;
+        more |= done == budget;
+        ifc = ifc->next ? ifc->next : first;
+        if (ifc == begin) {
+            break;
+        }
     }
     return more;
 }

@@ -266,6 +266,43 @@ START_TEST(slow_port_drops_and_holds_up_no_other)
 }
 END_TEST
 
+/* fill() - Give a port as many frames as its ring takes; no turn */
+static void fill(uint32_t port, const uint8_t *to)
+{
+    struct rig_port *p = &ports[port];
+    uint8_t *frame;
+
+    while (frame_reserve(&p->rx, 1514, &frame) == 0) {
+        memcpy(frame, to, 6);
+        memcpy(frame + 6, host(port, 1), 6);
+        store16(frame + 12, 0x88b6);
+        must(frame_submit(&p->rx, 1514) == 0);
+    }
+    producer_notify(&p->rx);
+}
+
+START_TEST(ports_that_fill_the_ring_of_another_one_have_equal_shares_of_it)
+{
+    uint32_t i, from, got[4] = { 0 };
+
+    put_to(0, everyone, host(0, 1), 60);
+    outs();
+    for (i = 0; i < 100; i++) {
+        for (from = 1; from < 4; from++) {
+            fill(from, host(0, 1));
+        }
+        rig_turn();
+        while (out(0)) {
+            got[ports[0].got[10]]++;
+        }
+    }
+    ck_assert_uint_gt(dropped(0, PORT_FULL), 500);
+    for (from = 1; from < 4; from++) {
+        ck_assert_uint_ge(got[from], (got[1] + got[2] + got[3]) / 4);
+    }
+}
+END_TEST
+
 START_TEST(isolated_ports_reach_others_and_not_each_other)
 {
     uint32_t i;
@@ -373,6 +410,7 @@ int main(void)
     tcase_add_test(tc, flush_forgets_what_was_learned_at_a_port);
     tcase_add_loop_test(tc, flooded_frames_of_a_port_are_limited_and_others_pass, 0, 2);
     tcase_add_test(tc, slow_port_drops_and_holds_up_no_other);
+    tcase_add_test(tc, ports_that_fill_the_ring_of_another_one_have_equal_shares_of_it);
     tcase_add_test(tc, isolated_ports_reach_others_and_not_each_other);
     tcase_add_loop_test(tc, guarded_port_sends_nothing_that_only_servers_send, 0,
                         sizeof(suspects) / sizeof(suspects[0]));
