@@ -52,7 +52,7 @@ export interface BridgeInterfaceOptions extends Omit<InterfaceOptions, 'ringSize
   readonly mtu?: number;
   /** ms after which an address that sends nothing is forgotten. @default 300000 */
   readonly ageing?: number;
-  /** Addresses in the forwarding table, 8 to 1048576, rounded up to a power of two; 12 bytes each. @default 4096 */
+  /** Addresses in the forwarding table, 8 to 1048576, rounded up to a power of two; 16 bytes each. @default 4096 */
   readonly maxEntries?: number;
   /** Those of `ports` that exchange no frames with each other. @default none */
   readonly isolated?: readonly BridgeEndpoint[];
