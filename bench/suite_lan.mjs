@@ -21,14 +21,27 @@ const frames = (row, via, size, ports) =>
     ports,
   });
 
+/** Long: each turn serves some ports alone, and they take turns. */
+const shares = (row, via, size, ports) => {
+  const label = `${row.label}: ${size} B, ${ports - 1} ports that fill another one`;
+  const params = { via, size, ports, timed: 5000 };
+  return cell(row, `${size}-${ports}-to-one`, label, 'shares', params);
+};
+
 /** All cells of bridges and routers. */
 export const lanCells = () => [
   frames(BRIDGE, 'bridge', 64, 2),
   frames(BRIDGE, 'bridge', 1514, 2),
   frames(BRIDGE, 'bridge', 64, 32),
   frames(BRIDGE, 'bridge', 1514, 32),
+  shares(BRIDGE, 'bridge', 1514, 32),
+  cell(BRIDGE, 'memory', 'bridge: memory, 32 ports, a table of 65,536', 'bridge_memory', {
+    ports: 32,
+    entries: 65_536,
+  }),
   frames(ROUTER, 'router', 64, 2),
   frames(ROUTER, 'router', 1500, 2),
+  shares(ROUTER, 'router', 1500, 32),
   ...['wire', 'bridge', 'router'].map((via) =>
     cell(THROUGH, via, `${THROUGH.label}: through a ${via}`, 'through', { via }),
   ),

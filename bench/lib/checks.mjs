@@ -174,6 +174,12 @@ function lanChecks(get) {
     ),
     atLeast('bridge, 32 ports: least ÷ most of a port', get('bridge/1514-32', 'fair'), 0.9),
     atLeast(
+      'bridge, 31 ports that fill another one: least ÷ most of a port',
+      get('bridge/1514-32-to-one', 'fair'),
+      0.8,
+    ),
+    atMost('bridge, arena bytes a table entry', get('bridge/memory', 'entryBytes'), 16, 'B'),
+    atLeast(
       'router ÷ bridge, 1500 B, CPU time',
       ratio(cpu('bridge/1514-2'), cpu('router/1500-2')),
       0.8,

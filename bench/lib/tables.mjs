@@ -124,6 +124,8 @@ const LAN = [
   ['CPU s/GB', 'cpuSPerGB'],
   ['least ÷ most of a port', 'fair'],
   ['arena bytes a port', 'bytesEach'],
+  ['heap bytes a port', 'heapEach'],
+  ['arena bytes a table entry', 'entryBytes'],
 ];
 
 const LIMITS = [

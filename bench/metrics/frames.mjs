@@ -9,7 +9,7 @@ import { loadBuild } from '../lib/hosts.mjs';
 /** Frames that are given in a turn, all ports together. */
 const TURN = 128;
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+export const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A frame from one port to another. */
 function frameOf(from, to, size) {
@@ -30,12 +30,13 @@ function packetOf(from, to, size) {
   return packet;
 }
 
-const WAYS = {
+/** Makes ports or interfaces; `make` gives a frame from one to another, `senderOf` says which one a frame is from. */
+export const WAYS = {
   async bridge(stack, count) {
     const taps = [];
     for (let n = 0; n < count; n++) taps.push(await stack.createTapInterface());
     await stack.createBridgeInterface({ ports: taps, stormLimit: 1_000_000 });
-    return { ifaces: taps, make: frameOf };
+    return { ifaces: taps, make: frameOf, senderOf: (frame) => frame[11] };
   },
   async router(stack, count) {
     const tuns = [];
@@ -44,7 +45,7 @@ const WAYS = {
       await tun.setForwarding(true);
       tuns.push(tun);
     }
-    return { ifaces: tuns, make: packetOf };
+    return { ifaces: tuns, make: packetOf, senderOf: (packet) => packet[14] };
   },
 };
 
