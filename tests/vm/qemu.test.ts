@@ -8,25 +8,14 @@ import { connectQemu, listenQemu, openQemuDatagram, type SessionEndpoint } from 
 import { expect, test } from 'vitest';
 import { until } from '../helpers/net.ts';
 import { freePort } from '../helpers/ports.ts';
-import { GUEST, Guest, QEMU } from './lib/guest.ts';
+import { GUEST, QEMU, startQemu } from './lib/guest.ts';
 import { serveHttp } from './lib/http.ts';
 import { digestIn, expectEcho, openEcho, testLinuxGuest } from './lib/linux_guest.ts';
-import { guestFile, lacksGuest, lacksProgram } from './lib/need.ts';
+import { lacksGuest, lacksProgram } from './lib/need.ts';
 import { digestOf } from './lib/payload.ts';
 import { openRelay, type Relay } from './lib/relay.ts';
-import type { Scope } from './lib/scope.ts';
 
 const why = lacksProgram(QEMU) ?? lacksGuest('guest', 'the guest');
-
-/** Boots the guest with a network card on a `-netdev` of these options. */
-function start(scope: Scope, mtu: number, netdev: string): Guest {
-  return new Guest(scope, [
-    ...[QEMU, '-nodefaults', '-no-user-config', '-nographic', '-m', '384', '-serial', 'stdio'],
-    ...['-kernel', guestFile('guest/vmlinuz'), '-initrd', guestFile('guest/initrd')],
-    ...['-append', 'console=ttyS0 quiet panic=-1', '-netdev', netdev],
-    ...['-device', `virtio-net-pci,netdev=n,mac=${GUEST.mac},host_mtu=${mtu},romfile=`],
-  ]);
-}
 
 const inet = (name: string, port: number): string =>
   `${name}type=inet,${name}host=127.0.0.1,${name}port=${port}`;
@@ -40,7 +29,7 @@ for (const mtu of [1500, 9000, 65_520]) {
       const listener = await listenQemu({ path, mtu });
       scope.defer(() => listener.close());
       const netdev = `stream,id=n,server=off,addr.type=unix,addr.path=${path}`;
-      const guest = start(scope, mtu, netdev);
+      const guest = startQemu(scope, mtu, netdev);
       return { guest, card: await listener.accept() };
     },
   });
@@ -54,7 +43,7 @@ testLinuxGuest('QEMU guest, datagrams', {
     const card = await openQemuDatagram({ port, mtu: 1500 });
     scope.defer(() => card.close());
     const ends = `${inet('local.', port)},${inet('remote.', card.localPort)}`;
-    return { guest: start(scope, 1500, `dgram,id=n,${ends}`), card };
+    return { guest: startQemu(scope, 1500, `dgram,id=n,${ends}`), card };
   },
 });
 
@@ -68,7 +57,7 @@ testLinuxGuest(
     mtu: 1500,
     async open(scope) {
       const port = await freePort('tcp');
-      const guest = start(scope, 1500, `stream,id=n,server=on,${inet('addr.', port)}`);
+      const guest = startQemu(scope, 1500, `stream,id=n,server=on,${inet('addr.', port)}`);
       relay = await openRelay(scope, port);
       const reconnect = { least: 10, most: 100 };
       card = await connectQemu({ port: relay.port, mtu: 1500, reconnect });

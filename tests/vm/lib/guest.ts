@@ -2,6 +2,7 @@
 // guest - a Linux guest on a serial console: commands go in, their output comes out
 
 import type { SpawnOptions } from 'node:child_process';
+import { guestFile } from './need.ts';
 import { Program } from './process.ts';
 import type { Scope } from './scope.ts';
 
@@ -27,9 +28,14 @@ export class Guest {
     this.device = device;
   }
 
+  /** Waits until it takes commands. */
+  async ready(from = 0): Promise<void> {
+    await this.program.printed(/guest is ready/, from);
+  }
+
   /** Waits until it has booted, and gives it an address. */
   async boot(mtu = 1500, from = 0): Promise<void> {
-    await this.program.printed(/guest is ready/, from);
+    await this.ready(from);
     const { device } = this;
     await this.run(
       `ip link set ${device} mtu ${mtu} up && ip addr add ${GUEST.ip}/24 dev ${device}`,
@@ -46,4 +52,25 @@ export class Guest {
     if (end[1] !== '0') throw new Error(`the guest's '${command}' ended with ${end[1]}:\n${text}`);
     return text;
   }
+}
+
+/**
+ * Starts a guest in QEMU.
+ *
+ * @param mtu - Of its card.
+ * @param netdev - Options of `-netdev`, whose id is `n`.
+ * @param mac - Of its card.
+ */
+export function startQemu(
+  scope: Scope,
+  mtu: number,
+  netdev: string,
+  mac: string = GUEST.mac,
+): Guest {
+  return new Guest(scope, [
+    ...[QEMU, '-nodefaults', '-no-user-config', '-nographic', '-m', '384', '-serial', 'stdio'],
+    ...['-kernel', guestFile('guest/vmlinuz'), '-initrd', guestFile('guest/initrd')],
+    ...['-append', 'console=ttyS0 quiet panic=-1', '-netdev', netdev],
+    ...['-device', `virtio-net-pci,netdev=n,mac=${mac},host_mtu=${mtu},romfile=`],
+  ]);
 }
