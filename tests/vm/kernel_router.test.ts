@@ -1,38 +1,15 @@
 // SPDX-License-Identifier: MIT
 // kernel_router.test - two namespaces of Linux with our router between them, and tshark on the far side
 
-import { createStack } from 'ringstack';
-import { connect } from 'ringstack/link';
-import { createCapture } from 'ringstack/pcap';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { whyNoKernel } from './lib/kernel.ts';
-import { dissected, openHost } from './lib/kernel_lan.ts';
+import { dissected, openPath } from './lib/kernel_lan.ts';
 import { lacksProgram, needs } from './lib/need.ts';
-import { type Scope, testScope } from './lib/scope.ts';
+import { testScope } from './lib/scope.ts';
 
 beforeEach((context) => {
   needs(whyNoKernel() ?? lacksProgram('ping'), context);
 });
-
-/** Two namespaces, 10.91.0.2 and 10.92.0.2, fd91::2 and fd92::2, and our router between them. */
-async function openPath(scope: Scope, farMtu = 1500) {
-  const stack = await createStack({ engine: 'inline', forwarding: true });
-  scope.defer(() => stack.close());
-  const side = async (net: number, mtu: number) => {
-    const host = await openHost(scope, [`10.${net}.0.2/24`, `fd${net}::2/64`], mtu);
-    host.ip('route', 'add', 'default', 'via', `10.${net}.0.1`);
-    host.ip('-6', 'route', 'add', 'default', 'via', `fd${net}::1`);
-    const ip = [`10.${net}.0.1/24`, `fd${net}::1/64`];
-    const tap = await stack.createTapInterface({ ip, mtu });
-    return { ...host, tap };
-  };
-  const near = await side(91, 1500);
-  const far = await side(92, farMtu);
-  const capture = createCapture({ queue: 2 ** 25 });
-  connect(near.tap, near.device);
-  connect(far.tap, capture.wrap(far.device));
-  return { stack, near, far, capture };
-}
 
 const FAR = { 4: '10.92.0.2', 6: 'fd92::2' } as const;
 const US = { 4: '10.91.0.1', 6: 'fd91::1' } as const;
@@ -62,7 +39,7 @@ describe.each([4, 6] as const)('Linux through our router, IPv%i', (family) => {
   test('is told the MTU behind us', async (context) => {
     needs(lacksProgram('tracepath'), context);
     const scope = testScope();
-    const { near } = await openPath(scope, 1300);
+    const { near } = await openPath(scope, { farMtu: 1300 });
     const ping = near.run('ping', '-c', '3', '-i', '0.1', '-M', 'do', '-s', '1400', FAR[family]);
     await ping.ended;
     expect(ping.output).toMatch(/mtu ?[=:] ?1300/i);

@@ -13,8 +13,10 @@ import {
   type BridgePortOptions,
   createStack,
   type NetworkStack,
+  type TapInterface,
 } from 'ringstack';
-import type { Capture } from 'ringstack/pcap';
+import { connect } from 'ringstack/link';
+import { type Capture, createCapture } from 'ringstack/pcap';
 import { type KernelDevice, openTap } from 'ringstack/tap';
 import { digestOf, payload } from './payload.ts';
 import { Program } from './process.ts';
@@ -111,6 +113,53 @@ export async function openBridge(
   const hosts: PortHost[] = [];
   for (let n = 2; n < count + 2; n++) hosts.push(await add(n));
   return { stack, bridge, hosts, add };
+}
+
+/** A namespace, and the interface of our router that it is on a cable with. */
+export interface RoutedHost extends KernelHost {
+  readonly tap: TapInterface;
+}
+
+/** Namespaces with our router between them. */
+export interface KernelPath {
+  readonly stack: NetworkStack;
+  /** 10.91.0.2 and fd91::2; the router is .1 of each network. */
+  readonly near: RoutedHost;
+  /** 10.92.0.2 and fd92::2. */
+  readonly far: RoutedHost;
+  /** Of the cable to `far`. */
+  readonly capture: Capture;
+  /** Adds another one: 10.NET.0.2 and fdNET::2. */
+  add(net: number, mtu?: number, capture?: Capture): Promise<RoutedHost>;
+}
+
+/**
+ * Makes a router with namespaces at two of its interfaces.
+ *
+ * @param scope - Ends it.
+ * @param farMtu - Of the cable to the far one.
+ * @param nearCapture - Captures what passes on the cable to the near one.
+ */
+export async function openPath(
+  scope: Scope,
+  { farMtu = 1500, nearCapture }: { farMtu?: number; nearCapture?: Capture } = {},
+): Promise<KernelPath> {
+  const stack = await createStack({ engine: 'inline', forwarding: true });
+  scope.defer(() => stack.close());
+  const add = async (net: number, mtu = 1500, capture?: Capture): Promise<RoutedHost> => {
+    const host = await openHost(scope, [`10.${net}.0.2/24`, `fd${net}::2/64`], mtu);
+    host.ip('route', 'add', 'default', 'via', `10.${net}.0.1`);
+    host.ip('-6', 'route', 'add', 'default', 'via', `fd${net}::1`);
+    const tap = await stack.createTapInterface({
+      ip: [`10.${net}.0.1/24`, `fd${net}::1/64`],
+      mtu,
+    });
+    connect(tap, capture ? capture.wrap(host.device) : host.device);
+    return { ...host, tap };
+  };
+  const capture = createCapture({ queue: 2 ** 25 });
+  const near = await add(91, 1500, nearCapture);
+  return { stack, near, far: await add(92, farMtu, capture), capture, add };
 }
 
 /** A folder of temporary files, until the end of the scope. */
