@@ -46,24 +46,33 @@ static uint64_t siphash(const uint64_t key[2], const void *data, size_t length)
 {
     uint64_t v[4] = { key[0] ^ 0x736f6d6570736575u, key[1] ^ 0x646f72616e646f6du,
                       key[0] ^ 0x6c7967656e657261u, key[1] ^ 0x7465646279746573u };
-    const uint8_t *bytes = data;
-    uint64_t word = 0, last = (uint64_t)length << 56;
-    size_t i;
+    const uint8_t *bytes = data, *end = bytes + length;
+    uint64_t word;
+    int rounds;
 
-    for (i = 0; i + 8 <= length; i += 8) {
-        __builtin_memcpy(&word, bytes + i, 8);
+    /* One loop for all words and the end, so that the rounds are in the module once. */
+    do {
+        word = (uint64_t)length << 56;
+        rounds = 2;
+        if (end - bytes >= 8) {
+            __builtin_memcpy(&word, bytes, 8);
+        } else if (bytes <= end) {
+            const uint8_t *last = end;
+
+            while (last > bytes) {
+                last--;
+                word |= (uint64_t)*last << (8 * (last - bytes));
+            }
+        } else {
+            word = 0;
+            v[2] ^= 0xff;
+            rounds = 4;
+        }
         v[3] ^= word;
-        sip_rounds(v, 2);
+        sip_rounds(v, rounds);
         v[0] ^= word;
-    }
-    for (; i < length; i++) {
-        last |= (uint64_t)bytes[i] << (8 * (i & 7));
-    }
-    v[3] ^= last;
-    sip_rounds(v, 2);
-    v[0] ^= last;
-    v[2] ^= 0xff;
-    sip_rounds(v, 4);
+        bytes += 8;
+    } while (rounds == 2);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
