@@ -25,24 +25,27 @@
 
 /* --- Arena ------------------------------------------------------------------------------------ */
 
-#define ARENA_CTL 64u         /* offset of struct arena_ctl in every arena */
-#define ARENA_PAGE_SHIFT 12u  /* the smallest block is one page of 4 KiB */
-#define ARENA_ORDERS 19u      /* the largest block is 4 KiB << 18 = 1 GiB */
+#define ARENA_CTL 64u        /* offset of struct arena_ctl in every arena */
+#define ARENA_PAGE_SHIFT 12u /* the smallest block is one page of 4 KiB */
+#define ARENA_ORDERS 19u     /* the largest block is 4 KiB << 18 = 1 GiB */
+#define ARENA_UNLOCKED 0u    /* states of arena_ctl.lock */
+#define ARENA_LOCKED 1u
+#define ARENA_ABANDONED 2u    /* a thread died while it held the lock, so it seems */
 #define ARENA_MIN (1u << 20)  /* smallest arena, bytes */
 #define ARENA_OWNER_SHARED 0u /* owner of what no stack owns */
 
-/* Allocator state; every field but the first four is changed under lock. */
+/* Allocator state; every field but the first four and next_owner is changed under lock. */
 struct arena_ctl {
     uint32_t magic;
     uint32_t version;
-    uint32_t size;       /* bytes of the whole arena */
-    uint32_t first_page; /* page number of the first page that can be handed out */
-    _Atomic uint32_t lock;
+    uint32_t size;         /* bytes of the whole arena */
+    uint32_t first_page;   /* page number of the first page that can be handed out */
+    _Atomic uint32_t lock; /* ARENA_UNLOCKED … */
     uint32_t free_bytes;
     uint32_t total_bytes; /* free_bytes of the empty arena */
     uint32_t page_map;    /* offset of one byte a page: state and order of the block it heads */
     uint32_t owner_map;   /* offset of one u16 a page: owner of the block it heads */
-    uint32_t next_owner;  /* last owner number given out */
+    _Atomic uint32_t next_owner;  /* how many owner numbers were given out */
     uint32_t heads[ARENA_ORDERS]; /* first free block of each order, or 0 */
 };
 

@@ -24,6 +24,8 @@ static void arena(void)
     SIZE("ARENA_CTL_SIZE", arena_ctl);
     OFFSET("ARENA_MAGIC", arena_ctl, magic);
     OFFSET("ARENA_VERSION", arena_ctl, version);
+    VALUE(ARENA_ABANDONED);
+    OFFSET("ARENA_LOCK", arena_ctl, lock);
     OFFSET("ARENA_FREE_BYTES", arena_ctl, free_bytes);
     OFFSET("ARENA_TOTAL_BYTES", arena_ctl, total_bytes);
     OFFSET("DOORBELL_SEQ", doorbell, seq);

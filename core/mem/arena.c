@@ -11,7 +11,8 @@
  *
  * Any thread of any agent that shares the memory may call, under a spin lock held for a bounded number
  * of steps (at most ARENA_ORDERS splits or merges; arena_free_owner() takes it once per
- * block). The free lists live in the free blocks, so an untouched page stays untouched until it
+ * block). A thread that is ended in that moment must not hang all others: they wait for some seconds, then the arena counts
+ * as abandoned, which gives errors at once; it is in use again if the thread was only slow. The free lists live in the free blocks, so an untouched page stays untouched until it
  * is needed; the byte map says for each page whether it heads a free or a used block, and of what
  * order. A freed offset that heads no used block is ignored: freeing twice corrupts nothing.
  *
@@ -28,6 +29,9 @@ char *arena_base;
 #define PAGE_FREE 0x40u
 #define PAGE_USED 0x80u
 #define PAGE_ORDER 0x1fu
+
+/* Looks at the lock, about a nanosecond each. */
+#define PATIENCE 0x80000000u
 
 /* Links in the first bytes of a free block. */
 struct free_block {
@@ -50,18 +54,36 @@ static uint16_t *owner_map(void)
     return at(ctl()->owner_map);
 }
 
-static void lock(void)
+/**
+ * lock() - Be the only thread in the lists
+ *
+ * Return: 1; 0: the thread that holds the lock has not given it back in some seconds, and seems to have died
+ */
+static int lock(void)
 {
-    while (atomic_exchange_explicit(&ctl()->lock, 1, memory_order_acquire)) {
-        /* Read until it looks free: an exchange in a loop would keep stealing the line. */
-        while (atomic_load_explicit(&ctl()->lock, memory_order_relaxed)) {
+    uint32_t left = PATIENCE, seen;
+
+    do {
+        seen = ARENA_UNLOCKED;
+        if (atomic_compare_exchange_strong_explicit(&ctl()->lock, &seen, ARENA_LOCKED,
+                                                    memory_order_acquire, memory_order_relaxed)) {
+            return 1;
         }
-    }
+        /* Read until it looks free: an exchange in a loop would keep stealing the line. */
+        while (left &&
+               (seen = atomic_load_explicit(&ctl()->lock, memory_order_relaxed)) == ARENA_LOCKED) {
+            left--;
+        }
+    } while (left && seen == ARENA_UNLOCKED);
+    /* If the thread was only slow, it unlocks the arena all the same. */
+    atomic_compare_exchange_strong_explicit(&ctl()->lock, &seen, ARENA_ABANDONED,
+                                            memory_order_relaxed, memory_order_relaxed);
+    return 0;
 }
 
 static void unlock(void)
 {
-    atomic_store_explicit(&ctl()->lock, 0, memory_order_release);
+    atomic_store_explicit(&ctl()->lock, ARENA_UNLOCKED, memory_order_release);
 }
 
 /**
@@ -177,7 +199,9 @@ uint32_t arena_alloc(uint32_t size, uint32_t owner)
     if (size == 0 || want == ARENA_ORDERS) {
         return 0;
     }
-    lock();
+    if (!lock()) {
+        return 0;
+    }
     for (order = want; order < ARENA_ORDERS && !ctl()->heads[order]; order++) {
     }
     if (order == ARENA_ORDERS) {
@@ -232,11 +256,12 @@ void arena_free(uint32_t offset)
     if ((offset & (ARENA_PAGE - 1)) || page < ctl()->first_page || page >= pages_total()) {
         return;
     }
-    lock();
-    if (page_map()[page] & PAGE_USED) {
-        release_page(page);
+    if (lock()) {
+        if (page_map()[page] & PAGE_USED) {
+            release_page(page);
+        }
+        unlock();
     }
-    unlock();
 }
 
 /**
@@ -266,7 +291,9 @@ uint32_t arena_largest(void)
 {
     uint32_t order = ARENA_ORDERS;
 
-    lock();
+    if (!lock()) {
+        return 0;
+    }
     while (order && !ctl()->heads[order - 1]) {
         order--;
     }
@@ -284,13 +311,7 @@ uint32_t arena_largest(void)
  */
 uint32_t arena_new_owner(void)
 {
-    uint32_t owner;
-
-    lock();
-    owner = ctl()->next_owner % 65535u + 1u;
-    ctl()->next_owner = owner;
-    unlock();
-    return owner;
+    return atomic_fetch_add_explicit(&ctl()->next_owner, 1, memory_order_relaxed) % 65535u + 1u;
 }
 
 /**
@@ -306,7 +327,9 @@ uint32_t arena_free_owner(uint32_t owner)
     while (page < pages_total()) {
         uint32_t order;
 
-        lock();
+        if (!lock()) {
+            break;
+        }
         order = page_map()[page] & PAGE_ORDER;
         if ((page_map()[page] & PAGE_USED) && owner_map()[page] == owner) {
             freed += ARENA_PAGE << order;

@@ -19,9 +19,11 @@
 import {
   ABI_MAGIC,
   ABI_VERSION,
+  ARENA_ABANDONED,
   ARENA_CTL,
   ARENA_CTL_SIZE,
   ARENA_FREE_BYTES,
+  ARENA_LOCK,
   ARENA_MAGIC,
   ARENA_MIN,
   ARENA_TOTAL_BYTES,
@@ -217,8 +219,11 @@ export class Arena extends SharedMemory {
   alloc(size: number, owner: number): number {
     const offset = this.#keeper.rs_arena_alloc(size, owner) >>> 0;
     if (offset === 0) {
+      const isAbandoned = this.i32[(ARENA_CTL + ARENA_LOCK) >>> 2] === ARENA_ABANDONED;
       throw new NetError('ENOMEM', `Cannot allocate ${size} bytes of the arena`, {
-        reason: `${this.freeBytes} of ${this.size} bytes are free`,
+        reason: isAbandoned
+          ? 'a thread died while it changed the arena'
+          : `${this.freeBytes} of ${this.size} bytes are free`,
       });
     }
     return offset;

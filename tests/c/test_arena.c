@@ -260,6 +260,25 @@ START_TEST(random_operations_end_where_they_began)
 }
 END_TEST
 
+START_TEST(lock_of_a_thread_that_died_gives_errors)
+{
+    uint32_t block = arena_alloc(4096, 1), before = arena_state()->free_bytes;
+
+    atomic_store(&arena_state()->lock, ARENA_LOCKED);
+    ck_assert_uint_eq(arena_alloc(4096, 1), 0);
+    ck_assert_uint_eq(atomic_load(&arena_state()->lock), ARENA_ABANDONED);
+    /* From then on at once. */
+    arena_free(block);
+    ck_assert_uint_eq(arena_free_owner(1), 0);
+    ck_assert_uint_eq(arena_largest(), 0);
+    ck_assert_uint_eq(arena_state()->free_bytes, before);
+    /* The thread was only slow. */
+    atomic_store(&arena_state()->lock, ARENA_UNLOCKED);
+    ck_assert_uint_gt(arena_free_owner(1), 0);
+    expect_initial();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("arena");
@@ -276,6 +295,8 @@ int main(void)
     tcase_add_test(blocks, offsets_that_head_no_used_block_are_ignored);
     tcase_add_test(blocks, owner_is_swept_and_others_stay);
     tcase_add_test(blocks, owner_numbers_come_round_without_zero);
+    tcase_set_timeout(blocks, 120);
+    tcase_add_test(blocks, lock_of_a_thread_that_died_gives_errors);
     tcase_add_loop_test(blocks, random_operations_end_where_they_began, 0, 4);
     suite_add_tcase(suite, init);
     suite_add_tcase(suite, blocks);
