@@ -157,7 +157,7 @@ static const struct route *find(uint32_t family, const uint8_t *src, const uint8
                                 const struct ringif *only, struct ringif **local)
 {
     const struct route *r, *best = NULL;
-    struct ringif *loopback = NULL;
+    const struct netif *netif;
     uint64_t most = 0;
     int own = 0;
 
@@ -168,9 +168,6 @@ static const struct route *find(uint32_t family, const uint8_t *src, const uint8
 
         if (only ? r->ifc != only : !netif_is_up(&r->ifc->netif)) {
             continue;
-        }
-        if (!loopback && r->ifc->pub->kind == IFACE_LOOPBACK) {
-            loopback = r->ifc;
         }
         if (to->family != family || !same_prefix(to->bytes, dest, to->prefix)) {
             continue;
@@ -188,7 +185,14 @@ static const struct route *find(uint32_t family, const uint8_t *src, const uint8
             best = r;
         }
     }
-    *local = own ? loopback : NULL;
+    *local = NULL;
+    for (netif = own ? netif_list : NULL; netif && !*local; netif = netif->next) {
+        struct ringif *ifc = netif->state;
+
+        if (ifc->pub->kind == IFACE_LOOPBACK && netif_is_up(netif)) {
+            *local = ifc;
+        }
+    }
     return best;
 }
 

@@ -100,6 +100,10 @@ int port_ip_foreign(const struct netif *inp)
     const uint32_t *words = ip_2_ip6(ip_current_dest_addr())->addr;
     const uint8_t *bytes = (const uint8_t *)words;
 
+    if (ifc->pub->kind == IFACE_LOOPBACK) {
+        port_foreign = 0; /* all addresses of its networks are ours: 127.0.0.2 */
+        return 1;
+    }
     if (!find(ifc->pub->handle, 0)) {
         return 0;
     }

@@ -86,6 +86,8 @@ class Stack implements NetworkStack {
       (await loadDatagrams()).lookupRoute(this.#channel, this.#arena, address, this.#names),
   };
   readonly #names: Names;
+  /** The loopback interface of a program that wants none. */
+  #hidden: BaseInterface | undefined;
   #closing: Promise<void> | undefined;
   #last: StackStatistics | undefined;
 
@@ -123,6 +125,19 @@ class Stack implements NetworkStack {
     } catch (error) {
       arena.freeOwner(owner);
       throw error;
+    }
+  }
+
+  /**
+   * Creates the loopback interface. Our own addresses are reached through it, so there is always one: a program that
+   * wants none does not see it, and it has no address.
+   */
+  async start(): Promise<void> {
+    if (this.#options.initializeLoopback !== false) {
+      await this.createLoopbackInterface({ ip: [LOOPBACK, '::1/128'] });
+    } else {
+      this.#hidden = await this.#create('loopback', { mtu: 1500, ringSize: 1 });
+      this.#interfaces.delete(this.#hidden);
     }
   }
 
@@ -164,7 +179,10 @@ class Stack implements NetworkStack {
   async createLoopbackInterface(
     options: LoopbackInterfaceOptions = {},
   ): Promise<LoopbackInterface> {
-    return (await this.#create('loopback', options, LOOPBACK)) as LoopbackInterface;
+    const iface = await this.#create('loopback', options, LOOPBACK);
+    await this.#hidden?.remove();
+    this.#hidden = undefined;
+    return iface as LoopbackInterface;
   }
 
   async createTunInterface(options: TunInterfaceOptions = {}): Promise<TunInterface> {
@@ -359,13 +377,11 @@ export async function createStack(options: StackOptions = {}): Promise<NetworkSt
     release();
     throw error;
   }
-  if (options.initializeLoopback !== false) {
-    try {
-      await stack.createLoopbackInterface({ ip: [LOOPBACK, '::1/128'] });
-    } catch (error) {
-      await stack.close();
-      throw error;
-    }
+  try {
+    await stack.start();
+  } catch (error) {
+    await stack.close();
+    throw error;
   }
   return stack;
 }

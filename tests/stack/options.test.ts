@@ -118,7 +118,7 @@ test('a keepAlive that is set is checked too', async () => {
   );
 });
 
-test.each(['localhost', 'LOCALHOST', 'localhost.', '127.0.0.1', '::1', '[::1]'])(
+test.each(['localhost', 'LOCALHOST', 'localhost.', '127.0.0.1', '127.0.0.2', '::1', '[::1]'])(
   'a stack reaches itself as %s',
   async (host) => {
     const stack: NetworkStack = await openStack();

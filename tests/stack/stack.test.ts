@@ -99,6 +99,21 @@ describe('an arena', () => {
   });
 });
 
+test('a stack without a loopback interface reaches its own addresses', async () => {
+  const stack = await openStack({ initializeLoopback: false });
+  expect(stack.interfaces.size).toBe(0);
+  await stack.createTapInterface({ ip: ['10.0.0.1/24', 'fd00::1/64'] });
+  for (const host of ['10.0.0.1', 'fd00::1']) {
+    const { client, server } = await connectEnds(stack, stack, { host });
+    await send(client.writable, bytes('hello'));
+    expect(text(await readUpTo(server.readable, 5))).toBe('hello');
+  }
+  expect(await outcome(stack.connectTcp({ host: '127.0.0.1', port: 80 }))).toBe('EHOSTUNREACH');
+  expect([...stack.interfaces].map(({ type }) => type)).toEqual(['tap']);
+  await stack.createLoopbackInterface();
+  expect(await outcome(stack.connectTcp({ host: '127.0.0.1', port: 80 }))).toBe('ECONNREFUSED');
+});
+
 test('a bulk transfer lets timers and I/O in', async () => {
   const { client, server } = await wiredEnds({ tap: { mtu: 65520 } });
   let stop = false;
