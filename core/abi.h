@@ -190,6 +190,7 @@ enum iface_kind { IFACE_LOOPBACK = 1, IFACE_TUN, IFACE_TAP, IFACE_BRIDGE };
 #define IFACE_MTU_MIN 576u
 #define IFACE_ADDRS 4u /* at most one IPv4 and three IPv6 */
 #define ETHERNET_HEADER 14u
+#define VLAN_TAG 4u /* of 802.1Q, in front of the EtherType */
 
 /* Bits of cmd_iface.flags. */
 #define IFACE_NO_CHECKSUM 1u /* neither compute nor verify IP and TCP checksums */
@@ -213,7 +214,7 @@ struct abi_iface {
     uint32_t handle;
     uint32_t kind;
     uint32_t mtu;
-    uint32_t frame_max;   /* largest frame either way: MTU, and the Ethernet header on a tap */
+    uint32_t frame_max;   /* largest frame either way: MTU, on a tap with header and tag */
     uint32_t listening;   /* JS: tx has a consumer; without one frames are dropped and counted */
     uint32_t dropped;     /* C: frames dropped because tx has no consumer */
     uint32_t tx_packets;  /* C */

@@ -83,6 +83,9 @@
 #define LWIP_HOOK_IP6_INPUT port_ip6_input
 
 /* --- Link and IPv4 ------------------------------------------------------------------------- */
+/* Frames that only have a priority (802.1Q, VLAN 0) are taken as if they had none. */
+#define ETHARP_SUPPORT_VLAN 1
+#define ETHARP_VLAN_CHECK_FN(eth, vlan) port_vlan_input((vlan)->prio_vid)
 /* Checksums can be switched off on a wire whose ends share memory. */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define IP_REASS_MAX_PBUFS 64

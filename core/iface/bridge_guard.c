@@ -6,21 +6,28 @@
 
 #include "abi.h"
 
+#define ETHTYPE_SERVICE 0x88a8u /* the outer one of two tags (802.1ad) */
+
 /**
  * bridge_guard_is_server() - Whether a frame is one that only DHCP servers and routers send
  * @at: frame
  * @length: its bytes
  *
- * Answers of DHCP servers and relays, router advertisements, redirects. Behind extension headers of IPv6 that are not
- * whole anything may come (RFC 7113).
+ * Answers of DHCP servers and relays, router advertisements, redirects; hosts take frames with a tag of 802.1Q as well.
+ * Behind extension headers of IPv6 that are not whole anything may come (RFC 7113).
  *
  * Return: 1 if so
  */
 int bridge_guard_is_server(const uint8_t *at, uint32_t length)
 {
     const uint8_t *end = at + length;
-    uint32_t type = (uint32_t)at[12] << 8 | at[13], next = 0;
+    uint32_t type, next = 0;
 
+    while (((type = (uint32_t)at[12] << 8 | at[13]) == ETHTYPE_VLAN || type == ETHTYPE_SERVICE) &&
+           length >= ETHERNET_HEADER + VLAN_TAG) {
+        at += VLAN_TAG;
+        length -= VLAN_TAG;
+    }
     at += ETHERNET_HEADER;
     if (type == ETHTYPE_IP && length >= ETHERNET_HEADER + 20) {
         next = at[9] == 17 && !((at[6] & 0x1f) | at[7]) ? 17 : 6;

@@ -37,6 +37,8 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
 
+#include "lwip_port.h"
+
 /* Packets up to this size may use the last IFACE_TX_RESERVE bytes. */
 #define TX_SMALL 256u
 
@@ -323,6 +325,21 @@ void ringif_deliver(struct ringif *ifc, const struct span *frame, struct netif *
     if (p && to->input(p, to) != ERR_OK) {
         pbuf_free(p);
     }
+}
+
+/**
+ * port_vlan_input() - Whether a frame with a tag of 802.1Q is taken (ETHARP_VLAN_CHECK_FN)
+ * @tag: its priority and its VLAN
+ *
+ * Return: 1 if it has a priority alone
+ */
+int port_vlan_input(u16_t tag)
+{
+    if (!(tag & PP_HTONS(0xfff))) {
+        return 1;
+    }
+    LINK_STATS_INC(link.drop);
+    return 0;
 }
 
 /**

@@ -5,6 +5,8 @@ import { u16 } from '../codec/fields.ts';
 
 const IPV4 = 0x0800;
 const IPV6 = 0x86dd;
+/** Tags of 802.1Q and 802.1ad: hosts take frames with them as well. */
+const TAGS = [0x8100, 0x88a8];
 const [UDP, ICMP6] = [17, 58];
 /** Extension headers of IPv6 that others may stand behind: hop-by-hop, routing, destination options; fragment. */
 const [OPTIONS, FRAGMENT] = [[0, 43, 60], 44];
@@ -38,6 +40,7 @@ function isServer6(frame: Uint8Array): boolean {
  * @throws Never.
  */
 export function isServer(frame: Uint8Array): boolean {
+  if (TAGS.includes(u16(frame, 12)) && frame.length >= 18) return isServer(frame.subarray(4));
   const type = u16(frame, 12);
   if (type === IPV6) return frame.length >= 54 && isServer6(frame);
   if (type !== IPV4 || frame.length < 34 || frame[23] !== UDP) return false;

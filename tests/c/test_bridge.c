@@ -333,6 +333,17 @@ struct suspect {
 
 static const struct suspect suspects[] = {
     { "DHCP answer", 0x0800, 28, { 0x45, [9] = 17, [20] = 0, 67, 0, 68 }, 1 },
+    { "DHCP answer with a tag",
+      0x8100,
+      32,
+      { 0, 0, 8, 0, 0x45, [13] = 17, [24] = 0, 67, 0, 68 },
+      1 },
+    { "DHCP answer with two tags",
+      0x88a8,
+      36,
+      { 0, 0, 0x81, 0, 0, 0, 8, 0, 0x45, [17] = 17, [28] = 0, 67, 0, 68 },
+      1 },
+    { "tag cut off", 0x8100, 3, { 0, 0, 8 }, 0 },
     { "DHCP answer behind options", 0x0800, 32, { 0x46, [9] = 17, [24] = 0, 67, 0, 68 }, 1 },
     { "DHCP request", 0x0800, 28, { 0x45, [9] = 17, [20] = 0, 68, 0, 67 }, 0 },
     { "TCP from port 67", 0x0800, 40, { 0x45, [9] = 6, [20] = 0, 67, 0, 68 }, 0 },

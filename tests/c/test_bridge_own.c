@@ -27,7 +27,7 @@ START_TEST(mtu_is_the_least_of_the_ports)
     cmd.cmd.handle = ports[2].pub->handle;
     ck_assert_int_eq(rig_call(&cmd, sizeof(cmd)), 0);
     ck_assert_uint_eq(bridge->mtu, 1300);
-    ck_assert_uint_eq(bridge->frame_max, 1314);
+    ck_assert_uint_eq(bridge->frame_max, 1318);
     rig_cmd(CMD_IFACE_REMOVE, ports[2].pub->handle, 0);
     ports[2].pub = NULL;
     rig_settle();
@@ -50,7 +50,7 @@ START_TEST(frame_too_long_for_a_port_is_dropped_there)
     put_to(4, everyone, host(4, 1), 9014);
     ck_assert_uint_eq(outs(), 0x20);
     ck_assert_uint_eq(dropped(0, PORT_TOO_LONG), 1);
-    put_to(4, everyone, host(4, 1), 1514);
+    put_to(4, everyone, host(4, 1), 1518);
     ck_assert_uint_eq(outs(), 0x2f);
 }
 END_TEST

@@ -330,11 +330,48 @@ START_TEST(frames_too_short_or_too_long_are_counted)
         tap_give(frame, length);
     }
     ck_assert_uint_eq(tap->rx_invalid, tap_link);
-    tap_give(frame, 1500 + tap_link + 1);
+    length = 1500 + tap_link + (_i ? 0 : VLAN_TAG);
+    tap_give(frame, length + 1);
     tap_give(frame, 4000);
     ck_assert_uint_eq(tap->rx.bad, 2);
-    tap_give(frame, 1500 + tap_link);
+    tap_give(frame, length);
     ck_assert_uint_eq(tap->rx.bad, 2);
+}
+END_TEST
+
+/* Asks by ARP for our MAC in a frame with a tag of 802.1Q; returns the answers. */
+static int ask_tagged(uint32_t tag)
+{
+    static const uint8_t question[28] = {
+        0, 1, 8, 0, 6, 4, 0, 1, [14] = 10, 0, 0, 2, [24] = 10, 0, 0, 1
+    };
+    static uint8_t frame[FRAME_MOST];
+    uint8_t *to = put_link(frame, 0x8100) + VLAN_TAG;
+    int answers = 0;
+
+    store16(to - 4, tag);
+    store16(to - 2, 0x0806);
+    memcpy(to, question, sizeof(question));
+    memcpy(to + 8, peer_mac, 6);
+    tap_drop_all();
+    tap_give(frame, tap_link + VLAN_TAG + sizeof(question));
+    rig_settle();
+    while (tap_take(frame)) {
+        answers += load16(frame + 12) == 0x0806 && load16(frame + 20) == 2;
+    }
+    return answers;
+}
+
+START_TEST(frames_with_a_priority_are_taken_and_those_of_vlans_counted)
+{
+    uint32_t drops;
+
+    tap_start(IFACE_TAP, 1500, 1u << 16);
+    ck_assert_int_eq(ask_tagged(0), 1);
+    ck_assert_int_eq(ask_tagged(0xe000), 1);
+    drops = ctl->stats.input_drops;
+    ck_assert_int_eq(ask_tagged(0xe005), 0);
+    ck_assert_uint_eq(ctl->stats.input_drops, drops + 1);
 }
 END_TEST
 
@@ -548,6 +585,7 @@ int main(void)
     tcase_add_loop_test(tc, connections_not_accepted_count_for_the_backlog, 0, 2);
     tcase_add_loop_test(tc, fragments_are_put_together, 0, 3);
     tcase_add_loop_test(tc, fragments_without_their_first_give_their_memory_back, 0, 2);
+    tcase_add_test(tc, frames_with_a_priority_are_taken_and_those_of_vlans_counted);
     tcase_add_loop_test(tc, frames_too_short_or_too_long_are_counted, 0, 2);
     tcase_add_loop_test(tc, full_transmit_ring_goes_on_when_room_returns, 0, 5);
     tcase_add_test(tc, refused_frames_go_out_without_a_timer);

@@ -236,7 +236,7 @@ describe('frames that are none', () => {
   });
 
   test.each([
-    ['tap', 14],
+    ['tap', 18], // the header, and a tag of 802.1Q
     ['tun', 0],
   ] as const)('one longer than the MTU of a %s is dropped and counted', async (type, header) => {
     const stack = await openStack();

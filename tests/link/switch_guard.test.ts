@@ -20,6 +20,19 @@ const V6 = [0, 0x60] as const;
 
 test.each([
   ['a DHCP answer', 0x0800, packet(28, [...V4], [9, 17], [20, 0, 67, 0, 68]), 1],
+  [
+    'a DHCP answer with a tag',
+    0x8100,
+    packet(32, [2, 8, 0, 0x45], [13, 17], [24, 0, 67, 0, 68]),
+    1,
+  ],
+  [
+    'a DHCP answer with two tags',
+    0x88a8,
+    packet(36, [2, 0x81, 0], [6, 8, 0, 0x45], [17, 17], [28, 0, 67, 0, 68]),
+    1,
+  ],
+  ['a tag cut off', 0x8100, packet(3, [2, 8]), 0],
   ['a DHCP answer behind options', 0x0800, packet(32, [0, 0x46], [9, 17], [24, 0, 67, 0, 68]), 1],
   ['a DHCP request', 0x0800, packet(28, [...V4], [9, 17], [20, 0, 68, 0, 67]), 0],
   ['TCP from port 67', 0x0800, packet(40, [...V4], [9, 6], [20, 0, 67]), 0],
