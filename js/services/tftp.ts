@@ -96,7 +96,7 @@ export class TftpServer implements AsyncDisposable {
   readonly #rate: TokenBucket;
   readonly #running = new Map<string, Running>();
   readonly #perHost = new Map<string, number>();
-  readonly #stop = new AbortController();
+  readonly #transfers = new Set<Transfer>();
   readonly #over = new Deferred();
   #ended: Promise<void> | undefined;
 
@@ -126,7 +126,7 @@ export class TftpServer implements AsyncDisposable {
    */
   close(): Promise<void> {
     this.#ended ??= (async () => {
-      this.#stop.abort();
+      for (const transfer of this.#transfers) transfer.end('aborted');
       await this.#socket.close().catch(() => {});
       await Promise.all([...this.#running.values()].map(({ over }) => over));
       this.#over.resolve();
@@ -197,14 +197,14 @@ export class TftpServer implements AsyncDisposable {
     const way = { host, port, ...(isOwn && { local }), ...(iface ? { interface: iface } : {}) };
     const transfer = new Transfer(socket, way, this.#counts);
     running.transfer = transfer;
-    const end = (): void => transfer.end('aborted');
-    const { signal } = this.#stop;
-    signal.addEventListener('abort', end, { once: true });
+    this.#transfers.add(transfer);
     const given = new AbortController();
     void transfer.done.then(() => given.abort());
-    void this.#begin(transfer, packet, { host, port }, given.signal);
+    // close() may have passed while the socket was opened.
+    if (this.#ended) transfer.end('aborted');
+    else void this.#begin(transfer, packet, { host, port }, given.signal);
     const outcome = await transfer.done;
-    signal.removeEventListener('abort', end);
+    this.#transfers.delete(transfer);
     const { bytes } = transfer;
     await transfer.close();
     this.#counts.active--;

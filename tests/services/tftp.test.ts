@@ -11,6 +11,7 @@ import {
 } from 'ringstack/services';
 import { expect, onTestFinished, test } from 'vitest';
 import { buildTftp, parseTftp, type TftpPacket } from '../../js/codec/tftp.ts';
+import { Deferred } from '../../js/util/deferred.ts';
 import { openStack, until } from '../helpers/net.ts';
 
 const HOST = '127.0.0.1';
@@ -248,6 +249,53 @@ test('close() ends transfers and frees all sockets', async () => {
   expect(log).toMatchObject([{ outcome: 'aborted' }]);
   await peer.socket.close();
   await until(() => stack.statistics.sockets === 0);
+});
+
+test('a transfer whose socket opens while the server closes ends at once', async () => {
+  const stack = await openStack();
+  const opening = new Deferred();
+  const opened = new Deferred();
+  const transport = {
+    async open(options: { port?: number } = {}) {
+      const socket = await stack.udp.open(options);
+      if (options.port === undefined) {
+        opening.resolve();
+        await opened.promise;
+      }
+      return socket;
+    },
+  };
+  const log: TftpLogEntry[] = [];
+  const files = { file: fileOf(5000) };
+  const server = await serveTftp(transport, { files, log: (entry) => void log.push(entry) });
+  const peer = new Client(await stack.openUdp());
+  await peer.request('file');
+  await opening.promise;
+  const closed = server.close();
+  opened.resolve();
+  await closed;
+  expect(log).toMatchObject([{ outcome: 'aborted', bytes: 0 }]);
+  expect(server.statistics).toMatchObject({ active: 0, failed: 1 });
+  await peer.socket.close();
+  await until(() => stack.statistics.sockets === 0);
+});
+
+test('close() ends many transfers, and Node warns of no leak', async () => {
+  const warnings: unknown[] = [];
+  const warn = (warning: unknown): void => void warnings.push(warning);
+  const node = (globalThis as { process?: NodeJS.Process }).process;
+  node?.on?.('warning', warn);
+  onTestFinished(() => void node?.off?.('warning', warn));
+  const { server, client, log } = await bench({ file: fileOf(5000) }, { maxPerClient: 20 });
+  for (let i = 0; i < 20; i++) {
+    const peer = await client();
+    await peer.request('file');
+    await peer.blocks(1);
+  }
+  expect(server.statistics.active).toBe(20);
+  await server.close();
+  expect(log.map(({ outcome }) => outcome)).toEqual(Array(20).fill('aborted'));
+  expect(warnings).toEqual([]);
 });
 
 test('garbage is no packet, and what is built is read back', () => {
