@@ -33,7 +33,7 @@ interface Followed {
 }
 
 /** Addresses of a host, IPv4 first; link-local ones with the zone of the link that they came by. */
-export function addressesOf(querier: Querier, host: string, now: number): string[] {
+function addressesOf(querier: Querier, host: string, now: number): string[] {
   const texts = (['A', 'AAAA'] as const).flatMap((type) =>
     querier.cache.get(host, type, now).map((entry) => addressOf(entry)),
   );

@@ -142,8 +142,9 @@ export class Querier {
     if (this.cache.size < hadAll) this.#changed();
     const due: Hold[] = [];
     for (const hold of this.#holds.values()) {
-      if (this.#isDue(hold, now)) due.push(hold);
-      this.#schedule(this.#nextOf(hold, now));
+      const entries = this.cache.get(hold.name, hold.type, now);
+      if (this.#isDue(hold, entries, now)) due.push(hold);
+      this.#schedule(this.#nextOf(hold, entries));
     }
     if (this.#holds.size > 0 && this.cache.size > 0) this.#schedule(this.cache.next + 1);
     if (due.length > 0) this.#ask(due, now);
@@ -157,8 +158,7 @@ export class Querier {
   }
 
   /** Whether a hold is to be asked for now; plans the next time. */
-  #isDue(hold: Hold, now: number): boolean {
-    const entries = this.cache.get(hold.name, hold.type, now);
+  #isDue(hold: Hold, entries: readonly Entry[], now: number): boolean {
     const old = entries.filter((entry) => refreshAt(entry) <= now);
     for (const entry of old) entry.refreshed++;
     if (hold.due > now) return old.length > 0;
@@ -168,8 +168,7 @@ export class Querier {
     return isAsked || old.length > 0;
   }
 
-  #nextOf(hold: Hold, now: number): number {
-    const entries = this.cache.get(hold.name, hold.type, now);
+  #nextOf(hold: Hold, entries: readonly Entry[]): number {
     const fresh = Math.min(...entries.map(refreshAt));
     return hold.isContinuous || entries.length === 0 ? Math.min(hold.due, fresh) : fresh;
   }

@@ -45,8 +45,8 @@ const between = (least: number, most: number): number => least + Math.random() *
 
 /** A question that is answered later. */
 interface Held {
-  readonly incoming: Incoming;
   readonly known: DnsRecord[];
+  readonly timer: ReturnType<typeof setTimeout>;
 }
 
 /** Answers that wait on a link. */
@@ -119,7 +119,7 @@ export class Responder {
   readonly #counts: MdnsStatistics;
   readonly #registrations = new Set<Registration>();
   readonly #outboxes = new Map<MdnsLink, Outbox>();
-  readonly #held = new Map<string, Held & { timer: ReturnType<typeof setTimeout> }>();
+  readonly #held = new Map<string, Held>();
 
   constructor(links: readonly MdnsLink[], counts: MdnsStatistics) {
     this.links = links;
@@ -186,7 +186,7 @@ export class Responder {
       },
       between(400, 500),
     );
-    this.#held.set(key, { incoming, known, timer });
+    this.#held.set(key, { known, timer });
   }
 
   /** All records of ours on a link. */
