@@ -16,13 +16,13 @@ import {
 } from '../codec/dhcp6.ts';
 import { putU16, u32 } from '../codec/fields.ts';
 import { NetError } from '../errors.ts';
-import { checkOptions, INT32_MAX, type Rules, show, whole } from '../util/check.ts';
+import { checkOptions, INT32_MAX, type Rules, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
-import { ownerOf } from '../util/owner.ts';
 import { unref } from '../util/process.ts';
-import type { Information, InformationOptions, InformationStack } from './information_types.ts';
+import { sameBytes } from '../util/same_bytes.ts';
+import type { Information, InformationOptions } from './information_types.ts';
 import { newXid, SECOND, spread } from './timing.ts';
-import { type DhcpInterface, isInterface } from './transport.ts';
+import { type DhcpInterface, stackOf } from './transport.ts';
 
 const ASK = 'Cannot ask for information by DHCPv6';
 /** Options to ask for. */
@@ -44,27 +44,6 @@ const RULES: Rules<InformationOptions> = {
   stack: (value) => (typeof value === 'object' && value !== null ? undefined : 'a stack'),
   signal: (value) => (value instanceof AbortSignal ? undefined : 'an AbortSignal'),
 };
-
-/**
- * Finds the stack of a tap.
- *
- * @param action - First half of the message.
- * @param iface - The tap.
- * @param stack - Of the options.
- * @returns The stack.
- * @throws {NetError} EINVAL if it is no tap, or has no stack.
- */
-export function stackOf(
-  action: string,
-  iface: DhcpInterface,
-  stack: InformationStack | undefined,
-): InformationStack {
-  const found = (stack ?? ownerOf(iface)) as InformationStack | undefined;
-  if (isInterface(iface) && typeof iface.mac === 'string' && found) return found;
-  throw new NetError('EINVAL', `${action} on ${show(iface)}`, {
-    reason: 'must be a tap of a stack',
-  });
-}
 
 function informationOf(options: ReadonlyMap<number, Uint8Array>): Information {
   const refresh = options.get(DHCP6_OPTION.refreshTime);
@@ -105,9 +84,8 @@ function readReply(data: Uint8Array, xid: number, mac: string): Dhcp6Message | u
     return undefined;
   }
   const { type, options } = message;
-  const own = duidOf(mac);
   const client = options.get(DHCP6_OPTION.clientId);
-  const isOurs = client?.length === own.length && client.every((byte, i) => byte === own[i]);
+  const isOurs = client !== undefined && sameBytes(client, duidOf(mac));
   const isReply = type === DHCP6_TYPE.reply && message.xid === xid;
   return isReply && isOurs && options.has(DHCP6_OPTION.serverId) ? message : undefined;
 }
@@ -161,7 +139,7 @@ async function request(
   timeout: number | undefined,
 ): Promise<Information> {
   const { signal } = options;
-  const stack = stackOf(ASK, iface, options.stack);
+  const stack = stackOf(`${ASK} on`, iface, options.stack);
   const mac = iface.mac as string;
   signal?.throwIfAborted();
   const socket = unref(await stack.openUdp({ port: DHCP6_CLIENT_PORT, interface: iface as never }));

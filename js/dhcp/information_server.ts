@@ -22,15 +22,15 @@ import { putU32, u16 } from '../codec/fields.ts';
 import { NetError } from '../errors.ts';
 import { checkOptions, type Rules, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { sameBytes } from '../util/same_bytes.ts';
 import { isLinkLocal } from '../util/subnet.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
-import { stackOf } from './information.ts';
 import type {
   GroupSocket,
   InformationServerOptions,
   InformationServerStatistics,
 } from './information_types.ts';
-import type { DhcpInterface } from './transport.ts';
+import { type DhcpInterface, stackOf } from './transport.ts';
 
 const SERVE = 'Cannot serve information by DHCPv6';
 /** Options of requests for addresses. */
@@ -63,9 +63,6 @@ function settingsOf(options: InformationServerOptions): Map<number, Uint8Array> 
   putU32(refresh, 0, refreshTime);
   return settings.set(DHCP6_OPTION.refreshTime, refresh);
 }
-
-const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /**
  * Answers requests for information. serveInformation() makes one.
@@ -175,7 +172,7 @@ export class InformationServer implements AsyncDisposable {
       isLinkLocal(host) &&
       !ASKS_ADDRESS.some((code) => options.has(code)) &&
       (options.get(DHCP6_OPTION.clientId)?.length ?? 0) <= LONGEST_ID &&
-      (server === undefined || isSame(server, this.#own))
+      (server === undefined || sameBytes(server, this.#own))
     );
   }
 
@@ -227,7 +224,7 @@ export async function serveInformation(
   options: InformationServerOptions = {},
 ): Promise<InformationServer> {
   checkOptions(SERVE, options, RULES);
-  const stack = stackOf(SERVE, iface, options.stack);
+  const stack = stackOf(`${SERVE} on`, iface, options.stack);
   const settings = settingsOf(options);
   const through = { interface: iface as never };
   const socket = await stack.openUdp({ port: DHCP6_SERVER_PORT, ...through });

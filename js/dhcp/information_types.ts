@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // information_types - public types of stateless DHCPv6
 
-import type { Datagram, DatagramSocket } from '../api/transport.ts';
+import type { DatagramSocket } from '../api/transport.ts';
 
 /** A socket that can be a member of groups. */
 export type GroupSocket = DatagramSocket & {
@@ -32,9 +32,6 @@ export interface InformationStack {
    */
   openUdp(options: { port: number; interface?: never }): Promise<GroupSocket>;
 }
-
-/** A datagram with its hop limit. */
-export type InformationDatagram = Datagram & { ttl?: number };
 
 /** Settings that a server told. */
 export interface Information {

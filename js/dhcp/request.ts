@@ -3,12 +3,11 @@
 
 import { DHCP_CLIENT_PORT } from '../codec/dhcp.ts';
 import { NetError } from '../errors.ts';
-import { checkOptions, flag, INT32_MAX, type Rules, show, text, whole } from '../util/check.ts';
-import { ownerOf } from '../util/owner.ts';
+import { checkOptions, flag, INT32_MAX, type Rules, text, whole } from '../util/check.ts';
 import { DhcpClient, REQUEST } from './client.ts';
-import type { ClientStack, ConfigurableInterface, DhcpClientOptions } from './client_types.ts';
+import type { ConfigurableInterface, DhcpClientOptions } from './client_types.ts';
 import { withFirstResult } from './first_result.ts';
-import { isInterface, openerOf } from './transport.ts';
+import { openerOf, stackOf } from './transport.ts';
 
 const RULES: Rules<DhcpClientOptions> = {
   hostname: text,
@@ -50,12 +49,7 @@ export async function requestLease(
 ): Promise<DhcpClient> {
   checkOptions(REQUEST, options, RULES);
   const { configure = true, timeout = 30_000, signal } = options;
-  const stack = (options.stack ?? ownerOf(iface)) as ClientStack | undefined;
-  if (!isInterface(iface) || typeof iface.mac !== 'string' || !stack) {
-    throw new NetError('EINVAL', `${REQUEST} for ${show(iface)}`, {
-      reason: 'must be a tap of a stack',
-    });
-  }
+  const stack = stackOf(`${REQUEST} for`, iface, options.stack);
   if (configure && typeof iface.addAddress !== 'function') {
     const reason = 'the addresses of this interface cannot be changed: set configure to false';
     throw new NetError('ENOTSUP', REQUEST, { reason });

@@ -21,11 +21,10 @@ import type {
 import { parseIcmp } from '../codec/icmp.ts';
 import { buildNdp, parseNdp } from '../codec/ndp.ts';
 import { NetError } from '../errors.ts';
-import { checkOptions, flag, INT32_MAX, type Rules, show, whole } from '../util/check.ts';
+import { checkOptions, flag, INT32_MAX, type Rules, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
 import { linkLocalOf } from '../util/link_local.ts';
-import { ownerOf } from '../util/owner.ts';
 import { unref } from '../util/process.ts';
 import { isLinkLocal } from '../util/subnet.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
@@ -37,7 +36,7 @@ import type { Information } from './information_types.ts';
 import type { RouterMessage, RouterSocket } from './router_types.ts';
 import type { SlaacInterface, SlaacStack } from './solicit_types.ts';
 import { SECOND, spread } from './timing.ts';
-import { isInterface } from './transport.ts';
+import { stackOf } from './transport.ts';
 
 const SOLICIT = 'Cannot get an address from a router';
 const ALL_ROUTERS = 'ff02::2';
@@ -343,13 +342,8 @@ export async function solicitRouter(
   } = {},
 ): Promise<RouterClient> {
   checkOptions(SOLICIT, options, RULES);
-  const stack = (options.stack ?? ownerOf(iface)) as SlaacStack | undefined;
   const { timeout = 30_000, signal } = options;
-  if (!isInterface(iface) || typeof iface.mac !== 'string' || !stack) {
-    throw new NetError('EINVAL', `${SOLICIT} for ${show(iface)}`, {
-      reason: 'must be a tap of a stack',
-    });
-  }
+  const stack = stackOf(`${SOLICIT} for`, iface, options.stack);
   signal?.throwIfAborted();
   if (!iface.addresses.some((cidr) => cidr.includes(':'))) {
     // The first IPv6 address brings the link-local one of the MAC, which stays and is not listed.

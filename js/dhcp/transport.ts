@@ -3,6 +3,8 @@
 
 import type { Datagram, DatagramSocket, DatagramTransport } from '../api/transport.ts';
 import { NetError } from '../errors.ts';
+import { show } from '../util/check.ts';
+import { ownerOf } from '../util/owner.ts';
 
 /** An interface, as far as DHCP needs it. */
 export interface DhcpInterface {
@@ -116,6 +118,25 @@ export function interfacesOf(transport: DhcpTransport): DhcpInterface[] {
  */
 export function isInterface(value: unknown): value is DhcpInterface {
   return has(value, 'addresses') && Array.isArray(value.addresses);
+}
+
+/**
+ * Finds the stack of a tap.
+ *
+ * @param action - First half of the message, before the name of the tap.
+ * @param iface - The tap.
+ * @param stack - Of the options; without it, the one that made the tap.
+ * @returns The stack.
+ * @throws {NetError} EINVAL if it is no tap, or has no stack.
+ */
+export function stackOf<Stack extends object>(
+  action: string,
+  iface: DhcpInterface,
+  stack: Stack | undefined,
+): Stack {
+  const found = (stack ?? ownerOf(iface)) as Stack | undefined;
+  if (isInterface(iface) && typeof iface.mac === 'string' && found) return found;
+  throw new NetError('EINVAL', `${action} ${show(iface)}`, { reason: 'must be a tap of a stack' });
 }
 
 /**

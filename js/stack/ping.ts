@@ -18,6 +18,7 @@ import { formatIp, type IpAddress } from '../util/address.ts';
 import { any, checkOptions, INT32_MAX, type Rule, type Rules, range, text } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { showAs } from '../util/inspect.ts';
+import { sameBytes } from '../util/same_bytes.ts';
 import type { DatagramEnds } from './datagram_ends.ts';
 import { familyRule, TTL, ttlRule } from './datagram_rules.ts';
 import { IcmpError } from './icmp_error.ts';
@@ -129,9 +130,6 @@ function codeOf(family: 4 | 6, type: number, code: number): NetErrorCode {
   return isTooBig ? 'EMSGSIZE' : 'EHOSTUNREACH';
 }
 
-const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i]);
-
 /** A ping that waits. */
 interface Waiting {
   readonly payload: Uint8Array;
@@ -205,7 +203,7 @@ class Session implements PingSession {
       );
       const waiting = this.#waiting.get(sequenceNumber);
       const payload = message.slice(ECHO_HEADER);
-      if (!waiting || from !== this.#sender || !isSame(payload, waiting.payload)) return;
+      if (!waiting || from !== this.#sender || !sameBytes(payload, waiting.payload)) return;
       const { host, identifier } = this;
       const roundTripTime = now - waiting.sent;
       waiting.reply.resolve({ host, identifier, sequenceNumber, payload, roundTripTime, ttl });
