@@ -7,6 +7,7 @@
 
 import type { StreamConnection, StreamListener } from '../api/transport.ts';
 import { DnsFrames, frameDns } from '../codec/dns_stream.ts';
+import { abortConnection } from '../util/abort.ts';
 import { handled } from '../util/deferred.ts';
 import type { DnsClientAddress } from './answer.ts';
 import { type DnsServerLimits, type DnsServerStatistics, Shares } from './server_options.ts';
@@ -15,11 +16,6 @@ type Respond = (query: Uint8Array, remote: DnsClientAddress) => Promise<Uint8Arr
 
 /** Queries of one connection that are answered at a time. */
 const TOGETHER = 32;
-
-function end(connection: StreamConnection): void {
-  if (connection.abort) connection.abort();
-  else void handled(connection.close());
-}
 
 /** Serves one connection. */
 class Session {
@@ -67,7 +63,7 @@ class Session {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#writer.releaseLock();
-    end(this.#connection);
+    abortConnection(this.#connection);
   }
 
   /** Something whole came or went: the time begins anew. */
@@ -145,7 +141,7 @@ export class StreamServer {
       const client = connection.remoteAddress ?? '';
       if (this.#isClosed || !this.#shares.take(client)) {
         this.#counts.droppedLimit++;
-        end(connection);
+        abortConnection(connection);
         continue;
       }
       this.#counts.connections++;

@@ -9,17 +9,12 @@
 // connection to be given back or closed.
 
 import { NetError } from '../errors.ts';
-import { untilAborted } from '../util/abort.ts';
+import { abortConnection, untilAborted } from '../util/abort.ts';
 import { ref, unref } from '../util/process.ts';
 import { MessageWriter } from './body_writer.ts';
 import { ByteSource } from './byte_source.ts';
 import { Deadline } from './deadline.ts';
-import {
-  abortConnection,
-  closeConnection,
-  type StreamConnection,
-  type StreamTransport,
-} from './transport.ts';
+import { closeConnection, type StreamConnection, type StreamTransport } from './transport.ts';
 import type { TlsProvider } from './types.ts';
 
 /** Server to which requests go. */

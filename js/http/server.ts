@@ -2,18 +2,14 @@
 // server - serve(): a listener, and the connections it accepted
 
 import { NetError } from '../errors.ts';
+import { abortConnection } from '../util/abort.ts';
 import { Deferred, handled } from '../util/deferred.ts';
 import { Deadline } from './deadline.ts';
 import { wholeNumber } from './options.ts';
 import { ServerConnection } from './server_connection.ts';
 import type { ServerSettings } from './server_exchange.ts';
 import { authorityOf } from './server_request.ts';
-import {
-  abortConnection,
-  type StreamConnection,
-  type StreamListener,
-  type StreamTransport,
-} from './transport.ts';
+import type { StreamConnection, StreamListener, StreamTransport } from './transport.ts';
 import type { HttpHandler, HttpReply, HttpServer, ServeOptions, TlsProvider } from './types.ts';
 
 /** ms that close() waits for requests that are being answered. */

@@ -10,12 +10,13 @@
 
 import { HttpParseError, parseRequestHead, type RequestHead } from '../codec/http1.ts';
 import { NetError } from '../errors.ts';
+import { abortConnection } from '../util/abort.ts';
 import { MessageWriter } from './body_writer.ts';
 import { ByteSource } from './byte_source.ts';
 import { Deadline } from './deadline.ts';
 import { outgoingReply } from './reply.ts';
 import { type Outcome, refusal, ServerExchange, type ServerSettings } from './server_exchange.ts';
-import { abortConnection, closeConnection, type StreamConnection } from './transport.ts';
+import { closeConnection, type StreamConnection } from './transport.ts';
 
 /** ms that a client whose time is up is given to take the answer that says so. */
 const LAST_WORDS = 2000;

@@ -11,6 +11,7 @@
 
 import { HttpParseError, type RequestHead, toLatin1 } from '../codec/http1.ts';
 import { NetError } from '../errors.ts';
+import { abortConnection } from '../util/abort.ts';
 import { Deferred } from '../util/deferred.ts';
 import { BodyReader } from './body_reader.ts';
 import { BodyError, type MessageWriter } from './body_writer.ts';
@@ -18,7 +19,7 @@ import type { ByteSource } from './byte_source.ts';
 import type { Deadline } from './deadline.ts';
 import { bareHead, type OutgoingReply, outgoingReply } from './reply.ts';
 import { ServerRequest, urlOf } from './server_request.ts';
-import { abortConnection, type StreamConnection } from './transport.ts';
+import type { StreamConnection } from './transport.ts';
 import type { HttpHandler, HttpInfo, HttpReply, ServeOptions } from './types.ts';
 import { abandonSocket, socketOf, takeUpgrade } from './upgrade.ts';
 

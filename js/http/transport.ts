@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // transport - what HTTP runs over: a stack, its `tcp`, or anything that connects and listens
 
+import { abortConnection } from '../util/abort.ts';
+
 /**
  * A connection: two streams of bytes. Those of a stack have all that is optional here.
  *
@@ -175,15 +177,6 @@ export function transportOf(given: HttpTransport): StreamTransport {
     throw new TypeError('Cannot create HTTP: a stack or a stream transport is expected');
   }
   return transport as StreamTransport;
-}
-
-/** Ends a connection at once, whatever it can: abort() where there is one, else by its streams. */
-export function abortConnection(connection: StreamConnection, reason: unknown): void {
-  if (connection.abort) {
-    connection.abort(reason);
-    return;
-  }
-  connection.close().catch(() => {});
 }
 
 /** ms after which a connection whose peer does not acknowledge our last bytes is reset. */

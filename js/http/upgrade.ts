@@ -2,10 +2,11 @@
 // upgrade - connections that leave HTTP: what takes one over, and answers that stand for a WebSocket
 
 import { toLatin1 } from '../codec/http1.ts';
+import { abortConnection } from '../util/abort.ts';
 import type { MessageWriter } from './body_writer.ts';
 import type { ByteSource } from './byte_source.ts';
 import type { Deadline } from './deadline.ts';
-import { abortConnection, type StreamConnection } from './transport.ts';
+import type { StreamConnection } from './transport.ts';
 
 /** The parts of a connection that are handed over. */
 export interface Upgradable {

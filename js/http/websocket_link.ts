@@ -21,9 +21,10 @@ import {
   WebSocketError,
 } from '../codec/websocket.ts';
 import { NetError } from '../errors.ts';
+import { abortConnection } from '../util/abort.ts';
 import { ByteSource } from './byte_source.ts';
 import { Deadline } from './deadline.ts';
-import { abortConnection, closeConnection, type StreamConnection } from './transport.ts';
+import { closeConnection, type StreamConnection } from './transport.ts';
 
 /** ms that the peer is given to answer Close, and a server to end the connection after it. */
 const CLOSE_TIMEOUT = 10_000;

@@ -11,6 +11,7 @@ import type {
   StreamConnection,
   StreamListener,
 } from '../api/transport.ts';
+import { abortConnection } from '../util/abort.ts';
 import { checkOptions, flag, INT32_MAX, type Rules, text, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { unref } from '../util/process.ts';
@@ -153,7 +154,7 @@ export class SmallService implements AsyncDisposable {
     this.#ended ??= (async () => {
       await this.#socket?.close().catch(() => {});
       await this.#listener?.close?.().catch(() => {});
-      for (const connection of this.#connections) end(connection);
+      for (const connection of this.#connections) abortConnection(connection);
       this.#over.resolve();
     })();
     return this.#ended;
@@ -190,14 +191,14 @@ export class SmallService implements AsyncDisposable {
     for await (const connection of this.#listener) {
       if (this.#ended || this.#connections.size >= maxConnections) {
         this.#counts.droppedLimit++;
-        end(connection);
+        abortConnection(connection);
         continue;
       }
       this.#counts.connections++;
       this.#counts.active++;
       this.#connections.add(connection);
       void this.#serve(connection)
-        .catch(() => end(connection))
+        .catch(() => abortConnection(connection))
         .finally(() => {
           this.#connections.delete(connection);
           this.#counts.active--;
@@ -213,7 +214,7 @@ export class SmallService implements AsyncDisposable {
       clearTimeout(timer);
       timer = setTimeout(() => {
         this.#counts.idle++;
-        end(connection);
+        abortConnection(connection);
       }, idleTimeout);
       unref(timer);
     };
@@ -236,12 +237,6 @@ export class SmallService implements AsyncDisposable {
       clearTimeout(timer);
     }
   }
-}
-
-/** Ends a connection at once. */
-function end(connection: StreamConnection): void {
-  if (connection.abort) connection.abort();
-  else connection.close().catch(() => {});
 }
 
 async function serve(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// abort - promises that end early: with a signal, or when their time is over
+// abort - promises that end early, with a signal or when their time is over; connections that do
 
 /**
  * Waits for a promise, but no longer than until a signal is aborted.
@@ -103,4 +103,19 @@ export async function withDeadline<T>(
     group.delete(controller);
     outer?.removeEventListener('abort', follow);
   }
+}
+
+/**
+ * Ends a connection at once, by abort() where it has that.
+ *
+ * @param connection - The connection.
+ * @param reason - For abort().
+ * @throws Never.
+ */
+export function abortConnection(
+  connection: { abort?(reason?: unknown): unknown; close(): Promise<unknown> },
+  reason?: unknown,
+): void {
+  if (connection.abort) connection.abort(reason);
+  else connection.close().catch(() => {});
 }
