@@ -22,9 +22,11 @@ import {
   dnsmasq,
   folder,
   HOST,
+  knotd,
   MANY,
   named,
   nsd,
+  recursor,
   unbound,
   ZONE,
 } from './lib/name_servers.ts';
@@ -41,7 +43,7 @@ beforeEach((context) => {
 
 describe('our client and', () => {
   /** Questions to every peer that can hold all records. */
-  async function all(client: DnsClient): Promise<void> {
+  async function all(client: DnsClient, { odd = true } = {}): Promise<void> {
     expect(await client.lookupAll('A.ring.TEST.')).toEqual([
       { address: '10.0.0.1', family: 4 },
       { address: 'fd00::1', family: 6 },
@@ -67,9 +69,10 @@ describe('our client and', () => {
       replacement: '',
     });
     expect((await client.resolve('sshfp.ring.test', 'SSHFP'))[0]?.fingerprint).toHaveLength(32);
-    expect((await client.resolve('odd.ring.test', 'TYPE65400'))[0]?.data).toEqual(
-      Uint8Array.of(1, 2, 3),
-    );
+    if (odd) {
+      const [record] = await client.resolve('odd.ring.test', 'TYPE65400');
+      expect(record?.data).toEqual(Uint8Array.of(1, 2, 3));
+    }
     expect((await client.resolve('ring.test', 'SOA'))[0]).toMatchObject({ minimum: 30 });
     await expect(client.resolve('mx.ring.test', 'TXT')).rejects.toMatchObject({ code: 'ENODATA' });
     await expect(client.lookup('no.ring.test')).rejects.toMatchObject({ code: 'ENOTFOUND' });
@@ -78,6 +81,16 @@ describe('our client and', () => {
   test('unbound: every record', async () => all(await clientOf(await unbound(testScope()))));
   test('named: every record', async () => all(await clientOf(await named(testScope()))));
   test('nsd: every record', async () => all(await clientOf(await nsd(testScope()))));
+
+  test('knotd: every record', async () => all(await clientOf(await knotd(testScope()))));
+
+  test('pdns_recursor in front of named', async () => {
+    const scope = testScope();
+    const upstream = { ip: HOST, port: await named(scope) };
+    await clientOf(upstream.port);
+    // It fails on types for private use.
+    await all(await clientOf(await recursor(scope, upstream)), { odd: false });
+  });
 
   test('named without EDNS and with a short limit', async () => {
     const client = await clientOf(await named(testScope(), 'max-udp-size 512;'));
@@ -198,6 +211,26 @@ describe('our server and', () => {
       'MX',
     ]).succeeded();
     expect(printed).toMatch(/rcode: NOERROR.*10\s+a\.ring\.test\./s);
+  });
+
+  test('delv: reads answers whole', async () => {
+    const scope = testScope();
+    const { port } = await serve(scope);
+    const run = (...args: string[]) => ask(scope, 'delv', port, '+noroot', ...args);
+    expect(await run('b.ring.test', 'A')).toMatch(
+      /; authoritative\nb\.ring\.test\.\s+\d+\s+IN\s+CNAME\s+a\.ring\.test\.\n.*10\.0\.0\.1/s,
+    );
+    expect((await run('many.ring.test')).match(/10\.1\.0\./g)).toHaveLength(MANY.length);
+  });
+
+  test('pdns_recursor as a client that forwards to it', async () => {
+    const scope = testScope();
+    const { port } = await serve(scope);
+    const client = await clientOf(await recursor(scope, { ip: HOST, port }));
+    expect(await client.lookup('b.ring.test')).toBe('10.0.0.1');
+    expect(await client.lookupAll('many.ring.test', { family: 4 })).toHaveLength(MANY.length);
+    await expect(client.resolve('a.ring.test', 'TXT')).rejects.toMatchObject({ code: 'ENODATA' });
+    await expect(client.lookup('no.ring.test')).rejects.toMatchObject({ code: 'ENOTFOUND' });
   });
 
   test('unbound as a client that forwards to it', async () => {

@@ -99,6 +99,39 @@ remote-control:\n control-enable: no\nzone:\n name: ring.test\n zonefile: ring.z
   return port;
 }
 
+export async function knotd(scope: Scope): Promise<number> {
+  const port = await freePort('tcp');
+  const dir = folder(scope, { 'ring.zone': ZONE });
+  const config = `server:
+  rundir: ${dir}\n  listen: ${HOST}@${port}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1
+database:\n  storage: ${dir}
+log:\n  - target: stderr\n    any: info
+zone:\n  - domain: ring.test\n    storage: ${dir}\n    file: ring.zone\n`;
+  writeFileSync(join(dir, 'knot.conf'), config);
+  new Program(scope, [sbin('knotd'), '-c', join(dir, 'knot.conf')]);
+  return port;
+}
+
+/** The recursor of PowerDNS, in front of another server. */
+export async function recursor(scope: Scope, upstream: NameServer): Promise<number> {
+  const port = await freePort('tcp');
+  const dir = folder(scope, {});
+  const settings = {
+    'config-dir': dir,
+    'socket-dir': dir,
+    'local-address': HOST,
+    'local-port': port,
+    'forward-zones': `ring.test=${upstream.ip}:${upstream.port}`,
+    dnssec: 'off',
+    daemon: 'no',
+    threads: 1,
+    'any-to-tcp': 'no',
+  };
+  const args = Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+  new Program(scope, [sbin('pdns_recursor'), ...args]);
+  return port;
+}
+
 export async function dnsmasq(scope: Scope, upstream?: NameServer): Promise<number> {
   const port = await freePort('tcp');
   const hosts = [
