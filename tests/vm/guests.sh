@@ -83,7 +83,7 @@ guest() {
 
 uml() {
     unpack user-mode-linux uml && unpack busybox-static busybox || return 1
-    initramfs "$work/uml" "$work/initrd" sch_netem || return 1
+    initramfs "$work/uml" "$work/initrd" crc-ccitt ipv6 sch_netem || return 1
     mv "$work/uml/usr/bin/linux.uml" "$work/linux" && keep uml "$work/linux" "$work/initrd"
 }
 
@@ -97,6 +97,7 @@ missing() {
     status=1
 }
 [ -d "$vm/guest" ] || guest || missing 'the guest of QEMU'
-[ -d "$vm/uml" ] || uml || missing 'User-mode Linux'
+# One that was made before had no IPv6.
+zcat "$vm/uml/initrd" 2>/dev/null | grep -q '/crc-ccitt\.ko' || uml || missing 'User-mode Linux'
 [ -d "$vm/ipxe" ] || ipxe || missing iPXE
 exit "$status"
