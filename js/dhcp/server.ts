@@ -234,18 +234,20 @@ export class DhcpServer implements AsyncDisposable {
       counts.droppedMalformed++;
       return undefined;
     }
-    const { op, htype, hlen, mac, giaddr } = message;
+    const { op, htype, hlen, mac, giaddr, ciaddr } = message;
     const first = Number.parseInt(mac.slice(0, 2), 16);
     const isUnicast = (first & 1) === 0 && mac !== '00:00:00:00:00:00';
     if (op !== 1 || htype !== ETHERNET || hlen !== 6 || !isUnicast) {
       counts.droppedMalformed++;
       return undefined;
     }
-    const { network, mask } = this.#settings;
+    const { network, mask, isHere } = this.#settings;
+    // A client behind a relay renews and releases without it.
+    const from = giaddr === NONE ? ciaddr : giaddr;
     const isOurs =
-      giaddr === NONE
+      giaddr === NONE && isHere
         ? isOnNetwork(iface, this.#settings)
-        : isSameNetwork(ipToNumber(giaddr), network, mask);
+        : isSameNetwork(ipToNumber(from), network, mask);
     if (!isOurs) {
       counts.droppedOther++;
       return undefined;

@@ -101,7 +101,7 @@ export interface DhcpServerOptions {
   readonly serverIdentifier?: string;
   /** Netmask for clients. @default that of the interface */
   readonly netmask?: string;
-  /** Router for clients. @default the server */
+  /** Router for clients; with clients behind a relay, whose network is another one, it must be given. @default the server */
   readonly router?: string;
   /** Name that every client gets. @default the one it asks for */
   readonly hostname?: string;

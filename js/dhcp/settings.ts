@@ -78,6 +78,8 @@ export interface Settings {
   /** First address of the network, and mask, as numbers. */
   readonly network: number;
   readonly mask: number;
+  /** The server is in the network; else all clients are behind relays. */
+  readonly isHere: boolean;
   readonly duration: number;
   /** Options of every answer by number, the important ones first. */
   readonly options: ReadonlyMap<number, Uint8Array>;
@@ -227,14 +229,16 @@ export function settingsOf(
   const found = networkOf(options, interfaces, start);
   const mask = ipToNumber(found.netmask);
   const network = (start & mask) >>> 0;
-  const server = ipToNumber(found.server);
-  if (!isSameNetwork(start, end, mask) || !isSameNetwork(start, server, mask)) {
-    throw refuse(
-      `it and the server must be of one network of ${found.netmask}`,
-      options.leaseRange,
-    );
-  }
   const { leaseDuration: duration = 86_400, maxLeases = 16_384, router = found.server } = options;
+  const isHere = isSameNetwork(start, ipToNumber(found.server), mask);
+  // Clients behind a relay are not in the network of the server, but their router is in theirs.
+  if (
+    !isSameNetwork(start, end, mask) ||
+    !(isHere || isSameNetwork(start, ipToNumber(router), mask))
+  ) {
+    const reason = `it and the server must be of one network of ${found.netmask}, or, behind a relay, it and the router`;
+    throw refuse(reason, options.leaseRange);
+  }
   const excluded = [found.server, router];
   const broadcast = (network | ~mask) >>> 0;
   // Networks of one or two addresses have neither (RFC 3021).
@@ -245,6 +249,7 @@ export function settingsOf(
     netmask: found.netmask,
     network,
     mask,
+    isHere,
     duration,
     options: optionsOf(options, found),
     pool: { start, end, maxLeases, reservations, excluded: new Set(excluded) },

@@ -174,6 +174,25 @@ describe('messages', () => {
     expect(await peer.say(1, { type, giaddr: '10.9.0.2' })).toBeUndefined();
   });
 
+  test('clients behind a relay alone: the server is not in their network, their router is', async () => {
+    const network = { leaseRange: { start: '10.9.0.100', end: '10.9.0.103' }, router: '10.9.0.1' };
+    const peer = await dhcpPeer(network);
+    const giaddr = '10.9.0.1';
+    const offer = await peer.say(1, { type: 'DISCOVER', giaddr, iface: IFACE });
+    expect(offer).toMatchObject({ host: giaddr, port: 67, message: { yiaddr: '10.9.0.100' } });
+    expect(await peer.say(1, { type: 'DISCOVER', iface: IFACE })).toBeUndefined();
+    const values = { requestedIP: '10.9.0.100', serverIdentifier: OURS };
+    await peer.say(1, { type: 'REQUEST', giaddr, iface: IFACE, values });
+    expect(peer.server.leases.get(macOf(1))?.ip).toBe('10.9.0.100');
+    // Its packets pass the relay, which is its router.
+    const renewal = { type: 'REQUEST', ciaddr: '10.9.0.100', iface: IFACE } as const;
+    expect(await peer.say(1, renewal)).toMatchObject({ host: '10.9.0.100', port: 68 });
+    await peer.say(1, { type: 'RELEASE', ciaddr: '10.9.0.100', iface: IFACE });
+    expect(peer.server.leases.size).toBe(0);
+    expect(peer.server.statistics.droppedOther).toBe(1);
+    await expect(dhcpPeer({ ...network, router: OURS })).rejects.toMatchObject({ code: 'EINVAL' });
+  });
+
   test('messages of interfaces on another network are not answered', async () => {
     const peer = await dhcpPeer();
     const iface = { ...IFACE, addresses: ['192.168.1.1/24'] };
