@@ -114,7 +114,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             have tshark || echo 'tshark|wireshark|tshark'
             # Programs that use UDP and ICMP; name servers, and their clients; DHCP, IPv6 routers, mDNS, time.
             for pair in socat:socat ping:iputils-ping traceroute:traceroute unbound:unbound named:bind9 nsd:nsd \
-                knotd:knot pdns_recursor:pdns-recursor dhcpd:isc-dhcp-server dhcrelay:isc-dhcp-relay dhcpig:dhcpig \
+                knotd:knot pdns_recursor:pdns-recursor dhcpd:isc-dhcp-server dhcrelay:isc-dhcp-relay \
                 dnsmasq:dnsmasq-base fping:fping tracepath:iputils-tracepath mtr:mtr-tiny nmap:nmap tftp:tftp-hpa \
                 snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
                 dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \

@@ -130,6 +130,57 @@ describe('our server and', () => {
   });
 });
 
+test('dhcrelay: our server has no interface in the network of its client', async () => {
+  const scope = testScope();
+  const leaseRange = { start: '10.88.0.50', end: '10.88.0.59' };
+  const serverIdentifier = ADDRESS[4].ours;
+  const settings = { netmask: '255.255.255.0', router: '10.88.0.1', serverIdentifier };
+  const { kernel, server, script } = await serve(scope, { leaseRange, ...settings });
+  const ip = (...args: string[]) => kernel.run('ip', ...args).succeeded();
+  await ip('addr', 'add', `${ADDRESS[4].kernel}/24`, 'dev', 'tap0');
+  await ip('link', 'add', 'lan0', 'type', 'veth', 'peer', 'name', 'lan1');
+  await ip('addr', 'add', '10.88.0.1/24', 'dev', 'lan0');
+  for (const name of ['lan0', 'lan1']) await ip('link', 'set', name, 'up');
+  await kernel.stack.routes.add({ destination: '10.88.0.0/24', via: ADDRESS[4].kernel });
+  const relay = kernel.run('dhcrelay', '-4', '-d', '-iu', 'tap0', '-id', 'lan0', serverIdentifier);
+  await relay.printed(/Sending on\s+Socket\/fallback/);
+  const client = kernel.run('udhcpc', '-i', 'lan1', '-n', '-q', '-f', '-s', script);
+  await client.printed(/told ip=10\.88\.0\.50 .*router=10\.88\.0\.1 /);
+  await client.succeeded();
+  expect([...server.leases.values()]).toMatchObject([{ ip: '10.88.0.50' }]);
+  expect(server.statistics).toMatchObject({ droppedMalformed: 0, droppedOther: 0 });
+});
+
+test('dhcpd as the server of our client', async () => {
+  const scope = testScope();
+  const kernel = await openKernel(scope, { bare: 'ours' });
+  const conf = `authoritative; ddns-update-style none; default-lease-time 1200;
+subnet 10.77.0.0 netmask 255.255.255.0 { range 10.77.0.50 10.77.0.60;
+  option routers 10.77.0.1; option domain-name "lan"; option domain-name-servers 10.77.0.1, 10.77.0.3;
+  option domain-search "eng.lan", "lan"; option interface-mtu 1400; option ntp-servers 10.77.0.4; }
+`;
+  const dir = folder(scope, { conf, leases: '' });
+  const files = ['-cf', join(dir, 'conf'), '-lf', join(dir, 'leases'), '-pf', join(dir, 'pid')];
+  const server = kernel.run('dhcpd', '-4', '-f', '-d', '--no-pid', ...files, 'tap0');
+  await server.printed(/Sending on\s+Socket\/fallback/);
+  const client = await requestLease(kernel.tap, { hostname: 'ours' });
+  scope.defer(() => client.close());
+  expect(client.lease).toMatchObject({
+    prefix: 24,
+    routers: [ADDRESS[4].kernel],
+    ntpServers: ['10.77.0.4'],
+    duration: 1200,
+    mtu: 1400,
+    domainName: 'lan',
+    dnsServers: ['10.77.0.1', '10.77.0.3'],
+    searchDomains: ['eng.lan', 'lan'],
+  });
+  await server.printed(/DHCPACK on 10\.77\.0\.\d+ to \S+ \(ours\) via tap0/);
+  await client.renew();
+  await client.release();
+  await server.printed(/DHCPRELEASE of 10\.77\.0\.\d+ from \S+ \(ours\) via tap0/);
+});
+
 test('dnsmasq as the server of our client', async () => {
   const scope = testScope();
   const kernel = await openKernel(scope, { bare: 'ours' });
