@@ -20,7 +20,7 @@ import type { DnsMessage, DnsQuestion } from '../codec/dns_types.ts';
 import { NetError } from '../errors.ts';
 import { AbortGroup, untilAborted, withDeadline } from '../util/abort.ts';
 import { checkPort } from '../util/address.ts';
-import { checkValue, INT32_MAX, whole } from '../util/check.ts';
+import { checkOptions, checkValue, INT32_MAX, type Rules, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { lowerAscii, normalizeName } from '../util/host_name.ts';
 import { Hosts, isHosts } from '../util/hosts.ts';
@@ -44,6 +44,9 @@ import {
 import { StreamServer } from './server_stream.ts';
 
 const SERVE = 'Cannot serve DNS';
+const LIMIT_RULES = Object.fromEntries(
+  Object.keys(LIMITS).map((name) => [name, whole(1, 1_000_000)]),
+) as Rules<DnsServerLimits>;
 const EMPTY = { answers: [], authorities: [], additionals: [] } as const;
 /** Types that ask for something else than records. */
 const META = new Set(['OPT', 'TSIG', 'TKEY']);
@@ -138,10 +141,8 @@ export class DnsServer implements AsyncDisposable {
     this.#port = checkPort(port);
     checkValue(SERVE, 'timeout', timeout, whole(1, INT32_MAX, ' ms'));
     this.#timeout = timeout;
+    checkOptions(SERVE, limits, LIMIT_RULES);
     this.#limits = { ...LIMITS, ...limits };
-    for (const [name, value] of Object.entries(this.#limits)) {
-      checkValue(SERVE, name, value, whole(1, 1_000_000));
-    }
     this.#pending = new Shares(this.#limits.pending, this.#limits.pendingPerClient);
     this.#sources = sourcesOf(options, this.#network);
     this.statistics = this.#counts;

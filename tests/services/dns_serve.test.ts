@@ -251,6 +251,10 @@ describe('over a network', () => {
     ['timeout', { timeout: 0 }],
     ['cache', { forward: () => new Uint8Array(), cache: -1 }],
     ['limits', { limits: { pending: 0 } }],
+    [
+      'a limit that there is not',
+      { limits: { queries: 5 } as DnsServerOptions['limits'] as object },
+    ],
     ['a forwarder', { forward: { ip: 'dns.test' } }],
     ['rebind', { rebind: ['a..b'] }],
   ])('%s out of range is refused', (_, options) => {
