@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { type AddressInfo, connect as connectSocket, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createStack, type NetworkStack } from 'ringstack';
+import { createStack, type NetworkStack, type TapInterface } from 'ringstack';
+import { requestLease } from 'ringstack/dhcp';
 import { connect } from 'ringstack/link';
 import { listenQemu } from 'ringstack/qemu';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -27,6 +28,7 @@ beforeEach((context) => needs(why, context));
 describe('libslirp', () => {
   const scope = new Scope();
   let stack: NetworkStack;
+  let tap: TapInterface;
   let service: Server;
   let forwarded: number;
 
@@ -37,7 +39,7 @@ describe('libslirp', () => {
     scope.defer(() => listener.close());
     stack = await createStack({ engine: 'inline' });
     scope.defer(() => stack.close());
-    const tap = await stack.createTapInterface({ ip: `${OURS}/24` });
+    tap = await stack.createTapInterface({ ip: `${OURS}/24` });
     forwarded = await freePort('tcp');
     const forward = `hostfwd=tcp:127.0.0.1:${forwarded}-${OURS}:80`;
     new Program(scope, [
@@ -70,6 +72,14 @@ describe('libslirp', () => {
 
   const toService = () =>
     stack.connectTcp({ host: MACHINE, port: (service.address() as AddressInfo).port });
+
+  test('its DHCP server gives our client an address, a router and a name server', async () => {
+    const client = await requestLease(tap, { configure: false });
+    expect(client.lease).toMatchObject({
+      ...{ ip: OURS, prefix: 24, server: MACHINE, routers: [MACHINE], dnsServers: ['10.0.2.3'] },
+    });
+    await client.close();
+  });
 
   test('50 MB to a service of the machine', async () => {
     const connection = await toService();
