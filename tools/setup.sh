@@ -127,6 +127,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"
             done
+            [ -e /lib/systemd/systemd-networkd ] || echo 'systemd||systemd-networkd'
             [ -e /usr/lib/ipxe/qemu/efi-virtio.rom ] || echo 'ipxe-qemu||iPXE of QEMU'
             [ -d /usr/lib/python3/dist-packages/zeroconf ] || echo 'python3-zeroconf||zeroconf of Python'
             ;;

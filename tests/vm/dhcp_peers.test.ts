@@ -2,7 +2,7 @@
 // dhcp_peers.test - ringstack/dhcp against the clients and servers that everybody has, in network namespaces
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   advertiseRouter,
@@ -17,6 +17,8 @@ import { folder } from './lib/name_servers.ts';
 import { lacksProgram, needs } from './lib/need.ts';
 import { type Scope, testScope } from './lib/scope.ts';
 
+/** Folder of systemd's own programs. */
+const SYSTEMD = '/lib/systemd';
 const RANGE = { start: '10.77.0.100', end: '10.77.0.150' };
 
 /** Gives the interface its address, and prints what a client was told. */
@@ -128,6 +130,35 @@ describe('our server and', () => {
     expect(server.leases.size).toBe(300);
     context.task.meta.figure = `${/Rate: ([\d.]+)/.exec(client.output)?.[1]} leases/s asked for 100`;
   });
+});
+
+/** networkd with a /run of its own; with a /sys that cannot be written it waits for no udev. */
+const NETWORKD = `mount -t tmpfs -o mode=755 tmpfs /run && mount -o remount,ro /sys && mkdir -p /run/systemd/network
+mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+chown -R systemd-network /run/systemd/netif
+printf '[Match]\\nName=tap0\\n[Network]\\nDHCP=ipv4\\nIPv6AcceptRA=yes\\n[DHCPv4]\\nUseMTU=yes\\nHostname=networkd\\n' \\
+  >/run/systemd/network/tap.network
+SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec ${SYSTEMD}/systemd-networkd
+`;
+
+test('the systemd-networkd: a lease with our options, an address by advertisement', async (context) => {
+  needs(existsSync(`${SYSTEMD}/systemd-networkd`) ? undefined : 'needs systemd-networkd', context);
+  const scope = testScope();
+  const { kernel, server } = await serve(scope);
+  const router = await advertiseRouter(kernel.tap, { dnsServers: ['fd77::2'] });
+  scope.defer(() => router.close());
+  const dir = folder(scope, { start: NETWORKD });
+  const networkd = kernel.run('sh', `${dir}/start`);
+  await networkd.printed(
+    /DHCPv4 address 10\.77\.0\.100\/24, gateway 10\.77\.0\.2 acquired from 10\.77\.0\.2/,
+  );
+  await networkd.printed(/SLAAC addresses and routes set/);
+  const ip = (...args: string[]) => kernel.run('ip', ...args).succeeded();
+  expect([...server.leases.values()]).toMatchObject([{ ip: '10.77.0.100', hostname: 'networkd' }]);
+  expect(await ip('addr', 'show', 'dev', 'tap0')).toMatch(
+    /mtu 1400 [\s\S]*inet 10\.77\.0\.100\/24 [\s\S]*inet6 fd77::\S+\/64 scope global/,
+  );
+  expect(await ip('route')).toMatch(/default via 10\.77\.0\.2 dev tap0 proto dhcp/);
 });
 
 test('dhcrelay: our server has no interface in the network of its client', async () => {
