@@ -283,7 +283,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     (void)opt1len;
     (void)opt2;
     state_before = pcb->state;
-    if (p->tot_len > pcb->mss && pcb->state >= ESTABLISHED) {
+    if (pcb->state >= ESTABLISHED && p->tot_len > pcb->mss) {
         /* More than one segment's worth: no reason to wait for a second one. */
         tcp_set_flags(pcb, TF_ACK_DELAY);
     }
