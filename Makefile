@@ -8,14 +8,14 @@
 #   mk/flags.mk    compilers and flags                   mk/bench.mk   the demo and benchmarks
 #   mk/rules.mk    what rules are made of                mk/pages.mk   pages and documentation
 #   mk/dist.mk     dist/                                 mk/check.mk   lint, format, types
-#   mk/wireguard.mk  packages/wireguard/dist/
+#   mk/wireguard.mk  packages/wireguard/dist/            mk/fuzz.mk    fuzzing of the core
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
-include mk/staged.mk mk/sources.mk mk/flags.mk mk/rules.mk mk/dist.mk mk/native.mk mk/wireguard.mk mk/test.mk mk/bench.mk mk/pages.mk mk/check.mk
+include mk/staged.mk mk/sources.mk mk/flags.mk mk/rules.mk mk/dist.mk mk/native.mk mk/wireguard.mk mk/test.mk mk/fuzz.mk mk/bench.mk mk/pages.mk mk/check.mk
 
 ##@ Other
 .PHONY: help setup release clean distclean
@@ -23,7 +23,7 @@ include mk/staged.mk mk/sources.mk mk/flags.mk mk/rules.mk mk/dist.mk mk/native.
 ## help                 this list
 help:
 	@awk '/^##@/ { print "\n" substr($$0, 5) } /^## / { print "  " substr($$0, 4) }' \
-		mk/dist.mk mk/wireguard.mk mk/test.mk mk/check.mk mk/bench.mk mk/pages.mk Makefile
+		mk/dist.mk mk/wireguard.mk mk/test.mk mk/fuzz.mk mk/check.mk mk/bench.mk mk/pages.mk Makefile
 
 ## setup                installs what building, testing and checking need (tools/setup.sh)
 setup:

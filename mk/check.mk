@@ -29,7 +29,7 @@ check-sh:
 ## check-c              the compiler's warnings, clang-tidy
 # One stamp a file: only what changed is analysed again, and several at once.
 check-c: $(patsubst %.c,build/lint/%.ok,$(wildcard core/*.c core/*/*.c tests/c/test_*.c \
-	tests/interop/*.c bench/native/*.c packages/*/core/*.c tests/wireguard/*.c) $(if $(wildcard /usr/include/linux/if_tun.h),tests/vm/uml_xstate.c))
+	tests/interop/*.c tests/fuzz/*.c bench/native/*.c packages/*/core/*.c tests/wireguard/*.c) $(if $(wildcard /usr/include/linux/if_tun.h),tests/vm/uml_xstate.c))
 build/lint/tests/c/%.ok: tests/c/%.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
 	$(lint)
 build/lint/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES)) $(LWIPDIR)/Filelists.mk
@@ -43,6 +43,7 @@ define lint
 	@touch $@
 endef
 $(RIG_TESTS:%=build/lint/tests/c/%.ok): LINT_FIRST := -Itests/c/lwip_rig
+build/lint/tests/fuzz/%.ok: LINT_FIRST := -Itests/fuzz -Itests/c
 build/lint/tests/vm/uml_xstate.ok: LINT_FIRST := -D_GNU_SOURCE
 
 ## check-js             Biome: format and lint of TypeScript and JavaScript

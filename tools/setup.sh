@@ -7,6 +7,7 @@
 #   source   what lwip/fetch.sh uses          wasm    emcc 3.1.6 or newer
 #   js       Node 20 or newer, npm            native  make, a C compiler with sanitizers, Check
 #   lint     clang-format, clang-tidy, shellcheck
+#   fuzz     clang with libFuzzer and sanitizers, llvm-cov
 #   bench    hyperfine, which only `make bench-compare` uses
 #   browsers Chromium and Firefox, as tools/page/browsers.mjs looks for them
 #   webkit   on Linux: WebKitGTK's driver, and Xvfb, which shows it to nobody
@@ -80,6 +81,12 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             have clang-format-14 || have clang-format || echo 'clang-format|llvm|clang-format'
             have clang-tidy-14 || have clang-tidy || echo 'clang-tidy|llvm|clang-tidy'
             have shellcheck || echo 'shellcheck|shellcheck|shellcheck'
+            ;;
+        fuzz)
+            printf '%s\n' 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' |
+                "$(command -v clang-14 || echo clang)" -x c - -o /dev/null -fsanitize=fuzzer,address,undefined \
+                    >/dev/null 2>&1 || echo 'clang libclang-rt-dev|llvm|clang with libFuzzer'
+            have llvm-cov-14 || have llvm-cov || echo 'llvm|llvm|llvm-cov'
             ;;
         bench)
             have hyperfine || echo 'hyperfine|hyperfine|hyperfine'

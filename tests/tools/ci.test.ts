@@ -15,6 +15,7 @@ const GOOD: Goals = {
   'test-everywhere': "echo '3 passed, 0 failed'; echo '20 passed, 0 failed'",
   'test-package': "echo '30 passed, 0 failed'",
   'test-vm': "echo '40 passed, 0 failed, 1 skipped'",
+  'test-fuzz': "echo '12 passed, 0 failed'",
   check: 'echo no findings',
 };
 
@@ -38,15 +39,15 @@ function runCi(goals: Goals, setup = 'exit 0') {
 
 test('Stages that pass are added up, and the last line is the sum.', () => {
   const { status, last, row } = runCi(GOOD);
-  expect({ status, last }).toEqual({ status: 0, last: '100 passed, 0 failed, 3 skipped' });
+  expect({ status, last }).toEqual({ status: 0, last: '112 passed, 0 failed, 3 skipped' });
   // The closing line of a stage is the last of its lines.
   expect(row('everywhere')).toMatch(/\d s +20 passed +0 failed +0 skipped$/);
 });
 
 test.each([
-  ['that counts its failures', "echo '8 passed, 2 failed'; exit 1", '98 passed, 2 failed'],
-  ['that says all is well and fails', "echo '10 passed, 0 failed'; exit 1", '100 passed, 1 failed'],
-  ['that dies without a count', 'kill -9 $$$$', '90 passed, 1 failed'],
+  ['that counts its failures', "echo '8 passed, 2 failed'; exit 1", '110 passed, 2 failed'],
+  ['that says all is well and fails', "echo '10 passed, 0 failed'; exit 1", '112 passed, 1 failed'],
+  ['that dies without a count', 'kill -9 $$$$', '102 passed, 1 failed'],
 ])('A stage %s is a failure, and the others run.', (_, command, sum) => {
   const { status, last, row } = runCi({ ...GOOD, test: command });
   expect({ status, last }).toEqual({ status: 1, last: `${sum}, 1 skipped` });
@@ -56,7 +57,7 @@ test.each([
 test('Lint that fails is one failure; so is a machine that cannot be set up, where nothing else runs.', () => {
   expect(runCi({ ...GOOD, check: 'exit 2' })).toMatchObject({
     status: 1,
-    last: '100 passed, 1 failed, 3 skipped',
+    last: '112 passed, 1 failed, 3 skipped',
   });
   expect(runCi(GOOD, 'exit 1')).toMatchObject({ status: 1, last: '0 passed, 1 failed' });
 });
