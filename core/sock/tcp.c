@@ -40,13 +40,18 @@
 static int abort_reason;
 
 /**
- * finish() - The connection is over; lwIP no longer has the pcb
- * @t: connection
+ * finish() - The connection is over
+ * @t: connection; freed, if JS has released it
  * @error: code, 0: both sides closed
+ *
+ * A reset is told before lwIP frees the pcb, which must not find the socket then.
  */
 static void finish(struct tcp_sock *t, int error)
 {
-    t->pcb = NULL;
+    if (t->pcb) {
+        tcp_ext_arg_set(t->pcb, 0, NULL);
+        t->pcb = NULL;
+    }
     tcp_sock_rings_over(t);
     sock_event_finish(&t->sock, error);
 }
@@ -134,7 +139,7 @@ static int nothing_lost(const struct tcp_sock *t)
 }
 
 /**
- * on_error() - lwIP has freed the pcb (tcp_err_fn)
+ * on_error() - lwIP has freed the pcb, or will at once (tcp_err_fn)
  * @arg: connection
  * @err: why
  */
@@ -149,7 +154,6 @@ static void on_error(void *arg, err_t err)
     connecting =
         !(atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_OPEN); /* own */
     if (err == ERR_CLSD || (err == ERR_RST && nothing_lost(t))) {
-        t->pcb = NULL;
         sock_event(&t->sock, SOCK_SENT);
         finish(t, 0);
         return;
@@ -216,8 +220,8 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
  * @id: 0
  * @data: socket, NULL if detached
  *
- * errf follows or came before wherever a socket is still attached; this only makes sure that no
- * path leaves the socket with a pointer to a pcb that is gone.
+ * errf follows wherever a socket is still attached; this only makes sure that no path leaves the socket with a
+ * pointer to a pcb that is gone.
  */
 static void on_destroyed(u8_t id, void *data)
 {

@@ -87,7 +87,12 @@ static void frame_in(struct input *in)
     twist = take8(in);
     length += link;
     length = twist & 128 ? length * (twist & 127) / 128 : length;
-    put(port, bytes, length < 1600 ? length : 1600);
+    length = length < 1600 ? length : 1600;
+    if (port == 0) {
+        tap_give(bytes, length); /* a ring has one producer: that of tap_rig.h */
+    } else {
+        put(port, bytes, length);
+    }
 }
 
 /* command_in() - A port joins, leaves, gets an address, forgets, or is blocked */

@@ -8,6 +8,9 @@
 #define HANDLES 48u
 
 static uint32_t handles[HANDLES], handle_count;
+/* Interfaces that were made: more than there are records. */
+static uint32_t made_handles[80];
+static uint32_t made_count;
 static struct ring *tx_rings[8];
 static uint32_t tx_count;
 
@@ -39,6 +42,8 @@ void target_start(struct input *in)
     app_forget(&fuzz_listener);
     know(tap->handle);
     know(honest_line.pub->handle);
+    made_handles[made_count++] = tap->handle;
+    made_handles[made_count++] = honest_line.pub->handle;
     tx_rings[tx_count++] = &tap->tx;
     tx_rings[tx_count++] = &honest_line.pub->tx;
 }
@@ -48,8 +53,8 @@ static void unplug(void)
 {
     uint32_t i;
 
-    for (i = 0; i < HANDLES; i++) {
-        rig_cmd(CMD_IFACE_WIRE, handles[i], 0);
+    for (i = 0; i < made_count; i++) {
+        rig_cmd(CMD_IFACE_WIRE, made_handles[i], 0);
     }
     tx_count = 0;
     rig_turn();
@@ -166,6 +171,7 @@ static void answered(const union command_record *record)
     switch (record->cmd.op) {
     case CMD_IFACE_ADD:
         know(rig_answer.handle);
+        made_handles[made_count++] = rig_answer.handle;
         if (tx_count < 8) {
             tx_rings[tx_count++] = &((struct abi_iface *)at(rig_answer.offset))->tx;
             ((struct abi_iface *)at(rig_answer.offset))->listening = 1;
@@ -247,6 +253,7 @@ void target_record(struct input *in)
 
 void target_end(void)
 {
+    unplug();
     rs_stack_close();
     ck_assert_uint_eq(rs_arena_free_owner(rig_config.owner), 0);
 }
