@@ -4,9 +4,9 @@
  * Theory of operation
  *
  * Backlog. Half-open connections and connections that JS has not taken are no more than the backlog. If a SYN comes
- * beyond it, the oldest half-open one of the same interface is given up, else the oldest of any, without a word: so a
- * flood of SYNs takes nothing but its own, and an honest handshake has the time that the flood needs to fill the
- * backlog (RFC 4987, 3.4). on_half_open() lists the pcb that lwIP makes for a SYN; it leaves the list when its handshake
+ * beyond it, the oldest half-open one of the same interface, or of one that has more of them, is given up without a word:
+ * so a flood of SYNs takes nothing but its own, and an honest handshake by its interface has the time that the flood
+ * needs to fill the backlog (RFC 4987, 3.4). on_half_open() lists the pcb that lwIP makes for a SYN; it leaves the list when its handshake
  * is done or it dies. lwIP's own counter has eight bits.
  */
 #include "sock/tcp_listen.h"
@@ -28,6 +28,8 @@
 #define HANDSHAKE_MS 200u
 
 static struct stack_stats *stats;
+/* Half-open connections by the number of their interface. */
+static uint32_t by_netif[256];
 
 /**
  * tcp_sock_listen_setup() - Set where to count
@@ -45,6 +47,7 @@ void tcp_sock_listen_setup(struct stack_stats *to)
 static void forget(struct half_open *h)
 {
     h->listener->half_open--;
+    --*h->share;
     list_remove(&h->list);
     tcp_ext_arg_set(h->pcb, 0, NULL);
     heap_free(h);
@@ -66,31 +69,35 @@ static void on_half_open_gone(u8_t id, void *data)
 static const struct tcp_ext_arg_callbacks half_open_callbacks = { .destroy = on_half_open_gone };
 
 /**
- * make_room() - Give up the oldest half-open connection, of the same interface if there is one
+ * make_room() - Give up the oldest half-open connection of the same interface, or of one that has more
  * @listener: listener whose backlog is full
- * @netif: interface that wants room
+ * @share: how many the interface has that wants room
  *
- * One that came just now has its answer on the way, and would be reset by its next segment. If most are not half-open, it
- * is the program that is slow.
+ * One of the same that came just now has its answer on the way, and would be reset by its next segment. If most are not
+ * half-open, it is the program that is slow.
  *
  * Return: 1 if one was given up
  */
-static int make_room(struct tcp_listener *listener, const struct netif *netif)
+static int make_room(struct tcp_listener *listener, const uint32_t *share)
 {
-    struct list *member = listener->half_open_list.next, *victim = member;
+    struct list *member;
 
-    for (; member != &listener->half_open_list; member = member->next) {
-        if (LIST_ENTRY(member, struct half_open, list)->netif == netif) {
-            victim = member;
-            break;
-        }
-    }
-    if (listener->half_open <= listener->backlog / 2 ||
-        sys_now() - LIST_ENTRY(victim, struct half_open, list)->since < HANDSHAKE_MS) {
+    if (listener->half_open <= listener->backlog / 2) {
         return 0;
     }
-    tcp_abandon(LIST_ENTRY(victim, struct half_open, list)->pcb, 0);
-    return 1;
+    for (member = listener->half_open_list.next; member != &listener->half_open_list;
+         member = member->next) {
+        struct half_open *h = LIST_ENTRY(member, struct half_open, list);
+
+        if (h->share == share ? sys_now() - h->since >= HANDSHAKE_MS : *h->share > *share) {
+            tcp_abandon(h->pcb, 0);
+            return 1;
+        }
+        if (*share >= listener->half_open / 2) {
+            return 0; /* no other has more: the list need not be walked */
+        }
+    }
+    return 0;
 }
 
 /**
@@ -104,12 +111,12 @@ static int make_room(struct tcp_listener *listener, const struct netif *netif)
 static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *pcb)
 {
     struct tcp_listener *listener = tcp_ext_arg_get((struct tcp_pcb *)lpcb, id);
-    struct netif *netif = ip_current_input_netif();
+    uint32_t *share = &by_netif[ip_current_input_netif()->num];
     struct half_open *h;
 
     if (listener->half_open + listener->waiting >= listener->backlog) {
         stats->syn_drops++;
-        if (!make_room(listener, netif)) {
+        if (!make_room(listener, share)) {
             return ERR_MEM;
         }
     }
@@ -119,7 +126,8 @@ static err_t on_half_open(u8_t id, struct tcp_pcb_listen *lpcb, struct tcp_pcb *
     }
     h->listener = listener;
     h->pcb = pcb;
-    h->netif = netif;
+    h->share = share;
+    ++*share;
     h->since = sys_now();
     list_add(&listener->half_open_list, &h->list);
     listener->half_open++;

@@ -13,8 +13,8 @@ struct half_open {
     struct list list; /* of its listener, oldest first */
     struct tcp_listener *listener;
     struct tcp_pcb *pcb;
-    struct netif *netif; /* the SYN came by */
-    uint32_t since;      /* in sys_now() */
+    uint32_t *share; /* how many came by the interface of this one */
+    uint32_t since;  /* in sys_now() */
 };
 
 /* SOCK_TCP_LISTENER */

@@ -187,10 +187,40 @@ START_TEST(honest_peer_connects_under_a_flood_of_syns)
 }
 END_TEST
 
-START_TEST(flood_of_one_interface_takes_nothing_from_another)
+/* second_tun() - Another interface, which the rig gives frames to from now on */
+static struct abi_iface *second_tun(void)
 {
     struct cmd_iface cmd = iface_command(IFACE_TUN, 1500, "10.9.0.1/24", NULL);
-    struct abi_iface *first = tap, *second;
+    struct abi_iface *second;
+
+    cmd.ring_size = 1u << 20;
+    second = rig_iface(cmd);
+    second->listening = 1;
+    producer_init(&tap_rx, &second->rx);
+    consumer_init(&tap_tx, &second->tx);
+    return second;
+}
+
+/* give_second_syn() - A SYN from its host */
+static void give_second_syn(uint16_t port)
+{
+    static const uint8_t ends[8] = { 10, 9, 0, 2, 10, 9, 0, 1 };
+    uint8_t bytes[40];
+    struct peer syn = { .port = port, .stack_port = 80, .seq = port, .window = 1000 };
+
+    put_tcp(bytes + 20, &syn, TCP_SYN_FLAG, NULL, 0, 0);
+    put_ip4(bytes, 6, 20, port, 0);
+    memcpy(bytes + 12, ends, 8);
+    store16(bytes + 10, 0);
+    store16(bytes + 10, sum_fold(sum_add(0, bytes, 20)));
+    store16(bytes + 36, 0);
+    store16(bytes + 36, sum_fold(sum_add(sum_add(6 + 20, ends, 8), bytes + 20, 20)));
+    tap_give(bytes, sizeof(bytes));
+}
+
+START_TEST(flood_of_one_interface_takes_nothing_from_another)
+{
+    struct abi_iface *first = tap;
     struct producer rx;
     struct consumer tx;
     struct peer honest;
@@ -203,31 +233,12 @@ START_TEST(flood_of_one_interface_takes_nothing_from_another)
     peer_listen(&honest);
     rx = tap_rx;
     tx = tap_tx;
-    cmd.ring_size = 1u << 20;
-    second = rig_iface(cmd);
-    second->listening = 1;
-    producer_init(&tap_rx, &second->rx);
-    consumer_init(&tap_tx, &second->tx);
+    second_tun();
     for (i = 0; i < 5000; i++) {
-        static const uint8_t ends[8] = { 10, 9, 0, 2, 10, 9, 0, 1 };
-        uint8_t frame[40];
-        struct peer syn = {
-            .port = (uint16_t)(1024 + i), .stack_port = 80, .seq = i, .window = 1000
-        };
-        uint32_t sum;
-
         if (i % 5 == 0) {
             rig_pass(20);
         }
-        put_tcp(frame + 20, &syn, TCP_SYN_FLAG, NULL, 0, 0);
-        put_ip4(frame, 6, 20, i, 0);
-        memcpy(frame + 12, ends, 8);
-        store16(frame + 10, 0);
-        store16(frame + 10, sum_fold(sum_add(0, frame, 20)));
-        store16(frame + 36, 0);
-        sum = sum_fold(sum_add(sum_add(6 + 20, ends, 8), frame + 20, 20));
-        store16(frame + 36, sum);
-        tap_give(frame, sizeof(frame));
+        give_second_syn((uint16_t)(1024 + i));
         tap_drop_all();
     }
     ck_assert_uint_gt(ctl->stats.syn_drops, 4900);
@@ -237,6 +248,54 @@ START_TEST(flood_of_one_interface_takes_nothing_from_another)
     peer_send(&honest, TCP_ACK_FLAG, NULL, 0);
     rig_settle();
     ck_assert_int_eq(rig_accept(&app), 1);
+}
+END_TEST
+
+/* The backlog is full of SYNs that came just now: one by another interface finds room all the same, more than once. */
+START_TEST(young_flood_of_one_interface_leaves_room_for_another)
+{
+    struct abi_iface *first = tap, *second;
+    struct producer rx;
+    struct consumer tx;
+    struct peer honest[8];
+    struct app app;
+    uint32_t i;
+
+    open_server(64);
+    rx = tap_rx;
+    tx = tap_tx;
+    second = second_tun();
+    for (i = 0; i < 500; i++) {
+        give_second_syn((uint16_t)(1024 + i));
+        tap_drop_all();
+    }
+    ck_assert_uint_gt(ctl->stats.syn_drops, 400);
+    for (i = 0; i < 8; i++) {
+        tap = first;
+        tap_rx = rx;
+        tap_tx = tx;
+        honest[i] = (struct peer){
+            .port = (uint16_t)(900 + i), .stack_port = 80, .seq = 77, .window = 1000
+        };
+        peer_send(&honest[i], TCP_SYN_FLAG, NULL, 0);
+        peer_listen(&honest[i]);
+        ck_assert_uint_eq(honest[i].flags, TCP_SYN_FLAG | TCP_ACK_FLAG);
+        rx = tap_rx;
+        tx = tap_tx;
+        tap = second;
+        producer_init(&tap_rx, &second->rx);
+        consumer_init(&tap_tx, &second->tx);
+        give_second_syn((uint16_t)(3000 + i));
+        tap_drop_all();
+    }
+    tap = first;
+    tap_rx = rx;
+    tap_tx = tx;
+    for (i = 0; i < 8; i++) {
+        peer_send(&honest[i], TCP_ACK_FLAG, NULL, 0);
+        rig_settle();
+        ck_assert_int_eq(rig_accept(&app), 1);
+    }
 }
 END_TEST
 
@@ -356,6 +415,7 @@ int main(void)
     tcase_add_test(tc, reset_ends_time_wait_only_at_the_next_byte);
     tcase_add_test(tc, honest_peer_connects_under_a_flood_of_syns);
     tcase_add_test(tc, flood_of_one_interface_takes_nothing_from_another);
+    tcase_add_test(tc, young_flood_of_one_interface_leaves_room_for_another);
     tcase_add_test(tc, bytes_far_ahead_leave_memory_for_other_connections);
     tcase_add_test(tc, peer_with_a_tiny_mss_gets_segments_of_48_bytes);
     tcase_add_loop_test(tc, closed_connection_whose_peer_keeps_its_window_shut_is_reset, 0, 2);
