@@ -43,6 +43,9 @@
 #define ORPHAN_MS 100000u
 /* A smaller MSS makes more headers than bytes (Linux: tcp_min_snd_mss). */
 #define MSS_LEAST 48u
+/* Segments of fewer bytes behind holes, and how many of them are kept: TCP walks all of them for the next one. */
+#define SMALL 512u
+#define SMALL_MOST 256u
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
@@ -278,6 +281,7 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
 {
     struct tcp_sock *t;
     int32_t more;
+    int ahead;
 
     (void)optlen;
     (void)opt1len;
@@ -321,8 +325,12 @@ err_t port_tcp_inpacket(struct tcp_pcb *pcb, struct tcp_hdr *hdr, u16_t optlen, 
     /* lwIP takes nothing beyond the window. */
     more = (int32_t)(hdr->seqno + p->tot_len - pcb->rcv_nxt);
     more = LWIP_MIN(more, (int32_t)pcb->rcv_wnd);
-    if (more > 0 &&
-        !tcp_sock_rings_ensure(t, (uint32_t)more, TCP_SEQ_GT(hdr->seqno, pcb->rcv_nxt))) {
+    ahead = more > p->tot_len;
+    if (!pcb->ooseq) {
+        t->small = 0;
+    }
+    if (more > 0 && ((ahead && p->tot_len < SMALL && t->small++ >= SMALL_MOST) ||
+                     !tcp_sock_rings_ensure(t, (uint32_t)more, ahead))) {
         stats->no_memory_drops++;
         return ERR_MEM;
     }

@@ -54,6 +54,7 @@ struct tcp_sock {
     uint8_t shutdown;    /* FIN after the last byte */
     uint8_t fin_queued;  /* lwIP has the FIN */
     uint8_t discard;     /* closed by JS: what comes is thrown away */
+    uint32_t small;      /* small segments that came behind a hole, since there was none */
     uint32_t challenged; /* when a segment with a wrong ACK was last answered */
     uint32_t acked_seen; /* head of tx, and when, as tcp_sock_expire() last saw it move */
     uint32_t acked_at;

@@ -335,6 +335,38 @@ START_TEST(bytes_far_ahead_leave_memory_for_other_connections)
 }
 END_TEST
 
+/* Each is an entry of a list that is walked for the next one. */
+START_TEST(single_bytes_behind_holes_are_kept_up_to_a_number)
+{
+    uint64_t end;
+    uint32_t i;
+
+    open_server(5);
+    for (i = 0; i < 2000; i++) {
+        send_data(peer, 1 + 2 * i, 1, TCP_ACK_FLAG);
+        tap_drop_all();
+    }
+    ck_assert_uint_eq(ctl->stats.no_memory_drops, 2000 - 256);
+    /* Full segments have their own bound, and the peer sends the others again. */
+    send_data(peer, 1000, 1400, TCP_ACK_FLAG);
+    ck_assert_uint_eq(ctl->stats.no_memory_drops, 2000 - 256);
+    while (server.read < 4000) {
+        struct peer next = peer;
+
+        next.seq += (uint32_t)server.read;
+        send_data(next, 0, 1000, TCP_ACK_FLAG);
+        tap_drop_all();
+    }
+    /* The count begins anew. */
+    peer.seq += (uint32_t)server.read;
+    end = server.read;
+    send_data(peer, 1, 1, TCP_ACK_FLAG);
+    send_data(peer, 0, 1, TCP_ACK_FLAG);
+    ck_assert_uint_eq(server.read, end + 2);
+    ck_assert_uint_eq(ctl->stats.no_memory_drops, 2000 - 256);
+}
+END_TEST
+
 START_TEST(peer_with_a_tiny_mss_gets_segments_of_48_bytes)
 {
     static const uint8_t mss[4] = { 2, 4, 0, 1 };
@@ -417,6 +449,7 @@ int main(void)
     tcase_add_test(tc, flood_of_one_interface_takes_nothing_from_another);
     tcase_add_test(tc, young_flood_of_one_interface_leaves_room_for_another);
     tcase_add_test(tc, bytes_far_ahead_leave_memory_for_other_connections);
+    tcase_add_test(tc, single_bytes_behind_holes_are_kept_up_to_a_number);
     tcase_add_test(tc, peer_with_a_tiny_mss_gets_segments_of_48_bytes);
     tcase_add_loop_test(tc, closed_connection_whose_peer_keeps_its_window_shut_is_reset, 0, 2);
     suite_add_tcase(suite, tc);
