@@ -204,33 +204,39 @@ static inline int take_one(void)
     return all_is_ours ? take_packet() : take_any();
 }
 
+/* Options of its SYNs. */
+static uint8_t syn_options[40];
+static uint32_t syn_option_bytes;
+
 /* connect_hostile() - A connection from its side, over IPv4 or IPv6 */
 static inline void connect_hostile(uint32_t n, uint32_t v6)
 {
     struct connection *conn = &connections[n];
-    uint8_t bytes[14 + 64] = { 0 }, *ip, *tcp;
-    uint32_t i;
+    uint8_t bytes[14 + 104] = { 0 }, *ip, *tcp;
+    uint32_t i, length;
 
     *conn = (struct connection){ NEAR_WRAP, 0, (uint16_t)(999 + n), PORT_LISTEN, (uint8_t)v6 };
     for (i = 0; i < 2; i++) {
         ip = put_link(bytes, v6 ? 0x86dd : 0x0800);
         tcp = ip + (v6 ? 40 : 20);
+        length = 20 + (i ? 0 : syn_option_bytes);
         memset(tcp, 0, 20);
+        memcpy(tcp + 20, syn_options, length - 20);
         store16(tcp, conn->port);
         store16(tcp + 2, conn->stack_port);
         store32(tcp + 4, conn->seq);
         store32(tcp + 8, conn->ack);
-        tcp[12] = 0x50;
+        tcp[12] = (uint8_t)(length << 2);
         tcp[13] = i ? TCP_ACK_FLAG : TCP_SYN_FLAG;
         store16(tcp + 14, 0xffff);
         if (v6) {
-            put_ip6(ip, TCP, 20, 64);
+            put_ip6(ip, TCP, length, 64);
         } else {
-            put_ip4(ip, TCP, 20, 1, 0);
+            put_ip4(ip, TCP, length, 1, 0);
         }
-        sum_in(ip, TCP, tcp, 20, 0);
+        sum_in(ip, TCP, tcp, length, 0);
         conn->seq += i == 0;
-        give_bytes(bytes, (uint32_t)(tcp + 20 - bytes));
+        give_bytes(bytes, (uint32_t)(tcp + length - bytes));
         while (take_one()) {
             if (sent.proto == TCP && sent.body[13] == (TCP_SYN_FLAG | TCP_ACK_FLAG)) {
                 conn->ack = load32(sent.body + 4) + 1;

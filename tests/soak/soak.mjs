@@ -53,6 +53,7 @@ function faults() {
       drop: some(0.03),
       duplicate: some(0.05),
       corrupt: some(0.01),
+      corruptBits: 1, // a checksum finds any single one, but not all pairs
       reorder: some(0.1),
       delay: r(10),
       jitter: r(5),

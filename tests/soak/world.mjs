@@ -10,6 +10,9 @@ import { createArena, createStack } from 'ringstack';
 import { createFault } from 'ringstack/fault';
 import { connect } from 'ringstack/link';
 
+/** Idle time, ms, after which a server asks whether the client is still there. */
+const KEEP_ALIVE = 10_000;
+
 export const SERVER = { 4: '10.0.0.1', 6: 'fd00::1' };
 
 /** Pseudo-random numbers from a seed (mulberry32). */
@@ -67,9 +70,9 @@ const SERVICES = {
   82: (connection) => connection.readable.pipeTo(connection.writable),
 };
 
-/** Serves a port: clients may end a connection as they like. */
+/** Serves a port: clients may end a connection as they like, and the reset may be lost. */
 async function serve(stack, port) {
-  const listener = await stack.listenTcp({ port: Number(port) });
+  const listener = await stack.listenTcp({ port: Number(port), keepAlive: KEEP_ALIVE });
   (async () => {
     for await (const connection of listener) {
       SERVICES[port](connection).catch(() => connection.abort());
