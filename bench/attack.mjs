@@ -16,7 +16,7 @@
 import { createStack } from 'ringstack';
 import { ALL, HOST_MAC, random, stray } from './attack/frames.mjs';
 import { honestHost } from './attack/honest.mjs';
-import { CONNECTION_ROWS, give, Puppet } from './attack/puppet.mjs';
+import { acknowledgements, CONNECTION_ROWS, give, Puppet } from './attack/puppet.mjs';
 import { BRIDGE_ROWS, HOST_ROWS, ROUTER_ROWS } from './attack/rows.mjs';
 
 const FRAMES = 60_000;
@@ -99,8 +99,7 @@ function toAnother(frames, place) {
     copy.set(place === 'bridge' ? [1, 0x80, 0xc2, 0, 0, 0] : [2]);
     return copy;
   };
-  if (Array.isArray(frames)) return frames.map(change);
-  return { length: frames.length, at: (i) => change(frames.at(i)) };
+  return frames.map(change);
 }
 
 /** Frames of one round after the other: those of a connection go on where the last ones ended. */
@@ -110,10 +109,10 @@ async function source(make, place, tap, writer, honest) {
     const frames = Array.from({ length: FRAMES }, (_, i) => make(r, i, { honest }));
     return (count) => frames.slice(0, count);
   }
-  const [count, build, { port = 81, mss } = {}] = make;
+  const [count, build] = make;
   const puppet = new Puppet(tap, writer);
   const all = [];
-  for (let i = 0; i < count; i++) all.push(await puppet.open(port, 2000 + i, mss));
+  for (let i = 0; i < count; i++) all.push(await puppet.open(81, 2000 + i));
   return (count) => build(all, count, r);
 }
 
@@ -137,6 +136,13 @@ async function serve(stack) {
     }
   })().catch(() => {});
 }
+
+/** Gives bytes a ms of an honest flow while frames come. */
+const flowOf = (honest, writer, tap) => async (frames) => {
+  const before = honest.bytes;
+  const took = await offer(writer, tap, frames, true);
+  return (honest.bytes - before) / took;
+};
 
 async function row(name, make, place) {
   const stack = await createStack();
@@ -168,12 +174,7 @@ async function row(name, make, place) {
   }
   honest.run(true);
   while (honest.bytes < 32 * MIB) await nextTurn();
-  /** Bytes a ms of the honest flow while frames come. */
-  const flow = async (these) => {
-    const before = honest.bytes;
-    const took = await offer(writer, tap, these, true);
-    return (honest.bytes - before) / took;
-  };
+  const flow = flowOf(honest, writer, tap);
   for (let round = 0; round < HONEST_ROUNDS; round++) {
     const these = frames(HONEST_FRAMES);
     alone.push(await flow(toAnother(these, place)));
@@ -226,6 +227,34 @@ async function connectsBeside(rate, isDropped) {
   return `${times.length} connects, ${failed} failed, median ${median(times).toFixed(1)} ms, slowest ${Math.max(...times).toFixed(1)} ms`;
 }
 
+/** The honest flow beside a download whose peer says an MSS, in percent of that beside frames dropped at the card. */
+async function downloadBeside(mss) {
+  const stack = await createStack();
+  const tap = await stack.createTapInterface({ mac: '02:00:00:00:00:01', ip: '10.0.0.1/16' });
+  await serve(stack);
+  const honest = await honestHost(stack);
+  const writer = tap.getRingWriter();
+  const puppet = new Puppet(tap, writer);
+  const flow = flowOf(honest, writer, tap);
+  const dropped = toAnother(Array.from({ length: HONEST_FRAMES }, () => stray(() => 0, ALL)));
+  const [alone, beside] = [[], []];
+  honest.run(true);
+  while (honest.bytes < 32 * MIB) await nextTurn();
+  for (let round = 0; round < HONEST_ROUNDS; round++) alone.push(await flow(dropped));
+  const download = await puppet.open(82, 2000, [2, 4, mss >> 8, mss & 255]);
+  const began = processorTime();
+  for (let round = 0; round < HONEST_ROUNDS; round++) {
+    beside.push(await flow(acknowledgements(download, HONEST_FRAMES)));
+  }
+  const rate = (download.received * 1000) / (processorTime() - began) / MIB;
+  honest.run(false);
+  await stack.close();
+  await honest.close();
+  const share = (100 * median(beside)) / median(alone);
+  const segments = download.received / download.segments;
+  return `MSS ${mss}: ${share.toFixed(0)} %, ${rate.toFixed(1)} MiB/s of the download in segments of ${segments.toFixed(0)} bytes`;
+}
+
 console.log(
   `| attack (seed ${seed}) | ns a frame | dropped at the card | honest flow, MiB/s | beside frames dropped at the card | wrong bytes | heap, KiB | counted, of ${FRAMES} |`,
 );
@@ -255,4 +284,8 @@ if (chosen.length === 0 || chosen.includes('connects')) {
   console.log(`\n${SYN_RATE} SYNs a second, and the honest host connects to the same port:`);
   console.log(`- ${await connectsBeside(SYN_RATE, false)};`);
   console.log(`- beside SYNs dropped at the card: ${await connectsBeside(SYN_RATE, true)}.`);
+}
+if (chosen.length === 0 || chosen.includes('downloads')) {
+  console.log('\nThe honest flow beside a download that is acknowledged in each turn:');
+  for (const mss of [1, 48, 1460]) console.log(`- ${await downloadBeside(mss)}`);
 }

@@ -41,9 +41,9 @@ FUZZ_PROGRAMS = $(FUZZ_CHOSEN:%=build/fuzz/fuzz_%)
 fuzz-run: $(FUZZ_PROGRAMS)
 	$(Q)node tests/fuzz/run.mjs --seconds '$(or $(SECONDS),60)' --seed '$(or $(SEED),1)' $(FUZZ_CHOSEN)
 
-## test-fuzz            the committed corpus, and the same inputs behind it each time (RUNS=3000 of each target)
+## test-fuzz            the committed corpus, and the same inputs behind it each time (RUNS=2000 of each target)
 test-fuzz-run: $(FUZZ_PROGRAMS)
-	$(Q)node tests/fuzz/run.mjs --runs '$(or $(RUNS),3000)' $(FUZZ_CHOSEN)
+	$(Q)node tests/fuzz/run.mjs --runs '$(or $(RUNS),2000)' $(FUZZ_CHOSEN)
 
 ## fuzz-coverage        which lines of the core the corpora reach, file by file
 fuzz-coverage-run: $(FUZZ_TARGETS:%=build/cover/fuzz_%)
@@ -58,8 +58,8 @@ fuzz-coverage-run: $(FUZZ_TARGETS:%=build/cover/fuzz_%)
 		$(firstword $(FUZZ_TARGETS:%=build/cover/fuzz_%)) \
 		$(addprefix -object ,$(wordlist 2,99,$(FUZZ_TARGETS:%=build/cover/fuzz_%)))
 
-## fuzz-merge           the smallest part of build/fuzz/corpus that reaches as many edges, into the committed one
+## fuzz-merge           the short inputs of build/fuzz/corpus that reach something new, into the committed one
 fuzz-merge: $(FUZZ_PROGRAMS)
 	$(Q)for target in $(FUZZ_CHOSEN); do \
 		mkdir -p tests/fuzz/corpus/$$target build/fuzz/corpus/$$target; build/fuzz/fuzz_$$target -merge=1 \
-		-use_value_profile=0 -max_len=600 tests/fuzz/corpus/$$target build/fuzz/corpus/$$target || exit 1; done
+		-set_cover_merge=1 -use_counters=0 -max_len=180 tests/fuzz/corpus/$$target build/fuzz/corpus/$$target || exit 1; done

@@ -108,9 +108,9 @@ function oneByte(it, count, isBackwards) {
 }
 
 /** Frames that are made when they are sent: each acknowledges all that has come. */
-const acknowledgements = ([it], count) => ({ length: count, at: () => it.next() });
+export const acknowledgements = (it, count) => ({ length: count, at: () => it.next() });
 
-/** Attacks on connections: how many, the frames of a round, and, if others than usual, port and MSS. */
+/** Attacks on connections: how many, and the frames of a round. */
 export const CONNECTION_ROWS = {
   'segments of one byte': [1, ([it], count) => oneByte(it, count, false)],
   'segments of one byte, each thousand backwards': [1, ([it], count) => oneByte(it, count, true)],
@@ -135,8 +135,6 @@ export const CONNECTION_ROWS = {
     ([it], count, r) =>
       Array.from({ length: count }, () => it.next({ acknowledge: r(2 ** 32), data: [0x78] })),
   ],
-  'downloads with an MSS of 1': [1, acknowledgements, { port: 82, mss: [2, 4, 0, 1] }],
-  'downloads with an MSS of 1460': [1, acknowledgements, { port: 82 }],
   'resets at numbers that are guessed': [
     1,
     ([it], count, r) =>
