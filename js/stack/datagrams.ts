@@ -12,6 +12,7 @@ export { openIcmp } from './icmp_socket.ts';
 export {
   addAddress,
   forwardingStatistics,
+  readGateways,
   removeAddress,
   setForwarding,
   setGateway,

@@ -43,6 +43,9 @@ import {
 } from '../util/address.ts';
 import { checkOptions, checkValue, flag, show, whole } from '../util/check.ts';
 import { gatewayCommand, readGateways } from './gateways.ts';
+
+export { readGateways };
+
 import { checkHost } from './host_address.ts';
 
 const WORD = Uint32Array.BYTES_PER_ELEMENT;
@@ -267,7 +270,7 @@ export async function setGateway(
   family?: 4 | 6,
 ): Promise<void> {
   const action = 'Cannot set the gateway';
-  const list = gateway === null ? [] : readGateways(action, gateway);
+  const list = gateway === null ? [] : readGateways(action, gateway, iface);
   checkValue(action, 'family', family, (one) =>
     [4, 6, undefined].includes(one as 4) ? undefined : '4 or 6',
   );

@@ -28,7 +28,6 @@ import { NetError } from '../errors.ts';
 import type { Cidr, IpAddress } from '../util/address.ts';
 import { formatCidr, parseCidrs, parseMac, randomMac } from '../util/address.ts';
 import { any, checkOptions, flag, type Rules, range, whole } from '../util/check.ts';
-import { gatewayCommand, readGateways } from './gateways.ts';
 import { checkHost } from './host_address.ts';
 import { BaseInterface, type LoadChanges, type Plan } from './interface.ts';
 
@@ -79,11 +78,10 @@ function interfaceCommand(
   options: AnyInterfaceOptions,
   action: string,
   ip: string | undefined,
-): { command: Command; plan: Plan; gateways: readonly IpAddress[] } {
+): { command: Command; plan: Plan } {
   checkOptions(action, options, KINDS[type] >= IFACE_TAP ? TAP_RULES : RULES);
   const cidrs = parseCidrs(options.ip ?? ip ?? []);
   checkAddresses(action, cidrs);
-  const gateways = readGateways(action, options.gateway ?? []);
   const mac = options.mac === undefined ? randomMac() : parseMac(options.mac);
   const mtu = options.mtu ?? (type === 'loopback' ? IFACE_MTU_MAX : MTU);
   const ring = ringSize(options.ringSize ?? Math.max(RING, 8 * mtu), mtu);
@@ -102,7 +100,7 @@ function interfaceCommand(
   cidrs.forEach((cidr, i) => {
     writeAddress(command, addressAt(CMD_IFACE_ADDRS, i), cidr.address, 0, cidr.prefix);
   });
-  return { command, plan: { type, cidrs, mtu, mac }, gateways };
+  return { command, plan: { type, cidrs, mtu, mac } };
 }
 
 /**
@@ -130,7 +128,10 @@ export async function createInterface(
   Class?: typeof BaseInterface,
 ): Promise<BaseInterface> {
   const action = `Cannot create a ${type} interface`;
-  const { command, plan, gateways } = interfaceCommand(type, options, action, ip);
+  const { command, plan } = interfaceCommand(type, options, action, ip);
+  const { gateway } = options;
+  const changes = gateway === undefined ? undefined : await load();
+  if (gateway !== undefined) changes?.readGateways(action, gateway, plan);
   const twice = plan.cidrs.find(({ address }) => type !== 'loopback' && isOwn(address));
   // A link-local address is one of its link alone.
   if (twice && twice.address.bytes[0] !== 0xfe) {
@@ -146,8 +147,6 @@ export async function createInterface(
     added(iface);
     return iface;
   });
-  for (const gateway of gateways) {
-    await channel.call(gatewayCommand(iface.handle, gateway.family, gateway), action, () => {});
-  }
+  if (gateway !== undefined) await changes?.setGateway(iface, gateway);
   return iface;
 }
