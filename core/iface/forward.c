@@ -16,12 +16,14 @@
 #include "lwip/icmp.h"
 #include "lwip/icmp6.h"
 #include "lwip/inet_chksum.h"
+#include "lwip/ip.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/prot/iana.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 
 #include "iface/iface.h"
+#include "iface/neighbor.h"
 #include "lwip_port.h"
 
 /* An empty packet with room for a link header before it, in front of the one that is passed on. */
@@ -189,11 +191,16 @@ int port_forward(struct pbuf *p, struct netif *inp)
     why = judge(from, p, is_6, &out);
     if (why == FORWARD_SENT) {
         struct ringif *to = out->state;
+        struct netif *current = ip_data.current_input_netif;
 
         was = to->blocked;
+        /* Of IPv4 lwIP has not set it yet: the packet is not ours (core/iface/neighbor.c). */
+        ip_data.current_input_netif = inp;
         if (pass(p, is_6, out) != ERR_OK) {
             why = FORWARD_FULL;
         }
+        ip_data.current_input_netif = current;
+        neighbor_forwarded(to);
         /* Nobody here sends it again. */
         to->blocked = was;
     } else if (why != FORWARD_REFUSED) {

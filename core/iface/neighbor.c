@@ -27,7 +27,8 @@
  * datagram that is refused then waits in its socket (`queue_full`).
  *
  * Three kinds of entry, by `rank`, so that a host that makes up addresses takes nothing from anybody else: made by
- * input, and so far used only for answers; asked for by us; used by us. If the table is full, the lowest
+ * input, and so far used only for answers; asked for by us; used by us. A packet that is forwarded asks as input, and
+ * uses what has answered. If the table is full, the lowest
  * rank goes first, and within it the entry that was longest not used. Input pushes out only its own rank, has ASKED_MOST
  * open questions at the most, and a quarter of the queues.
  */
@@ -389,6 +390,17 @@ err_t neighbor_output(struct netif *netif, struct pbuf *p, int v6, const void *d
         n->since = now;
     }
     return send(netif, n, p);
+}
+
+/**
+ * neighbor_forwarded() - The packet that was sent last was forwarded: its neighbor, if it has answered, is in use
+ * @ifc: interface it left by
+ */
+void neighbor_forwarded(struct ringif *ifc)
+{
+    if (ifc->last_hop && ifc->last_hop->state != NEIGHBOR_INCOMPLETE) {
+        ifc->last_hop->ours = 1;
+    }
 }
 
 /**

@@ -12,6 +12,7 @@
 /* Packets that were dropped: nobody answered, or too many waited. */
 extern uint32_t neighbor_drops;
 
+void neighbor_forwarded(struct ringif *ifc);
 err_t neighbor_output(struct netif *netif, struct pbuf *p, int v6, const void *dest);
 void neighbor_heard(struct netif *netif, int v6, const void *address, const uint8_t *mac,
                     uint32_t flags);

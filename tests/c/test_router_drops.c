@@ -255,6 +255,37 @@ START_TEST(full_interface_drops_and_counts)
 }
 END_TEST
 
+/* Packets to hosts that are not there; _i: of IPv6. They do not come out, since nobody answers for them. */
+START_TEST(absent_hosts_take_a_quarter_of_the_queues)
+{
+    static uint8_t ip[2000];
+    uint32_t i, length, before, most = 0;
+    char to[32];
+
+    start(3, 1500);
+    in(0, ip, udp(ip, _i ? host0[1] : host0[0], _i ? host1[1] : host1[0], 100, 64));
+    ck_assert_uint_gt(out(1), 0); /* the honest host is known */
+    before = heap_used();
+    for (i = 0; i < 4000; i++) {
+        struct span got;
+
+        snprintf(to, sizeof(to), _i ? "fd00:0:0:1::%x" : "10.0.1.%u", 16 + i % 12);
+        length = udp(ip, _i ? host0[1] : host0[0], to, 1300, 64);
+        in(0, ip, length);
+        while (frame_peek(&sides[1].tx, FRAME_MOST, &got) == 0) {
+            frame_release(&sides[1].tx); /* questions */
+        }
+        most = heap_used() - before > most ? heap_used() - before : most;
+    }
+    ck_assert_uint_gt(most, 200000);
+    ck_assert_uint_lt(most, 330000);
+    ck_assert_uint_gt(ctl->stats.neighbor_drops, 3000);
+    in(0, ip, udp(ip, _i ? host0[1] : host0[0], _i ? host1[1] : host1[0], 100, 64));
+    ck_assert(is_whole(out(1), 100, 64));
+    stop();
+}
+END_TEST
+
 START_TEST(packets_of_random_bytes_harm_nothing)
 {
     static uint8_t ip[400];
@@ -302,6 +333,7 @@ int main(void)
     tcase_add_loop_test(tc, listener_is_reached_by_its_own_interface_alone, 0, 2);
     tcase_add_loop_test(tc, packet_for_its_own_link_goes_back_there_but_not_into_a_tun, 0, 2);
     tcase_add_test(tc, full_interface_drops_and_counts);
+    tcase_add_loop_test(tc, absent_hosts_take_a_quarter_of_the_queues, 0, 2);
     tcase_add_loop_test(tc, packets_of_random_bytes_harm_nothing, 0, 2);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
