@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# fuzz.mk - coverage-guided fuzzing of the core by libFuzzer (theory of operation: tests/fuzz/fuzz.c)
+# fuzz.mk - coverage-guided fuzzing of the core by libFuzzer (theory of operation: tests/fuzz/fuzz.c), and long random runs
 
 FUZZ_CC := $(shell command -v clang-14 || echo clang)
 # Of the sanitizers' flags, those that clang has too; in a program for coverage there are none.
@@ -37,6 +37,7 @@ FUZZ_CHOSEN = $(or $(TARGET),$(FUZZ_TARGETS))
 FUZZ_PROGRAMS = $(FUZZ_CHOSEN:%=build/fuzz/fuzz_%)
 .PHONY: fuzz-merge
 
+##@ Fuzz and soak
 ## fuzz                 hostile inputs into the core by libFuzzer (SECONDS=60 of each target, TARGET=stack, SEED=1)
 fuzz-run: $(FUZZ_PROGRAMS)
 	$(Q)node tests/fuzz/run.mjs --seconds '$(or $(SECONDS),60)' --seed '$(or $(SEED),1)' $(FUZZ_CHOSEN)
@@ -63,3 +64,7 @@ fuzz-merge: $(FUZZ_PROGRAMS)
 	$(Q)for target in $(FUZZ_CHOSEN); do \
 		mkdir -p tests/fuzz/corpus/$$target build/fuzz/corpus/$$target; build/fuzz/fuzz_$$target -merge=1 \
 		-set_cover_merge=1 -use_counters=0 -max_len=180 tests/fuzz/corpus/$$target build/fuzz/corpus/$$target || exit 1; done
+
+## soak                 random operations under random faults, both engines, memory flat (MINUTES=5 SEED=)
+soak-run: all
+	$(Q)node --expose-gc tests/soak/soak.mjs --minutes '$(or $(MINUTES),5)' $(if $(SEED),--seed '$(SEED)')

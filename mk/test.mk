@@ -76,10 +76,6 @@ test-vm-run: all $(if $(wildcard /usr/include/linux/if_tun.h),build/vm/uml_xstat
 	$(Q)mkdir -p build/vm; tests/vm/guests.sh || true
 	$(Q)$(RUN_TESTS) --projects vm --table --files '$(ONLY)'
 
-## soak                 random operations under random faults, both engines, memory flat (MINUTES=5 SEED=)
-soak-run: all
-	$(Q)node --expose-gc tests/soak/soak.mjs --minutes '$(or $(MINUTES),5)' $(if $(SEED),--seed '$(SEED)')
-
 ## test-node-suite      Node's own tests of net, http, dgram and dns on a stack (PARTS=net,http NODE=path of another node)
 test-node-suite-run: all
 	$(Q)tests/node_suite/fetch.sh

@@ -78,10 +78,37 @@ export type WasmModule = typeof globalThis extends {
   ? Module
   : object;
 
+/**
+ * Where a name server is.
+ *
+ * @example
+ * ```ts
+ * import { createStack, type NameServerAddress } from 'ringstack';
+ *
+ * const nameServer: NameServerAddress = { ip: '10.0.0.1' };
+ * await (await createStack({ nameServer })).close();
+ * ```
+ */
+export interface NameServerAddress {
+  /** Its address. */
+  readonly ip: string;
+  /** Its port. @default 53 */
+  readonly port?: number;
+}
+
 /** Options of createStack(). */
 export interface StackOptions {
   /** Hosts of this stack: names and their addresses, or the text of a hosts file. @default none */
   readonly hosts?: Readonly<Record<string, string | readonly string[]>> | string;
+  /**
+   * Name server that names are looked up at, if they are not in `hosts` and the program has set no `resolver`.
+   * @default 127.0.0.1:53 of the stack itself, if a server is there
+   */
+  readonly nameServer?: NameServerAddress;
+  /** Several name servers, in the order in which they are tried; in place of `nameServer`. */
+  readonly nameServers?: readonly NameServerAddress[];
+  /** Domains that look-ups of short names are tried in. @default none */
+  readonly search?: readonly string[];
   /** Makes a router: each interface that is created forwards packets, as after setForwarding(true). @default false */
   readonly forwarding?: boolean;
   /** Creates a loopback interface with 127.0.0.1/8 and ::1/128. @default true */

@@ -75,6 +75,10 @@ export async function attachConnection(handle: TcpHandle): Promise<Connection> {
 export async function attachUdpSocket(handle: UdpHandle): Promise<Socket> {
   const { attachUdp } = await import('./datagrams.ts');
   const { interfaces, hosts } = handle.names;
-  const names = new Names(new Set(interfaces as unknown as BaseInterface[]), hosts);
+  const names = new Names(
+    new Set(interfaces as unknown as BaseInterface[]),
+    hosts,
+    async () => undefined,
+  );
   return attachUdp(new AttachedChannel(handle), handle, names);
 }

@@ -5,7 +5,8 @@
 // entry into further pieces: 400 bytes.
 
 import type { TapInterface, TapInterfaceOptions } from '../api/interface.ts';
-import type { NetworkStack } from '../api/stack.ts';
+import type { Resolver } from '../api/names.ts';
+import type { NetworkStack, StackOptions } from '../api/stack.ts';
 import type { createBridge as CreateBridge } from './bridge.ts';
 
 export { openIcmp } from './icmp_socket.ts';
@@ -22,6 +23,7 @@ export {
 export { createPingSession } from './ping.ts';
 export { addRoute, listNeighbors, listRoutes, lookupRoute } from './routes.ts';
 export { interceptTcp } from './tcp_intercept.ts';
+export { race } from './tcp_race.ts';
 export { traceroute } from './traceroute.ts';
 export { attachUdp } from './udp_attach.ts';
 export { openUdp } from './udp_open.ts';
@@ -34,3 +36,13 @@ export const createConfigured = async (
   stack: NetworkStack,
   options: TapInterfaceOptions,
 ): Promise<TapInterface> => (await import('./configure.ts')).createConfigured(stack, options);
+const resolvers = new WeakMap<NetworkStack, Promise<Resolver>>();
+
+/** As embeddedResolver() of js/stack/embedded_resolver.ts, which is loaded with the first name that is looked up. */
+export const embeddedResolver = (stack: NetworkStack, options: StackOptions): Promise<Resolver> => {
+  const load = async (): Promise<Resolver> =>
+    (await import('./embedded_resolver.ts')).embeddedResolver(stack, options);
+  const resolver = resolvers.get(stack) ?? load();
+  resolvers.set(stack, resolver);
+  return resolver;
+};

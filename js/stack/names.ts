@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // names - what a stack calls its hosts and interfaces: the `host` and `interface` options of every call
 //
-// A host is an address, `localhost`, an entry of the stack's hosts, or else what its resolver says. A zone and
+// A host is an address, `localhost`, an entry of the stack's hosts, or else what its resolver says (that of the
+// program, or js/stack/embedded_resolver.ts). A zone and
 // an interface are the number of C's handle of the interface.
 
 import type { NetworkInterface } from '../api/interface.ts';
@@ -19,10 +20,17 @@ export class Names {
   /** Asked for names that are not in hosts. */
   resolver: Resolver | undefined;
   readonly interfaces: ReadonlySet<BaseInterface>;
+  /** Gives the resolver that is asked if there is no other; undefined: none. */
+  readonly #load: () => Promise<Resolver | undefined>;
 
-  constructor(interfaces: ReadonlySet<BaseInterface>, hosts?: HostsInit) {
+  constructor(
+    interfaces: ReadonlySet<BaseInterface>,
+    hosts: HostsInit | undefined,
+    load: () => Promise<Resolver | undefined>,
+  ) {
     this.interfaces = interfaces;
     this.hosts = new Hosts(hosts);
+    this.#load = load;
   }
 
   /** The interface of a handle of C. */
@@ -84,13 +92,9 @@ export class Names {
     const fits = (found: { family: number }): boolean => !family || found.family === family;
     let found = this.hosts.lookup(host).filter(fits);
     if (found.length === 0) {
-      if (!this.resolver) {
-        throw new NetError('ENOTFOUND', `Cannot resolve ${show(host)}`, {
-          reason: 'it is not in the hosts of the stack, and no resolver is set (stack.resolver)',
-        });
-      }
+      const resolver = this.resolver ?? (await this.#load());
       const options = { ...(family && { family }), ...(signal && { signal }) };
-      found = [...(await this.resolver.lookupAll(host, options))].filter(fits);
+      found = [...((await resolver?.lookupAll(host, options)) ?? [])].filter(fits);
     }
     if (found.length === 0) throw new NetError('ENOTFOUND', `Cannot resolve ${show(host)}`);
     return found.map((one) => parseIp(one.address));
@@ -98,8 +102,6 @@ export class Names {
 
   /** The first address of a host. */
   async resolve(host: string, family?: 4 | 6, signal?: AbortSignal): Promise<IpAddress> {
-    const [first] = await this.resolveAll(host, family, signal);
-    if (first) return first;
-    throw new NetError('ENOTFOUND', `Cannot resolve ${show(host)}`);
+    return (await this.resolveAll(host, family, signal))[0] as IpAddress;
   }
 }

@@ -103,7 +103,8 @@ class Stack implements NetworkStack {
     this.#engine = engine;
     this.#options = options;
     this.#release = release;
-    this.#names = new Names(this.#interfaces, options.hosts);
+    const embedded = async () => (await loadDatagrams()).embeddedResolver(this, options);
+    this.#names = new Names(this.#interfaces, options.hosts, embedded);
     this.#channel = new Channel(arena, engine.ctl + STACK_APP, engine.wake, engine.isRemote);
     this.#channel.zoneOf = (iface) => this.#names.zoneOf(iface);
     engine.onTurn(() => this.#channel.drain());
@@ -232,11 +233,11 @@ class Stack implements NetworkStack {
   }
 
   connectTcp(options: TcpConnectOptions): Promise<TcpConnection> {
-    return connectTcp(this.#channel, options, this.#options, this.#names);
+    return connectTcp(this.#channel, options, this.#options, this.#names, loadDatagrams);
   }
 
   listenTcp(options: TcpListenOptions): Promise<TcpListener> {
-    return listenTcp(this.#channel, options, this.#options);
+    return listenTcp(this.#channel, options, this.#options, this.#names);
   }
 
   async openUdp(options: UdpSocketOptions = {}): Promise<UdpSocket> {

@@ -47,6 +47,9 @@ function connectCommand(
   return { command, action: `Cannot connect to ${formatEndpoint(address, port)}` };
 }
 
+/** Loads what tries several addresses. */
+type LoadRace = () => Promise<Pick<typeof import('./tcp_race.ts'), 'race'>>;
+
 /** Connects to one address. */
 async function connectTo(
   channel: Channel,
@@ -80,12 +83,13 @@ async function connectTo(
 }
 
 /**
- * Connects. The addresses of a name are tried one after the other.
+ * Connects. Several addresses of a name are tried as RFC 8305 says.
  *
  * @param channel - Of the stack.
  * @param options - Destination and settings.
  * @param defaults - Buffer sizes where options has none.
  * @param names - Names and interfaces of the stack.
+ * @param load - Loads what tries several addresses.
  * @returns The open connection.
  * @throws {NetError} EINVAL, ENOTFOUND, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, EADDRNOTAVAIL, EADDRINUSE,
  *   EMFILE, ENOMEM, ESHUTDOWN; or the signal's reason.
@@ -95,20 +99,15 @@ export async function connectTcp(
   options: TcpConnectOptions,
   defaults: BufferDefaults,
   names: Names,
+  load: LoadRace,
 ): Promise<TcpConnection> {
   checkConnect(options);
   const address = names.numeric(options.host, 'Cannot connect to');
   if (address) return connectTo(channel, options, address, defaults, names);
   options.signal?.throwIfAborted();
   const found = await names.resolveAll(options.host, undefined, options.signal);
-  let last: unknown;
-  for (const one of found) {
-    try {
-      return await connectTo(channel, options, one, defaults, names);
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      last = error;
-    }
-  }
-  throw atCaller(last);
+  const connect = (to: IpAddress, signal = options.signal): Promise<TcpConnection> =>
+    connectTo(channel, { ...options, ...(signal && { signal }) }, to, defaults, names);
+  if (found.length === 1) return connect(found[0] as IpAddress);
+  return (await load()).race(found, connect, options.signal);
 }

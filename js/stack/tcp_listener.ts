@@ -22,8 +22,8 @@ import type { Made, SocketEvents } from '../control/events.ts';
 import { NetError, netErrorFromCode } from '../errors.ts';
 import { AcceptQueue } from '../util/accept_queue.ts';
 import { formatEndpoint, formatIp } from '../util/address.ts';
-import { parseHost } from '../util/host.ts';
 import { showAs } from '../util/inspect.ts';
+import type { Names } from './names.ts';
 import { Connection } from './tcp_connection.ts';
 import { type BufferDefaults, checkListen, keepAliveMs, socketCommand } from './tcp_options.ts';
 
@@ -132,17 +132,19 @@ showAs(Listener, 'TcpListener');
  * @param channel - Of the stack.
  * @param options - Address, port and settings.
  * @param defaults - Buffer sizes where options has none.
+ * @param names - Of the stack.
  * @returns The listener.
- * @throws {NetError} EINVAL, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.
+ * @throws {NetError} EINVAL, ENOTFOUND, EADDRINUSE, EADDRNOTAVAIL, EMFILE, ENOMEM, ESHUTDOWN.
  */
 export async function listenTcp(
   channel: Channel,
   options: TcpListenOptions,
   defaults: BufferDefaults,
+  names: Names,
 ): Promise<TcpListener> {
   checkListen(options);
   const { host = '::', port, backlog = BACKLOG } = options;
-  const address = parseHost(host, 'Cannot listen on');
+  const address = names.numeric(host, 'Cannot listen on') ?? (await names.resolve(host));
   const command = socketCommand(SOCK_TCP_LISTENER, options, defaults);
   command.setUint32(CMD_SOCKET_BACKLOG, backlog, true);
   writeAddress(command, CMD_SOCKET_LOCAL, address, port);

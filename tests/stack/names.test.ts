@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // names.test - names in every host option: the hosts of the stack, then its resolver
 
-import type { NetworkStack, ResolvedAddress } from 'ringstack';
+import type { NetworkStack, ResolvedAddress, StackOptions } from 'ringstack';
+import { createDns, createZone } from 'ringstack/dns';
 import { describe, expect, test } from 'vitest';
-import { bytes, openStack, outcome, text, thrown } from '../helpers/net.ts';
+import { bytes, openStack, outcome, text, thrown, until, wiredPair } from '../helpers/net.ts';
 
 const HOSTS = { 'db.internal': ['127.0.0.1', '::1'], 'six.internal': '::1' };
 
@@ -86,7 +87,7 @@ describe('any other name', () => {
     expect(stack.resolver).toBeUndefined();
     expect(await everywhere(stack, 'db.internal')).toEqual(Array(6).fill('ENOTFOUND'));
     const failed = stack.connectTcp({ host: 'db.internal', port: 80 });
-    await expect(failed).rejects.toThrow('no resolver is set (stack.resolver)');
+    await expect(failed).rejects.toThrow('which has no name server (nameServer, stack.resolver)');
   });
 
   test('is what the resolver says', async () => {
@@ -124,6 +125,32 @@ describe('any other name', () => {
     expect(await outcome(stack.connectTcp({ host: 'two.test', port: 81 }))).toBe('ECONNREFUSED');
   });
 
+  test('is not waited for at an address that does not answer', async () => {
+    const { a, b } = await wiredPair();
+    const names = ['10.0.0.98', '10.0.0.99', 'fd00::2', '10.0.0.2'];
+    a.resolver = resolverOf({ 'slow.test': names });
+    const listener = await b.listenTcp({ host: '10.0.0.2', port: 80 });
+    const before = a.statistics.sockets;
+    const connection = await a.connectTcp({ host: 'slow.test', port: 80 });
+    expect(connection.remoteAddress).toBe('10.0.0.2');
+    // The tries that were under way are over.
+    await until(() => a.statistics.sockets === before + 1);
+    const abort = new AbortController();
+    const given = outcome(a.connectTcp({ host: 'slow.test', port: 81, signal: abort.signal }));
+    abort.abort();
+    expect(await given).toBe('AbortError');
+    await until(() => a.statistics.sockets === before + 1);
+    await listener.close();
+  });
+
+  test('is tried in both families in turn', async () => {
+    const { a, b } = await wiredPair();
+    a.resolver = resolverOf({ 'both.test': ['10.0.0.97', '10.0.0.98', '10.0.0.99', 'fd00::2'] });
+    await b.listenTcp({ port: 80 });
+    const connection = await a.connectTcp({ host: 'both.test', port: 80 });
+    expect(connection.remoteAddress).toBe('fd00::2');
+  });
+
   test('is given up with the signal', async () => {
     const stack = await openStack();
     const abort = new AbortController();
@@ -145,5 +172,46 @@ describe('any other name', () => {
     abort.abort(new Error('enough'));
     expect(await Promise.all(failed)).toEqual(['enough', 'enough', 'enough']);
     expect(told).toBe(signal);
+  });
+});
+
+describe('the resolver of a stack', () => {
+  const zones = [createZone({ 'www.test': ['127.0.0.1', '::1'] })];
+
+  test('asks the stack itself, if it has a server', async () => {
+    const stack = await openStack({ search: ['test'] });
+    expect(await outcome(stack.createPingSession({ host: 'www.test' }))).toBe('ENOTFOUND');
+    const dns = await createDns(stack);
+    const server = await dns.serve({ zones });
+    expect(await everywhere(stack, 'www.test')).toEqual(Array(6).fill('ok'));
+    expect(await everywhere(stack, 'www')).toEqual(Array(6).fill('ok'));
+    const listener = await stack.listenTcp({ host: 'www.test', port: 0 });
+    expect(listener.host).toBe('127.0.0.1');
+    // Of a name that is in none of its zones the server says nothing.
+    expect(await outcome(stack.createPingSession({ host: 'none.test' }))).toBe('EREFUSED');
+    await server.close();
+    expect(await outcome(stack.createPingSession({ host: 'www.test' }))).toBe('ENOTFOUND');
+  });
+
+  test.each<StackOptions>([
+    { nameServer: { ip: '10.0.0.2' } },
+    {
+      nameServers: [
+        { ip: '10.0.0.2', port: 54 },
+        { ip: '10.0.0.2', port: 53 },
+      ],
+    },
+  ])('asks the servers of the options: %j', async (options) => {
+    const { a, b } = await wiredPair({ stack: options });
+    const server = await (await createDns(b)).serve({ zones });
+    expect((await a.createPingSession({ host: 'www.test' })).host).toBe('127.0.0.1');
+    a.resolver = resolverOf({ 'www.test': ['10.0.0.2'] });
+    expect((await a.createPingSession({ host: 'www.test' })).host).toBe('10.0.0.2');
+    await server.close();
+  });
+
+  test('says what is wrong with a server', async () => {
+    const stack = await openStack({ nameServer: { ip: 'ns.test' } });
+    expect(await outcome(stack.createPingSession({ host: 'www.test' }))).toBe('EINVAL');
   });
 });

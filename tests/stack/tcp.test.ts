@@ -296,7 +296,7 @@ describe('listening fails with', () => {
   });
 
   test.each<[string, Partial<TcpListenOptions>]>([
-    ['a name', { host: 'example.com' }],
+    ['a URL', { host: 'http://example.com' }],
     ['port -1', { port: -1 }],
     ['port 65536', { port: 65536 }],
     ['no port', { port: undefined as unknown as number }],

@@ -41,6 +41,7 @@ test('They are in groups, of few enough to read.', () => {
   expect(groups.map(([name]) => name)).toEqual([
     'Build',
     'Test',
+    'Fuzz and soak',
     'Check',
     'Benchmarks',
     'Pages',
