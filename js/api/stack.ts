@@ -79,7 +79,7 @@ export type WasmModule = typeof globalThis extends {
   : object;
 
 /**
- * Where a name server is.
+ * Address of a name server.
  *
  * @example
  * ```ts
@@ -282,7 +282,7 @@ export interface NetworkStack extends AsyncDisposable {
   readonly neighbors: AsyncIterable<Neighbor>;
   /** Names that every `host` option knows. */
   readonly hosts: StackHosts;
-  /** Finds the addresses of names that are not in `hosts`. @default undefined: these names fail with ENOTFOUND */
+  /** Finds the addresses of names that are not in `hosts`. @default undefined: `nameServer` of createStack() is asked */
   resolver: Resolver | undefined;
   /** Its counters at this moment. */
   readonly statistics: StackStatistics;
