@@ -198,11 +198,10 @@ int port_forward(struct pbuf *p, struct netif *inp)
         ip_data.current_input_netif = inp;
         if (pass(p, is_6, out) != ERR_OK) {
             why = FORWARD_FULL;
+            to->blocked = was; /* nobody here sends it again */
         }
         ip_data.current_input_netif = current;
         neighbor_forwarded(to);
-        /* Nobody here sends it again. */
-        to->blocked = was;
     } else if (why != FORWARD_REFUSED) {
         tell(p, why, out ? out->mtu : 0);
     }
