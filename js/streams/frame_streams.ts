@@ -11,6 +11,7 @@ import type { FrameConsumer, FrameProducer } from '../ring.ts';
 import { FULL_NOW, NEVER_FITS } from '../ring.ts';
 import { bytesOf } from '../util/bytes.ts';
 import { Deferred } from '../util/deferred.ts';
+import { Hold } from '../util/process.ts';
 import { type Chunk, copyChunk } from './chunk.ts';
 
 /** Calls of a FrameReadable to its owner. */
@@ -162,6 +163,8 @@ export class FrameWritable {
   /** ready() of zero-copy access. */
   #ready: Deferred | undefined;
   #gone: NetError | undefined;
+  /** A frame that waits for room keeps the process alive. */
+  readonly #hold = new Hold();
 
   /** The sink to make the stream with. */
   readonly sink: UnderlyingSink<Uint8Array>;
@@ -200,6 +203,7 @@ export class FrameWritable {
     if (this.#put(frame)) return undefined;
     const over = new Deferred();
     this.#pending = { frame, over };
+    this.#hold.set(true);
     if (!this.#ring.arm(1)) this.retry();
     return over.promise;
   }
@@ -226,6 +230,7 @@ export class FrameWritable {
   /** Waits for zero-copy access, until there may be room. */
   wait(): Promise<void> {
     this.#ready ??= new Deferred();
+    this.#hold.set(true);
     const { promise } = this.#ready;
     if (!this.#ring.arm(1)) this.retry();
     return promise;
@@ -235,6 +240,7 @@ export class FrameWritable {
   cancelWait(error: unknown): void {
     this.#ready?.reject(error);
     this.#ready = undefined;
+    this.#hold.set(this.#pending !== undefined);
   }
 
   /** Goes on with the frame that waits, if there is room. */
@@ -242,17 +248,20 @@ export class FrameWritable {
     this.#ready?.resolve();
     this.#ready = undefined;
     const write = this.#pending;
+    this.#hold.set(write !== undefined);
     if (!write) return;
     while (!this.#put(write.frame)) {
       if (this.#ring.arm(1)) return;
     }
     this.#pending = undefined;
+    this.#hold.set(false);
     write.over.resolve();
   }
 
   #failPending(error: unknown): void {
     this.#pending?.over.reject(error);
     this.#pending = undefined;
+    this.#hold.set(this.#ready !== undefined);
   }
 
   /** Fails the stream and the frame that waits. */
