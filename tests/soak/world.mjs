@@ -10,8 +10,8 @@ import { createArena, createStack } from 'ringstack';
 import { createFault } from 'ringstack/fault';
 import { connect } from 'ringstack/link';
 
-/** Idle time, ms, after which a server asks whether the client is still there. */
-const KEEP_ALIVE = 10_000;
+/** Idle time, ms, after which a side asks whether the other is still there: a reset may be lost. */
+export const KEEP_ALIVE = 10_000;
 
 export const SERVER = { 4: '10.0.0.1', 6: 'fd00::1' };
 
