@@ -47,7 +47,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'stack/configure_slaac': ['type *', 'dhcp/solicit', 'stack/learned_names'],
   'stack/learned_names': ['type *', 'dns/client', 'util/host_name'],
   // The resolver of a stack: the first name that is looked up loads it.
-  'stack/embedded_resolver': ['errors', 'util/*', 'type *', 'dns/client'],
+  'stack/embedded_resolver': ['errors', 'util/*', 'type *', 'dns/client', 'mdns/create'],
   'stack/*': [
     ...BASE,
     'runtime/*',

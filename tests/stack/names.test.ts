@@ -3,6 +3,7 @@
 
 import type { NetworkStack, ResolvedAddress, StackOptions } from 'ringstack';
 import { createDns, createZone } from 'ringstack/dns';
+import { createMdns } from 'ringstack/mdns';
 import { describe, expect, test } from 'vitest';
 import { bytes, openStack, outcome, text, thrown, until, wiredPair } from '../helpers/net.ts';
 
@@ -208,6 +209,17 @@ describe('the resolver of a stack', () => {
     a.resolver = resolverOf({ 'www.test': ['10.0.0.2'] });
     expect((await a.createPingSession({ host: 'www.test' })).host).toBe('10.0.0.2');
     await server.close();
+  });
+
+  test('asks the links for names of .local', async () => {
+    const { a, b } = await wiredPair();
+    const mdns = await createMdns(b, { hostname: 'vm' });
+    expect((await a.createPingSession({ host: 'vm.local' })).host).toBe('10.0.0.2');
+    expect((await a.createPingSession({ host: 'VM.local.', family: 6 })).host).toMatch(/^f/);
+    expect(a.statistics.sockets).toBe(2); // of the ping sessions
+    await mdns.close();
+    const alone = await openStack();
+    expect(await outcome(alone.createPingSession({ host: 'vm.local' }))).toBe('ENODEV');
   });
 
   test('says what is wrong with a server', async () => {
