@@ -324,7 +324,7 @@ void address_fit(struct ringif *ifc, uint32_t mtu)
 {
     struct abi_iface *pub = ifc->pub;
 
-    pub->frame_max += mtu - pub->mtu;
+    pub->frame_max = ringif_frame_max(pub->kind, mtu);
     pub->mtu = mtu;
     ifc->netif.mtu = (u16_t)mtu;
 }

@@ -189,7 +189,7 @@ static struct ringif *create(const struct cmd_iface *cmd)
         cmd->flags & IFACE_NO_GSO ? 0 : LWIP_MIN(RINGIF_GSO_MAX, cmd->ring_size / 4);
     pub->kind = cmd->kind;
     pub->mtu = cmd->mtu;
-    pub->frame_max = cmd->mtu + (cmd->kind >= IFACE_TAP ? ETHERNET_HEADER + VLAN_TAG : 0);
+    pub->frame_max = ringif_frame_max(cmd->kind, cmd->mtu);
     pub->listening = cmd->kind == IFACE_LOOPBACK;
     ring_init(&pub->tx, tx, cmd->ring_size, 0);
     ring_init(&pub->rx, rx, rx ? cmd->ring_size : 0, 0);

@@ -76,6 +76,18 @@ static inline int ringif_fits(uint32_t ring, uint32_t mtu)
     return ring >= 4 * mtu + IFACE_TX_RESERVE;
 }
 
+/**
+ * ringif_frame_max() - The largest frame of an interface: on a tap with header and tag, as far as lwIP can count
+ * @kind: its kind
+ * @mtu: bytes, at most IFACE_MTU_MAX
+ *
+ * Return: bytes
+ */
+static inline uint32_t ringif_frame_max(uint32_t kind, uint32_t mtu)
+{
+    return kind < IFACE_TAP ? mtu : LWIP_MIN(mtu + ETHERNET_HEADER + VLAN_TAG, 0xffffu);
+}
+
 void ringif_setup(struct stack_stats *to);
 err_t ringif_init(struct netif *netif);
 err_t ringif_output(struct netif *netif, struct pbuf *p);

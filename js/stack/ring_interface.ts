@@ -53,7 +53,7 @@ export class RingInterface extends BaseInterface implements WireEnd {
     super(channel, made, plan, load);
     const { arena, pause, wake: kick } = channel;
     this.#plan = plan;
-    this.frameMax = arena.view.getUint32(made.offset + IFACE_FRAME_MAX, true);
+    this.frameMax = this.#readFrameMax();
     if (plan.type === 'tap') this.mac = formatMac(plan.mac);
     this.#source = new FrameReadable(arena, this.tx(), {
       pause,
@@ -78,8 +78,12 @@ export class RingInterface extends BaseInterface implements WireEnd {
     channel.addPoller(this.#poll);
   }
 
+  #readFrameMax(): number {
+    return this.channel.arena.view.getUint32(this.offset + IFACE_FRAME_MAX, true);
+  }
+
   override resize(mtu: number): void {
-    this.frameMax += mtu - this.mtu;
+    this.frameMax = this.#readFrameMax();
     super.resize(mtu);
     this.#source.ring.max = this.frameMax;
     this.#sink.max = this.frameMax;

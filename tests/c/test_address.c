@@ -120,6 +120,15 @@ START_TEST(mtu_is_that_of_what_is_sent_and_taken)
 }
 END_TEST
 
+START_TEST(largest_frame_is_one_that_lwip_can_count)
+{
+    struct cmd_iface cmd = iface_command(IFACE_TAP, 65520, "10.9.0.1/24", NULL);
+
+    cmd.ring_size = 1u << 19;
+    ck_assert_uint_eq(rig_iface(cmd)->frame_max, 65535);
+}
+END_TEST
+
 START_TEST(nothing_passes_an_interface_that_is_down)
 {
     uint8_t message[8] = { 8 }, frame[2000];
@@ -345,6 +354,7 @@ int main(void)
     tcase_add_test(on_tap, another_prefix_ends_nothing);
     tcase_add_test(on_tap, interface_without_an_address_speaks_dhcp_before_and_after);
     tcase_add_test(on_tap, mtu_is_that_of_what_is_sent_and_taken);
+    tcase_add_test(on_tap, largest_frame_is_one_that_lwip_can_count);
     tcase_add_test(on_tap, nothing_passes_an_interface_that_is_down);
     tcase_add_test(on_tap, free_ipv4_address_is_probed_three_times);
     tcase_add_loop_test(on_tap, host_with_the_ipv4_address_is_named, 0, 2);
