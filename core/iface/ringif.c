@@ -246,7 +246,7 @@ static const uint8_t *packet_in(const struct ringif *ifc, const struct span *fra
 }
 
 /**
- * keeps() - Whether lwIP may keep the packet beyond the input call: IP fragments
+ * keeps() - Whether lwIP may keep the packet beyond the input call: IP fragments, and what has a tag
  * @ifc: interface
  * @frame: the frame
  *
@@ -257,7 +257,7 @@ static int keeps(const struct ringif *ifc, const struct span *frame)
     const uint8_t *ip = packet_in(ifc, frame);
 
     if (!ip) {
-        return 0;
+        return frame->data[12] == ETHTYPE_VLAN >> 8; /* anything may stand behind a tag */
     }
     if (ip[0] >> 4 == 4) {
         return ((ip[6] & 0x3f) | ip[7]) != 0; /* more fragments, or an offset */

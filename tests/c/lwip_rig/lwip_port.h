@@ -39,6 +39,7 @@ void port_tcp_sack(struct tcp_pcb *pcb, u32_t ackno, u32_t left, u32_t right);
 void port_tcp_time(struct tcp_pcb *pcb, const struct tcp_seg *seg);
 void port_tcp_lost(struct tcp_pcb *pcb);
 int port_tcp_rexmit_all(struct tcp_pcb *pcb);
+int port_vlan_input(u16_t tag);
 int port_ip4_input(struct pbuf *p, struct netif *netif);
 int port_ip6_input(struct pbuf *p, struct netif *netif);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);

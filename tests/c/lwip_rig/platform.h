@@ -350,6 +350,18 @@ int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *p
 }
 
 /**
+ * port_vlan_input() - every tag is taken
+ * @tag: it
+ *
+ * Return: 1
+ */
+int port_vlan_input(u16_t tag)
+{
+    (void)tag;
+    return 1;
+}
+
+/**
  * port_ip4_input() - every packet is taken
  * @p: packet
  * @netif: interface
