@@ -74,7 +74,7 @@ static int lock(void)
                (seen = atomic_load_explicit(&ctl()->lock, memory_order_relaxed)) == ARENA_LOCKED) {
             left--;
         }
-    } while (left && seen == ARENA_UNLOCKED);
+    } while (seen == ARENA_UNLOCKED);
     /* If the thread was only slow, it unlocks the arena all the same. */
     atomic_compare_exchange_strong_explicit(&ctl()->lock, &seen, ARENA_ABANDONED,
                                             memory_order_relaxed, memory_order_relaxed);
