@@ -257,7 +257,8 @@ static int keeps(const struct ringif *ifc, const struct span *frame)
     const uint8_t *ip = packet_in(ifc, frame);
 
     if (!ip) {
-        return frame->data[12] == ETHTYPE_VLAN >> 8; /* anything may stand behind a tag */
+        /* Anything may stand behind a tag. */
+        return ifc->pub->kind >= IFACE_TAP && frame->data[12] == ETHTYPE_VLAN >> 8;
     }
     if (ip[0] >> 4 == 4) {
         return ((ip[6] & 0x3f) | ip[7]) != 0; /* more fragments, or an offset */

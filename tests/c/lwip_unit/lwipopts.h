@@ -34,6 +34,7 @@
 #undef LWIP_ND6_NUM_PREFIXES
 #undef LWIP_IP_ACCEPT_UDP_PORT
 #undef LWIP_HOOK_ICMP_ERROR
+#undef ETHARP_VLAN_CHECK_FN
 #undef LWIP_HOOK_IP4_OFFSET
 
 /* The tests prove by these counters that nothing leaks. */
