@@ -58,7 +58,8 @@ describe('a socket is bound', () => {
   ] satisfies [string, UdpSocketOptions][])('or refused with %s: %j', async (code, options) => {
     const stack = await openStack();
     expect(await outcome(stack.openUdp(options))).toBe(code);
-    expect(stack.statistics.sockets).toBe(0);
+    // Whether the stack has a name server is seen by a socket, which an engine of its own may still be closing.
+    await until(() => stack.statistics.sockets === 0);
   });
 
   test('but not to the interface of another stack', async () => {
@@ -182,8 +183,7 @@ describe('a datagram arrives', () => {
   test('nowhere without a socket, which is counted', async () => {
     const { stack, client } = await loopbackPair();
     await client.send(bytes('x'), { host: '127.0.0.1', port: 1 });
-    await until(() => stack.statistics.udpNoSocket === 1);
-    expect(stack.statistics.icmpErrors).toBe(1);
+    await until(() => stack.statistics.udpNoSocket === 1 && stack.statistics.icmpErrors === 1);
     expect(stack.statistics.icmpLimited).toBe(0);
     expect(client.statistics.txDatagrams).toBe(1);
   });

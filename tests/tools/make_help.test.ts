@@ -9,7 +9,7 @@ import { ROOT } from '../rules/files.ts';
 function make(...args: string[]): string {
   // The settings of an outer make are not for this one.
   const env = { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' };
-  return spawnSync('make', args, { cwd: ROOT, env, encoding: 'utf8' }).stdout;
+  return spawnSync('make', args, { cwd: ROOT, env, encoding: 'utf8', maxBuffer: 2 ** 26 }).stdout;
 }
 
 /** Goals by the groups of make help. */
