@@ -138,7 +138,12 @@ export class Channel {
    */
   async call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
     if (this.#ending) throw this.#ending;
-    return this.#call(command, action, made);
+    return this.#call(command, action, (result) => {
+      const value = made(result);
+      // It was asked for before the stack began to close.
+      if (this.#ending) this.#abort(result.handle, this.#ending);
+      return value;
+    });
   }
 
   async #call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
@@ -344,7 +349,6 @@ export class Channel {
     this.#calls.delete(id);
     if (error < 0) call?.failed(netErrorFromCode(error, call.action));
     else call?.made(made);
-    if (this.#ending) this.#abort(made.handle, this.#ending); // asked for before the stack began to close
     this.#updateHold();
   }
 
