@@ -4,7 +4,7 @@
  * Theory of operation
  *
  * A socket and an lwIP pcb point at each other (callback_arg, ext_arg) until lwIP is done with the
- * pcb: it entered TIME_WAIT, was reset, timed out or aborted. Then detach() or errf cuts both
+ * pcb: it entered TIME_WAIT, was reset, timed out or aborted. Then detach() or end() cuts both
  * pointers, and lwIP reaches nothing of the socket any more. It does not reach the rings either, since
  * every path there frees or purges the pcb's segments.
  *
@@ -36,22 +36,17 @@
 /* lwIP adds the time of all probes to it in 32 bits. */
 #define KEEPALIVE_MOST 0x7fffffffu
 
-/* Why connections are being aborted, for errf; 0: lwIP gave up by itself. */
+/* Why connections are being aborted, for end(); 0: lwIP gave up by itself. */
 static int abort_reason;
 
 /**
  * finish() - The connection is over
- * @t: connection; freed, if JS has released it
+ * @t: connection, which its pcb does not know any more; freed, if JS has released it
  * @error: code, 0: both sides closed
- *
- * A reset is told before lwIP frees the pcb, which must not find the socket then.
  */
 static void finish(struct tcp_sock *t, int error)
 {
-    if (t->pcb) {
-        tcp_ext_arg_set(t->pcb, 0, NULL);
-        t->pcb = NULL;
-    }
+    t->pcb = NULL;
     tcp_sock_rings_over(t);
     sock_event_finish(&t->sock, error);
 }
@@ -70,7 +65,6 @@ static void detach(struct tcp_sock *t)
     tcp_recv(pcb, NULL);
     tcp_sent(pcb, NULL);
     tcp_err(pcb, NULL);
-    t->pcb = NULL;
 }
 
 /**
@@ -125,52 +119,41 @@ static int unreachable(const struct tcp_sock *t)
 }
 
 /**
- * nothing_lost() - Whether both sides have ended and all bytes have arrived when a reset comes: the peer
- * did not wait for our FIN
- * @t: connection
+ * nothing_lost() - Whether both sides have ended and all bytes have arrived
+ * @t: connection that ends by a reset, since the peer did not wait for our FIN, or in TIME_WAIT
+ * @flags: of its socket
+ * @err: why
  *
  * Return: 1 if so
  */
-static int nothing_lost(const struct tcp_sock *t)
+static int nothing_lost(const struct tcp_sock *t, uint32_t flags, err_t err)
 {
-    uint32_t flags = atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed); /* our own */
-
-    return (flags & SOCK_EOF) && t->fin_queued && t->sock.tx.head == t->queued;
+    return (flags & SOCK_EOF) && t->fin_queued && t->sock.tx.head == t->queued &&
+           (err == ERR_RST || t->pcb->lastack == t->pcb->snd_nxt);
 }
 
 /**
- * on_error() - lwIP has freed the pcb, or will at once (tcp_err_fn)
- * @arg: connection
+ * end() - lwIP frees the pcb
+ * @t: connection
  * @err: why
  */
-static void on_error(void *arg, err_t err)
+static void end(struct tcp_sock *t, err_t err)
 {
-    struct tcp_sock *t = arg;
-    int connecting, error;
+    uint32_t flags = atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed); /* our own */
+    int connecting = !(flags & SOCK_OPEN), error = 0;
 
-    if (!t) {
-        return;
-    }
-    connecting =
-        !(atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_OPEN); /* own */
-    if (err == ERR_CLSD || (err == ERR_RST && nothing_lost(t))) {
+    if (err == ERR_CLSD || nothing_lost(t, flags, err)) {
         sock_event(&t->sock, SOCK_SENT);
-        finish(t, 0);
-        return;
-    }
-    if (t->discard &&
-        (atomic_load_explicit(&t->sock.pub.flags, memory_order_relaxed) & SOCK_SENT)) {
+    } else if (t->discard && (flags & SOCK_SENT)) {
         /* All we sent has arrived and we want nothing more: it was closed, even by a reset. */
-        finish(t, 0);
-        return;
-    }
-    if (err == ERR_RST) {
+    } else if (err == ERR_RST) {
         error = connecting ? ABI_ECONNREFUSED : ABI_ECONNRESET;
     } else if (abort_reason) {
         error = abort_reason;
     } else {
         error = connecting && unreachable(t) ? ABI_EHOSTUNREACH : ABI_ETIMEDOUT;
     }
+    tcp_ext_arg_set(t->pcb, 0, NULL); /* it is told once: lwIP frees the pcb after errf */
     finish(t, error);
 }
 
@@ -216,18 +199,30 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t length)
 }
 
 /**
+ * on_error() - The peer ended the connection (tcp_err_fn)
+ * @arg: connection
+ * @err: ERR_RST or ERR_CLSD; ERR_ABRT: its end was told already, by on_destroyed()
+ */
+static void on_error(void *arg, err_t err)
+{
+    if (err != ERR_ABRT) {
+        end(arg, err);
+    }
+}
+
+/**
  * on_destroyed() - lwIP frees a pcb (tcp_extarg_callback_pcb_destroyed_fn)
  * @id: 0
  * @data: socket, NULL if detached
  *
- * errf follows wherever a socket is still attached; this only makes sure that no path leaves the socket with a
- * pointer to a pcb that is gone.
+ * Of a pcb in TIME_WAIT lwIP tells nothing else: one whose last segment has data for a socket that takes none, or that a
+ * reset or a new connection ends within the batch.
  */
 static void on_destroyed(u8_t id, void *data)
 {
     (void)id;
     if (data) {
-        ((struct tcp_sock *)data)->pcb = NULL;
+        end(data, ERR_ABRT);
     }
 }
 

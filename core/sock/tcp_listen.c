@@ -256,8 +256,8 @@ static void drop_waiting(struct tcp_listener *listener)
         tcp_sock_of(s)->listener = NULL;
         if (s->announce) {
             s->announce = 0;
-            s->released = 1;
-            tcp_sock_abort(s, ABI_ECONNABORTED);
+            tcp_sock_abort(s, ABI_ECONNABORTED); /* unless it is over already */
+            sock_free(s);
         }
     }
 }

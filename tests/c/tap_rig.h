@@ -23,7 +23,8 @@ static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 1 }, peer_mac[6] = { 2, 0, 0,
 static struct abi_iface *tap;
 static struct producer tap_rx;
 static struct consumer tap_tx;
-static uint32_t tap_link; /* bytes of the link header: 14, or 0 on a tun */
+static uint32_t tap_link;  /* bytes of the link header: 14, or 0 on a tun */
+static uint32_t tap_holds; /* frames wait for the next turn, which takes them as one batch */
 
 /* One side of a TCP connection, the peer's. */
 struct peer {
@@ -55,7 +56,7 @@ static inline void tap_start(uint32_t kind, uint32_t mtu, uint32_t ring_size)
 }
 
 /**
- * tap_give() - Give the stack one frame and let it look at it
+ * tap_give() - Give the stack one frame and, unless tap_holds, let it look at it
  * @bytes: frame
  * @length: its bytes
  */
@@ -63,15 +64,21 @@ static inline void tap_give(const void *bytes, uint32_t length)
 {
     uint32_t size = tap_rx.ring->size[0];
     char *storage = at(tap_rx.ring->buf[0]), *start = storage + (tap_rx.tail & (size - 1)), *end;
+    int is_alone = atomic_load(&tap_rx.ring->head) == tap_rx.tail;
     uint8_t *to;
 
     must(frame_reserve(&tap_rx, length, &to) == 0);
     memcpy(to, bytes, length);
     must(frame_submit(&tap_rx, length) == 0);
     producer_notify(&tap_rx);
-    end = (char *)to + length;
-    ASAN_POISON_MEMORY_REGION(end, (size_t)(storage + size - end));
-    ASAN_UNPOISON_MEMORY_REGION(start, FRAME_HEADER); /* of the record, or that it skips the end */
+    if (tap_holds) {
+        return;
+    }
+    if (is_alone) {
+        end = (char *)to + length;
+        ASAN_POISON_MEMORY_REGION(end, (size_t)(storage + size - end));
+        ASAN_UNPOISON_MEMORY_REGION(start, FRAME_HEADER); /* of the record, or it skips the end */
+    }
     rig_turn();
     ASAN_UNPOISON_MEMORY_REGION(storage, size);
 }

@@ -137,6 +137,99 @@ START_TEST(reset_ends_time_wait_only_at_the_next_byte)
 }
 END_TEST
 
+/* Both sides end at once, and what ends TIME_WAIT comes in the same batch as the last ACK. */
+START_TEST(connection_that_leaves_time_wait_within_a_batch_is_told_and_freed)
+{
+    uint32_t ack, sockets = ctl->stats.sockets;
+    struct peer last;
+
+    open_server(5);
+    say(&server, 100);
+    server.shut_at_end = 1;
+    app_write(&server);
+    rig_settle();
+    peer_listen(&peer);
+    ack = peer.ack;
+    peer.ack--; /* not yet our FIN */
+    peer_send(&peer, TCP_ACK_FLAG | TCP_FIN_FLAG, NULL, 0);
+    rig_settle();
+    peer.ack = ack;
+    last = peer;
+    tap_holds = 1;
+    peer_send(&peer, TCP_ACK_FLAG, NULL, 0); /* CLOSING to TIME_WAIT */
+    last.seq += _i ? 100000 : 0;             /* a SYN of a new connection is above the old one */
+    tap_holds = 0;
+    peer_send(&last, _i ? TCP_SYN_FLAG : TCP_RST_FLAG, NULL, 0);
+    rig_settle();
+    ck_assert_uint_eq(server.bits & (SOCK_SENT | SOCK_EOF | SOCK_CLOSED),
+                      SOCK_SENT | SOCK_EOF | SOCK_CLOSED);
+    ck_assert_int_eq(server.error, 0);
+    app_release(&server);
+    rig_pass(60000);
+    app_release(&listener);
+    rig_settle();
+    ck_assert_uint_eq(ctl->stats.sockets, sockets);
+}
+END_TEST
+
+/* The last segment of the peer has data, for a socket that takes none, and its FIN. */
+START_TEST(closed_connection_whose_peer_ends_with_data_is_told_and_freed)
+{
+    uint32_t sockets = ctl->stats.sockets;
+
+    open_server(5);
+    rig_cmd(CMD_DISCARD, server.handle, 0);
+    rig_cmd(CMD_SHUTDOWN, server.handle, 0);
+    rig_settle();
+    peer_listen(&peer);
+    peer_send(&peer, TCP_ACK_FLAG, NULL, 0);
+    rig_settle();
+    ck_assert_uint_eq(server.bits & (SOCK_SENT | SOCK_CLOSED), SOCK_SENT);
+    peer_send(&peer, TCP_ACK_FLAG | TCP_FIN_FLAG, "more", 4);
+    rig_settle();
+    ck_assert_uint_eq(server.bits & SOCK_CLOSED, SOCK_CLOSED);
+    ck_assert_int_eq(server.error, 0);
+    app_release(&server);
+    rig_pass(60000);
+    app_release(&listener);
+    rig_settle();
+    ck_assert_uint_eq(ctl->stats.sockets, sockets);
+}
+END_TEST
+
+START_TEST(connections_that_nobody_was_told_of_go_with_their_listener)
+{
+    uint32_t i, sockets = ctl->stats.sockets;
+    struct cmd fill = { .op = CMD_IFACE_REMOVE, .id = 77 };
+    struct peer peers[8] = { 0 };
+
+    ck_assert_int_eq(rig_open(&listener, socket_command(SOCK_TCP_LISTENER, "0.0.0.0", 80)), 0);
+    rig_hold_events = 1;
+    while (ctl->app.events.tail < ctl->app.events.size[0] - 256) {
+        rig_send(&fill, sizeof(fill));
+        rig_turn();
+    }
+    for (i = 0; i < 8; i++) {
+        peer_connect(&peers[i], (uint16_t)(990 + i), 80);
+    }
+    for (i = 0; i < 8; i += 2) {
+        peer_send(&peers[i], TCP_RST_FLAG, NULL, 0); /* over before anybody is told */
+    }
+    ck_assert_uint_eq(ctl->stats.sockets, sockets + 9);
+    rig_cmd(CMD_CLOSE, listener.handle, 0);
+    rig_turn();
+    rig_hold_events = 0;
+    rig_settle();
+    app_release(&listener);
+    while (rig_accept(&server)) { /* those it was told of */
+        rig_cmd(CMD_ABORT, server.handle, 0);
+        app_release(&server);
+    }
+    rig_settle();
+    ck_assert_uint_eq(ctl->stats.sockets, sockets);
+}
+END_TEST
+
 /* --- Floods --------------------------------------------------------------------------------------------- */
 
 START_TEST(honest_peer_connects_under_a_flood_of_syns)
@@ -445,6 +538,10 @@ int main(void)
     tcase_add_test(tc, data_without_an_acknowledgement_is_not_taken);
     tcase_add_test(tc, acknowledgement_that_came_late_is_taken);
     tcase_add_test(tc, reset_ends_time_wait_only_at_the_next_byte);
+    tcase_add_loop_test(tc, connection_that_leaves_time_wait_within_a_batch_is_told_and_freed, 0,
+                        2);
+    tcase_add_test(tc, closed_connection_whose_peer_ends_with_data_is_told_and_freed);
+    tcase_add_test(tc, connections_that_nobody_was_told_of_go_with_their_listener);
     tcase_add_test(tc, honest_peer_connects_under_a_flood_of_syns);
     tcase_add_test(tc, flood_of_one_interface_takes_nothing_from_another);
     tcase_add_test(tc, young_flood_of_one_interface_leaves_room_for_another);
