@@ -8,6 +8,8 @@
 
 #define PEERS 2u
 #define STREAM 31u
+/* Segments that come in one turn, at the most: fewer bytes than a ring. */
+#define BATCH 7u
 
 /* A connection as the peer counts: from where it acknowledges, and the bytes of its stream. */
 static struct {
@@ -18,6 +20,7 @@ static struct {
 } peers[PEERS];
 
 static struct app ends[PEERS]; /* app_in() knows nothing of them */
+static uint32_t held;          /* segments that wait for the next turn */
 
 uint32_t target_arena(void)
 {
@@ -135,6 +138,8 @@ static void segment_in(struct input *in)
         put_ip4(ip, TCP, length, 1, 0);
     }
     sum_in(ip, TCP, tcp, length, 0);
+    tap_holds = choice & 128 && held < BATCH;
+    held = tap_holds ? held + 1 : 0;
     give_bytes(bytes, (uint32_t)(tcp + length - bytes));
 }
 
@@ -228,12 +233,18 @@ void target_record(struct input *in)
         break;
     default:
         segment_in(in);
+        if (tap_holds) {
+            return;
+        }
         hear(kind & 1 ? 255 : 0);
     }
     rig_settle();
+    held = 0;
 }
 
 void target_end(void)
 {
+    tap_holds = 0;
+    rig_settle();
     end_hosts();
 }

@@ -131,7 +131,9 @@ static inline void honest_goes_on(void)
 static inline void give_bytes(const uint8_t *bytes, uint32_t length)
 {
     tap_give(bytes, length < 2000 ? length : 2000);
-    rig_settle();
+    if (!tap_holds) {
+        rig_settle();
+    }
 }
 
 /* give_packet() - A packet with the link header of its interface, whole or cut short */
