@@ -44,9 +44,9 @@ export class ByteProducer extends Producer {
     this.#size = this.i32[this.word + (RING_SIZE >> 2) + (offered & 1)] ?? 0;
   }
 
-  /** Moves to the buffer that was offered, if one was. */
+  /** Moves to the buffer that was offered, if one was; not while room in the present one is reserved. */
   follow(): void {
-    this.#adopt();
+    if (this.#reserved === 0) this.#adopt();
   }
 
   /** Bytes the present buffer takes. */
