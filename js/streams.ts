@@ -13,6 +13,9 @@
 // has a buffer of its own: they can be transferred.
 //
 // A side of a ring has one owner, which it tells of what the program does (ReadableOwner and so on).
+//
+// Streams of frames are not here: what this face names is downloaded with the main entry, and only an
+// interface that has rings needs js/streams/frame_streams.ts and frame_access.ts.
 
 export { RingReader, RingWriter } from './streams/byte_access.ts';
 export { ByteReadable } from './streams/byte_readable.ts';
@@ -24,7 +27,5 @@ export {
   FastReadable,
   FastWritable,
 } from './streams/fast_path.ts';
-export { FrameReader, FrameWriter } from './streams/frame_access.ts';
-export { FrameReadable, FrameWritable } from './streams/frame_streams.ts';
 export { iterate } from './streams/iterate.ts';
 export { handlePipes, released } from './streams/lock.ts';

@@ -25,14 +25,9 @@ import type { Channel } from '../control/channel.ts';
 import type { ChannelHandle, Made } from '../control/events.ts';
 import { NetError } from '../errors.ts';
 import { FrameConsumer, FrameProducer } from '../ring.ts';
-import {
-  type Chunk,
-  FrameReadable,
-  FrameReader,
-  FrameWritable,
-  FrameWriter,
-  iterate,
-} from '../streams.ts';
+import { FrameReader, FrameWriter } from '../streams/frame_access.ts';
+import { FrameReadable, FrameWritable } from '../streams/frame_streams.ts';
+import { type Chunk, iterate } from '../streams.ts';
 import { formatMac } from '../util/address.ts';
 import { BaseInterface, type LoadChanges, type Plan } from './interface.ts';
 import type { WireEnd } from './plug.ts';

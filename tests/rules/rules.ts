@@ -48,6 +48,8 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'stack/learned_names': ['type *', 'dns/client', 'util/host_name'],
   // The resolver of a stack: the first name that is looked up loads it.
   'stack/embedded_resolver': ['errors', 'util/*', 'type *', 'dns/client', 'mdns/create'],
+  // Its rings have streams of frames, which the main entry does not need.
+  'stack/ring_interface': ['streams/frame_*', 'stack/*', ...BASE, 'ring', 'control/*', 'streams'],
   'stack/*': [
     ...BASE,
     'runtime/*',
