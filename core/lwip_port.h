@@ -50,11 +50,15 @@ void port_tcp_lost(struct tcp_pcb *pcb);
 int port_tcp_rexmit_all(struct tcp_pcb *pcb);
 int port_vlan_input(u16_t tag);
 int port_ip4_input(struct pbuf *p, struct netif *netif);
+/* Of a pbuf's flags, none of lwIP's: a packet of others, on its way through. */
+#define PORT_FORWARDED 0x80u
+
 int port_ip6_input(struct pbuf *p, struct netif *netif);
 struct netif *port_ip4_route(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *port_ip6_route(const ip6_addr_t *src, const ip6_addr_t *dest);
 int port_icmp_error(void);
 int port_forward(struct pbuf *p, struct netif *inp);
+void port_unreachable(struct pbuf *p);
 int port_ip_foreign(const struct netif *inp);
 int port_tcp_listens(u16_t listener, u16_t port);
 int port_udp_accept(const struct netif *inp, const struct pbuf *p, const void *port);

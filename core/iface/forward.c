@@ -26,6 +26,9 @@
 #include "iface/neighbor.h"
 #include "lwip_port.h"
 
+/* Told, and counted in neighborDrops. */
+#define NO_HOST FORWARD_COUNTS
+
 /* An empty packet with room for a link header before it, in front of the one that is passed on. */
 struct head {
     struct pbuf p;
@@ -75,7 +78,7 @@ static int stays(const uint8_t *a, int is_6)
 /**
  * tell() - Tell the sender of a packet why it is dropped
  * @p: packet, at its IP header
- * @why: FORWARD_*
+ * @why: FORWARD_*, NO_HOST
  * @mtu: what would have fitted
  *
  * Nothing is said about errors of ICMP, and later fragments.
@@ -95,7 +98,9 @@ static void tell(struct pbuf *p, uint32_t why, uint32_t mtu)
         if (why == FORWARD_TTL) {
             icmp_time_exceeded(p, ICMP_TE_TTL);
         } else {
-            icmp_dest_unreach(p, why == FORWARD_TOO_BIG ? ICMP_DUR_FRAG : ICMP_DUR_NET);
+            icmp_dest_unreach(p, why == FORWARD_TOO_BIG ? ICMP_DUR_FRAG
+                                 : why == NO_HOST       ? ICMP_DUR_HOST
+                                                        : ICMP_DUR_NET);
         }
         port_icmp_data = 0;
     } else if (ip[6] != IP6_NEXTH_ICMP6 || (p->len > IP6_HLEN && ip[IP6_HLEN] >> 7)) {
@@ -104,7 +109,7 @@ static void tell(struct pbuf *p, uint32_t why, uint32_t mtu)
         } else if (why == FORWARD_TOO_BIG) {
             icmp6_packet_too_big(p, mtu);
         } else {
-            icmp6_dest_unreach(p, ICMP6_DUR_NO_ROUTE);
+            icmp6_dest_unreach(p, why == NO_HOST ? ICMP6_DUR_ADDRESS : ICMP6_DUR_NO_ROUTE);
         }
     }
 }
@@ -154,7 +159,9 @@ static uint32_t judge(const struct ringif *from, const struct pbuf *p, int is_6,
 static err_t pass(struct pbuf *p, int is_6, struct netif *out)
 {
     uint8_t *ip = p->payload;
-    struct head head = { .p = { .next = p, .tot_len = p->tot_len, .ref = 1 } };
+    struct head head = {
+        .p = { .next = p, .tot_len = p->tot_len, .ref = 1, .flags = PORT_FORWARDED }
+    };
     uint16_t sum;
 
     head.p.type_internal = (u8_t)PBUF_RAM;
@@ -207,4 +214,25 @@ int port_forward(struct pbuf *p, struct netif *inp)
     }
     from->pub->forward[why]++;
     return 1;
+}
+
+/**
+ * port_unreachable() - No host answers for the next hop of a packet that was passed on
+ * @p: packet, at its IP header
+ */
+void port_unreachable(struct pbuf *p)
+{
+    const struct ip6_hdr *ip = p->payload;
+
+    if (IP6H_V(ip) == 6) {
+        /* As if it came in now: lwIP answers to the addresses of the current packet. */
+        ip_addr_copy_from_ip6_packed(ip_data.current_iphdr_src, ip->src);
+        ip_addr_copy_from_ip6_packed(ip_data.current_iphdr_dest, ip->dest);
+        ip_data.current_netif = port_ip6_route(IP6_ADDR_ANY6, ip6_current_src_addr());
+        if (!ip_data.current_netif) {
+            return;
+        }
+    }
+    tell(p, NO_HOST, 0);
+    ip_data.current_netif = NULL;
 }

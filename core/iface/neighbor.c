@@ -133,8 +133,9 @@ static struct neighbor *each(struct ringif *ifc, struct neighbor ***link, uint32
  * drop_queue() - Nobody will answer: drop what waits
  * @ifc: interface
  * @n: entry
+ * @lost: gets the packets, by `next`; NULL: they are freed
  */
-static void drop_queue(struct ringif *ifc, struct neighbor *n)
+static void drop_queue(struct ringif *ifc, struct neighbor *n, struct pbuf **lost)
 {
     struct pbuf *p;
 
@@ -143,7 +144,12 @@ static void drop_queue(struct ringif *ifc, struct neighbor *n)
         p->next = NULL;
         ifc->queued -= p->len;
         neighbor_drops++;
-        pbuf_free(p);
+        if (lost) {
+            p->next = *lost;
+            *lost = p;
+        } else {
+            pbuf_free(p);
+        }
     }
     n->queue_end = &n->queue;
     /* Sockets that were refused look again. */
@@ -155,12 +161,13 @@ static void drop_queue(struct ringif *ifc, struct neighbor *n)
  * unlink() - Take an entry out of its list, and free it
  * @ifc: interface
  * @link: where it is linked
+ * @lost: as for drop_queue()
  */
-static void unlink_entry(struct ringif *ifc, struct neighbor **link)
+static void unlink_entry(struct ringif *ifc, struct neighbor **link, struct pbuf **lost)
 {
     struct neighbor *n = *link;
 
-    drop_queue(ifc, n);
+    drop_queue(ifc, n, lost);
     ifc->last_hop = NULL;
     *link = n->next;
     ifc->neighbor_count--;
@@ -203,7 +210,7 @@ static int make_room(struct ringif *ifc, uint32_t rank, int asked)
     if (!victim) {
         return -1;
     }
-    unlink_entry(ifc, victim);
+    unlink_entry(ifc, victim, NULL);
     return 0;
 }
 
@@ -316,6 +323,7 @@ static err_t enqueue(struct ringif *ifc, struct neighbor *n, struct pbuf *p)
     if (!copy) {
         return ERR_MEM;
     }
+    copy->flags = p->flags & PORT_FORWARDED;
     *n->queue_end = copy;
     n->queue_end = &copy->next;
     ifc->queued += copy->len;
@@ -473,6 +481,7 @@ void neighbor_retry(struct ringif *ifc)
 void neighbor_tmr(struct ringif *ifc)
 {
     struct neighbor **link = NULL, *n;
+    struct pbuf *lost = NULL, *p;
     uint32_t list, now = sys_now();
 
     while ((n = each(ifc, &link, &list))) {
@@ -491,10 +500,19 @@ void neighbor_tmr(struct ringif *ifc)
             ask(&ifc->netif, n);
         } else if (n->state == NEIGHBOR_INCOMPLETE ? passed >= ASK_MS
                                                    : now - n->used >= UNUSED_MS) {
-            unlink_entry(ifc, link);
+            unlink_entry(ifc, link, &lost);
             continue;
         }
         link = &n->next;
+    }
+    /* Not before: what tells their senders may change the list. */
+    while ((p = lost)) {
+        lost = p->next;
+        p->next = NULL;
+        if (p->flags & PORT_FORWARDED) {
+            port_unreachable(p);
+        }
+        pbuf_free(p);
     }
 }
 
@@ -522,7 +540,7 @@ void neighbor_forget(struct ringif *ifc)
     uint32_t list;
 
     while (each(ifc, &link, &list)) {
-        unlink_entry(ifc, link);
+        unlink_entry(ifc, link, NULL);
     }
 }
 

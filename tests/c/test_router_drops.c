@@ -50,6 +50,34 @@ START_TEST(packet_without_a_route_is_told)
 }
 END_TEST
 
+START_TEST(packet_whose_next_hop_is_silent_is_told)
+{
+    static const char *const nobody[] = { "10.0.1.77", "fd00:0:0:1::77" };
+    uint8_t ip[200];
+    uint32_t v6, length;
+    struct span question;
+
+    start(3, 1500);
+    for (v6 = 0; v6 < 2; v6++) {
+        length = udp(ip, host0[v6], nobody[v6], 40, 64);
+        in(0, ip, length);
+        ip[v6 ? 7 : 8]--; /* as it was passed on */
+        if (!v6) {
+            store16(ip + 10, 0);
+            store16(ip + 10, sum_fold(sum_add(0, ip, 20)));
+        }
+        rig_pass(7000);
+        while (frame_peek(&sides[1].tx, FRAME_MOST, &question) == 0) {
+            frame_release(&sides[1].tx);
+        }
+        ck_assert(is_error(v6, v6 ? 1 : 3, v6 ? 3 : 1, 0, ip));
+    }
+    ck_assert_uint_eq(ctl->stats.neighbor_drops, 2);
+    ck_assert_uint_eq(out(0), 0);
+    stop();
+}
+END_TEST
+
 START_TEST(packet_that_is_too_big_is_told_with_the_mtu)
 {
     static uint8_t ip[2000];
@@ -323,6 +351,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, packet_whose_time_is_over_is_told, 0, 4);
     tcase_add_loop_test(tc, packet_without_a_route_is_told, 0, 4);
+    tcase_add_test(tc, packet_whose_next_hop_is_silent_is_told);
     tcase_add_loop_test(tc, packet_that_is_too_big_is_told_with_the_mtu, 0, 4);
     tcase_add_test(tc, errors_are_not_told_about_errors_and_later_fragments);
     tcase_add_test(tc, errors_are_limited);
