@@ -136,8 +136,8 @@ export class Channel {
    * Sends a command and waits for its answer. `made` maps what was made to the result at once, before
    * any event about it is dispatched.
    */
-  async call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
-    if (this.#ending) throw this.#ending;
+  call<T>(command: Command, action: string, made: (made: Made) => T): Promise<T> {
+    if (this.#ending) return Promise.reject(this.#ending);
     return this.#call(command, action, (result) => {
       const value = made(result);
       // It was asked for before the stack began to close.

@@ -52,7 +52,7 @@ export class DatagramReadable implements DirectReadable<UdpDatagram> {
     };
     const close = (): void => this.#close();
     void this.#ends.closed.then(close, close);
-    return new FastReadable<UdpDatagram>(source, this);
+    return FastReadable.over<UdpDatagram>(source, this);
   }
 
   #close(): void {

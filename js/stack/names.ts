@@ -22,6 +22,8 @@ export class Names {
   readonly interfaces: ReadonlySet<BaseInterface>;
   /** Gives the resolver that is asked if there is no other; undefined: none. */
   readonly #load: () => Promise<Resolver | undefined>;
+  /** The host that was read last: programs connect to the same one again, and reading takes longer than all checks. */
+  #last: { readonly host: string; readonly address: IpAddress } | undefined;
 
   constructor(
     interfaces: ReadonlySet<BaseInterface>,
@@ -73,7 +75,12 @@ export class Names {
 
   /** A host that is an address or localhost; undefined: it is a name. */
   numeric(host: string, action: string): IpAddress | undefined {
-    return isHostName(host) ? undefined : parseHost(host, action);
+    const last = this.#last;
+    if (last && last.host === host) return last.address;
+    if (isHostName(host)) return undefined;
+    const address = parseHost(host, action);
+    this.#last = { host, address };
+    return address;
   }
 
   /** A host that must be an address. */

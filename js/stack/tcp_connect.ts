@@ -103,11 +103,11 @@ export async function connectTcp(
 ): Promise<TcpConnection> {
   checkConnect(options);
   const address = names.numeric(options.host, 'Cannot connect to');
-  if (address) return connectTo(channel, options, address, defaults, names);
+  if (address) return await connectTo(channel, options, address, defaults, names);
   options.signal?.throwIfAborted();
   const found = await names.resolveAll(options.host, undefined, options.signal);
   const connect = (to: IpAddress, signal = options.signal): Promise<TcpConnection> =>
     connectTo(channel, { ...options, ...(signal && { signal }) }, to, defaults, names);
-  if (found.length === 1) return connect(found[0] as IpAddress);
+  if (found.length === 1) return await connect(found[0] as IpAddress);
   return (await load()).race(found, connect, options.signal);
 }

@@ -51,7 +51,7 @@ import {
   RingWriter,
 } from '../streams.ts';
 import { formatEndpoint, formatIp } from '../util/address.ts';
-import { Deferred, handled } from '../util/deferred.ts';
+import { handled, Outcome } from '../util/deferred.ts';
 import { showAs } from '../util/inspect.ts';
 import { keepAliveMs } from './tcp_options.ts';
 
@@ -61,15 +61,16 @@ class SocketAddress {
   readonly #bytes: Uint8Array;
   #found: { address: string; port: number } | undefined;
 
-  /** Copies a struct addr, since the socket may be freed before it is read. */
-  constructor(channel: Channel, offset: number) {
+  /** bytes: a struct addr. */
+  constructor(channel: Channel, bytes: Uint8Array) {
     this.#channel = channel;
-    this.#bytes = channel.arena.u8.slice(offset, offset + ADDR_SIZE);
+    this.#bytes = bytes;
   }
 
   get #read(): { address: string; port: number } {
     if (!this.#found) {
-      const view = new DataView(this.#bytes.buffer);
+      const { buffer, byteOffset } = this.#bytes;
+      const view = new DataView(buffer, byteOffset);
       const { address, port } = readAddress(view, 0);
       const iface = view.getUint32(ADDR_ZONE, true);
       const zone = iface ? this.#channel.zoneOf(iface) : undefined;
@@ -96,9 +97,9 @@ export class Connection implements TcpConnection, SocketEvents {
   readonly #action: string;
   readonly #rx: ByteReadable;
   readonly #tx: ByteWritable;
-  readonly #opened = new Deferred();
-  readonly #closed = new Deferred();
-  readonly #sent = new Deferred();
+  readonly #opened = new Outcome();
+  readonly #closed = new Outcome();
+  readonly #sent = new Outcome();
   #isOver = false;
   /** FIN follows the last byte of tx. */
   #isShut = false;
@@ -225,8 +226,11 @@ export class Connection implements TcpConnection, SocketEvents {
   }
 
   #open(): void {
-    this.#local = new SocketAddress(this.#channel, this.#offset + SOCK_LOCAL);
-    this.#remote = new SocketAddress(this.#channel, this.#offset + SOCK_REMOTE);
+    // Copied, since the socket may be freed before they are read.
+    const at = this.#offset + SOCK_LOCAL;
+    const bytes = this.#channel.arena.u8.slice(at, this.#offset + SOCK_REMOTE + ADDR_SIZE);
+    this.#local = new SocketAddress(this.#channel, bytes);
+    this.#remote = new SocketAddress(this.#channel, bytes.subarray(SOCK_REMOTE - SOCK_LOCAL));
     this.#opened.resolve();
   }
 

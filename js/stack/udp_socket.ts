@@ -82,7 +82,7 @@ export class Socket extends DatagramSocketBase implements UdpSocket {
   }
 
   #openWritable(): FastWritable<UdpDatagram> {
-    return new FastWritable<UdpDatagram>(
+    return FastWritable.over<UdpDatagram>(
       {
         write: (datagram) => this.#write(datagram),
         close: () => this.close(),

@@ -96,7 +96,7 @@ export class ByteReadable implements DirectReadable {
   /** The stream; locked while zero-copy access or an iterator has the lock. */
   get stream(): ReadableStream<Chunk> {
     if (this.#stream) return this.#stream;
-    this.#stream = new FastReadable(
+    this.#stream = FastReadable.over(
       {
         ...KIND,
         start: (controller) => {

@@ -16,6 +16,40 @@ export class Deferred<T = void> {
 }
 
 /**
+ * What becomes of something. The promise of it is made when it is first asked for, since most programs ask for
+ * few of those that an object has.
+ */
+export class Outcome {
+  #deferred: Deferred | undefined;
+  #isOver = false;
+  #error: { readonly error: unknown } | undefined;
+
+  /** Settles with the outcome; as with a Deferred, a rejection that is not awaited does not end the program. */
+  get promise(): Promise<void> {
+    if (!this.#deferred) {
+      this.#deferred = new Deferred();
+      if (this.#error) this.#deferred.reject(this.#error.error);
+      else if (this.#isOver) this.#deferred.resolve();
+    }
+    return this.#deferred.promise;
+  }
+
+  /** It went well. The first call of resolve() or reject() counts. */
+  resolve(): void {
+    this.#isOver = true;
+    this.#deferred?.resolve();
+  }
+
+  /** It failed. */
+  reject(error: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#error = { error };
+    this.#deferred?.reject(error);
+  }
+}
+
+/**
  * Marks a promise as handled: if it rejects and is not awaited, the program goes on. Awaiting it still
  * gives the error. For promises that a program may ignore, such as that of close().
  *

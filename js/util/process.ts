@@ -20,8 +20,8 @@ let alive: Refable | undefined;
 function count(by: number): void {
   holds += by;
   alive ??= setInterval(() => {}, 0x7fffffff) as Refable;
-  if (holds > 0) alive.ref?.();
-  else alive.unref?.();
+  if (holds === 0) alive.unref?.();
+  else if (holds === by) alive.ref?.();
 }
 
 /** A reason to keep the process alive. */
