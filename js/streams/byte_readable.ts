@@ -310,7 +310,7 @@ export class ByteReadable implements DirectReadable {
     const size = Math.min(CHUNK_MOST, length < CHUNK_MOST ? ring.held : length);
     const chunk = newChunk(size, ring.offset);
     const done = this.#fill(chunk, length);
-    return done === size ? chunk : chunk.subarray(0, done);
+    return done === size ? chunk : chunk.fill(0, done).subarray(0, done);
   }
 
   #fill(view: Uint8Array, first: number): number {

@@ -13,6 +13,8 @@
 const SMALL_COPY = 192;
 /** Bytes of the private buffer. They shall still be in the first-level cache on the way back. */
 const DETOUR = 16384;
+/** From here on memory is taken as it is where the runtime allows it: below, that costs what zeros cost. */
+const LARGE = 32768;
 /** Largest array that engines keep in their heap of objects, where it costs next to nothing. */
 const TINY = 64;
 
@@ -62,8 +64,21 @@ export function copyAligned(
   return 2 * length;
 }
 
+/** Buffer of Node, Deno and Bun. */
+const { Buffer } = globalThis as {
+  Buffer?: { allocUnsafeSlow?(size: number): Uint8Array };
+};
+
+/** A buffer that holds whatever its memory held before; undefined: the runtime gives none. */
+function unfilled(size: number): ArrayBuffer | undefined {
+  const buffer = Buffer?.allocUnsafeSlow?.(size).buffer;
+  // Of its own, not a part of a larger one.
+  return buffer?.byteLength === size ? (buffer as ArrayBuffer) : undefined;
+}
+
 /**
- * Makes a private chunk to which bytes of shared memory can be copied at full speed.
+ * Makes a private chunk to which bytes of shared memory can be copied at full speed. A large one may
+ * hold bytes of something else: the caller fills all of it, or clears the rest.
  *
  * @param length - Bytes.
  * @param offset - Offset of the first byte in shared memory.
@@ -73,5 +88,9 @@ export function copyAligned(
 export function newChunk(length: number, offset: number): Uint8Array<ArrayBuffer> {
   if (length <= TINY) return new Uint8Array(length);
   const skew = offset & 7;
-  return new Uint8Array(new ArrayBuffer(length + skew), skew, length);
+  const size = length + skew;
+  const dirty = length < LARGE ? undefined : unfilled(size);
+  // The bytes in front of the chunk are the program's, too.
+  if (dirty) new Uint8Array(dirty, 0, skew).fill(0);
+  return new Uint8Array(dirty ?? new ArrayBuffer(size), skew, length);
 }
