@@ -20,7 +20,7 @@ $(WG_SMALL:%=build/wasm-wg/%.o): EXTRA += -Os
 
 build/wasm-wg/wireguard.wasm: $(WG_OBJ) tools/wasm_imports.mjs
 	$(call run,LINK,$@)$(EMCC_ENV) $(EMCC) $(WG_FLAGS) $(WASM_NAMES) $(WG_OBJ) -o $@
-	$(Q)node tools/wasm_imports.mjs $@ host_random host_timestamp host_transmit host_deliver
+	$(Q)node tools/wasm_imports.mjs $@ host_random host_timestamp host_transmit host_deliver host_limit
 
 $(WG)/dist/wireguard.wasm: build/wasm-wg/wireguard.wasm
 	@mkdir -p $(@D); install -m 644 $< $@

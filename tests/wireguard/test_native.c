@@ -49,9 +49,10 @@ void host_timestamp(uint8_t *to)
     memset(to, 0, TIMESTAMP_SIZE);
 }
 
-void host_transmit(const uint8_t *data, uint32_t length, const struct endpoint *to)
+void host_transmit(const uint8_t *data, uint32_t length, const struct endpoint *to, uint32_t ecn)
 {
     (void)to;
+    (void)ecn;
     memcpy(sent, data, length);
     sent_length = length;
     sent_count++;
@@ -74,7 +75,7 @@ static void take(const uint8_t *message, uint32_t length)
     uint8_t *copy = malloc(length ? length : 1);
 
     memcpy(copy, message, length);
-    receive_message(copy, length, &FROM);
+    receive_message(copy, length, &FROM, below(4));
     free(copy);
 }
 

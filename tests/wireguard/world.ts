@@ -24,6 +24,8 @@ export interface Faults {
 /** A datagram on its way. */
 export interface Message {
   readonly data: Uint8Array;
+  /** ECN bits of its IP header. @default 0 */
+  readonly ecn?: number;
   readonly from: string;
   readonly to: string;
 }
@@ -52,6 +54,8 @@ export class Device {
   place: string;
   /** Runs ahead of the clock of the world, ms: for TAI64N. */
   wall = 0;
+  /** Bytes of the largest datagram that it can send. */
+  limit = 65535;
 
   constructor(world: World, place: string, rate = 64, mtu = 1420) {
     this.world = world;
@@ -65,8 +69,9 @@ export class Device {
         view.setUint32(4, Math.floor(time / 1000));
         view.setUint32(8, (time % 1000) * 1e6);
       },
-      transmit: (data, words, at) =>
-        world.send({ data: data.slice(), from: this.place, to: placeOf(words, at) }),
+      transmit: (data, words, at, ecn) =>
+        world.send({ data: data.slice(), from: this.place, to: placeOf(words, at), ecn }),
+      limit: () => this.limit,
       deliver: (packet) => void this.packets.push(packet.slice()),
     });
     this.publicKey = this.core.setKey(world.random.bytes(32));
@@ -94,7 +99,7 @@ export class Device {
   }
 
   receive(message: Message): void {
-    this.core.receive(message.data, wordsOf(message.from));
+    this.core.receive(message.data, wordsOf(message.from), message.ecn);
   }
 }
 
@@ -122,6 +127,8 @@ export class World {
   faults: Faults = {};
   /** Loses what it says. */
   drops: (message: Message) => boolean = () => false;
+  /** What becomes of a message on its way; `n` is its place in `sent`. */
+  marks: (message: Message, n: number) => Message = (message) => message;
   #onTheWay: { at: number; message: Message }[] = [];
 
   constructor(seed = 1) {
@@ -150,7 +157,8 @@ export class World {
     const { loss = 0, duplicate = 0, jitter = 0 } = this.faults;
     if (this.drops(message) || this.#faults.chance(loss)) return;
     for (let i = this.#faults.chance(duplicate) ? 2 : 1; i > 0; i--) {
-      this.#onTheWay.push({ at: this.now + 1 + this.#faults.int(jitter + 1), message });
+      const at = this.now + 1 + this.#faults.int(jitter + 1);
+      this.#onTheWay.push({ at, message: this.marks(message, this.sent.length - 1) });
     }
   }
 

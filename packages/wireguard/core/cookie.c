@@ -173,7 +173,7 @@ void cookie_reply(const uint8_t *message, uint32_t length, const struct endpoint
     xaead_seal(reply + 32, cookie, COOKIE_SIZE, message + length - MACS_SIZE, COOKIE_SIZE,
                reply + 8, device.own.reply_key);
     device.sent_cookies++;
-    host_transmit(reply, sizeof(reply), to);
+    host_transmit(reply, sizeof(reply), to, ECN_NONE);
 }
 
 /**

@@ -16,6 +16,7 @@
  *     index     finds a handshake or a session by our index
  *     cookie    mac1 and mac2, cookies, and the limit of handshakes under load
  *     session   keys in use: begin, promote, expire
+ *     icmp      answers to packets that are not sent
  *     send      handshake messages and data out; packets that wait for a session
  *     timers    what is due at a time
  *     receive   messages in
@@ -49,6 +50,8 @@
 #define MAX_PACKETS 2048
 #define HEADER_SIZE 16
 #define LARGEST 65535
+/* The least MTU of IPv6 (RFC 8200, 5). */
+#define LEAST_V6 1280u
 
 enum message { INITIATION = 1, RESPONSE = 2, COOKIE = 3, DATA = 4 };
 #define INITIATION_SIZE 148
@@ -67,8 +70,9 @@ enum drop {
     DROP_EXPIRED,     /* of a session that is too old */
     DROP_LOAD,        /* a handshake too many */
     DROP_NOT_ALLOWED, /* the peer may not send from this address */
-    DROP_NO_PEER,     /* no peer has the destination */
+    DROP_NO_PEER,     /* no peer has the destination, or its place is not known */
     DROP_NO_SESSION,  /* waited for a session that did not come, or too many waited */
+    DROP_TOO_LARGE,   /* sealed, it is larger than its transport takes */
     DROPS
 };
 
@@ -149,6 +153,7 @@ struct peer {
     int is_usable;            /* the secret is not all zeros */
     struct endpoint endpoint;
     int has_endpoint;
+    uint32_t most; /* bytes of the largest packet, as its transport said last; 0: not yet */
     struct handshake handshake;
     struct cookie cookie;
     struct session *current, *previous, *next;
@@ -172,6 +177,7 @@ struct device {
     double tokens, tokens_at; /* handshakes that may come before we are under load */
     double rate;              /* of these, a second */
     double load_until;
+    double refusals, refusals_at; /* answers of icmp.c that may be sent now */
     double now;
     double due; /* no timer is due before */
     uint32_t mtu;
@@ -207,6 +213,9 @@ static inline void set_timer(double *timer, double at)
     }
 }
 
+/* ECN (RFC 3168), in the two low bits of the type of service. */
+enum { ECN_NONE, ECN_ECT1, ECN_ECT0, ECN_CE };
+
 /* index.c */
 void index_add(struct entry *entry);
 void index_remove(struct entry *entry);
@@ -227,6 +236,9 @@ void session_forget(struct peer *peer);
 void handshake_forget(struct peer *peer);
 int session_is_usable(const struct session *session);
 
+/* icmp.c */
+void refuse(const uint8_t *packet, uint32_t length, uint8_t *reply, uint32_t mtu);
+
 /* send.c */
 void send_initiation(struct peer *peer, int is_retry);
 void send_response(struct peer *peer);
@@ -243,6 +255,6 @@ void timers_handshake_done(struct peer *peer);
 void timers_run(void);
 
 /* receive.c */
-void receive_message(uint8_t *message, uint32_t length, const struct endpoint *from);
+void receive_message(uint8_t *message, uint32_t length, const struct endpoint *from, uint32_t ecn);
 
 #endif /* RINGSTACK_WIREGUARD_DEVICE_H */

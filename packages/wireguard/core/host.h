@@ -9,8 +9,10 @@
 void host_random(uint8_t *to, uint32_t length);
 /* TAI64N of now: later than any before with this key. */
 void host_timestamp(uint8_t *to);
-/* A datagram goes out. */
-void host_transmit(const uint8_t *data, uint32_t length, const struct endpoint *to);
+/* A datagram goes out; ecn is for its IP header. */
+void host_transmit(const uint8_t *data, uint32_t length, const struct endpoint *to, uint32_t ecn);
+/* Bytes of the largest datagram that a transport takes now. */
+uint32_t host_limit(uint32_t transport);
 /* An IP packet has come in. */
 void host_deliver(const uint8_t *data, uint32_t length);
 

@@ -59,7 +59,7 @@ EXPORT void wg_peer_remove(uint32_t number);
 EXPORT int wg_allow(uint32_t number, uint32_t is_v6, uint32_t length);
 EXPORT void wg_allow_none(void);
 EXPORT void wg_send(uint32_t length, double now);
-EXPORT void wg_receive(uint32_t length, double now);
+EXPORT void wg_receive(uint32_t length, uint32_t ecn, double now);
 EXPORT void wg_tick(double now);
 EXPORT void wg_public(void);
 
@@ -205,12 +205,32 @@ void wg_allow_none(void)
     allowed_clear();
 }
 
+/* Sends a packet to a peer, or answers it. IPv6 has 1280 bytes on every link: the transport has to see to it. */
+static void route(struct peer *peer, const uint8_t *packet, uint32_t length)
+{
+    const uint32_t least = packet[0] >> 4 == 6 ? LEAST_V6 : 1;
+    uint32_t limit;
+
+    if (!peer || !peer->has_endpoint) {
+        drop(DROP_NO_PEER);
+        refuse(packet, length, in_area, 0);
+        return;
+    }
+    limit = host_limit(peer->endpoint.transport);
+    peer->most = limit > HEADER_SIZE + TAG_SIZE ? limit - HEADER_SIZE - TAG_SIZE : 1;
+    if (length > peer->most && length > least) {
+        drop(DROP_TOO_LARGE);
+        refuse(packet, length, in_area, peer->most > least ? peer->most : least);
+        return;
+    }
+    send_packet(peer, length);
+}
+
 /* Sends the packet at area.out. */
 void wg_send(uint32_t length, double now)
 {
     const uint8_t *packet = out_area + HEADER_SIZE;
     const int is_v6 = length >= 40 && packet[0] >> 4 == 6;
-    struct peer *peer = NULL;
 
     begin(now);
     if (device.now >= device.due) { /* what timers send passes out_area */
@@ -221,24 +241,19 @@ void wg_send(uint32_t length, double now)
     if (!is_v6 && (length < 20 || packet[0] >> 4 != 4)) {
         drop(DROP_MALFORMED);
     } else {
-        peer = allowed_find(is_v6, packet + (is_v6 ? 24 : 16));
-        if (peer) {
-            send_packet(peer, length);
-        } else {
-            drop(DROP_NO_PEER);
-        }
+        route(allowed_find(is_v6, packet + (is_v6 ? 24 : 16)), packet, length);
     }
     end();
 }
 
 /* Takes the datagram at area.in, which came from area.endpoint. */
-void wg_receive(uint32_t length, double now)
+void wg_receive(uint32_t length, uint32_t ecn, double now)
 {
     struct endpoint from = area.endpoint;
 
     begin(now);
     timers_run();
-    receive_message(in_area, length, &from);
+    receive_message(in_area, length, &from, ecn);
     end();
 }
 

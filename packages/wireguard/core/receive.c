@@ -115,7 +115,27 @@ static uint32_t ip_length(const uint8_t *packet, uint32_t length)
     return total >= least && total <= length ? total : 0;
 }
 
-static void deliver(struct peer *peer, const uint8_t *packet, uint32_t length)
+/* A packet that came in a datagram with a mark of congestion has it now (RFC 6040, 4.2). As in Linux, one that knows
+ * no ECN is not dropped then. */
+static void take_ecn(uint8_t *packet, uint32_t outer)
+{
+    const int is_v6 = packet[0] >> 4 == 6, shift = is_v6 ? 4 : 0;
+    const uint32_t inner = packet[1] >> shift & 3u;
+    uint32_t sum;
+
+    if (inner == ECN_NONE || (outer != ECN_CE && (outer != ECN_ECT1 || inner != ECN_ECT0))) {
+        return;
+    }
+    packet[1] = (uint8_t)((packet[1] & ~(3u << shift)) | outer << shift);
+    if (!is_v6) { /* RFC 1624: the old value and the complement of the new one */
+        sum = (uint32_t)(packet[10] << 8 | packet[11]) + inner + 0xffff - outer;
+        sum = (sum & 0xffff) + (sum >> 16);
+        packet[10] = (uint8_t)(sum >> 8);
+        packet[11] = (uint8_t)sum;
+    }
+}
+
+static void deliver(struct peer *peer, uint8_t *packet, uint32_t length, uint32_t ecn)
 {
     const int is_v6 = packet[0] >> 4 == 6;
     uint32_t total = ip_length(packet, length);
@@ -125,6 +145,7 @@ static void deliver(struct peer *peer, const uint8_t *packet, uint32_t length)
     } else if (allowed_find(is_v6, packet + (is_v6 ? 8 : 12)) != peer) {
         drop(DROP_NOT_ALLOWED);
     } else {
+        take_ecn(packet, ecn);
         host_deliver(packet, total);
     }
 }
@@ -142,7 +163,8 @@ static void keep_fresh(struct peer *peer)
     }
 }
 
-static void receive_data(uint8_t *message, uint32_t length, const struct endpoint *from)
+static void receive_data(uint8_t *message, uint32_t length, const struct endpoint *from,
+                         uint32_t ecn)
 {
     struct entry *entry = index_find(load32(message + 4));
     struct session *session = entry ? entry->session : NULL;
@@ -175,7 +197,7 @@ static void receive_data(uint8_t *message, uint32_t length, const struct endpoin
     }
     keep_fresh(peer);
     if (length > HEADER_SIZE + TAG_SIZE) {
-        deliver(peer, packet, length - HEADER_SIZE - TAG_SIZE);
+        deliver(peer, packet, length - HEADER_SIZE - TAG_SIZE, ecn);
     }
 }
 
@@ -184,14 +206,15 @@ static void receive_data(uint8_t *message, uint32_t length, const struct endpoin
  * @message: its bytes
  * @length: how many
  * @from: its source
+ * @ecn: of its IP header, 0 where the transport does not tell
  */
-void receive_message(uint8_t *message, uint32_t length, const struct endpoint *from)
+void receive_message(uint8_t *message, uint32_t length, const struct endpoint *from, uint32_t ecn)
 {
     uint32_t type = length >= 4 ? load32(message) : 0;
     struct entry *entry;
 
     if (type == DATA && length >= HEADER_SIZE + TAG_SIZE) {
-        receive_data(message, length, from);
+        receive_data(message, length, from, ecn);
     } else if ((type == INITIATION && length == INITIATION_SIZE) ||
                (type == RESPONSE && length == RESPONSE_SIZE)) {
         enum verdict verdict = device.has_key ? cookie_check(message, length, from) : REFUSED;

@@ -10,12 +10,21 @@
 #include "host.h"
 #include "memory.h"
 
-static void transmit(struct peer *peer, const uint8_t *message, uint32_t length)
+static void transmit(struct peer *peer, const uint8_t *message, uint32_t length, uint32_t ecn)
 {
     if (peer->has_endpoint) {
         peer->sent_bytes += length;
-        host_transmit(message, length, &peer->endpoint);
+        host_transmit(message, length, &peer->endpoint, ecn);
     }
+}
+
+/* ECN of the packet inside is that of the datagram (RFC 6040, 4.1, normal mode). */
+static uint32_t ecn_of(const uint8_t *packet, uint32_t length)
+{
+    if (length == 0) {
+        return ECN_NONE;
+    }
+    return (packet[0] >> 4 == 6 ? packet[1] >> 4 : packet[1]) & 3u;
 }
 
 static void new_ephemeral(struct noise *noise)
@@ -61,7 +70,7 @@ void send_initiation(struct peer *peer, int is_retry)
     cookie_sign(peer, message, sizeof(message));
     device.sent_initiations++;
     timers_sent(peer, 0);
-    transmit(peer, message, sizeof(message));
+    transmit(peer, message, sizeof(message), ECN_NONE);
     timers_initiated(peer);
 }
 
@@ -90,15 +99,17 @@ void send_response(struct peer *peer)
     session_begin(peer, 0);
     device.sent_responses++;
     timers_sent(peer, 0);
-    transmit(peer, message, sizeof(message));
+    transmit(peer, message, sizeof(message), ECN_NONE);
 }
 
 /* Seals the packet in out_area with the current session and sends it. */
 static void seal(struct peer *peer, uint32_t length)
 {
     struct session *session = peer->current;
-    uint32_t padded = (length + 15) & ~15u, most = length > device.mtu ? length : device.mtu;
+    uint32_t most = peer->most > 0 && peer->most < device.mtu ? peer->most : device.mtu;
+    uint32_t padded = (length + 15) & ~15u, ecn = ecn_of(out_area + HEADER_SIZE, length);
 
+    most = length > most ? length : most;
     padded = padded < most ? padded : most;
     memset(out_area + HEADER_SIZE + length, 0, padded - length);
     store32(out_area, DATA);
@@ -108,7 +119,7 @@ static void seal(struct peer *peer, uint32_t length)
               session->send_key);
     session->sent++;
     timers_sent(peer, length > 0);
-    transmit(peer, out_area, HEADER_SIZE + padded + TAG_SIZE);
+    transmit(peer, out_area, HEADER_SIZE + padded + TAG_SIZE, ecn);
 }
 
 /* A session that is old enough is replaced while it still works. */

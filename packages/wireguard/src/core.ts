@@ -43,6 +43,7 @@ export const DROPS = [
   'notAllowed',
   'noPeer',
   'noSession',
+  'tooLarge',
 ] as const;
 
 /** Bytes of a key. */
@@ -66,7 +67,7 @@ interface Exports {
   wg_allow(peer: number, isV6: number, length: number): number;
   wg_allow_none(): void;
   wg_send(length: number, now: number): void;
-  wg_receive(length: number, now: number): void;
+  wg_receive(length: number, ecn: number, now: number): void;
   wg_tick(now: number): void;
   wg_public(): void;
 }
@@ -79,8 +80,10 @@ export interface CoreHost {
   random(to: Uint8Array<ArrayBuffer>): void;
   /** Writes TAI64N of now, later than any before. */
   timestamp(to: Uint8Array): void;
-  /** A datagram goes out; `words` at `at` are its struct endpoint. */
-  transmit(data: Uint8Array<ArrayBuffer>, words: Int32Array, at: number): void;
+  /** A datagram goes out; `words` at `at` are its struct endpoint, `ecn` is for its IP header. */
+  transmit(data: Uint8Array<ArrayBuffer>, words: Int32Array, at: number, ecn: number): void;
+  /** Bytes of the largest datagram that a transport takes now. */
+  limit(transport: number): number;
   /** An IP packet came in. */
   deliver(packet: Uint8Array<ArrayBuffer>): void;
 }
@@ -167,10 +170,11 @@ export class Core {
         __table_base: i32(1),
         host_random: (at: number, length: number) => host.random(this.#bytes(at, length)),
         host_timestamp: (at: number) => host.timestamp(this.#bytes(at, 12)),
-        host_transmit: (at: number, length: number, to: number) => {
+        host_transmit: (at: number, length: number, to: number, ecn: number) => {
           const data = this.#bytes(at, length);
-          host.transmit(data, this.#i32, to >> 2);
+          host.transmit(data, this.#i32, to >> 2, ecn);
         },
+        host_limit: (transport: number) => host.limit(transport),
         host_deliver: (at: number, length: number) => host.deliver(this.#bytes(at, length)),
       },
     });
@@ -306,13 +310,13 @@ export class Core {
     this.#exports.wg_send(length <= LARGEST ? length : 0, this.#host.now());
   }
 
-  /** Takes a datagram. */
-  receive(data: Uint8Array, from: Int32Array): void {
+  /** Takes a datagram; `ecn` is that of its IP header, 0: not known. */
+  receive(data: Uint8Array, from: Int32Array, ecn = 0): void {
     const { length } = data;
     if (length <= LARGEST) this.#bytes(this.#in, length).set(data);
     this.#refresh();
     this.#i32.set(from, (this.#area + AREA.endpoint) >> 2);
-    this.#exports.wg_receive(length <= LARGEST ? length : 0, this.#host.now());
+    this.#exports.wg_receive(length <= LARGEST ? length : 0, ecn, this.#host.now());
   }
 
   /** Does what is due. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // create - createWireGuard(): checks options, makes the tun, opens transports, begins
 
-import type { NetworkStack } from 'ringstack';
+import type { NetworkStack, TunInterface } from 'ringstack';
 import { checkOptions } from '../../../js/util/check.ts';
 import { readKey } from './keys.ts';
 import { loadWireGuard } from './load.ts';
@@ -9,6 +9,17 @@ import { ACTION, OPTIONS } from './options.ts';
 import { toTransport } from './transport/to_transport.ts';
 import type { WireGuardInterface, WireGuardOptions, WireGuardTransport } from './types.ts';
 import { WireGuard } from './wireguard.ts';
+
+const DEFAULT_MTU = 1420;
+const LEAST_MTU = 576;
+/** Header and tag of a message. */
+const AROUND = 32;
+
+/** The MTU that every transport has room for. */
+function mtuOf(transports: readonly WireGuardTransport[]): number {
+  const most = transports.map(({ maxDatagram = DEFAULT_MTU + AROUND }) => maxDatagram - AROUND);
+  return Math.max(Math.min(DEFAULT_MTU, ...most), LEAST_MTU);
+}
 
 /**
  * Creates a WireGuard interface of a stack: a tun whose packets go to peers, encrypted, over any transport of datagrams.
@@ -56,19 +67,20 @@ export async function createWireGuard(
   options: WireGuardOptions,
 ): Promise<WireGuardInterface> {
   checkOptions(ACTION, options, OPTIONS, ['privateKey', 'transport']);
-  const { ip, mtu = 1420, ringSize, peers = [], listenPort, transport } = options;
+  const { ip, mtu, ringSize, peers = [], listenPort, transport } = options;
   const key = readKey(ACTION, 'private key', options.privateKey);
   const module = await loadWireGuard(options.wasm);
   const list: readonly object[] = Array.isArray(transport) ? transport : [transport as object];
   const transports: WireGuardTransport[] = [];
-  const tun = await stack.createTunInterface({
-    mtu,
-    ...(ip === undefined ? {} : { ip }),
-    ...(ringSize === undefined ? {} : { ringSize }),
-  });
+  let tun: TunInterface | undefined;
   try {
     const port = listenPort === undefined ? {} : { port: listenPort };
     for (const one of list) transports.push(await toTransport(one, port));
+    tun = await stack.createTunInterface({
+      mtu: mtu ?? mtuOf(transports),
+      ...(ip === undefined ? {} : { ip }),
+      ...(ringSize === undefined ? {} : { ringSize }),
+    });
     const wg = new WireGuard(stack, tun, module, transports, options);
     try {
       await wg.start(key);
@@ -80,7 +92,7 @@ export async function createWireGuard(
     }
   } catch (error) {
     for (const one of transports) await one.stop();
-    await stack.removeInterface(tun).catch(() => {});
+    if (tun) await stack.removeInterface(tun).catch(() => {});
     throw error;
   }
 }

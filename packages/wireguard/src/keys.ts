@@ -100,6 +100,7 @@ export async function publicKey(privateKey: string | Uint8Array): Promise<string
     random: () => {},
     timestamp: () => {},
     transmit: () => {},
+    limit: () => 0,
     deliver: () => {},
   });
   const result = formatKey(core.publicKey(key));

@@ -37,9 +37,11 @@ export interface WireGuardSink {
    * @param data - Its bytes; they are copied.
    * @param host - Numeric address of its sender; none on a transport without addresses.
    * @param port - Port of its sender.
+   * @param ecn - The two ECN bits of its IP header, where the transport knows them: the packet inside then gets a mark of
+   *   congestion (RFC 6040).
    * @throws Never.
    */
-  receive(data: Uint8Array, host?: string, port?: number): void;
+  receive(data: Uint8Array, host?: string, port?: number, ecn?: number): void;
   /**
    * Says whether to wait before the next datagram, for a transport that can.
    *
@@ -88,6 +90,11 @@ export interface WireGuardTransport {
   /** It has one other end and no addresses: a peer without an endpoint is there. @default false */
   readonly isSession?: boolean | undefined;
   /**
+   * Bytes of the largest datagram that gets through now. The sender of a packet that would be larger gets an ICMP error with the
+   * size that fits (Packet Too Big, fragmentation needed). @default 65535
+   */
+  readonly maxDatagram?: number | undefined;
+  /**
    * Begins to receive.
    *
    * @param sink - Takes the datagrams.
@@ -99,10 +106,11 @@ export interface WireGuardTransport {
    *
    * @param data - Its bytes, valid until this returns.
    * @param to - The receiver; undefined: the other end of the transport.
+   * @param ecn - For the two ECN bits of its IP header, where the transport can set them: those of the packet inside (RFC 6040).
    * @returns false: it was dropped.
    * @throws Never.
    */
-  send(data: Uint8Array<ArrayBuffer>, to: WireGuardEndpoint | undefined): boolean;
+  send(data: Uint8Array<ArrayBuffer>, to: WireGuardEndpoint | undefined, ecn: number): boolean;
   /**
    * Says whether to wait before more is sent.
    *
@@ -205,7 +213,10 @@ export interface WireGuardOptions {
   readonly privateKey: string | Uint8Array;
   /** Our addresses in the tunnel. */
   readonly ip?: Cidrs;
-  /** Largest packet in the tunnel, bytes, 576 to 65455. A message is up to 32 bytes larger, and its IP and UDP headers. @default 1420 */
+  /**
+   * Largest packet in the tunnel, bytes, 576 to 65455. A message is up to 32 bytes larger, and its IP and UDP headers.
+   * @default 1420, or less if `maxDatagram` of a transport says so
+   */
   readonly mtu?: number;
   /**
    * Carries the messages: a UDP socket of a stack, of `node:dgram` or of Deno, a WebSocket to a relay, an RTCDataChannel,
@@ -266,10 +277,12 @@ export interface WireGuardStatistics {
     readonly load: number;
     /** From an address that the peer may not send from. */
     readonly notAllowed: number;
-    /** To an address that no peer has. */
+    /** To an address that no peer has, or only one whose place is not known; answered by ICMP host unreachable. */
     readonly noPeer: number;
     /** Waited for a session in vain, or too many waited. */
     readonly noSession: number;
+    /** Larger than the transport's `maxDatagram` leaves room for; answered by ICMP. */
+    readonly tooLarge: number;
   };
 }
 

@@ -21,7 +21,7 @@ import { pauseIfOverdue } from '../../../js/sched/scheduler.ts';
 import { type Cidr, formatCidr } from '../../../js/util/address.ts';
 import { checkOptions, checkValue, whole } from '../../../js/util/check.ts';
 import { Deferred } from '../../../js/util/deferred.ts';
-import { Core } from './core.ts';
+import { Core, LARGEST } from './core.ts';
 import { Endpoints, isAddress, splitEndpoint } from './endpoints.ts';
 import { Held } from './held.ts';
 import { setInside } from './inside.ts';
@@ -92,7 +92,8 @@ export class WireGuard implements WireGuardInterface {
       now: () => this.#now() + 1, // 0 is never
       random: (to) => void crypto.getRandomValues(to),
       timestamp: (to) => this.#stamps.write(to),
-      transmit: (data, words, at) => this.#transmit(data, words, at),
+      transmit: (data, words, at, ecn) => this.#transmit(data, words, at, ecn),
+      limit: (transport) => this.#transports[transport]?.maxDatagram ?? LARGEST,
       deliver: (packet) => void this.#incoming.push(packet, undefined),
     });
     this.#reader = tun.getRingReader();
@@ -112,7 +113,7 @@ export class WireGuard implements WireGuardInterface {
     await this.#takeKey(key);
     for (const [i, transport] of this.#transports.entries()) {
       transport.start({
-        receive: (data, host, port) => this.#receive(i, data, host, port),
+        receive: (data, host, port, ecn) => this.#receive(i, data, host, port, ecn),
         room: () => this.#incoming.room(),
         ended: (error) => {
           if (error !== undefined) this.#warn(`A transport of WireGuard failed: ${error}`);
@@ -180,9 +181,9 @@ export class WireGuard implements WireGuardInterface {
     (this.#timer as { unref?(): void }).unref?.();
   }
 
-  #transmit(data: Uint8Array<ArrayBuffer>, words: Int32Array, at: number): void {
+  #transmit(data: Uint8Array<ArrayBuffer>, words: Int32Array, at: number, ecn: number): void {
     const { transport, to } = this.#endpoints.text(words, at);
-    if (!this.#transports[transport]?.send(data, to)) this.#txDropped++;
+    if (!this.#transports[transport]?.send(data, to, ecn)) this.#txDropped++;
   }
 
   #put(packet: Uint8Array): boolean {
@@ -193,10 +194,12 @@ export class WireGuard implements WireGuardInterface {
     return true;
   }
 
-  #receive(transport: number, data: Uint8Array, host?: string, port?: number): void {
+  #receive(transport: number, data: Uint8Array, host?: string, port?: number, ecn = 0): void {
     // A datagram from inside a call waits, and its sender uses the bytes again.
     const kept = this.#isInside ? data.slice() : data;
-    this.#call(() => this.#core.receive(kept, this.#endpoints.words(transport, host, port)));
+    this.#call(() =>
+      this.#core.receive(kept, this.#endpoints.words(transport, host, port), ecn & 3),
+    );
   }
 
   /** A promise to wait for before the next packet, or undefined. */

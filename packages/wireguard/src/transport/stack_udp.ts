@@ -6,6 +6,9 @@ import { pauseIfOverdue } from '../../../../js/sched/scheduler.ts';
 import { Held } from '../held.ts';
 import type { WireGuardEndpoint, WireGuardSink, WireGuardTransport } from '../types.ts';
 
+/** Headers of IP and UDP, bytes. */
+const HEADERS = { v4: 28, v6: 48 };
+
 /** A UDP socket of a stack. */
 export class StackUdpTransport implements WireGuardTransport {
   readonly #socket: UdpSocket;
@@ -27,6 +30,13 @@ export class StackUdpTransport implements WireGuardTransport {
 
   get localPort(): number {
     return this.#socket.localPort;
+  }
+
+  /** A socket that is connected has one path, whose MTU is known; others send fragments where it is small. */
+  get maxDatagram(): number | undefined {
+    const { remoteAddress, pathMtu } = this.#socket;
+    if (remoteAddress === undefined || pathMtu === undefined) return undefined;
+    return pathMtu - (remoteAddress.includes(':') ? HEADERS.v6 : HEADERS.v4);
   }
 
   start(sink: WireGuardSink): void {
