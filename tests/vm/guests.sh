@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/vm/guests.sh - guests from Debian's packages, unpacked and not installed, in build/vm
 #
-#   guest/vmlinuz guest/initrd   the newest of Debian's cloud kernels for amd64; busybox, tc, iperf3, a virtio network card
+#   guest/vmlinuz guest/initrd   the newest of Debian's cloud kernels for amd64; busybox, tc, iperf3, wg, a virtio network card
 #   uml/linux uml/initrd         User-mode Linux, with the same programs
 #   ipxe/ipxe.lkrn               iPXE as a kernel image
 #
@@ -23,8 +23,12 @@ unpack() {
     (cd "$work/deb/$2" && apt-get -qq download "$1" 2>/dev/null) && dpkg-deb -x "$work/deb/$2/"*.deb "$work/$2"
 }
 
-# Makes an initramfs whose modules are found below a folder, in the order in which they need each other:
-# initramfs FOLDER FILE MODULE...
+# Modules of WireGuard, in the order in which they need each other.
+wireguard='udp_tunnel ip6_udp_tunnel libcurve25519-generic curve25519-x86_64 libcurve25519 libchacha chacha-x86_64'
+wireguard="$wireguard libpoly1305 poly1305-x86_64 libchacha20poly1305 wireguard"
+
+# Makes an initramfs whose modules are found below a folder, in the order in which they need each other. Those of WireGuard
+# are there too, and /bin/load-wireguard loads them: initramfs FOLDER FILE MODULE...
 initramfs() (
     set -e
     kernel=$1 file=$2
@@ -33,12 +37,13 @@ initramfs() (
     rm -rf "$root"
     mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/tmp" "$root/lib/modules" "$root/usr/sbin"
     cp "$work/busybox/bin/busybox" "$root/bin/"
-    for module; do
+    for module in "$@" $wireguard; do
         find "$kernel" -name "$module.ko" -exec cp {} "$root/lib/modules/" \;
     done
     # busybox's tc, which its shell prefers, knows no netem: this one is called by its path.
-    for program in tc iperf3; do
+    for program in tc iperf3 wg; do
         path=$(command -v "$program" || echo "/usr/sbin/$program")
+        [ -e "$path" ] || continue
         cp -L "$path" "$root/usr/sbin/"
         for library in $(ldd "$path" | tr -s '[:space:]' '\n' | grep '^/'); do
             mkdir -p "$root$(dirname "$library")"
@@ -61,7 +66,13 @@ stty -echo -onlcr
 echo "guest is ready"
 while true; do setsid cttyhack sh; done
 END
-    chmod 755 "$root/init"
+    cat >"$root/bin/load-wireguard" <<END
+#!/bin/busybox sh
+for module in $wireguard; do
+    insmod /lib/modules/\$module.ko || exit 1
+done
+END
+    chmod 755 "$root/init" "$root/bin/load-wireguard"
     (cd "$root" && find . | "$work/busybox/bin/busybox" cpio -o -H newc 2>/dev/null) | gzip -1 >"$file"
 )
 
@@ -96,7 +107,8 @@ missing() {
     echo "test-vm: $1 could not be fetched from Debian's packages"
     status=1
 }
-[ -d "$vm/guest" ] || guest || missing 'the guest of QEMU'
+# One that was made before had no WireGuard.
+zcat "$vm/guest/initrd" 2>/dev/null | grep -q '/wireguard\.ko' || guest || missing 'the guest of QEMU'
 # One that was made before had no IPv6.
 zcat "$vm/uml/initrd" 2>/dev/null | grep -q '/crc-ccitt\.ko' || uml || missing 'User-mode Linux'
 [ -d "$vm/ipxe" ] || ipxe || missing iPXE
