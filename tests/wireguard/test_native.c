@@ -17,9 +17,9 @@ static const char PROLOGUE[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
 static const uint8_t NO_SECRET[KEY_SIZE];
 
 struct device device;
-uint8_t *out_area;
+uint8_t *out_area, *plain_area;
 
-static uint8_t out[HEADER_SIZE + LARGEST + 64], sent[LARGEST + 64];
+static uint8_t out[HEADER_SIZE + LARGEST + 64], plain[LARGEST], sent[LARGEST + 64];
 static uint32_t sent_length, sent_count, delivered, delivered_length, seed;
 static struct peer peer;
 static uint8_t our_private[KEY_SIZE], our_public[KEY_SIZE];
@@ -88,6 +88,7 @@ static void set_up(void)
     memset(&peer, 0, sizeof(peer));
     allowed_clear();
     out_area = out;
+    plain_area = plain;
     sent_length = sent_count = delivered = 0;
     device.mtu = 1420;
     device.rate = device.tokens = 1e9;

@@ -209,31 +209,50 @@ static __attribute__((noinline)) void key_stream(struct chacha *s, uint8_t *to)
     batch_end(s, x, first, to, NULL);
 }
 
-/* Whole batches, and at the same time Poly1305 over `tagged`: 16 blocks for each but the first, which has `blocks`, even.
- * One is made of vectors and the other is not, so a processor computes both at once. */
+/* Where Poly1305 is in the ciphertext: what it has not added yet, and what will be there. */
+struct tagged {
+    const uint8_t *next, *end;
+};
+
+/* Batches, and at the same time Poly1305 over the ciphertext: as many blocks as are there, up to 20 a batch. One is made of
+ * vectors and the other is not, so a processor computes both at once; alone, Poly1305 waits for each block's carries. If
+ * `is_sealing`, what a batch writes is added by those behind it. */
 static __attribute__((noinline)) void batches(struct chacha *s, struct poly *p, uint8_t *to,
                                               const uint8_t *from, uint32_t length,
-                                              const uint8_t *tagged, int blocks)
+                                              struct tagged *tagged, int is_sealing)
 {
     struct poly local = *p;
+    const uint8_t *next = tagged->next;
 
-    for (uint32_t at = 0; at < length; at += BATCH, blocks = 16) {
+    for (uint32_t at = 0; at < length; at += BATCH) {
         v4 x[16], first = batch_begin(s, x);
+        const long blocks = ((is_sealing ? to + at : tagged->end) - next) / 16;
 
         for (int i = 0; i < 20; i += 2) {
             columns(x);
             if (i < blocks) {
-                poly_block(&local, tagged, 1 << 24);
+                poly_block(&local, next, 1 << 24);
+                next += 16;
             }
             diagonals(x);
-            if (i < blocks) {
-                poly_block(&local, tagged + 16, 1 << 24);
-                tagged += 32;
+            if (i + 1 < blocks) {
+                poly_block(&local, next, 1 << 24);
+                next += 16;
             }
         }
-        batch_end(s, x, first, to + at, from + at);
+        if (length - at >= BATCH) {
+            batch_end(s, x, first, to + at, from + at);
+        } else {
+            uint8_t last[BATCH];
+
+            memcpy(last, from + at, length - at);
+            batch_end(s, x, first, last, last);
+            memcpy(to + at, last, length - at);
+            wipe(last, sizeof(last));
+        }
     }
     memcpy(p->h, local.h, sizeof(p->h));
+    tagged->next = next;
 }
 
 static void xor_bytes(uint8_t *to, const uint8_t *from, const uint8_t *stream, uint32_t length)
@@ -314,34 +333,19 @@ static void tag_end(struct poly *p, const uint8_t *first, uint32_t length, uint3
     poly_final(p, first + 16, tag);
 }
 
-/* The end that fills no batch. */
-static void xor_end(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length)
-{
-    uint8_t stream[BATCH];
-
-    if (length > 0) {
-        key_stream(s, stream);
-        xor_bytes(to, from, stream, length);
-        wipe(stream, sizeof(stream));
-    }
-}
-
 static void seal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length,
                  const uint8_t *ad, uint32_t ad_length)
 {
     const uint32_t begin = length < BEGIN ? length : BEGIN;
-    const uint32_t middle = (length - begin) & ~(uint32_t)(BATCH - 1);
-    const uint32_t tagged = middle > 0 ? BEGIN + middle - BATCH : 0;
+    struct tagged tagged = { .next = to, .end = to + length };
     struct poly poly;
     uint8_t first[BATCH];
 
     key_stream(s, first);
     tag_begin(&poly, first, ad, ad_length);
     xor_bytes(to, from, first + 64, begin);
-    /* Each batch adds the ciphertext of the one before. */
-    batches(s, &poly, to + begin, from + begin, middle, to, BEGIN / 16);
-    xor_end(s, to + begin + middle, from + begin + middle, length - begin - middle);
-    poly_padded(&poly, to + tagged, length - tagged);
+    batches(s, &poly, to + begin, from + begin, length - begin, &tagged, 1);
+    poly_padded(&poly, tagged.next, (uint32_t)(tagged.end - tagged.next));
     tag_end(&poly, first, length, ad_length, to + length);
     wipe(first, sizeof(first));
     wipe(s, sizeof(*s));
@@ -350,32 +354,23 @@ static void seal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t le
 static int unseal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t length,
                   const uint8_t *ad, uint32_t ad_length)
 {
-    uint32_t begin, middle, end;
+    const uint32_t begin = length - TAG_SIZE < BEGIN ? length - TAG_SIZE : BEGIN;
+    struct tagged tagged = { .next = from, .end = from + length - TAG_SIZE };
     struct poly poly;
     uint8_t first[BATCH], tag[TAG_SIZE];
     int is_true;
 
     length -= TAG_SIZE;
-    begin = length < BEGIN ? length : BEGIN;
-    middle = (length - begin) & ~(uint32_t)(BATCH - 1);
-    end = begin + middle;
     key_stream(s, first);
     tag_begin(&poly, first, ad, ad_length);
-    if (middle > 0) {
-        /* Each batch adds its own ciphertext, before it is overwritten. */
-        poly_blocks(&poly, from, BEGIN, 1 << 24);
-        batches(s, &poly, to + begin, from + begin, middle, from + begin, 16);
-        poly_padded(&poly, from + end, length - end);
-    } else {
-        poly_padded(&poly, from, length);
-    }
+    batches(s, &poly, to + begin, from + begin, length - begin, &tagged, 0);
+    poly_padded(&poly, tagged.next, (uint32_t)(tagged.end - tagged.next));
     tag_end(&poly, first, length, ad_length, tag);
     is_true = same_bytes(tag, from + length, TAG_SIZE);
     if (is_true) {
         xor_bytes(to, from, first + 64, begin);
-        xor_end(s, to + end, from + end, length - end);
-    } else if (middle > 0) {
-        memset(to + begin, 0, middle);
+    } else if (length > begin) {
+        memset(to + begin, 0, length - begin);
     }
     wipe(first, sizeof(first));
     wipe(s, sizeof(*s));
@@ -403,7 +398,7 @@ void aead_seal(uint8_t *to, const uint8_t *from, uint32_t length, const uint8_t 
 
 /**
  * aead_open() - Verify and decrypt
- * @to: length - 16 bytes; may be from. Nothing to use unless it is authentic
+ * @to: length - 16 bytes, apart from from. Nothing to use unless it is authentic
  * @from: ciphertext and tag
  * @length: bytes of both
  * @ad: bytes that are authenticated alone
@@ -470,7 +465,7 @@ void xaead_seal(uint8_t *to, const uint8_t *from, uint32_t length, const uint8_t
 
 /**
  * xaead_open() - As aead_open(), with a nonce that may be random
- * @to: length - 16 bytes
+ * @to: length - 16 bytes, apart from from
  * @from: ciphertext and tag
  * @length: bytes of both
  * @ad: bytes that are authenticated alone

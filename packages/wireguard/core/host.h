@@ -18,5 +18,7 @@ void host_deliver(const uint8_t *data, uint32_t length);
 
 /* A message on its way out: header, packet, padding, tag. */
 extern uint8_t *out_area;
+/* The packet of a message that came. */
+extern uint8_t *plain_area;
 
 #endif /* RINGSTACK_WIREGUARD_HOST_H */

@@ -33,7 +33,7 @@ struct area {
 };
 
 struct device device;
-uint8_t *out_area;
+uint8_t *out_area, *plain_area;
 static uint8_t *in_area;
 static struct area area;
 static struct peer *free_peers;
@@ -68,7 +68,8 @@ struct area *wg_init(uint32_t heap, uint32_t heap_end, uint32_t mtu, double rate
     memory_init(heap, heap_end);
     in_area = memory_take(LARGEST + 1);
     out_area = memory_take(HEADER_SIZE + LARGEST + 1 + 16 + TAG_SIZE);
-    if (!in_area || !out_area) {
+    plain_area = memory_take(LARGEST + 1);
+    if (!in_area || !out_area || !plain_area) {
         return NULL;
     }
     device.mtu = mtu;

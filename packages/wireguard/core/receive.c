@@ -163,13 +163,13 @@ static void keep_fresh(struct peer *peer)
     }
 }
 
-static void receive_data(uint8_t *message, uint32_t length, const struct endpoint *from,
+static void receive_data(const uint8_t *message, uint32_t length, const struct endpoint *from,
                          uint32_t ecn)
 {
     struct entry *entry = index_find(load32(message + 4));
     struct session *session = entry ? entry->session : NULL;
     uint64_t counter = load64(message + 8);
-    uint8_t *packet = message + HEADER_SIZE;
+    uint8_t *packet = plain_area;
     struct peer *peer;
 
     if (!session) {
@@ -181,7 +181,8 @@ static void receive_data(uint8_t *message, uint32_t length, const struct endpoin
         drop(DROP_EXPIRED);
         return;
     }
-    if (!aead_open(packet, packet, length - HEADER_SIZE, NULL, 0, counter, session->receive_key)) {
+    if (!aead_open(packet, message + HEADER_SIZE, length - HEADER_SIZE, NULL, 0, counter,
+                   session->receive_key)) {
         drop(DROP_UNAUTHENTIC);
         return;
     }
@@ -202,13 +203,13 @@ static void receive_data(uint8_t *message, uint32_t length, const struct endpoin
 }
 
 /**
- * receive_message() - Take a message; decrypts it where it lies
+ * receive_message() - Take a message; decrypts it into plain_area
  * @message: its bytes
  * @length: how many
  * @from: its source
  * @ecn: of its IP header, 0 where the transport does not tell
  */
-void receive_message(uint8_t *message, uint32_t length, const struct endpoint *from, uint32_t ecn)
+void receive_message(const uint8_t *message, uint32_t length, const struct endpoint *from, uint32_t ecn)
 {
     uint32_t type = length >= 4 ? load32(message) : 0;
     struct entry *entry;

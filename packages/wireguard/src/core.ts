@@ -118,6 +118,24 @@ function dataSize(module: WebAssembly.Module): number {
   throw new NetError('EPROTO', 'Cannot use wireguard.wasm', { reason: 'it is another module' });
 }
 
+/** The view that was used last: most packets lie where the one before lay, and are as long. */
+class LastView {
+  readonly #make: (at: number, length: number) => Uint8Array<ArrayBuffer>;
+  #view = new Uint8Array();
+
+  constructor(make: (at: number, length: number) => Uint8Array<ArrayBuffer>) {
+    this.#make = make;
+  }
+
+  at(at: number, length: number): Uint8Array<ArrayBuffer> {
+    // Of a memory that has grown since, a view has no bytes.
+    if (this.#view.length !== length || this.#view.byteOffset !== at) {
+      this.#view = this.#make(at, length);
+    }
+    return this.#view;
+  }
+}
+
 /** One device. */
 export class Core {
   readonly #host: CoreHost;
@@ -143,7 +161,7 @@ export class Core {
     const data = dataSize(module);
     const base = STACK;
     const heap = base + data;
-    const pages = Math.ceil((heap + 5 * PAGE) / PAGE);
+    const pages = Math.ceil((heap + 6 * PAGE) / PAGE);
     this.#host = host;
     this.#memory = new WebAssembly.Memory({ initial: pages });
     this.#u8 = new Uint8Array(this.#memory.buffer);
@@ -159,6 +177,8 @@ export class Core {
 
   #instantiate(module: WebAssembly.Module, base: number): Exports {
     const host = this.#host;
+    const view = (at: number, length: number): Uint8Array<ArrayBuffer> => this.#bytes(at, length);
+    const [transmitted, delivered] = [new LastView(view), new LastView(view)];
     const i32 = (value: number, mutable = false): WebAssembly.Global =>
       new WebAssembly.Global({ value: 'i32', mutable }, value);
     const { exports } = new WebAssembly.Instance(module, {
@@ -171,11 +191,11 @@ export class Core {
         host_random: (at: number, length: number) => host.random(this.#bytes(at, length)),
         host_timestamp: (at: number) => host.timestamp(this.#bytes(at, 12)),
         host_transmit: (at: number, length: number, to: number, ecn: number) => {
-          const data = this.#bytes(at, length);
+          const data = transmitted.at(at, length);
           host.transmit(data, this.#i32, to >> 2, ecn);
         },
         host_limit: (transport: number) => host.limit(transport),
-        host_deliver: (at: number, length: number) => host.deliver(this.#bytes(at, length)),
+        host_deliver: (at: number, length: number) => host.deliver(delivered.at(at, length)),
       },
     });
     const ready = exports as unknown as Exports;
@@ -306,15 +326,16 @@ export class Core {
   /** Sends an IP packet; one that is too long is none. */
   send(packet: Uint8Array): void {
     const { length } = packet;
-    if (length <= LARGEST) this.#bytes(this.#out, length).set(packet);
+    this.#refresh();
+    if (length <= LARGEST) this.#u8.set(packet, this.#out);
     this.#exports.wg_send(length <= LARGEST ? length : 0, this.#host.now());
   }
 
   /** Takes a datagram; `ecn` is that of its IP header, 0: not known. */
   receive(data: Uint8Array, from: Int32Array, ecn = 0): void {
     const { length } = data;
-    if (length <= LARGEST) this.#bytes(this.#in, length).set(data);
     this.#refresh();
+    if (length <= LARGEST) this.#u8.set(data, this.#in);
     this.#i32.set(from, (this.#area + AREA.endpoint) >> 2);
     this.#exports.wg_receive(length <= LARGEST ? length : 0, ecn, this.#host.now());
   }

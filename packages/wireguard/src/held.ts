@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // held - packets that wait until a ring has room: a few, since their source waits as well
 
+import { Copies } from './copies.ts';
+
 /** Packets that wait at the most; a source that cannot wait loses the others. */
 const MOST = 128;
 
@@ -9,6 +11,7 @@ export class Held<Where = undefined> {
   readonly #put: (data: Uint8Array, where: Where) => boolean;
   readonly #ready: (length: number) => Promise<void>;
   readonly #waiting: { data: Uint8Array<ArrayBuffer>; where: Where }[] = [];
+  readonly #copies = new Copies();
   #room: Promise<void> | undefined;
   /** Packets lost. */
   dropped = 0;
@@ -37,7 +40,7 @@ export class Held<Where = undefined> {
       this.dropped++;
       return false;
     }
-    this.#waiting.push({ data: new Uint8Array(data), where });
+    this.#waiting.push({ data: this.#copies.keep(data), where });
     this.#room ??= this.#drain();
     return true;
   }
@@ -51,7 +54,9 @@ export class Held<Where = undefined> {
     try {
       for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
         await this.#ready(next.data.length);
-        if (this.#put(next.data, next.where)) this.#waiting.shift();
+        if (!this.#put(next.data, next.where)) continue;
+        this.#waiting.shift();
+        this.#copies.release(next.data);
       }
     } catch {
       this.dropped += this.#waiting.length;

@@ -21,6 +21,7 @@ import { pauseIfOverdue } from '../../../js/sched/scheduler.ts';
 import { type Cidr, formatCidr } from '../../../js/util/address.ts';
 import { checkOptions, checkValue, whole } from '../../../js/util/check.ts';
 import { Deferred } from '../../../js/util/deferred.ts';
+import { Copies } from './copies.ts';
 import { Core, LARGEST } from './core.ts';
 import { Endpoints, isAddress, splitEndpoint } from './endpoints.ts';
 import { Held } from './held.ts';
@@ -61,6 +62,7 @@ export class WireGuard implements WireGuardInterface {
   readonly #peers = new Map<string, Peer>();
   readonly #routes: TunRoutes;
   readonly #nested: (() => void)[] = [];
+  readonly #copies = new Copies();
   readonly #closed = new Deferred();
   readonly #now: () => number;
   readonly #warn: (message: string) => void;
@@ -195,11 +197,17 @@ export class WireGuard implements WireGuardInterface {
   }
 
   #receive(transport: number, data: Uint8Array, host?: string, port?: number, ecn = 0): void {
+    const from = this.#endpoints.words(transport, host, port);
+    if (!this.#isInside) {
+      this.#call(() => this.#core.receive(data, from, ecn & 3));
+      return;
+    }
     // A datagram from inside a call waits, and its sender uses the bytes again.
-    const kept = this.#isInside ? data.slice() : data;
-    this.#call(() =>
-      this.#core.receive(kept, this.#endpoints.words(transport, host, port), ecn & 3),
-    );
+    const kept = this.#copies.keep(data);
+    this.#call(() => {
+      this.#core.receive(kept, from, ecn & 3);
+      this.#copies.release(kept);
+    });
   }
 
   /** A promise to wait for before the next packet, or undefined. */
