@@ -344,7 +344,9 @@ static void seal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t le
     key_stream(s, first);
     tag_begin(&poly, first, ad, ad_length);
     xor_bytes(to, from, first + 64, begin);
-    batches(s, &poly, to + begin, from + begin, length - begin, &tagged, 1);
+    if (length > begin) { /* without bytes, from may be NULL */
+        batches(s, &poly, to + begin, from + begin, length - begin, &tagged, 1);
+    }
     poly_padded(&poly, tagged.next, (uint32_t)(tagged.end - tagged.next));
     tag_end(&poly, first, length, ad_length, to + length);
     wipe(first, sizeof(first));
@@ -363,7 +365,9 @@ static int unseal(struct chacha *s, uint8_t *to, const uint8_t *from, uint32_t l
     length -= TAG_SIZE;
     key_stream(s, first);
     tag_begin(&poly, first, ad, ad_length);
-    batches(s, &poly, to + begin, from + begin, length - begin, &tagged, 0);
+    if (length > begin) {
+        batches(s, &poly, to + begin, from + begin, length - begin, &tagged, 0);
+    }
     poly_padded(&poly, tagged.next, (uint32_t)(tagged.end - tagged.next));
     tag_end(&poly, first, length, ad_length, tag);
     is_true = same_bytes(tag, from + length, TAG_SIZE);

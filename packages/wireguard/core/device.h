@@ -255,6 +255,7 @@ void timers_handshake_done(struct peer *peer);
 void timers_run(void);
 
 /* receive.c */
-void receive_message(const uint8_t *message, uint32_t length, const struct endpoint *from, uint32_t ecn);
+void receive_message(const uint8_t *message, uint32_t length, const struct endpoint *from,
+                     uint32_t ecn);
 
 #endif /* RINGSTACK_WIREGUARD_DEVICE_H */

@@ -209,7 +209,8 @@ static void receive_data(const uint8_t *message, uint32_t length, const struct e
  * @from: its source
  * @ecn: of its IP header, 0 where the transport does not tell
  */
-void receive_message(const uint8_t *message, uint32_t length, const struct endpoint *from, uint32_t ecn)
+void receive_message(const uint8_t *message, uint32_t length, const struct endpoint *from,
+                     uint32_t ecn)
 {
     uint32_t type = length >= 4 ? load32(message) : 0;
     struct entry *entry;
