@@ -125,6 +125,23 @@ describe('a packet that no peer takes', () => {
   });
 });
 
+describe('a message of ours that is routed into the tunnel', () => {
+  test('is dropped and answered, and other packets to its place are sent', () => {
+    const { world: made, a, b, toB } = world();
+    const place = Uint8Array.of(2, 0, 0, 0); // of b.place
+    a.core.setAllowed([{ peer: toB, address: place, isV6: false, length: 8 }]);
+    const loop = packet(1, 2);
+    loop.set(place, 16);
+    loop.set([0xca, 0x6c], 22); // port 51820
+    expect(answerTo(a, loop)).toEqual({ type: 3, code: 1, mtu: 0 });
+    expect(a.core.drops.noPeer).toBe(1);
+    loop[23] = 0x6d;
+    expect(answerTo(a, loop)).toBeUndefined();
+    made.run(10);
+    expect(b.packets).toHaveLength(1);
+  });
+});
+
 describe('a packet that is too large for its transport', () => {
   test('is answered with the size that fits, which then gets through', () => {
     const { world: made, a, b } = world();

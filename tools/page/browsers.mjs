@@ -27,7 +27,7 @@ export function findBrowser(name) {
   return PLACES[name].find((place) => place && existsSync(place));
 }
 
-async function launchChromium(executablePath) {
+async function launchChromium(executablePath, more) {
   const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({
     executablePath,
@@ -45,6 +45,7 @@ async function launchChromium(executablePath) {
       // Containers give /dev/shm 64 MiB, less than an arena.
       '--disable-dev-shm-usage',
       '--js-flags=--expose-gc',
+      ...more,
     ],
   });
   return {
@@ -126,11 +127,12 @@ const LAUNCHERS = { chromium: launchChromium, firefox: launchFirefox };
  * Starts a browser, headless.
  *
  * @param name - 'chromium' or 'firefox'.
+ * @param args - More arguments of Chromium.
  * @returns `version`; `open(url, { onConsole, viewport })`, which gives `evaluate(fn, arg)`, `page` (the
  *   driver's own), `gone` (settles with the reason when the page crashed or was closed) and `close()`; `close()`.
  */
-export async function launch(name) {
+export async function launch(name, args = []) {
   const path = findBrowser(name);
   if (!path) throw new Error(`Cannot find ${name}; set ${name.toUpperCase()} to its path`);
-  return LAUNCHERS[name](path);
+  return LAUNCHERS[name](path, args);
 }

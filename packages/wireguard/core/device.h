@@ -70,7 +70,7 @@ enum drop {
     DROP_EXPIRED,     /* of a session that is too old */
     DROP_LOAD,        /* a handshake too many */
     DROP_NOT_ALLOWED, /* the peer may not send from this address */
-    DROP_NO_PEER,     /* no peer has the destination, or its place is not known */
+    DROP_NO_PEER,     /* no peer has the destination, its place is not known, or a loop */
     DROP_NO_SESSION,  /* waited for a session that did not come, or too many waited */
     DROP_TOO_LARGE,   /* sealed, it is larger than its transport takes */
     DROPS

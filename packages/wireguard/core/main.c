@@ -11,6 +11,7 @@
 #include "host.h"
 #include "memory.h"
 
+#define UDP 17
 #define EXPORT __attribute__((visibility("default"), used))
 
 /* Layout of AREA in src/core.ts. */
@@ -206,13 +207,25 @@ void wg_allow_none(void)
     allowed_clear();
 }
 
+/* Whether a packet is a message to the peer itself: the socket of the transport is routed into the tunnel. */
+static int is_loop(const struct peer *peer, const uint8_t *packet, uint32_t length)
+{
+    const int is_v6 = packet[0] >> 4 == 6;
+    const uint32_t header = is_v6 ? 40 : (packet[0] & 15u) * 4, size = is_v6 ? 16 : 4;
+
+    return packet[is_v6 ? 6 : 9] == UDP && length >= header + 8 &&
+           peer->endpoint.family == (is_v6 ? 6 : 4) &&
+           memcmp(packet + (is_v6 ? 24 : 16), peer->endpoint.address, size) == 0 &&
+           (packet[header + 2] << 8 | packet[header + 3]) == peer->endpoint.port;
+}
+
 /* Sends a packet to a peer, or answers it. IPv6 has 1280 bytes on every link: the transport has to see to it. */
 static void route(struct peer *peer, const uint8_t *packet, uint32_t length)
 {
     const uint32_t least = packet[0] >> 4 == 6 ? LEAST_V6 : 1;
     uint32_t limit;
 
-    if (!peer || !peer->has_endpoint) {
+    if (!peer || !peer->has_endpoint || is_loop(peer, packet, length)) {
         drop(DROP_NO_PEER);
         refuse(packet, length, in_area, 0);
         return;

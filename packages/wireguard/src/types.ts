@@ -277,7 +277,10 @@ export interface WireGuardStatistics {
     readonly load: number;
     /** From an address that the peer may not send from. */
     readonly notAllowed: number;
-    /** To an address that no peer has, or only one whose place is not known; answered by ICMP host unreachable. */
+    /**
+     * To an address that no peer has, or only one whose place is not known; or a message of ours that is routed into the tunnel
+     * again. Answered by ICMP host unreachable.
+     */
     readonly noPeer: number;
     /** Waited for a session in vain, or too many waited. */
     readonly noSession: number;

@@ -4,7 +4,7 @@
 import { generateKey, publicKey, type WireGuardTransport } from 'ringstack-wireguard';
 import { describe, expect, test } from 'vitest';
 import { sentIntact } from '../../helpers/links.ts';
-import { ENDS, openStack, wiredPair } from '../../helpers/net.ts';
+import { ENDS, openStack, until, wiredPair } from '../../helpers/net.ts';
 import { directPair, inner, open, tunnel } from '../tunnel.ts';
 
 /** Transports in memory with room for so many bytes. */
@@ -60,6 +60,28 @@ describe('an address that no peer has', () => {
     const connecting = stack.connectTcp({ host: '10.9.0.2', port: 1 });
     await expect(connecting).rejects.toMatchObject({ code: 'EHOSTUNREACH' });
     expect(wg.peers()[0]?.waiting).toBe(0);
+  });
+});
+
+describe('a socket that is routed into its own tunnel', () => {
+  test('sends nothing, and nothing goes round', async () => {
+    const { a: stack } = await wiredPair();
+    const wg = await open(stack, {
+      privateKey: generateKey(),
+      ip: '10.9.0.1/24',
+      transport: await stack.openUdp({ port: 51820 }),
+      peers: [
+        {
+          publicKey: await publicKey(generateKey()),
+          allowedIps: ['0.0.0.0/0'],
+          endpoint: '192.0.2.1:51820',
+        },
+      ],
+    });
+    const connecting = stack.connectTcp({ host: '10.9.0.2', port: 1, timeout: 300 });
+    await expect(connecting).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await until(() => wg.statistics.dropped.noPeer > 0);
+    expect(wg.statistics.dropped.noPeer).toBeLessThanOrEqual(wg.statistics.initiations);
   });
 });
 
