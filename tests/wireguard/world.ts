@@ -127,7 +127,7 @@ export class World {
   faults: Faults = {};
   /** Loses what it says. */
   drops: (message: Message) => boolean = () => false;
-  /** What becomes of a message on its way; `n` is its place in `sent`. */
+  /** Changes a message on its way; `n` is its place in `sent`. */
   marks: (message: Message, n: number) => Message = (message) => message;
   #onTheWay: { at: number; message: Message }[] = [];
 

@@ -209,7 +209,7 @@ static __attribute__((noinline)) void key_stream(struct chacha *s, uint8_t *to)
     batch_end(s, x, first, to, NULL);
 }
 
-/* Where Poly1305 is in the ciphertext: what it has not added yet, and what will be there. */
+/* The place of Poly1305 in the ciphertext: what it has not added yet, and what will be there. */
 struct tagged {
     const uint8_t *next, *end;
 };
