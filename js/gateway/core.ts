@@ -56,6 +56,13 @@ export class Core {
     return { destination, decision };
   }
 
+  /** Names by which a guest knows an address, and that the policy allows, the newest first. */
+  namesOf(source: FlowEnd, { address, port }: FlowEnd): string[] {
+    const names = this.names.namesOf(source.address, address, performance.now());
+    const question = { protocol: 'tcp', source, address, port } as const;
+    return names.filter((name) => this.policy.decide({ ...question, names: [name] }).isAllowed);
+  }
+
   /** The answer to a guest that the policy refuses. */
   get onDeny(): Rejection {
     return this.options.onDeny ?? 'prohibited';

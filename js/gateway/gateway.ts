@@ -10,6 +10,8 @@ export type {
   StreamTransport,
 } from '../api/transport.ts';
 export { createGateway, type Gateway } from './create.ts';
+export { type FetchHttpOptions, fetchHttp } from './fetch_http.ts';
+export { type HttpProxyOptions, httpProxy } from './fetch_proxy.ts';
 export { parseForward } from './forward.ts';
 export type {
   Forward,

@@ -15,7 +15,8 @@ import { NetError } from '../errors.ts';
 import { type Cidr, type IpAddress, parseCidr, parseIp } from '../util/address.ts';
 import { type AddressScope, addressScope } from '../util/address_scope.ts';
 import { any, checkOptions, oneOf, type Rules, show } from '../util/check.ts';
-import { normalizeName } from '../util/host_name.ts';
+import { isHostName } from '../util/host.ts';
+import { lowerAscii, normalizeName } from '../util/host_name.ts';
 import { isIn } from '../util/subnet.ts';
 import type {
   FloorName,
@@ -280,6 +281,22 @@ export class PolicyTable {
     if (allowed) return { isAllowed: true, rule: `allow: ${allowed.text}` };
     // Without a rule by name, addresses decide.
     return { isAllowed: this.#default || !this.hasNames, rule: 'default' };
+  }
+
+  /**
+   * Decides about a host whose address is not known here: a redirect that a page has followed.
+   *
+   * @param host - Its address or name.
+   * @param port - Its port.
+   * @param source - The guest.
+   * @returns The decision.
+   * @throws NetError EINVAL if the address of the guest is none.
+   */
+  decideHost(host: string, port: number, source: PolicyQuestion['source']): PolicyDecision {
+    if (!isHostName(host)) return this.decide({ protocol: 'tcp', source, address: host, port });
+    const decision = this.decideName(lowerAscii(host), source);
+    // Addresses would decide, and there is none.
+    return decision.rule === 'default' ? { ...decision, isAllowed: this.#default } : decision;
   }
 }
 

@@ -137,10 +137,13 @@ export class TcpFlows {
   async #dial(held: HeldConnection, flow: Flow, signal: AbortSignal): Promise<Dialled> {
     const { source, destination } = flow;
     const { tcp } = this.#core.options;
-    const { address, port, name } = destination;
+    const { address, port } = destination;
     if (typeof tcp !== 'function') {
-      const host = (tcp?.takesNames && name) || address;
-      return tcp?.connect({ host, port, signal });
+      if (!tcp?.takesNames) return tcp?.connect({ host: address, port, signal });
+      const names = this.#core.namesOf(source, destination);
+      const allows = (host: string, at: number): boolean =>
+        this.#core.policy.decideHost(host, at, source).isAllowed;
+      return tcp.connect({ host: names[0] ?? address, port, signal, names, allows });
     }
     const ours: TcpFlow = {
       source,

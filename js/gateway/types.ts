@@ -88,6 +88,13 @@ export interface OutboundOptions {
   readonly port: number;
   /** Gives up when aborted. */
   readonly signal?: AbortSignal;
+  /**
+   * All names by which the guest knows the address, and that the policy allows, the newest first: for a transport that
+   * takes names and learns by its protocol which one is meant.
+   */
+  readonly names?: readonly string[];
+  /** Asks the policy about another host, such as that of a redirect; given to a transport that takes names. */
+  readonly allows?: (host: string, port: number) => boolean;
 }
 
 /**

@@ -35,6 +35,7 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
   link_qemu: 'a page has no sockets',
   link_websocket: 'a page has no server: link_relay is for it',
   services_dns_ask: 'a page has no server',
+  services_gateway_fetch_node: 'a page has no server',
   services_gateway_node: 'a page has no sockets',
   services_gateway_wisp: 'a page has no server',
   services_network: 'a page has no sockets',

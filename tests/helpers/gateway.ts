@@ -54,3 +54,14 @@ export async function gatewayNetwork(
   })();
   return { guest, inside, tap, outside, gateway, events };
 }
+
+/** Lets the guest know an address by a name. */
+export function letKnow(net: GatewayNetwork, name: string, ip: string = FAR[4]): void {
+  net.gateway.observe('10.0.0.2', {
+    id: 1,
+    isResponse: true,
+    rcode: 'NOERROR',
+    questions: [{ name, type: 'A', class: 'IN' }],
+    answers: [{ name, type: 'A', class: 'IN', ttl: 300, ip }],
+  } as never);
+}

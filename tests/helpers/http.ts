@@ -63,6 +63,14 @@ export class Wire {
     }
   }
 
+  /** Waits for so many bytes; returns them as latin1. */
+  async hearBytes(length: number): Promise<string> {
+    while (this.#heard.length < length && (await this.#more()));
+    const heard = this.#heard.slice(0, length);
+    this.#heard = this.#heard.slice(length);
+    return heard;
+  }
+
   async #more(): Promise<boolean> {
     const { done, value } = await this.#reader.read();
     if (!done) this.#heard += String.fromCharCode(...value);
@@ -99,8 +107,9 @@ export async function askRaw(stack: NetworkStack, port: number, text: string): P
 export async function answerBy(
   stack: NetworkStack,
   speak: (wire: Wire, count: number) => Promise<unknown>,
+  at = 0,
 ): Promise<{ port: number; url: string; connections: () => number }> {
-  const listener = await stack.listenTcp({ port: 0 });
+  const listener = await stack.listenTcp({ port: at });
   let count = 0;
   void (async () => {
     for await (const connection of listener) speak(new Wire(connection), count++).catch(() => {});

@@ -91,6 +91,11 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   // A service sees a transport, never a stack.
   'dhcp/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dhcp/*'],
   'dns/*': ['errors', 'api/*', 'util/*', 'codec/*', 'dns/*'],
+  // fetch() as a way out: an HTTP server for guests, and a client of proxies.
+  'gateway/fetch_*': [
+    ...['errors', 'api/*', 'util/*', 'codec/*', 'gateway/*', 'type http/types'],
+    ...['http/server_connection', 'http/byte_source'],
+  ],
   'gateway/*': ['errors', 'runtime/builtin', 'api/*', 'util/*', 'codec/*', 'gateway/*'],
   'http/*': ['errors', 'util/*', 'codec/*', 'http/*', 'type api/*'],
   // All of it in one call.
