@@ -11,10 +11,12 @@ import { NetError } from '../errors.ts';
 import { parseIp } from '../util/address.ts';
 import { any, checkOptions, INT32_MAX, oneOf, type Rules, show, whole } from '../util/check.ts';
 import { ownerOf } from '../util/owner.ts';
+import { followPorts } from './auto.ts';
+import type { AutoForward, AutoForwardOptions } from './auto_types.ts';
 import { Book } from './book.ts';
 import { Core } from './core.ts';
 import { OwnDns } from './dns.ts';
-import { type ForwardStack, forwardPort } from './forward.ts';
+import { type ForwardStack, forwardPort, type PortForward } from './forward.ts';
 import type { Forward, ForwardOptions } from './forward_types.ts';
 import { Echoes } from './icmp.ts';
 import { NameTable } from './names.ts';
@@ -67,6 +69,7 @@ const OPTIONS: Rules<GatewayOptions> = {
   guestName: any,
   guestAddress: any,
   filtering: oneOf('address', 'any'),
+  lan: any,
   limits: any,
 };
 
@@ -112,6 +115,16 @@ export interface Gateway extends AsyncDisposable {
    */
   forward(options: ForwardOptions): Promise<Forward>;
   /**
+   * Follows what a guest listens at: forwards a port when it opens, and no more when it closes. It is found by probes
+   * that the guest's servers do not see.
+   *
+   * @param auto - 'auto'.
+   * @param options - Ports, guest, and where to listen.
+   * @returns The forwarded ports, none yet.
+   * @throws NetError EINVAL, or ENOTSUP if the gateway was not given the `lan` of its guests.
+   */
+  forward(auto: 'auto', options?: AutoForwardOptions): Promise<AutoForward>;
+  /**
    * Notes the names in a DNS response that a guest gets from another server than `dns`.
    *
    * @param guest - Address of the guest.
@@ -134,7 +147,7 @@ class Parts implements Gateway {
   readonly #stack: GatewayStack;
   readonly #interceptor: TcpInterceptor;
   readonly #sockets: readonly AsyncDisposable[];
-  readonly #forwards = new Set<Forward>();
+  readonly #forwards = new Set<Forward | AutoForward>();
   readonly #runs: Promise<unknown>;
   #closing: Promise<void> | undefined;
 
@@ -173,10 +186,21 @@ class Parts implements Gateway {
     return this.#core.book.snapshots();
   }
 
-  async forward(options: ForwardOptions): Promise<Forward> {
+  forward(options: ForwardOptions): Promise<PortForward>;
+  forward(auto: 'auto', options?: AutoForwardOptions): Promise<AutoForward>;
+  async forward(
+    given: ForwardOptions | 'auto',
+    follow: AutoForwardOptions = {},
+  ): Promise<PortForward | AutoForward> {
     if (this.#closing) throw new NetError('EBADF', 'Cannot forward', { reason: 'it is closed' });
     const resolve = (host: string): string => this.#guest(host);
-    const made = await forwardPort({ core: this.#core, stack: this.#stack, resolve }, options);
+    const context = { core: this.#core, stack: this.#stack, resolve };
+    const { lan } = this.#core.options;
+    const forward = (one: ForwardOptions): Promise<PortForward> => this.forward(one);
+    const made =
+      given === 'auto'
+        ? followPorts({ ...context, lan, forward }, follow)
+        : await forwardPort(context, given);
     this.#forwards.add(made);
     void made.closed.then(() => this.#forwards.delete(made));
     if (this.#closing) await made.close();

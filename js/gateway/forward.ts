@@ -97,7 +97,7 @@ export interface ForwardContext {
 }
 
 /** A forwarded port. */
-abstract class Base implements Forward {
+export abstract class PortForward implements Forward {
   readonly protocol: 'tcp' | 'udp';
   readonly port: number | undefined;
   readonly closed: Promise<void>;
@@ -118,6 +118,11 @@ abstract class Base implements Forward {
     this.to = to;
     this.port = port;
     this.closed = this.over.promise;
+  }
+
+  /** Flows that are open. */
+  get flowCount(): number {
+    return this.flows.size;
   }
 
   protected abstract stop(): Promise<void>;
@@ -142,7 +147,7 @@ abstract class Base implements Forward {
 }
 
 /** A port of TCP. */
-class TcpForward extends Base {
+class TcpForward extends PortForward {
   readonly #listener: StreamListener;
   readonly #proxy: 1 | 2 | undefined;
 
@@ -216,7 +221,7 @@ interface Client {
 }
 
 /** A port of UDP. */
-class UdpForward extends Base {
+class UdpForward extends PortForward {
   readonly #outside: DatagramSocket;
   readonly #back: WritableStreamDefaultWriter<Datagram>;
   readonly #clients = new Map<string, Client>();
@@ -305,7 +310,10 @@ class UdpForward extends Base {
  * @returns The forwarded port, open.
  * @throws NetError EINVAL, or the transport's error.
  */
-export async function forwardPort(context: ForwardContext, options: ForwardOptions): Promise<Base> {
+export async function forwardPort(
+  context: ForwardContext,
+  options: ForwardOptions,
+): Promise<PortForward> {
   const { listen, to, proxyProtocol } = options;
   const { port } = to ?? {};
   if (!Number.isInteger(port) || (port as number) < 1 || (port as number) > 65_535) {

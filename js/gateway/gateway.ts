@@ -9,6 +9,7 @@ export type {
   StreamListener,
   StreamTransport,
 } from '../api/transport.ts';
+export type * from './auto_types.ts';
 export { createGateway, type Gateway } from './create.ts';
 export { type FetchHttpOptions, fetchHttp } from './fetch_http.ts';
 export { type HttpProxyOptions, httpProxy } from './fetch_proxy.ts';

@@ -7,6 +7,7 @@ import type {
   StreamConnection,
   StreamTransport,
 } from '../api/transport.ts';
+import type { ProbeLan } from './auto_types.ts';
 import type { Policy } from './policy_types.ts';
 
 /** A value, or a promise of it. */
@@ -205,6 +206,8 @@ export interface GatewayOptions {
   readonly guestAddress?: (name: string) => string | undefined;
   /** Datagrams from outside: `address`: from addresses that the guest has sent to, `any`: from all. @default 'address' */
   readonly filtering?: 'address' | 'any';
+  /** The LAN of the guests, for forward('auto'). createNetwork() gives its own. @default none */
+  readonly lan?: ProbeLan;
   /** Bounds. */
   readonly limits?: GatewayLimits;
 }

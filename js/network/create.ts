@@ -12,7 +12,15 @@ import { DnsServer } from '../dns/server.ts';
 import { NetError } from '../errors.ts';
 import { createGateway } from '../gateway/create.ts';
 import { parseForward } from '../gateway/forward.ts';
-import type { Forward, ForwardOptions, Gateway, GatewayOptions } from '../gateway/gateway.ts';
+import type {
+  AutoForward,
+  AutoForwardOptions,
+  Forward,
+  ForwardOptions,
+  Gateway,
+  GatewayOptions,
+  ProbeLan,
+} from '../gateway/gateway.ts';
 import type { LinkEndpoint, Switch, SwitchPort, SwitchPortOptions } from '../link/link.ts';
 import { createSwitch } from '../link/switch.ts';
 import { any, checkOptions, oneOf, type Rules, text, whole } from '../util/check.ts';
@@ -140,8 +148,18 @@ class Network implements VirtualNetwork {
     return this.#guests.addressOf(name);
   }
 
-  async forward(forward: NetworkForward): Promise<Forward> {
+  forward(forward: NetworkForward): Promise<Forward>;
+  forward(auto: 'auto', options?: AutoForwardOptions): Promise<AutoForward>;
+  async forward(
+    forward: NetworkForward | 'auto',
+    options: AutoForwardOptions = {},
+  ): Promise<Forward | AutoForward> {
     const { out: transport } = this.#options;
+    if (forward === 'auto') {
+      // This computer alone, as with text.
+      const listen = transport && { transport, host: '127.0.0.1' };
+      return this.gateway.forward('auto', { ...(listen && { listen }), ...options });
+    }
     const plan =
       typeof forward === 'string'
         ? (({ protocol, host, port, to }) => ({ listen: { protocol, host, port }, to }))(
@@ -189,6 +207,12 @@ async function closeParts(parts: Partial<Parts>): Promise<void> {
   await parts.switch?.close();
   await parts.stack?.close();
 }
+
+/** The LAN for probes of the gateway. */
+const lanOf = (hub: Switch, address: string): ProbeLan => ({
+  address,
+  plug: (endpoint) => hub.plug(endpoint, { name: 'probe' }),
+});
 
 /** The transport by which other name servers are asked: the way out, not the guests' network. */
 function dnsTransport({ out, tcp, udp }: NetworkOptions): DnsTransport {
@@ -299,6 +323,7 @@ export async function createNetwork(options: NetworkOptions = {}): Promise<Virtu
       ...ownOptions(options),
       dns: all.dns,
       localDomains: [domain],
+      ...(plan.probe !== undefined && { lan: lanOf(all.switch, plan.probe) }),
       guestName: (address) => guests.nameOf(address),
       guestAddress: (name) => guests.addressOf(name),
     });

@@ -12,6 +12,8 @@ export interface Plan {
   readonly cidr: string;
   /** Of guests, the first and the last. */
   readonly range: { readonly start: string; readonly end: string };
+  /** Of probes: the last of the network; undefined if there is no room. */
+  readonly probe?: string;
   /** Of the gateway over IPv6. */
   readonly address6?: string;
   /** The same with its prefix. */
@@ -45,10 +47,13 @@ export function planOf(text: string, text6: string | false): Plan {
   const first = new DataView(address.bytes.buffer, address.bytes.byteOffset).getUint32(0);
   const base = first - (first % size);
   const gateway = ipv4(base + 1);
+  const probe = prefix < 30 ? { probe: ipv4(base + size - 2) } : {};
+  const last = prefix < 30 ? size - 3 : size - 2;
   const plan = {
     address: gateway,
     cidr: `${gateway}/${prefix}`,
-    range: { start: ipv4(base + 2), end: ipv4(base + Math.min(size - 2, 16_384)) },
+    range: { start: ipv4(base + 2), end: ipv4(base + Math.min(last, 16_384)) },
+    ...probe,
   };
   if (text6 === false) return plan;
   const six = parseCidr(text6);

@@ -6,6 +6,8 @@ import type { NetworkStack } from '../api/stack.ts';
 import type { DhcpServer, DhcpServerOptions, RouterAdvertiser } from '../dhcp/dhcp.ts';
 import type { DnsServer, DnsServerOptions } from '../dns/dns.ts';
 import type {
+  AutoForward,
+  AutoForwardOptions,
   Forward,
   ForwardListen,
   ForwardOptions,
@@ -23,7 +25,7 @@ import type {
 
 /** Options of createNetwork(). */
 export interface NetworkOptions
-  extends Omit<GatewayOptions, 'dns' | 'localDomains' | 'guestName' | 'guestAddress'> {
+  extends Omit<GatewayOptions, 'dns' | 'lan' | 'localDomains' | 'guestName' | 'guestAddress'> {
   /** IPv4 network; its first address is the gateway's. At most a /30. @default '10.0.0.0/24' */
   readonly cidr?: string;
   /** IPv6 network of 64 bits; its address 1 is the gateway's. false: none. @default 'fd00:5253::/64' */
@@ -136,6 +138,15 @@ export interface VirtualNetwork extends AsyncDisposable {
    * @throws NetError EINVAL, ENOTSUP without `out`, EADDRINUSE.
    */
   forward(forward: NetworkForward): Promise<Forward>;
+  /**
+   * Follows what a guest listens at; see forward() of a gateway.
+   *
+   * @param auto - 'auto'.
+   * @param options - Ports and guest. `out` listens on 127.0.0.1, unless `listen` says otherwise.
+   * @returns The forwarded ports, none yet.
+   * @throws NetError EINVAL, or ENOTSUP in a network of /30.
+   */
+  forward(auto: 'auto', options?: AutoForwardOptions): Promise<AutoForward>;
   /**
    * Ends all of it. Endpoints stay open.
    *

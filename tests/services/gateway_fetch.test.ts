@@ -8,7 +8,7 @@ import { type FetchHttpOptions, fetchHttp } from 'ringstack/gateway';
 import type { HttpHandler } from 'ringstack/http';
 import { describe, expect, test } from 'vitest';
 import { FAR, gatewayNetwork, letKnow } from '../helpers/gateway.ts';
-import { type Fetching, fetching, get, REFUSED, response } from '../helpers/gateway_fetch.ts';
+import { type Asked, type Fetching, fetching, get, REFUSED, response } from '../helpers/gateway_fetch.ts';
 import { Wire } from '../helpers/http.ts';
 import { outcome, until } from '../helpers/net.ts';
 import { IS_PAGE, testUnless } from '../helpers/runtime.ts';
