@@ -4,6 +4,7 @@
 // A row says how two ends come to be joined (setups/), a column what is done with them (metrics/).
 // The id of a cell is row/column. Labels name every option that is not the default.
 
+import { gatewayCells } from './suite_gateway.mjs';
 import { lanCells } from './suite_lan.mjs';
 import { udpCells } from './suite_udp.mjs';
 
@@ -352,6 +353,7 @@ export function cellsOf({ peer, quick = false, rows = [], columns = [] } = {}) {
     ...linkCells(),
     ...udpCells(),
     ...lanCells(),
+    ...gatewayCells(),
     ...(peer ? peerCells(peer) : []),
   ];
   const isNamed = (name, names) =>

@@ -128,7 +128,8 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping \
                 macof:dsniff trafgen:netsniff-ng tcpreplay:tcpreplay yersinia:yersinia \
                 wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \
-                turnutils_natdiscovery:coturn kea-dhcp4:kea-dhcp4-server radvd:radvd avahi-daemon:avahi-daemon \
+                turnutils_natdiscovery:coturn wget:wget git:git ssh:openssh-client sshd:openssh-server \
+                dropbear:dropbear-bin kea-dhcp4:kea-dhcp4-server radvd:radvd avahi-daemon:avahi-daemon \
                 avahi-browse:avahi-utils dbus-daemon:dbus-daemon ntpdig:ntpsec-ntpdig; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||

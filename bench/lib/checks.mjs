@@ -156,6 +156,22 @@ function datagramChecks(get) {
   ];
 }
 
+/** Gateways: beside other programs, and beside the sockets that they go out by. */
+function gatewayChecks(get) {
+  const rivals = [1500, 65_520].flatMap((mtu) =>
+    ['slirp4netns', 'pasta'].map((rival) => {
+      const [ours, theirs] = ['ringstack', rival].map((one) => get(`guest/${one}-${mtu}`, 'gbps'));
+      return atLeast(`a guest's way out ÷ ${rival}'s, MTU ${mtu}`, ratio(ours, theirs), 1);
+    }),
+  );
+  const [alone, out] = ['node', 'gateway'].map((via) => get(`way-out/${via}-stream`, 'gbps'));
+  return [
+    ...rivals,
+    atLeast('a stack to node() ÷ node:net alone', ratio(out, alone), 0.6),
+    atMost('flows left behind 10,000', get('flows/10000', 'left'), 0, ''),
+  ];
+}
+
 /** In CPU time, on one thread, as above. */
 function lanChecks(get) {
   const cpu = (id) => get(id, 'cpuNsEach');
@@ -202,6 +218,7 @@ export function checkTargets(cells) {
     linkChecks,
     datagramChecks,
     lanChecks,
+    gatewayChecks,
   ].flatMap((part) => part(get));
   return all.map((check) => {
     const { value, target, least } = check;

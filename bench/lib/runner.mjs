@@ -16,8 +16,8 @@ export const PATIENCE = 20_000;
  * @returns {Promise<any>}
  */
 export function runCell(
-  { setup, options, metric, params, round },
-  { entry = ENTRY, patience = PATIENCE, command = [process.execPath] } = {},
+  { setup, options, metric, params, round, patience: own },
+  { entry = ENTRY, patience = own ?? PATIENCE, command = [process.execPath] } = {},
 ) {
   return new Promise((resolve) => {
     const task = JSON.stringify({ setup, options, metric, params, round });

@@ -128,6 +128,16 @@ const LAN = [
   ['arena bytes a table entry', 'entryBytes'],
 ];
 
+const GATEWAY = [
+  ['Gbit/s', 'gbps'],
+  ['Gbit/s back', 'back'],
+  ['CPU s/GB', 'cpuSPerGB'],
+  ['connects/s', 'perS'],
+  ['arena bytes a flow', 'arenaEach'],
+  ['heap bytes a flow', 'heapEach'],
+  ['left behind', 'left'],
+];
+
 const LIMITS = [
   ['Gbit/s', 'gbps'],
   ['ns/packet', 'nsPerPacket'],
@@ -240,6 +250,7 @@ export function fullReport(result, checks) {
     ...section('UDP', rowTable(cells, DATAGRAMS)),
     ...section('Many UDP sockets', cellTable(cells, ['udp-scale'], DATAGRAM_SOCKETS)),
     ...section('Bridges and routers', cellTable(cells, ['bridge', 'router', 'through'], LAN)),
+    ...section('Gateways', cellTable(cells, ['guest', 'way-out', 'flows'], GATEWAY)),
     ...section('Links', cellTable(cells, ['link20', 'loss', 'kernel'], LINKS)),
     ...section('Start of a stack', cellTable(cells, ['start'], START)),
     ...section("Blocks of the app's thread", cellTable(cells, blocks, BLOCK)),

@@ -80,7 +80,8 @@ export async function openGatewayed(scope: Scope, ...args: string[]): Promise<Ga
   writeFileSync(join(etc, 'resolv.conf'), '');
   scope.defer(() => rmSync(etc, { recursive: true }));
   const run = (name: string, command: string[]): Program =>
-    new Program(scope, ['ip', 'netns', 'exec', name, ...command]);
+    // With its children, such as those of nginx and of git.
+    new Program(scope, ['ip', 'netns', 'exec', name, ...command], { detached: true });
   const program = join(ROOT, 'dist/cli/ringstack.js');
   const net = run(host, [
     ...[process.execPath, program, 'net', '--tap', `tap0@${inside}`],
@@ -99,4 +100,11 @@ export async function openGatewayed(scope: Scope, ...args: string[]): Promise<Ga
     server: (...command) => run(outside, command),
     host: (...command) => run(host, command),
   };
+}
+
+/** Waits until something listens, as seen by a side of the network. */
+export async function until(side: Gatewayed['guest'], host: string, port: number): Promise<void> {
+  while ((await side('socat', '-u', 'OPEN:/dev/null', `TCP:${host}:${port}`).ended) !== 0) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
