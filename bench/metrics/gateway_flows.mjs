@@ -28,7 +28,8 @@ export default {
       await createArena(options),
     ];
     const stacks = [];
-    const maxSockets = count + 64;
+    // The far stack has both ends of its connections.
+    const maxSockets = 2 * count + 64;
     for (const arena of arenas)
       stacks.push(await createStack({ engine: 'inline', arena, maxSockets }));
     const [guest, inside, outside] = stacks;

@@ -1,50 +1,17 @@
 // SPDX-License-Identifier: MIT
 // net - ringstack net: runs a network until it is interrupted
 
-import { createWriteStream, rmSync } from 'node:fs';
-import { Writable } from 'node:stream';
-import type { FlowEvent } from '../gateway/gateway.ts';
-import type { LinkEndpoint } from '../link/link.ts';
+import type { AutoForwardOptions, OpenPort } from '../gateway/gateway.ts';
 import type { NetworkOptions, VirtualNetwork } from '../network/network.ts';
-import { Args, openDevice, placeOf, serverOf } from './args.ts';
+import { Args, serverOf } from './args.ts';
+import { interrupted, Links } from './links.ts';
+import { Reporter } from './reporter.ts';
 import { Status } from './status.ts';
 import { EXIT, HELP, UsageError } from './usage.ts';
 
 const many = { type: 'string', multiple: true } as const;
 const one = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
-
-/** Writes what happens: for people, or as JSON. */
-class Reporter {
-  readonly #isJson: boolean;
-  readonly #isQuiet: boolean;
-
-  constructor(args: Args) {
-    this.#isJson = args.has('json');
-    this.#isQuiet = args.has('quiet') || args.has('status');
-  }
-
-  /** Something that happened; text says it to people. */
-  tell(event: string, fields: object, text: string): void {
-    if (this.#isJson) {
-      const time = new Date().toISOString();
-      const plain = (_: string, value: unknown): unknown =>
-        value instanceof Error ? ((value as { code?: string }).code ?? value.message) : value;
-      process.stdout.write(`${JSON.stringify({ time, event, ...fields }, plain)}\n`);
-    } else if (!this.#isQuiet) {
-      process.stdout.write(`${text}\n`);
-    }
-  }
-
-  flow({ kind, ...event }: FlowEvent): void {
-    const { protocol, source, destination, rule, error } = event;
-    const end = (at: FlowEvent['source']): string =>
-      `${at.name ?? at.address}${at.port ? `:${at.port}` : ''}`;
-    const why = rule ?? (error as { message?: string } | undefined)?.message ?? '';
-    const ends = `${protocol} ${end(source)} -> ${end(destination)}`;
-    this.tell(kind, event, `${kind.padEnd(6)} ${ends}${why && `  (${why})`}`);
-  }
-}
 
 function optionsOf(args: Args, node: typeof import('../gateway/gateway.ts').node): NetworkOptions {
   const text = (name: string): Record<string, string> => {
@@ -75,71 +42,6 @@ function optionsOf(args: Args, node: typeof import('../gateway/gateway.ts').node
   };
 }
 
-/** The links of guests; each is plugged in as it comes. */
-class Links {
-  readonly #net: VirtualNetwork;
-  readonly #report: Reporter;
-  readonly #mtu: number;
-  readonly #closing: (() => unknown)[] = [];
-  #wrap: (endpoint: LinkEndpoint, name: string) => LinkEndpoint = (endpoint) => endpoint;
-  #count = 0;
-
-  constructor(net: VirtualNetwork, report: Reporter, mtu: number) {
-    this.#net = net;
-    this.#report = report;
-    this.#mtu = mtu;
-  }
-
-  async capture(file: string): Promise<void> {
-    const { createCapture } = await import('../link/filter/pcap.ts');
-    const capture = createCapture();
-    const writing = capture.readable.pipeTo(Writable.toWeb(createWriteStream(file)));
-    writing.catch((error) => process.stderr.write(`ringstack: ${error.message}\n`));
-    this.#wrap = (endpoint, name) => capture.wrap(endpoint, { name });
-    this.#closing.push(async () => {
-      await capture.close();
-      await writing.catch(() => {});
-    });
-  }
-
-  #plug(endpoint: LinkEndpoint, name: string): void {
-    const port = this.#net.plug(this.#wrap(endpoint, name), { name });
-    this.#report.tell('plug', { port: name }, `plug   ${name}`);
-    const gone = (): void => {
-      void port.close();
-      this.#report.tell('unplug', { port: name }, `unplug ${name}`);
-    };
-    port.closed.then(gone, gone);
-  }
-
-  async listen(where: string): Promise<void> {
-    const { listenQemu } = await import('../link/adapter/qemu.ts');
-    const place = placeOf(where);
-    // A socket of a run before that ended at once; QEMU would not find a new one beside it.
-    if ('path' in place) rmSync(place.path, { force: true });
-    const listener = await listenQemu({ ...place, mtu: this.#mtu });
-    this.#closing.push(() => listener.close());
-    const at = 'path' in place ? where : `${place.host}:${listener.port}`;
-    this.#report.tell('listen', { qemu: at }, `listen for guests at ${at}`);
-    void (async () => {
-      for await (const guest of listener) {
-        this.#closing.push(() => guest.close());
-        this.#plug(guest, `qemu${this.#count++}`);
-      }
-    })();
-  }
-
-  async device(name: string): Promise<void> {
-    const device = (await openDevice(name, this.#mtu)) as LinkEndpoint & AsyncDisposable;
-    this.#closing.push(() => device[Symbol.asyncDispose]());
-    this.#plug(device, name);
-  }
-
-  async close(): Promise<void> {
-    for (const close of this.#closing.reverse()) await close();
-  }
-}
-
 function watch(net: VirtualNetwork, report: Reporter): void {
   void (async () => {
     for await (const event of net.gateway.events) report.flow(event);
@@ -152,6 +54,26 @@ function watch(net: VirtualNetwork, report: Reporter): void {
   })();
 }
 
+/** Follows what the guest listens at: auto, or auto:PORT,FROM-TO. */
+async function follow(
+  net: VirtualNetwork,
+  spec: string,
+  listen: NonNullable<AutoForwardOptions['listen']>,
+  report: Reporter,
+): Promise<void> {
+  const tell = (event: string, { guest, forward }: OpenPort): void => {
+    const fields = { guest: guest.address, port: guest.port, at: forward?.port };
+    const text = `${event.padEnd(6)} port ${guest.port} of ${guest.name ?? guest.address}`;
+    report.tell(event, fields, forward ? `${text} at port ${forward.port}` : text);
+  };
+  await net.forward('auto', {
+    listen,
+    ...(spec !== 'auto' && { ports: spec.slice(5).split(',') }),
+    onOpen: (port) => tell('listen', port),
+    onClose: (port) => tell('unlisten', port),
+  });
+}
+
 function show(net: VirtualNetwork): () => void {
   const status = new Status(net);
   const draw = (): void => {
@@ -162,12 +84,6 @@ function show(net: VirtualNetwork): () => void {
   const timer = setInterval(draw, 1000);
   return () => clearInterval(timer);
 }
-
-/** Settles when the program is to end. */
-const interrupted = (): Promise<void> =>
-  new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-  });
 
 /**
  * Runs a network.
@@ -212,6 +128,10 @@ export async function net(argv: readonly string[]): Promise<number> {
     for (const where of args.list('qemu')) await links.listen(where);
     for (const name of args.list('tap')) await links.device(name);
     for (const spec of args.list('forward')) {
+      if (/^auto(:|$)/.test(spec)) {
+        await follow(network, spec, { transport: node(), host: '127.0.0.1' }, report);
+        continue;
+      }
       const { to, ...at } = parseForward(spec);
       // Without a way out there may still be a way in.
       const listen = { transport: node(), ...at };

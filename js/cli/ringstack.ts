@@ -1,16 +1,20 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
-// ringstack - the command `npx ringstack`: net, ping, dig
+// ringstack - the command `npx ringstack`: net, bridge, ping, dig, bench
 
 import { readFileSync } from 'node:fs';
+import { bench } from './bench.ts';
+import { bridge } from './bridge.ts';
 import { net } from './net.ts';
 import { dig, ping } from './tools.ts';
 import { EXIT, HELP, UsageError } from './usage.ts';
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   net,
+  bridge,
   ping,
   dig,
+  bench,
 };
 
 async function run([name = '', ...args]: readonly string[]): Promise<number> {

@@ -15,8 +15,10 @@ A network for virtual machines, containers and namespaces, without root.
 
 Commands:
   net     run a network: DHCP, DNS, a gateway, forwarded ports
+  bridge  join links, so that their guests are on one network
   ping    send echo requests to a host of a link
   dig     ask a name server
+  bench   measure the stack on this computer
 
 Options:
   -h, --help     show this help, or that of a command
@@ -41,6 +43,7 @@ Guests:
 
 Way in and way out:
   --forward PORTS   * [ADDRESS:]PORT:[GUEST:]PORT[/udp], for example 127.0.0.1:2222:22
+                      auto[:PORT,FROM-TO]: ports at which the first guest listens, at 127.0.0.1
   --allow DEST      * only these destinations: CIDR, NAME, *.NAME or *, with :PORT or :PORT-PORT behind it
   --deny DEST       * not these destinations
   --override WHAT   * open a part of the floor: private, loopback, link-local, multicast, reserved, metadata, or a CIDR
@@ -53,6 +56,32 @@ Output:
   --status            show guests, flows and rates, once a second
   --json              write events as lines of JSON
   -q, --quiet         write errors only
+  -h, --help          show this help
+`,
+  bridge: `Usage: ringstack bridge [OPTION]...
+
+Joins links until it is interrupted: a learning switch, without addresses, names and a way out. Options that are
+marked * may be given several times; at least one link must be given.
+
+Options:
+  --qemu WHERE      * listen for guests: unix:PATH, or [HOST:]PORT, as of ringstack net
+  --tap NAME        * plug in a tap device of Linux, NAME or NAME@NAMESPACE (needs root)
+  --guard             guests may not be DHCP servers or routers
+  --mtu BYTES         MTU of the links [1500]
+  --pcap FILE         write all frames to FILE, for Wireshark
+  --status            show ports and addresses, once a second
+  --json              write events as lines of JSON
+  -q, --quiet         write errors only
+  -h, --help          show this help
+`,
+  bench: `Usage: ringstack bench [OPTION]...
+
+Measures one TCP connection between two stacks of this computer, on one thread: bytes a second, round trips, connects.
+
+Options:
+  --seconds N         time of each measurement [2]
+  --mtu BYTES         MTU of the wire between them [1500]
+  --json              write the results as JSON
   -h, --help          show this help
 `,
   ping: `Usage: ringstack ping [OPTION]... HOST

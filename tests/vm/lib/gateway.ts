@@ -58,13 +58,9 @@ case "$1" in bound|renew)
 esac
 `;
 
-/** Runs the gateway with a guest that has a lease. */
-export async function openGatewayed(scope: Scope, ...args: string[]): Promise<Gatewayed> {
-  const [inside, host, outside] = [
-    await namespace(scope, 'guest'),
-    await namespace(scope, 'host'),
-    await namespace(scope, 'server'),
-  ];
+/** The namespaces of the gateway and of the servers, joined by a veth. */
+export async function openOutside(scope: Scope): Promise<{ host: string; outside: string }> {
+  const [host, outside] = [await namespace(scope, 'host'), await namespace(scope, 'server')];
   ip('-n', host, 'link', 'add', 'out', 'type', 'veth', 'peer', 'name', 'in', 'netns', outside);
   for (const [at, device, four, six] of [
     [host, 'out', OUTSIDE.host, OUTSIDE.host6],
@@ -74,19 +70,27 @@ export async function openGatewayed(scope: Scope, ...args: string[]): Promise<Ga
     ip('-n', at, 'addr', 'add', `${six}/64`, 'dev', device, 'nodad');
     ip('-n', at, 'link', 'set', device, 'up');
   }
+  return { host, outside };
+}
+
+/** Runs a program in a namespace, and with it its children, such as those of nginx and of git. */
+export const runIn = (scope: Scope, name: string, command: readonly string[]): Program =>
+  new Program(scope, ['ip', 'netns', 'exec', name, ...command], { detached: true });
+
+/** The command that runs a gateway. */
+export const NET = [process.execPath, join(ROOT, 'dist/cli/ringstack.js'), 'net'];
+
+/** Runs the gateway with a guest that has a lease. */
+export async function openGatewayed(scope: Scope, ...args: string[]): Promise<Gatewayed> {
+  const inside = await namespace(scope, 'guest');
+  const { host, outside } = await openOutside(scope);
   // `ip netns exec` binds it over the system's.
   const etc = `/etc/netns/${inside}`;
   mkdirSync(etc, { recursive: true });
   writeFileSync(join(etc, 'resolv.conf'), '');
   scope.defer(() => rmSync(etc, { recursive: true }));
-  const run = (name: string, command: string[]): Program =>
-    // With its children, such as those of nginx and of git.
-    new Program(scope, ['ip', 'netns', 'exec', name, ...command], { detached: true });
-  const program = join(ROOT, 'dist/cli/ringstack.js');
-  const net = run(host, [
-    ...[process.execPath, program, 'net', '--tap', `tap0@${inside}`],
-    ...args,
-  ]);
+  const run = (name: string, command: string[]): Program => runIn(scope, name, command);
+  const net = run(host, [...NET, '--tap', `tap0@${inside}`, ...args]);
   await net.printed(/^gateway 10\.0\.0\.1|"event":"ready"/m);
   const dir = folder(scope, { script: SCRIPT });
   execFileSync('chmod', ['755', join(dir, 'script')]);

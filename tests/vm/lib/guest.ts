@@ -60,16 +60,18 @@ export class Guest {
  * @param mtu - Of its card.
  * @param netdev - Options of `-netdev`, whose id is `n`.
  * @param mac - Of its card.
+ * @param initrd - Its file system.
  */
 export function startQemu(
   scope: Scope,
   mtu: number,
   netdev: string,
   mac: string = GUEST.mac,
+  initrd: string = guestFile('guest/initrd'),
 ): Guest {
   return new Guest(scope, [
     ...[QEMU, '-nodefaults', '-no-user-config', '-nographic', '-m', '384', '-serial', 'stdio'],
-    ...['-kernel', guestFile('guest/vmlinuz'), '-initrd', guestFile('guest/initrd')],
+    ...['-kernel', guestFile('guest/vmlinuz'), '-initrd', initrd],
     ...['-append', 'console=ttyS0 quiet panic=-1', '-netdev', netdev],
     ...['-device', `virtio-net-pci,netdev=n,mac=${mac},host_mtu=${mtu},romfile=`],
   ]);
