@@ -58,6 +58,8 @@ describe('the program', () => {
     [['net', '--help'], /--forward PORTS/],
     [['ping', '-h'], /--gateway IP/],
     [['help', 'dig'], /@SERVER/],
+    [['bridge', '--help'], /learning switch/],
+    [['bench', '-h'], /--seconds N/],
     [['--version'], /^\d+\.\d+\.\d+\n$/],
   ])('prints its help: %j', async (args, pattern) => {
     const { code, output } = await run(...args);
@@ -76,6 +78,11 @@ describe('the program', () => {
     [['net', '--qemu', '0', '--allow', '10.0.0'], "'10.0.0'"],
     [['net', '--qemu', '0', '--forward', '80'], "'80'"],
     [['net', '--qemu', '0', '--host', 'a'], 'NAME=IP'],
+    [['net', '--qemu', '0', '--forward', 'auto:99999'], "'99999'"],
+    [['bridge'], 'no links'],
+    [['bridge', '--qemu', '0', '--mtu', '9'], 'from 576 to 65520'],
+    [['bench', '--seconds', '0'], 'from 1 to 3600'],
+    [['bench', 'more'], "unknown argument 'more'"],
     [['ping', 'a'], 'the link is missing'],
     [['dig'], 'a name must be given'],
   ])('refuses %j with exit code 2', async (args, message) => {
@@ -127,6 +134,57 @@ test('net gives a card a network, and writes what happens as JSON', async () => 
   expect(existsSync(pcap)).toBe(true);
   expect(readFileSync(pcap).length).toBeGreaterThan(500);
   await card.close();
+});
+
+test('net --forward auto follows what the guest listens at', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'ringstack-cli-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, 'vm.sock');
+  const net = start('net', '--qemu', `unix:${path}`, '--forward', 'auto:9000-9001', '--json');
+  await net.printed(/"event":"ready"/);
+  const stack = await openStack({ initializeLoopback: false });
+  const tap = await stack.createTapInterface();
+  const card = await connectQemu({ path });
+  connect(tap, card);
+  await requestLease(tap, { hostname: 'vm' });
+  const listener = await stack.listenTcp({ port: 9001 });
+  const [, at] = await net.printed(/"event":"listen","guest":"10.0.0.2","port":9001,"at":(\d+)/);
+  await node().connect({ host: '127.0.0.1', port: Number(at) });
+  await listener.accept();
+  net.child.kill('SIGTERM');
+  expect(await net.ended).toBe(0);
+  await card.close();
+});
+
+test('bridge joins two cards, shows them, and captures', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'ringstack-cli-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const [path, pcap] = [join(dir, 'lan.sock'), join(dir, 'all.pcapng')];
+  const bridge = start('bridge', '--qemu', `unix:${path}`, '--pcap', pcap, '--status');
+  await bridge.printed(/frames out/);
+  const stacks = [];
+  for (const ip of ['10.9.0.1/24', '10.9.0.2/24']) {
+    const stack = await openStack({ initializeLoopback: false });
+    const tap = await stack.createTapInterface({ ip });
+    connect(tap, await connectQemu({ path }));
+    stacks.push(stack);
+  }
+  const session = await stacks[0]?.createPingSession({ host: '10.9.0.2', timeout: 20_000 });
+  await session?.ping();
+  await bridge.printed(/qemu1 +\d+s/);
+  bridge.child.kill('SIGINT');
+  expect(await bridge.ended).toBe(0);
+  expect(readFileSync(pcap).length).toBeGreaterThan(500);
+});
+
+test('bench measures, and writes JSON', async () => {
+  const { code, output } = await run('bench', '--seconds', '1', '--json');
+  expect(code).toBe(0);
+  const { mtu, bitsPerSecond, roundTripsPerSecond, connectsPerSecond } = JSON.parse(output);
+  expect(mtu).toBe(1500);
+  for (const rate of [bitsPerSecond, roundTripsPerSecond, connectsPerSecond]) {
+    expect(rate).toBeGreaterThan(0);
+  }
 });
 
 test('dig prints answers, short, whole and as JSON', async () => {
