@@ -20,14 +20,14 @@ import type { DhcpLease } from './leases.ts';
  */
 export interface LeaseHosts {
   /**
-   * Gives a name its address.
+   * Gives a name its addresses, in place of those it has.
    *
    * @param name - The name.
-   * @param address - The address.
+   * @param address - The address; a list if the client has IPv6 addresses, too.
    * @returns Anything.
    * @throws Never.
    */
-  set(name: string, address: string): unknown;
+  set(name: string, address: string | readonly string[]): unknown;
   /**
    * Removes a name.
    *
@@ -82,21 +82,28 @@ export class LeaseNames {
     this.#domain = domain;
   }
 
-  /** Gives the name of a lease its address; its client loses another name. */
-  add(key: string, { hostname, ip }: DhcpLease): void {
+  /** Gives the name of a lease its address, and others; its client loses another name. False: it has no name. */
+  add(key: string, { hostname, ip }: DhcpLease, others: readonly string[] = []): boolean {
     const old = this.#names.get(key);
-    if (old && old.hostname === hostname && old.ip === ip) return;
+    if (old && old.hostname === hostname && old.ip === ip) return true;
     this.remove(key);
-    if (hostname === undefined || this.#owners.has(hostname)) return;
+    if (hostname === undefined || this.#owners.has(hostname)) return false;
     const entries: string[] = [];
     const wanted = this.#domain ? [hostname, `${hostname}.${this.#domain}`] : [hostname];
     for (const name of wanted) {
       if (!this.#hosts || this.#hosts.lookup(name).length > 0) continue;
-      this.#hosts.set(name, ip);
+      this.#hosts.set(name, others.length > 0 ? [ip, ...others] : ip);
       entries.push(name);
     }
     this.#owners.set(hostname, key);
     this.#names.set(key, { hostname, ip, entries });
+    return true;
+  }
+
+  /** Gives the name of a client other addresses beside that of its lease. */
+  extend(key: string, others: readonly string[]): void {
+    const own = this.#names.get(key);
+    for (const name of own?.entries ?? []) this.#hosts?.set(name, [own?.ip as string, ...others]);
   }
 
   /** Removes the name of a client. */

@@ -17,7 +17,6 @@ import { formatIp, parseCidr } from '../util/address.ts';
 import { checkOptions, flag, oneOf, type Rules, show, text, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { ownerOf } from '../util/owner.ts';
-import { isLinkLocal } from '../util/subnet.ts';
 import type {
   AdvertisedPrefix,
   RouterOptions,
@@ -25,7 +24,7 @@ import type {
   RouterStack,
   RouterStatistics,
 } from './router_types.ts';
-import { type DhcpInterface, isInterface } from './transport.ts';
+import { type DhcpInterface, isInterface, networksOf } from './transport.ts';
 
 const ADVERTISE = 'Cannot advertise a router';
 const ALL_NODES = 'ff02::1';
@@ -63,14 +62,6 @@ const RULES: Rules<RouterOptions> = {
   stack: (value) => (typeof value === 'object' && value !== null ? undefined : 'a stack'),
 };
 
-/** Prefixes of 64 bits of an interface, which hosts can make addresses of. */
-function ownPrefixes(iface: DhcpInterface): string[] {
-  return iface.addresses.filter((cidr) => {
-    const { address, prefix } = parseCidr(cidr);
-    return address.family === 6 && prefix === 64 && !isLinkLocal(address.bytes);
-  });
-}
-
 function prefixesOf(given: string | AdvertisedPrefix): NonNullable<NdpOptions['prefixes']>[number] {
   const all: AdvertisedPrefix = typeof given === 'string' ? { prefix: given } : given;
   const { autonomous, onLink, validLifetime = 30 * DAY, preferredLifetime = 7 * DAY } = all;
@@ -103,7 +94,7 @@ function prefixesOf(given: string | AdvertisedPrefix): NonNullable<NdpOptions['p
 
 /** The advertisement; with `isLast` the one that takes everything back. */
 function advertisement(iface: DhcpInterface, options: RouterOptions, isLast: boolean): Uint8Array {
-  const { prefix = ownPrefixes(iface), mtu = iface.mtu, interval = 600, hopLimit = 64 } = options;
+  const { prefix = networksOf(iface), mtu = iface.mtu, interval = 600, hopLimit = 64 } = options;
   const { managed, other, preference, dnsServers, searchDomains } = options;
   const lifetime = isLast ? 0 : (options.lifetime ?? 1800);
   const saysMtu = mtu !== undefined && (options.mtu !== undefined || (mtu !== 1500 && mtu >= 1280));
@@ -339,7 +330,7 @@ export async function advertiseRouter(
       reason: 'must be an interface of a stack',
     });
   }
-  if (options.prefix === undefined && ownPrefixes(iface).length === 0) {
+  if (options.prefix === undefined && networksOf(iface).length === 0) {
     const reason = 'the interface has no IPv6 network of 64 bits: set the option prefix';
     throw new NetError('EINVAL', ADVERTISE, { reason });
   }

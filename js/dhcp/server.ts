@@ -18,6 +18,7 @@ import { Deferred } from '../util/deferred.ts';
 import { Feed } from '../util/feed.ts';
 import { unref } from '../util/process.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
+import { echoStackOf, Ipv6Names } from './ipv6_names.ts';
 import { type DhcpLease, ipToNumber, Pool } from './leases.ts';
 import { type LeaseHosts, LeaseNames } from './names.ts';
 import { replyOf } from './reply.ts';
@@ -53,6 +54,8 @@ const NONE = '0.0.0.0';
 export class DhcpServer implements AsyncDisposable {
   /** Leases by MAC (with the option `clientId`: by identifier). Entries may be set and deleted. */
   readonly leases: Map<string, DhcpLease>;
+  /** The IPv6 addresses that clients with a name were found to have, by the key of their lease. */
+  readonly ipv6Addresses: ReadonlyMap<string, readonly string[]>;
   /** Events, from the start of each loop on; a loop that is slow loses the oldest events beyond 1024. */
   readonly events: AsyncIterable<DhcpEvent>;
   /** Counters. */
@@ -74,6 +77,7 @@ export class DhcpServer implements AsyncDisposable {
   readonly #open: Open;
   readonly #pool: Pool;
   readonly #names: LeaseNames;
+  readonly #ipv6: Ipv6Names | undefined;
   readonly #responder: Responder;
   readonly #feed = new Feed<DhcpEvent>();
   readonly #over = new Deferred();
@@ -102,7 +106,9 @@ export class DhcpServer implements AsyncDisposable {
     this.#pool = new Pool(this.#settings.pool);
     const { hosts = (transport as { hosts?: LeaseHosts }).hosts } = options;
     this.#names = new LeaseNames(hosts || undefined, options.domainName);
+    this.#ipv6 = hosts ? this.#ipv6Of(transport) : undefined;
     this.leases = this.#pool.leases;
+    this.ipv6Addresses = this.#ipv6?.addresses ?? new Map();
     this.events = this.#feed;
     this.statistics = this.#counts;
     this.closed = this.#over.promise;
@@ -133,7 +139,7 @@ export class DhcpServer implements AsyncDisposable {
       const key = this.#options.clientId ? (lease.clientId ?? lease.mac) : lease.mac;
       if (lease.expiresAt <= now) continue;
       this.leases.set(key, lease);
-      this.#names.add(key, lease);
+      this.#name(key, lease);
     }
     const socket = await this.#open(DHCP_SERVER_PORT, this.#options.interface);
     if (this.#ended) {
@@ -184,9 +190,30 @@ export class DhcpServer implements AsyncDisposable {
     clearTimeout(this.#timer);
     await Promise.allSettled([this.#socket?.close()]);
     while (this.#saving) await this.#saving;
+    await this.#ipv6?.close();
     this.#names.clear();
     this.#feed.end();
     this.#over.resolve();
+  }
+
+  /** Finds the IPv6 addresses of clients on our link. */
+  #ipv6Of(transport: DhcpTransport): Ipv6Names | undefined {
+    const { iface, isHere } = this.#settings;
+    const stack = echoStackOf(transport);
+    if (!stack || !iface || !isHere || this.#options.ipv6Names === false) return undefined;
+    return new Ipv6Names(stack, iface, (key, list) => this.#names.extend(key, list));
+  }
+
+  /** Gives the name of a lease its addresses. */
+  #name(key: string, lease: DhcpLease): void {
+    const has = this.#names.add(key, lease, this.ipv6Addresses.get(key));
+    if (has) this.#ipv6?.add(key, lease.mac);
+    else this.#ipv6?.remove(key);
+  }
+
+  #unname(key: string): void {
+    this.#names.remove(key);
+    this.#ipv6?.remove(key);
   }
 
   #probeOf(transport: DhcpTransport): ((ip: string) => Promise<boolean>) | undefined {
@@ -284,13 +311,13 @@ export class DhcpServer implements AsyncDisposable {
   }
 
   #granted(key: string, lease: DhcpLease): Promise<void> | undefined {
-    this.#names.add(key, lease);
+    this.#name(key, lease);
     this.#plan();
     return this.#save();
   }
 
   #leaseEnded(key: string): void {
-    this.#names.remove(key);
+    this.#unname(key);
     void this.#save();
   }
 
@@ -298,7 +325,7 @@ export class DhcpServer implements AsyncDisposable {
     this.#nextSweep = now + SWEEP_MS;
     const ended = this.#pool.sweep(now);
     for (const [key, lease] of ended) {
-      this.#names.remove(key);
+      this.#unname(key);
       this.#feed.push({ kind: 'expire', mac: lease.mac, ip: lease.ip, lease });
     }
     if (ended.length > 0) void this.#save();

@@ -143,6 +143,11 @@ export interface DhcpServerOptions {
   readonly store?: DhcpStore;
   /** Takes the names of clients; false: none. @default the hosts of the stack */
   readonly hosts?: LeaseHosts | false;
+  /**
+   * Looks for the IPv6 addresses of clients with a name, in the networks of 64 bits of the interface, and adds them to
+   * `hosts`. @default true, if the transport is a stack
+   */
+  readonly ipv6Names?: boolean;
   /** Decides about each request that would be answered. */
   readonly decide?: (
     request: DhcpRequest,

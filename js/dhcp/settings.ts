@@ -61,6 +61,7 @@ const RULES: Rules<DhcpServerOptions> = {
   maxRate: whole(1, 1_000_000, ' a second'),
   store: isObject,
   hosts: any,
+  ipv6Names: flag,
   decide: isFunction,
 };
 
@@ -80,6 +81,8 @@ export interface Settings {
   readonly mask: number;
   /** The server is in the network; else all clients are behind relays. */
   readonly isHere: boolean;
+  /** The interface of the network. */
+  readonly iface: DhcpInterface | undefined;
   readonly duration: number;
   /** Options of every answer by number, the important ones first. */
   readonly options: ReadonlyMap<number, Uint8Array>;
@@ -250,6 +253,7 @@ export function settingsOf(
     network,
     mask,
     isHere,
+    iface: found.iface,
     duration,
     options: optionsOf(options, found),
     pool: { start, end, maxLeases, reservations, excluded: new Set(excluded) },

@@ -3,8 +3,10 @@
 
 import type { Datagram, DatagramSocket, DatagramTransport } from '../api/transport.ts';
 import { NetError } from '../errors.ts';
+import { parseCidr } from '../util/address.ts';
 import { show } from '../util/check.ts';
 import { ownerOf } from '../util/owner.ts';
+import { isLinkLocal } from '../util/subnet.ts';
 
 /** An interface, as far as DHCP needs it. */
 export interface DhcpInterface {
@@ -118,6 +120,20 @@ export function interfacesOf(transport: DhcpTransport): DhcpInterface[] {
  */
 export function isInterface(value: unknown): value is DhcpInterface {
   return has(value, 'addresses') && Array.isArray(value.addresses);
+}
+
+/**
+ * The IPv6 networks of an interface in which hosts make addresses.
+ *
+ * @param iface - The interface.
+ * @returns Its addresses with a prefix of 64 bits, as CIDRs, without link-local ones.
+ * @throws Never.
+ */
+export function networksOf(iface: DhcpInterface): string[] {
+  return iface.addresses.filter((cidr) => {
+    const { address, prefix } = parseCidr(cidr);
+    return address.family === 6 && prefix === 64 && !isLinkLocal(address.bytes);
+  });
 }
 
 /**

@@ -83,14 +83,16 @@ class Guests {
   }
 
   *list(): Generator<Guest, void> {
-    for (const { hostname = '', ip: address, mac, expiresAt } of this.#dhcp.leases.values()) {
-      yield { name: hostname, address, mac, expiresAt };
+    const { leases, ipv6Addresses: found } = this.#dhcp;
+    for (const [key, { hostname = '', ip: address, mac, expiresAt }] of leases) {
+      yield { name: hostname, address, ipv6Addresses: found.get(key) ?? [], mac, expiresAt };
     }
   }
 
   nameOf(address: string): string | undefined {
     for (const guest of this.list()) {
-      if (guest.address === address) return guest.name || undefined;
+      const isIts = guest.address === address || guest.ipv6Addresses.includes(address);
+      if (isIts) return guest.name || undefined;
     }
     return undefined;
   }

@@ -52,6 +52,8 @@ export interface Guest {
   readonly name: string;
   /** Its address. */
   readonly address: string;
+  /** Its IPv6 addresses, if it has a name: those that it was found to have by now. */
+  readonly ipv6Addresses: readonly string[];
   /** Its MAC. */
   readonly mac: string;
   /** When its lease ends, ms since 1970. */

@@ -2,11 +2,12 @@
 // network.test - a network in one call: guests get addresses, find each other by name, go out and are reached
 
 import type { NetworkStack, TapInterface } from 'ringstack';
-import { requestLease } from 'ringstack/dhcp';
+import { requestLease, solicitRouter } from 'ringstack/dhcp';
 import { createDns } from 'ringstack/dns';
 import { type NodeTransport, node } from 'ringstack/gateway';
 import { createNetwork, type NetworkOptions, type VirtualNetwork } from 'ringstack/network';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { buildNdp } from '../../js/codec/ndp.ts';
 import { bytes, openStack, outcome, text, until } from '../helpers/net.ts';
 import { ENGINE } from '../helpers/runtime.ts';
 
@@ -50,6 +51,66 @@ describe('guests', () => {
     expect(await nobody).toBe('ENOTFOUND');
     const ping = await one.stack.createPingSession({ host: 'gateway.internal' });
     await ping.ping();
+  });
+
+  test('have names in both families, when they have made an IPv6 address', async () => {
+    const net = await network();
+    const [one, two] = [await guest(net, 'one'), await guest(net, 'two')];
+    await solicitRouter(two.card);
+    const own = two.card.addresses.flatMap((cidr) => /^fd00:5253:.*(?=\/64)/.exec(cidr)?.[0] ?? []);
+    expect(own).toHaveLength(1);
+    const seen = (): readonly string[] => [...net.guests()].at(1)?.ipv6Addresses ?? [];
+    await until(() => seen().length > 0);
+    expect(seen()).toEqual(own);
+    expect(net.stack.hosts.lookup('two.internal')).toEqual([
+      { address: net.addressOf('two'), family: 4 },
+      { address: own[0], family: 6 },
+    ]);
+    const found = await one.stack.resolver?.lookupAll('two.internal');
+    expect(found?.map(({ address }) => address).sort()).toEqual(
+      [net.addressOf('two') as string, own[0] as string].sort(),
+    );
+    await solicitRouter(one.card);
+    const listener = await two.stack.listenTcp({ port: 80, host: own[0] as string });
+    const [connection] = await Promise.all([
+      one.stack.connectTcp({ host: 'two.internal', port: 80 }),
+      listener.accept(),
+    ]);
+    expect(connection.remoteAddress).toBe(own[0]);
+  });
+
+  test('cannot have an address of theirs taken for one of another guest', async () => {
+    const net = await network();
+    const [one, evil] = [await guest(net, 'one'), await guest(net, 'evil')];
+    // A solicitation for the gateway that says: this address is at the MAC of the other guest.
+    const address = 'fd00:5253::666';
+    const target = 'fd00:5253::1';
+    const socket = await evil.stack.openIcmp({
+      family: 6,
+      interface: evil.card,
+      transparent: true,
+      ttl: 255,
+    });
+    const writer = socket.writable.getWriter();
+    const data = buildNdp(
+      { source: address, destination: target },
+      { kind: 'neighborSolicitation', target, options: { sourceMac: one.card.mac } },
+    );
+    const isTaken = async (): Promise<boolean> => {
+      for await (const { address: known, mac } of net.stack.neighbors) {
+        if (known === address && mac === one.card.mac) return true;
+      }
+      return false;
+    };
+    while (!(await isTaken())) {
+      await writer.write({ data, host: 'ff02::1:ff00:1', local: address });
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await solicitRouter(one.card);
+    const seen = (): readonly string[] => [...net.guests()].at(0)?.ipv6Addresses ?? [];
+    await until(() => seen().length > 0);
+    const own = one.card.addresses.flatMap((cidr) => /^fd00:.*(?=\/64)/.exec(cidr)?.[0] ?? []);
+    expect(seen()).toEqual(own);
   });
 
   test('reach nothing without a way out', async () => {

@@ -167,13 +167,32 @@ describe('guests of one network', () => {
     },
   );
 
-  test.for(NAMES)('%s: pings the others over IPv6', { timeout: LONG }, async (name, context) => {
-    const { run } = memberOf(name, context);
-    for (const other of others(name)) {
-      const address = await slaacOf(members.get(other) as Member);
-      expect(await run(`ping -6 -c 1 -w 20 ${address}`)).toContain(' 0% packet loss');
+  /** The IPv6 addresses that a guest was found to have; waits for them. */
+  async function foundOf(name: Name): Promise<readonly string[]> {
+    for (;;) {
+      const guest = [...net.guests()].find((one) => one.name === name);
+      if (guest?.ipv6Addresses.length) return guest.ipv6Addresses;
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
-  });
+  }
+
+  test.for(NAMES)(
+    '%s: finds the others by name over IPv6, and pings them',
+    { timeout: LONG },
+    async (name, context) => {
+      const { run } = memberOf(name, context);
+      for (const other of others(name)) {
+        const address = await slaacOf(members.get(other) as Member);
+        expect(await foundOf(other)).toEqual([address]);
+        for (const host of [other, `${other}.lan`]) {
+          const printed = await run(`ping -6 -c 1 -w 20 ${host}`);
+          expect(printed).toContain(`PING ${host} (${address})`);
+          expect(printed).toContain(' 0% packet loss');
+        }
+        expect(await run(`nslookup ${other}.lan`)).toContain(address);
+      }
+    },
+  );
 
   test.for(NAMES)('%s: we find it by name', async (name, context) => {
     memberOf(name, context);
