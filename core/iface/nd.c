@@ -79,7 +79,9 @@ static void send(struct netif *netif, uint8_t type, uint8_t flags, const ip6_add
     m = p->payload;
     __builtin_memset(m, 0, p->len);
     m[0] = type;
-    m[4] = flags;
+    if (flags) {
+        m[4] = flags | ((const struct ringif *)netif->state)->router;
+    }
     __builtin_memcpy(m + TARGET, target->addr, 16);
     if (option) {
         m[MESSAGE] =
@@ -138,14 +140,12 @@ void nd_ask(struct netif *netif, const void *target, int from_any, int unicast)
  */
 void nd_announce(struct netif *netif, int only)
 {
-    ip6_addr_t to = all_nodes;
     int i;
 
-    ip6_addr_assign_zone(&to, IP6_MULTICAST, netif);
     for (i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
         if ((only < 0 || i == only) && ip6_addr_isvalid(netif_ip6_addr_state(netif, i))) {
             send(netif, ICMP6_TYPE_NA, ND6_FLAG_OVERRIDE, netif_ip6_addr(netif, i),
-                 netif_ip6_addr(netif, i), &to);
+                 netif_ip6_addr(netif, i), &all_nodes);
         }
     }
 }

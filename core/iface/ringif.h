@@ -49,6 +49,7 @@ struct ringif {
     uint32_t detect_left;  /* seconds */
     uint8_t detect_mac[8]; /* of a host that has the address, and a 1 */
     uint8_t detect_slot;   /* 0: IPv4 */
+    uint8_t router;        /* ND6_FLAG_ROUTER: a router was advertised here */
     struct neighbor *neighbors[NEIGHBOR_LISTS];
     uint32_t neighbor_count;
     struct neighbor *last_hop; /* where the packet before went to, by the routes of last_epoch */

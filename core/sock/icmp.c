@@ -25,6 +25,7 @@
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/prot/icmp6.h"
+#include "lwip/prot/nd6.h"
 
 #include "lwext/path_mtu.h"
 #include "sock/dgram_in.h"
@@ -271,7 +272,10 @@ int icmp_sock_output(struct dgram_sock *d, struct datagram *out)
         return ABI_ENOBUFS;
     }
     out->from_port = out->to_port = 0;
-    out->data[2] = out->data[3] = 0;
+    __builtin_memset(out->data + 2, 0, sizeof(sum));
+    if (out->data[0] == ICMP6_TYPE_RA) {
+        out->ifc->router = ND6_FLAG_ROUTER;
+    }
     IF__NETIF_CHECKSUM_ENABLED(&out->ifc->netif, NETIF_CHECKSUM_GEN_ICMP)
     {
         sum = IP_IS_V6(&out->to) ? ip_chksum_pseudo(p, out->proto, p->tot_len, &out->from, &out->to)

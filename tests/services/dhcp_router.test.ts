@@ -208,3 +208,33 @@ test('over two stacks: the other one hears it', async () => {
   await router.closed;
   await expect(advertiseRouter({ addresses: [] })).rejects.toMatchObject({ code: 'EINVAL' });
 });
+
+test('an interface that advertises a router says so to its neighbors', async () => {
+  const a = await openStack();
+  const b = await openStack();
+  const router = await a.createTapInterface({ ip: 'fd00::1/64' });
+  const host = await b.createTapInterface({ ip: 'fd00::2/64' });
+  connect(router, host);
+  const socket = await b.openIcmp({ family: 6, interface: host });
+  /** Asks for an address, and reads the flags of the answer (RFC 4861, section 4.4). */
+  const flagsOf = async (target: string): Promise<number | undefined> => {
+    const ask = { kind: 'neighborSolicitation', target, options: { sourceMac: host.mac } } as const;
+    const sent = socket.writable.getWriter();
+    const data = buildNdp({ source: 'fd00::2', destination: target }, ask);
+    await sent.write({ data, host: target, ttl: 255 });
+    sent.releaseLock();
+    for (;;) {
+      const answer = await socket.receive();
+      const [type, , , , flags = 0] = answer.data;
+      // Not the announcement of a new address.
+      const isAnswer = type === 136 && (flags & 0x40) !== 0;
+      if (isAnswer && answer.host.replace(/%.*/, '') === target) return flags;
+    }
+  };
+  expect(await flagsOf('fd00::1')).toBe(0x60);
+  await advertiseRouter(router);
+  // Answers from before may still be on their way.
+  for (const target of ['fd00::1', router.linkLocalAddress as string]) {
+    while ((await flagsOf(target)) !== 0xe0);
+  }
+});

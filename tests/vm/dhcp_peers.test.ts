@@ -161,6 +161,39 @@ test('the systemd-networkd: a lease with our options, an address by advertisemen
   expect(await ip('route')).toMatch(/default via 10\.77\.0\.2 dev tap0 proto dhcp/);
 });
 
+test('the kernel keeps the route that we advertise when it asks whether we are there', async () => {
+  const scope = testScope();
+  const kernel = await openKernel(scope, { bare: 'kernel' });
+  const router = await advertiseRouter(kernel.tap);
+  scope.defer(() => router.close());
+  const ip = (...args: string[]) => kernel.run('ip', '-6', ...args).succeeded();
+  const via = kernel.tap.linkLocalAddress as string;
+  const has = async (command: string, text: string): Promise<void> => {
+    while (!(await ip(...command.split(' '))).includes(text)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  await has('route show default', `default via ${via} dev tap0 proto ra`);
+  // Its first answer is that of a router, too: only a change from router to host takes the route away (RFC 4861, 7.2.5).
+  for (let i = 0; i < 2; i++) {
+    await ip(
+      'neigh',
+      'replace',
+      via,
+      'dev',
+      'tap0',
+      'lladdr',
+      kernel.tap.mac,
+      'router',
+      'nud',
+      'probe',
+    );
+    await has(`neigh show ${via} dev tap0`, 'REACHABLE');
+    expect(await ip('neigh', 'show', via, 'dev', 'tap0')).toMatch(/ router REACHABLE/);
+    expect(await ip('route', 'show', 'default')).toContain(`default via ${via} dev tap0 proto ra`);
+  }
+});
+
 test('dhcrelay: our server has no interface in the network of its client', async () => {
   const scope = testScope();
   const leaseRange = { start: '10.88.0.50', end: '10.88.0.59' };
