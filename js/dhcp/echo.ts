@@ -11,8 +11,6 @@ import { unref } from '../util/process.ts';
 import { sameBytes } from '../util/same_bytes.ts';
 import type { DhcpInterface } from './transport.ts';
 
-/** The group that hosts tell of a new address (RFC 9131). */
-const ALL_ROUTERS = 'ff02::2';
 const HEADER = 8;
 const PAYLOAD = 16;
 /** Of a neighbor advertisement: where its target is, and the flag of one that answers. */
@@ -29,7 +27,6 @@ interface Message {
 /** A socket for ICMPv6, as far as it is needed here. */
 interface IcmpSocket extends AsyncIterable<Message> {
   readonly writable: WritableStream<Message>;
-  join(group: string, options: { interface: never }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,16 +82,9 @@ export class Echo {
     heard: (address: string | Uint8Array) => void,
     closed: () => void,
   ): Promise<Echo> {
-    const through = { interface: iface as never };
-    const socket = await stack.openIcmp({ family: 6, ttl: 1, ...through });
+    const socket = await stack.openIcmp({ family: 6, ttl: 1, interface: iface as never });
     const echo = new Echo(socket, heard);
     echo.#listen().then(closed, closed);
-    try {
-      await socket.join(ALL_ROUTERS, through);
-    } catch (error) {
-      await socket.close();
-      throw error;
-    }
     return echo;
   }
 

@@ -83,7 +83,6 @@ class Link {
               this.#answer(message);
             },
           }),
-          join: async () => {},
           close: async () => {
             this.isOpen = false;
             this.#wake();

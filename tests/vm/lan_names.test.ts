@@ -153,12 +153,13 @@ describe('guests of one network', () => {
         const ip = net.addressOf(other);
         // A short name along the search list, and the whole one.
         for (const host of [other, `${other}.lan`]) {
-          const printed = await run(`ping -c 1 -w 20 ${host}`);
+          const printed = await run(`ping -4 -c 1 -w 20 ${host}`);
           expect(printed).toContain(`PING ${host} (${ip})`);
           expect(printed).toContain(' 0% packet loss');
         }
         const answer = await run(`nslookup ${other}.lan`);
-        expect(answer).toMatch(new RegExp(`Name:\\s+${other}\\.lan\\s+Address(?: 1)?: ${ip}`));
+        expect(answer).toMatch(new RegExp(`Name:\\s+${other}\\.lan\\s+Address`));
+        expect(answer).toContain(`: ${ip}`);
       }
       for (const [family, ip] of Object.entries({ 4: '10.79.0.1', 6: 'fd00:5253::1' })) {
         const printed = await run(`ping -${family} -c 1 -w 20 gateway`);
