@@ -16,7 +16,7 @@ export class Deferred<T = void> {
 }
 
 /**
- * The outcome of something. Its promise of it is made when it is first asked for, since most programs ask for
+ * The outcome of something. Its promise is made when it is first asked for, since most programs ask for
  * few of those that an object has.
  */
 export class Outcome {
