@@ -10,10 +10,11 @@
 import { NetError } from '../errors.ts';
 import { checkOptions, INT32_MAX, type Rules, show, text, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
-import type { AutoForward, AutoForwardOptions, OpenPort, ProbeLan } from './auto_types.ts';
+import type { AutoForward, AutoForwardOptions, OpenPort } from './auto_types.ts';
 import type { ForwardContext, PortForward } from './forward.ts';
 import type { ForwardOptions } from './forward_types.ts';
 import { type Probed, Prober } from './probe.ts';
+import type { ProbeLan } from './types.ts';
 
 const ACTION = 'Cannot forward what a guest listens at';
 /** Rounds without an answer after which a port is closed. */

@@ -5,18 +5,6 @@ import type { StreamTransport } from '../api/transport.ts';
 import type { Forward } from './forward_types.ts';
 import type { FlowEnd } from './types.ts';
 
-/** The LAN of the guests, for probes: a switch, and an address on it that no one else has. */
-export interface ProbeLan {
-  /** IPv4 address of the prober. */
-  readonly address: string;
-  /** Plugs an endpoint in, as plug() of a switch does. */
-  readonly plug: (endpoint: {
-    readonly type: 'tap';
-    readonly readable: ReadableStream<Uint8Array>;
-    readonly writable: WritableStream<Uint8Array>;
-  }) => { close(): Promise<unknown> };
-}
-
 /** A port at which a guest listens. */
 export interface OpenPort {
   /** The guest and its port. */

@@ -15,7 +15,7 @@ import { IP_PROTOCOL } from '../codec/ip_types.ts';
 import { buildIpv4, parseIpv4 } from '../codec/ipv4.ts';
 import { buildTcp, parseTcp, TCP_FLAG } from '../codec/tcp.ts';
 import { randomMac } from '../util/address.ts';
-import type { ProbeLan } from './auto_types.ts';
+import type { ProbeLan } from './types.ts';
 
 /** ms that an answer may take. */
 const PATIENCE = 1000;

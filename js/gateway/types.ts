@@ -7,7 +7,6 @@ import type {
   StreamConnection,
   StreamTransport,
 } from '../api/transport.ts';
-import type { ProbeLan } from './auto_types.ts';
 import type { Policy } from './policy_types.ts';
 
 /** A value, or a promise of it. */
@@ -179,6 +178,18 @@ export interface GatewayLimits {
   readonly tcpIdle?: number;
   /** Time after which a UDP mapping without data ends, ms, at least 120000 (RFC 4787, REQ-5). @default 300000 */
   readonly udpIdle?: number;
+}
+
+/** The LAN of the guests, for probes: a switch, and an address on it that no one else has. */
+export interface ProbeLan {
+  /** IPv4 address of the prober. */
+  readonly address: string;
+  /** Plugs an endpoint in, as plug() of a switch does. */
+  readonly plug: (endpoint: {
+    readonly type: 'tap';
+    readonly readable: ReadableStream<Uint8Array>;
+    readonly writable: WritableStream<Uint8Array>;
+  }) => { close(): Promise<unknown> };
 }
 
 /** Options of createGateway(). */
