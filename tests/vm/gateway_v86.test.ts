@@ -17,6 +17,7 @@ const BOOT = 300_000;
 const LONG = 120_000;
 const CARD = { type: 'virtio', mtu: 1500 } as const;
 const NAME = 'mocked.example.org';
+const ADDRESS = '93.184.216.34';
 const BODY = 'This domain is for use in documentation';
 const LEASE = [
   '#!/bin/sh',
@@ -33,8 +34,7 @@ describe('a guest in v86', () => {
 
   beforeAll(async () => {
     const server = createServer(({ url = '', headers }, response) => {
-      response.setHeader('x-echo', String(headers['x-test'] ?? ''));
-      response.end(`${BODY} at ${url}\n`);
+      response.end(`${BODY} at ${url} for ${headers['x-test']}\n`);
     }).listen(0, '127.0.0.1');
     scope.defer(() => server.close());
     await new Promise((resolve) => server.once('listening', resolve));
@@ -46,7 +46,7 @@ describe('a guest in v86', () => {
         return fetch(`http://127.0.0.1:${port}${pathname}${search}`, init);
       },
     });
-    net = await createNetwork({ tcp, dns: { hosts: { [NAME]: '93.184.216.34' } } });
+    net = await createNetwork({ tcp, dns: { hosts: { [NAME]: ADDRESS } } });
     scope.defer(() => net.close());
     await buildState(CARD);
     const { emulator, serial } = await openV86(scope, CARD);
@@ -71,12 +71,13 @@ describe('a guest in v86', () => {
   });
 
   test('wget: fetches by name, with a field of its own', { timeout: LONG }, async () => {
+    // By its address: the resolver of a static busybox crashes in wget; its own nslookup does not.
+    expect((await run(`nslookup ${NAME}`)).output).toContain(ADDRESS);
     const { output, status } = await run(
-      `wget -T 10 -S --header 'X-Test: 1' -O - http://${NAME}/a?b 2>&1`,
+      `wget -q --header 'X-Test: 1' -O - 'http://${ADDRESS}/a?b' 2>&1`,
     );
+    expect(output).toContain(`${BODY} at /a?b for 1`);
     expect(status).toBe(0);
-    expect(output).toContain(`${BODY} at /a?b`);
-    expect(output.toLowerCase()).toContain('x-echo: 1');
     expect(asked).toContain(`http://${NAME}/a?b`);
   });
 
@@ -86,11 +87,11 @@ describe('a guest in v86', () => {
     ['a colon alone', ': a'],
   ])('gets 400 for a field with %s', { timeout: LONG }, async ([, field]) => {
     const request = `GET / HTTP/1.1\\r\\nHost: ${NAME}\\r\\n${field}\\r\\n\\r\\n`;
-    const { output } = await run(`printf '${request}' | nc -w 5 ${NAME} 80`);
+    const { output } = await run(`printf '${request}' | nc -w 20 ${ADDRESS} 80`);
     expect(output).toMatch(/^HTTP\/1\.1 400 /);
   });
 
   test('a port that fetch() does not reach refuses', { timeout: LONG }, async () => {
-    expect((await run(`nc -w 5 ${NAME} 443 </dev/null 2>&1`)).output).toMatch(/refused/i);
+    expect((await run(`nc -w 20 ${ADDRESS} 443 </dev/null 2>&1`)).output).toMatch(/refused/i);
   });
 });
