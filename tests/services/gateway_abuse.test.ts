@@ -33,9 +33,9 @@ describe('half-closed connections', () => {
     const net = await gatewayNetwork({ limits: { tcpIdle: 7_440_000 } });
     const held = await accepting(net.outside, 80);
     const near = await Promise.all(
-      Array.from({ length: 20 }, () => net.guest.connectTcp({ host: FAR[4], port: 80 })),
+      Array.from({ length: 5 }, () => net.guest.connectTcp({ host: FAR[4], port: 80 })),
     );
-    await until(() => held.length === 20);
+    await until(() => held.length === 5);
     const [closing, other] = side === 'guest' ? [near, held] : [held, near];
     for (const connection of closing) await connection.closeWrite();
     for (const connection of other) expect((await readAll(connection.readable)).length).toBe(0);
@@ -49,19 +49,19 @@ describe('half-closed connections', () => {
       leap(3_600_000);
       // A look at idle flows comes every 5 s.
       await new Promise((resolve) => setTimeout(resolve, 6000));
-      expect(gateway.statistics.tcpFlows).toBe(20);
+      expect(gateway.statistics.tcpFlows).toBe(5);
       const [one, peer] = [closing[0], other[0]] as [TcpConnection, TcpConnection];
       const writer = peer.writable.getWriter();
       await writer.write(bytes('late'));
       await writer.close();
       expect(text(await readAll(one.readable))).toBe('late');
-      await until(() => gateway.statistics.tcpFlows === 19);
+      await until(() => gateway.statistics.tcpFlows === 4);
       leap(7_440_000);
       await until(() => gateway.statistics.tcpFlows === 0);
       expect([...gateway.flows()]).toEqual([]);
       await until(() => inside.statistics.sockets === 5);
     },
-    40_000,
+    120_000,
   );
 });
 
@@ -76,14 +76,15 @@ test('a far side that never answers takes a place, and no more than there are', 
     tcp,
     limits: { flows: 50, flowsPerSource: 30, connectTimeout: 1500 },
   });
+  const giveUp = new AbortController();
   const opening = Array.from({ length: 300 }, () =>
-    outcome(guest.connectTcp({ host: FAR[4], port: 80, timeout: 1000 })),
+    outcome(guest.connectTcp({ host: FAR[4], port: 80, timeout: 60_000, signal: giveUp.signal })),
   );
-  expect(new Set(await Promise.all(opening))).toEqual(new Set(['ETIMEDOUT']));
-  await until(() => gateway.statistics.tcpFlows === 0);
-  expect(begun).toBeGreaterThanOrEqual(30);
-  expect(aborted).toBe(begun);
-  expect(gateway.statistics.limited).toBeGreaterThan(0);
+  await until(() => begun >= 30 && gateway.statistics.limited > 0);
+  expect(gateway.statistics.tcpFlows).toBeLessThanOrEqual(30);
+  giveUp.abort();
+  expect(await Promise.all(opening)).not.toContain('ok');
+  await until(() => gateway.statistics.tcpFlows === 0 && aborted === begun);
   await until(() => inside.statistics.sockets === 5);
 });
 
@@ -125,7 +126,7 @@ describe('ten times the mappings of UDP', () => {
     await gateway.close();
     expect(closed).toBe(31);
     await until(() => inside.statistics.sockets === 0);
-  }, 40_000);
+  }, 120_000);
 
   test('by clients of a forwarded port', async () => {
     const limits = { mappings: 40, mappingsPerSource: 30 };
