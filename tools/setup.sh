@@ -124,7 +124,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 knotd:knot pdns_recursor:pdns-recursor dhcpd:isc-dhcp-server dhcrelay:isc-dhcp-relay \
                 dnsmasq:dnsmasq-base fping:fping tracepath:iputils-tracepath mtr:mtr-tiny nmap:nmap tftp:tftp-hpa \
                 snmpd:snmpd chronyd:chrony gtlsclient:ngtcp2-client gtlsserver:ngtcp2-server dig:bind9-dnsutils \
-                dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc \
+                dnssec-signzone:bind9-utils kdig:knot-dnsutils drill:ldnsutils dnsperf:dnsperf udhcpc:udhcpc smcrouted:smcroute igmpproxy:igmpproxy dhcpig:dhcpig \
                 dhclient:isc-dhcp-client dhcpcd:dhcpcd-base perfdhcp:kea-admin rdisc6:ndisc6 arping:arping \
                 macof:dsniff trafgen:netsniff-ng tcpreplay:tcpreplay yersinia:yersinia \
                 wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \

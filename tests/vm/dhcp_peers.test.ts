@@ -118,6 +118,17 @@ describe('our server and', () => {
     expect(printed).toMatch(/Domain Name: lan/);
   });
 
+  test('nmap: dhcp-discover is told our options without a lease', async () => {
+    const scope = testScope();
+    const { kernel, server } = await serve(scope);
+    await kernel.run('ip', 'addr', 'add', '10.77.0.9/24', 'dev', 'tap0').succeeded();
+    const args = ['-sU', '-Pn', '-p', '67', '--script', 'dhcp-discover', ADDRESS[4].ours];
+    const printed = await kernel.run('nmap', ...args).succeeded();
+    expect(printed).toMatch(/DHCP Message Type: DHCPACK/);
+    expect(printed).toMatch(/Domain Name Server: 10\.77\.0\.2/);
+    expect(server.leases.size).toBe(0);
+  });
+
   test('perfdhcp: a relay with 300 clients, none is lost', async (context) => {
     const scope = testScope();
     const leaseRange = { start: '10.77.0.100', end: '10.77.3.254' };
@@ -131,6 +142,56 @@ describe('our server and', () => {
     context.task.meta.figure = `${/Rate: ([\d.]+)/.exec(client.output)?.[1]} leases/s asked for 100`;
   });
 });
+
+/**
+ * dhcpig as it was meant: it was written for Python 2, whose text was bytes, has flags of more than 16 bits, and takes
+ * siaddr for the server's identifier.
+ */
+const PIG = `import re, shutil
+source = open(shutil.which('dhcpig')).read()
+for old, new in [
+    (r'0xFFFFFF', '0x8000'),
+    (r'\\[mac2str\\((\\w+)\\)\\]', r'mac2str(\\1)'),
+    (r'"param_req_list",\\s*(chr\\(\\d+\\),?)+', '"param_req_list",[1,3,6,15]'),
+    (r'"param_req_list","pad"', '"param_req_list",[1,3,6]'),
+    (r'"client_id", chr\\(1\\), mac2str\\(m\\)', r'"client_id", b"\\\\x01" + mac2str(m)'),
+    (r'\\("end",.0+.\\)', '"end"'),
+    (r'xrange', 'range'),
+    (r'hexlify\\(binmac\\)', 'hexlify(binmac).decode()'),
+    (r'sip=pkt\\[BOOTP\\].siaddr', 'sip=pkt[IP].src'),
+]:
+    source, count = re.subn(old, new, source)
+    assert count, old
+exec(compile(source, 'dhcpig', 'exec'))
+`;
+
+test('dhcpig takes what is free; leases, reservations and the server outlast it', async () => {
+  const scope = testScope();
+  const leaseRange = { start: '10.77.0.100', end: '10.77.0.109' };
+  const reservations = { '02:00:00:00:00:77': '10.77.0.50' };
+  const { kernel, server, script } = await serve(scope, { leaseRange, reservations });
+  const address = async (mac: string): Promise<void> => {
+    await kernel.run('ip', 'link', 'set', 'tap0', 'address', mac).succeeded();
+  };
+  const ask = ['udhcpc', '-i', 'tap0', '-n', '-q', '-f', '-t', '20', '-T', '1', '-s', script];
+  await address('02:00:00:00:00:01');
+  await kernel.run(...ask).printed(/told ip=10\.77\.0\.100 /);
+  const dir = folder(scope, { pig: PIG });
+  const pig = kernel.run('/usr/bin/python3', '-u', `${dir}/pig`, '-x', '0.05', 'tap0');
+  await pig.printed(/DHCP_Request/);
+  while (server.statistics.exhausted === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(server.leases.size).toBe(10);
+  // The first client gets its address again, one with a reservation its own.
+  const renewed = kernel.run(...ask);
+  await renewed.printed(/told ip=10\.77\.0\.100 /);
+  await renewed.succeeded();
+  await address('02:00:00:00:00:77');
+  const reserved = kernel.run(...ask);
+  await reserved.printed(/told ip=10\.77\.0\.50 /);
+  await reserved.succeeded();
+  expect(server.leases.size).toBe(11);
+  await pig.stop();
+}, 90_000);
 
 /** networkd with a /run of its own; with a /sys that cannot be written it waits for no udev. */
 const NETWORKD = `mount -t tmpfs -o mode=755 tmpfs /run && mount -o remount,ro /sys && mkdir -p /run/systemd/network

@@ -81,6 +81,24 @@ describe.each([
     }
   });
 
+  test('the guest pings a host behind the stack, and traces the way to it', async () => {
+    const far = await openStack(scope);
+    const farTap = await far.createTapInterface({ ip: '10.9.0.2/24', gateway: '10.9.0.1' });
+    const tap = await lab.stack.createTapInterface({ ip: '10.9.0.1/24' });
+    connect(tap, farTap);
+    for (const one of [tap, lab.tap]) await one.setForwarding(true);
+    await run(`ip route add 10.9.0.0/24 via ${ADDRESS.ours}`);
+    const ping = await lab.serial.run('ping -c 3 -i 0.1 -W 10 -s 1400 10.9.0.2');
+    expect(ping.output).toContain(' 0% packet loss');
+    for (const how of ['', '-I']) {
+      const { output } = await lab.serial.run(`traceroute -n ${how} 10.9.0.2`);
+      expect(output).toMatch(new RegExp(`^ 1 +${ADDRESS.ours}(?: +[\\d.]+ ms){3}`, 'm'));
+      expect(output).toMatch(/^ 2 +10\.9\.0\.2(?: +[\d.]+ ms){3}/m);
+    }
+    await lab.stack.removeInterface(tap);
+    await lab.tap.setForwarding(false);
+  });
+
   test('the stack gets a page of the guest', async () => {
     const { status, digest } = await getHttp(lab.stack, ADDRESS.guest, '/index.html');
     expect(status).toBe(200);
