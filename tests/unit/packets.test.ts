@@ -31,6 +31,12 @@ function tcp(flags: number, options: Uint8Array, data = ''): Uint8Array {
   return join(ports, list(offset, flags, 0x20, 0, 0xab, 0xcd, 0, 0), options, text(data));
 }
 
+/** A UDP datagram without a checksum. */
+function udp(from: number, to: number, payload: Uint8Array): Uint8Array {
+  const words = [from, to, 8 + payload.length, 0];
+  return join(list(...words.flatMap((word) => [word >>> 8, word & 255])), payload);
+}
+
 const names = ({ layers }: Decoded): string[] => layers.map(({ name }) => name);
 const field = (decoded: Decoded, layer: string, name: string): string | undefined =>
   decoded.layers.find((one) => one.name === layer)?.fields.find((one) => one.name === name)?.value;
@@ -46,6 +52,43 @@ describe('decode', () => {
     const reply = decode(arp(2, { mac: B, ip: '10.0.0.2' }, { mac: A, ip: '10.0.0.1' }));
     expect(reply.info).toBe(`10.0.0.2 is at ${B}`);
     expect(field(reply, 'ARP', 'Operation')).toBe('2 (reply)');
+  });
+
+  test('a DNS query and its answer, by the first question', () => {
+    const question = join(list(4), text('beta'), list(8), text('internal'), list(0, 0, 1, 0, 1));
+    const message = (flags: number[], answers: number): Uint8Array =>
+      udp(1000, 53, join(list(0, 7, ...flags, 0, 1, 0, answers, 0, 0, 0, 0), question));
+    const query = decode(inIpv4(17, message([1, 0], 0)));
+    expect(names(query)).toEqual(['Ethernet', 'IPv4', 'UDP', 'DNS']);
+    expect(query.info).toBe('Query A beta.internal');
+    expect(field(query, 'DNS', 'Identifier')).toBe('0x0007');
+    const infos = [decode(inIpv4(17, message([0x81, 0x80], 1))).info];
+    infos.push(decode(inIpv4(17, message([0x81, 0x83], 0))).info);
+    infos.push(decode(inIpv4(17, message([0x81, 0x85], 0))).info);
+    expect(infos).toEqual([
+      'Answer A beta.internal: 1 record',
+      'Answer A beta.internal: no such name',
+      'Answer A beta.internal: refused',
+    ]);
+    // Cut within the name, it is a datagram.
+    const cut = inIpv4(17, message([1, 0], 0)).subarray(0, 60);
+    expect(decode(cut).protocol).toBe('UDP');
+  });
+
+  test('a DHCP request and a reply, by client and address', () => {
+    const message = (operation: number, address: number[]): Uint8Array =>
+      join(
+        list(operation, 1, 6, 0),
+        new Uint8Array(12),
+        list(...address),
+        new Uint8Array(8),
+        list(2, 0, 0, 0, 0, 1),
+      );
+    const request = decode(inIpv4(17, udp(68, 67, message(1, [0, 0, 0, 0]))));
+    expect([request.protocol, request.info]).toEqual(['DHCP', `Request from ${A}`]);
+    const reply = decode(inIpv4(17, udp(67, 68, message(2, [10, 0, 0, 2]))));
+    expect(reply.info).toBe(`Reply: 10.0.0.2 for ${A}`);
+    expect(field(reply, 'DHCP', 'Address for the client')).toBe('10.0.0.2');
   });
 
   test('a SYN with options', () => {

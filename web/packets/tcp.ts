@@ -19,6 +19,7 @@ import {
   payloadLayer,
   unreadable,
 } from './layer.ts';
+import { showDhcp, showDns } from './services.ts';
 
 /** Names of the flags, from the highest bit. */
 const flagNames = (bits: number): string[] =>
@@ -33,6 +34,8 @@ const SERVICES = new Map([
   [9, 'discard'],
   [19, 'chargen'],
   [53, 'domain'],
+  [67, 'dhcp server'],
+  [68, 'dhcp client'],
   [80, 'http'],
   [443, 'https'],
 ]);
@@ -122,6 +125,12 @@ export function showTcp(bytes: Uint8Array, at: number, size: number): Dissection
   return { layers, protocol: 'TCP', info: words.join(' ') };
 }
 
+/** The payload of a datagram of a service that is known. */
+function showService(bytes: Uint8Array, at: number, ...ports: number[]): Dissection | undefined {
+  if (ports.includes(53)) return showDns(bytes, at);
+  return ports.includes(67) ? showDhcp(bytes, at) : undefined;
+}
+
 /** Shows a UDP datagram. */
 export function showUdp(bytes: Uint8Array, at: number): Dissection {
   const datagram = parseUdp(bytes.subarray(at), { allowCut: true });
@@ -136,6 +145,8 @@ export function showUdp(bytes: Uint8Array, at: number): Dissection {
       ['Checksum', 6, 2, hex(datagram.checksum, 2)],
     ]),
   ];
+  const inner = showService(bytes, at + UDP_HEADER, sourcePort, destinationPort);
+  if (inner) return { ...inner, layers: [...layers, ...inner.layers] };
   if (payload > 0) layers.push(payloadLayer(bytes, at + UDP_HEADER, payload));
   return { layers, protocol: 'UDP', info: `${sourcePort} → ${destinationPort} Len=${payload}` };
 }
