@@ -9,6 +9,7 @@
 
 import { Lab } from './lab.ts';
 import type { Told } from './messages.ts';
+import type { SeenFrame } from './packets/seen.ts';
 import type { Settings } from './settings.ts';
 import { formatHash, parseHash } from './settings.ts';
 import { count } from './units.ts';
@@ -56,7 +57,8 @@ const wire = () => ({
 });
 
 const readings = new Readings();
-const packets = new PacketList({ A: 'A', B: 'B' }, (paused) => {
+const ends = { names: { A: 'A', B: 'B' }, to: ({ from }: SeenFrame) => (from === 'A' ? 'B' : 'A') };
+const packets = new PacketList(ends, (paused) => {
   isPaused = paused;
   void lab.setCapture(!paused);
   say(paused ? 'The packet list is paused.' : 'The packet list goes on.');

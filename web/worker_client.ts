@@ -58,7 +58,7 @@ export class WorkerClient<C extends CallTable<C>, T extends ToldAny> {
     });
   }
 
-  /** Calls it; settles with its answer. */
+  /** Calls it, and gives it the ports among the arguments; settles with its answer. */
   call<K extends keyof C & string>(
     method: K,
     ...args: Parameters<C[K]>
@@ -66,7 +66,8 @@ export class WorkerClient<C extends CallTable<C>, T extends ToldAny> {
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, method, args } satisfies Call);
+      const ports = args.filter((arg: unknown) => arg instanceof MessagePort);
+      this.#worker.postMessage({ id, method, args } satisfies Call, ports);
     });
   }
 

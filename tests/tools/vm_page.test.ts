@@ -1,124 +1,25 @@
 // SPDX-License-Identifier: MIT
-// vm_page.test - the parts of web/vm/ that need no browser: HTTP, the terminal, what the browser shows
+// vm_page.test - the parts of web/vm/ that need no browser: paths of the page's server, the terminal, what the browser shows, durations
 
 import { describe, expect, test } from 'vitest';
 import { frameSource } from '../../web/vm/browser_view.ts';
-import { bodyLength, MessageReader, parseRequest, parseResponse } from '../../web/vm/http.ts';
-import { downloadSize } from '../../web/vm/http_server.ts';
+import { downloadSize } from '../../web/vm/page_server.ts';
 import { COLUMNS, HISTORY, ROWS, Screen } from '../../web/vm/screen.ts';
+import { duration } from '../../web/vm/tables.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-/** A reader of a connection on which pieces come. */
-const reading = (...pieces: string[]): MessageReader => {
-  const readable = new ReadableStream<Uint8Array>({
-    start(controller) {
-      for (const piece of pieces) controller.enqueue(bytes(piece));
-      controller.close();
-    },
-  });
-  return new MessageReader({ readable } as ConstructorParameters<typeof MessageReader>[0]);
-};
-
-describe('a request', () => {
-  test('has a method, a target and headers, whose names know no case', () => {
-    const head = parseRequest('GET /a?b HTTP/1.1\r\nHOST: page\r\nX-A:  1 \r\nx-a: 2');
-    expect(head.method).toBe('GET');
-    expect(head.target).toBe('/a?b');
-    expect([...head.headers]).toEqual([
-      ['host', 'page'],
-      ['x-a', '1, 2'],
-    ]);
-  });
-
-  test('of HTTP/1.0 needs no Host', () => {
-    expect(parseRequest('GET / HTTP/1.0').headers.size).toBe(0);
-  });
-
-  test.each([
-    ['', 400],
-    ['GET /', 400],
-    ['GET  / HTTP/1.1\r\nHost: a', 400],
-    ['GET / HTTP/1.1', 400],
-    ['GET a HTTP/1.0', 400],
-    ['GET / HTTP/2.0', 505],
-    ['GET / HTTP/1.1\r\nHost: a\r\n folded', 400],
-    ['GET / HTTP/1.1\r\nHost : a', 400],
-    ['GET / HTTP/1.1\r\n: a', 400],
-    ['GET / HTTP/1.1\r\nHost: a\nX: b', 400],
-  ])('%j is refused', (head, status) => {
-    expect(() => parseRequest(head)).toThrow(expect.objectContaining({ status }));
-  });
-});
-
-describe('a response', () => {
-  test('may have no reason', () => {
-    expect(parseResponse('HTTP/1.0 200')).toMatchObject({ status: 200, reason: '' });
-    expect(parseResponse('HTTP/1.1 404 Not Found')).toMatchObject({ reason: 'Not Found' });
-  });
-
-  test.each(['', 'HTTP/2 200 OK', 'HTTP/1.1 20 OK', 'SSH-2.0-x'])('%j is refused', (head) => {
-    expect(() => parseResponse(head)).toThrow(/Cannot read status line/);
-  });
-});
-
-describe('the length of a body', () => {
-  const of = (name: string, value: string) => bodyLength(new Map([[name, value]]));
-  test('may be missing, and may be said twice', () => {
-    expect(bodyLength(new Map())).toBeUndefined();
-    expect(of('content-length', '12')).toBe(12);
-    expect(of('content-length', '12, 12')).toBe(12);
-  });
-  test.each(['', '-1', '1, 2', '0x10', '1e3', '9999999999999999'])('%j is none', (value) => {
-    expect(() => of('content-length', value)).toThrow(expect.objectContaining({ status: 400 }));
-  });
-  test('is not known with a transfer coding', () => {
-    expect(() => of('transfer-encoding', 'chunked')).toThrow(/transfer coding "chunked"/);
-  });
-});
-
-describe('a message', () => {
-  test('is read wherever it was cut', async () => {
-    const whole = 'POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello and more';
-    for (let cut = 1; cut < whole.length; cut++) {
-      const reader = reading(whole.slice(0, cut), whole.slice(cut));
-      expect(await reader.head()).toBe('POST / HTTP/1.0\r\nContent-Length: 5');
-      expect(await reader.wholeBody(5, 100)).toEqual(bytes('hello'));
-    }
-  });
-
-  test('without a length goes on to the end', async () => {
-    const reader = reading('HTTP/1.0 200 OK\r\n\r\na', 'bc');
-    await reader.head();
-    expect(await reader.wholeBody(undefined, 100)).toEqual(bytes('abc'));
-  });
-
-  test('that never came is no message', async () => {
-    expect(await reading().head()).toBeUndefined();
-  });
-
-  test('that ends early is an error', async () => {
-    await expect(reading('GET / HT').head()).rejects.toThrow('The head ends early');
-    const reader = reading('GET / HTTP/1.0\r\n\r\nabc');
-    await reader.head();
-    await expect(reader.wholeBody(5, 100)).rejects.toThrow('The body ends 2 bytes early');
-  });
-
-  test('that is too long is an error', async () => {
-    const long = `GET /${'a'.repeat(20_000)} HTTP/1.0\r\n\r\n`;
-    for (const pieces of [[long], [long.slice(0, 9000), long.slice(9000)]]) {
-      await expect(reading(...pieces).head()).rejects.toMatchObject({ status: 431 });
-    }
-    await expect(reading('abc').wholeBody(undefined, 2)).rejects.toMatchObject({ status: 413 });
-    await expect(reading('abc').wholeBody(3, 2)).rejects.toMatchObject({ status: 413 });
-  });
-});
 
 test('a path says how much is to be downloaded', () => {
   expect(['/7B', '/5kB', '/20MB', '/1GB'].map(downloadSize)).toEqual([7, 5e3, 2e7, 1e9]);
   for (const path of ['/', '/2GB', '/MB', '/1mB', '/1MBx', '/99999999999B']) {
     expect(downloadSize(path)).toBeUndefined();
   }
+});
+
+test('a duration is in the unit that says most', () => {
+  const ms = [-1, 0, 1400, 89_000, 91_000, 3600_000, 5400_000, 86_400_000];
+  const words = ['0 s', '0 s', '1 s', '89 s', '2 min', '60 min', '2 h', '24 h'];
+  expect(ms.map(duration)).toEqual(words);
 });
 
 describe('the terminal', () => {

@@ -2,8 +2,9 @@
 // vm_demo_guest - the guest of the page of web/vm/: files to boot it from, states in which it has booted
 //
 // It is the guest of tools/guest/v86_guest.mjs with web/vm/guest/ laid over it in a second archive, and with a shell
-// for people on its serial line. Each network card has a state of its own, made by booting once in Node;
-// its name says what it was made of, and it is kept beside the tests' states.
+// for people on its serial line. Each network card has a state of its own, made by booting once in Node; its
+// name says what it was made of, and it is kept beside the tests' states. In a state, the guest waits on its second
+// serial line to be told who it is (web/vm/guest/start): so one state is good for any number of guests.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,8 +24,10 @@ export const CARDS = {
   ne2k: { type: 'ne2k', mtu: 1500 },
 };
 
-/** Prompt of the shell. */
-export const PROMPT = 'guest:/# ';
+/** Bytes of memory: much of the time to go on from a state is spent on clearing it. */
+const MEMORY = 96 * 2 ** 20;
+/** The question of a guest on its second serial line. */
+const QUESTION = '@@who';
 /** ms after which a boot has failed, however busy the machine is. */
 const PATIENCE = 300_000;
 
@@ -39,8 +42,9 @@ function overlay(initrd) {
   const file = (path, name, mode) => ({ path, mode, data: readFileSync(join(OVERLAY, name)) });
   const archive = initramfs([
     ...folders(['etc', 'srv', 'srv/cgi-bin']),
+    file('etc/start', 'start', 0o100755),
+    file('etc/lease', 'lease', 0o100755),
     file('etc/shell', 'shell', 0o100644),
-    file('etc/hosts', 'hosts', 0o100644),
     file('srv/index.html', 'index.html', 0o100644),
     file('srv/cgi-bin/status', 'status', 0o100755),
   ]);
@@ -80,14 +84,20 @@ export function emulatorOptions(card) {
   const { cmdline, ...options } = guestOptions(CARDS[card]);
   // ENV is what a shell reads first; the kernel hands it to init, and init to the shell. Kernel
   // messages about missing hardware of the emulated PC are hidden on the console.
-  return { ...options, cmdline: `${cmdline} loglevel=3 ringstack.shell ENV=/etc/shell` };
+  const start = 'ringstack.start=/etc/start ENV=/etc/shell';
+  return {
+    ...options,
+    memory_size: MEMORY,
+    uart1: true,
+    cmdline: `${cmdline} loglevel=3 ${start}`,
+  };
 }
 
 const content = ({ buffer, byteOffset, length }) => ({
   buffer: buffer.slice(byteOffset, byteOffset + length),
 });
 
-/** Boots until the shell waits. Returns the state, and what the serial line has said. */
+/** Boots until the guest asks who it is. Returns the state. */
 async function boot(files, options) {
   const { V86: Emulator } = await import('v86');
   const emulator = new Emulator({
@@ -100,21 +110,22 @@ async function boot(files, options) {
   });
   try {
     await new Promise((done) => emulator.add_listener('emulator-loaded', done));
-    let text = '';
-    const listener = { heard: () => {} };
+    let [text, question] = ['', ''];
     emulator.add_listener('serial0-output-byte', (byte) => {
       text += String.fromCharCode(byte);
-      if (text.includes(PROMPT)) listener.heard();
     });
-    const prompt = new Promise((done, fail) => {
-      listener.heard = done;
+    const asked = new Promise((done, fail) => {
+      emulator.add_listener('serial1-output-byte', (byte) => {
+        question += String.fromCharCode(byte);
+        if (question.endsWith(`${QUESTION}\r\n`)) done();
+      });
       const failed = () => fail(new Error(`The guest did not boot: ${text.slice(-500)}`));
       setTimeout(failed, PATIENCE).unref();
     });
     await emulator.run();
-    await prompt;
+    await asked;
     await emulator.stop();
-    return { state: new Uint8Array(await emulator.save_state()), text };
+    return new Uint8Array(await emulator.save_state());
   } finally {
     await emulator.destroy();
   }
@@ -127,7 +138,7 @@ async function boot(files, options) {
  * @param card - One of CARDS.
  * @param guest - The result of guestFiles().
  * @param onStep - Is told when it boots.
- * @returns `path` of the state, compressed by zstd, which v86 unpacks itself; `text` the console has shown.
+ * @returns Path of the state, compressed by zstd, which v86 unpacks itself.
  * @throws If it does not boot, or there is no zstd.
  */
 export async function demoState(card, { files, id }, onStep) {
@@ -135,20 +146,17 @@ export async function demoState(card, { files, id }, onStep) {
   const { version } = JSON.parse(readFileSync(join(V86, 'package.json'), 'utf8'));
   const name = `demo-${card}-${hashOf(id, version, JSON.stringify(options))}`;
   const path = join(GUEST, `${name}.zst`);
-  const facts = join(GUEST, `${name}.json`);
-  if (!existsSync(facts) || !existsSync(path)) {
-    onStep(`Booting the guest once with network card ${card}`);
-    const { state, text } = await boot(files, options);
-    const old = readdirSync(GUEST).filter((one) => one.match(/^demo-(.*)-\w+\./)?.[1] === card);
-    for (const one of old) rmSync(join(GUEST, one));
-    // Level 19 takes a minute for one megabyte less.
-    const compressed = execFileSync('zstd', ['-q', '-10', '-c'], {
-      input: state,
-      maxBuffer: 2 * state.length,
-    });
-    writeFileSync(`${path}.new`, compressed);
-    renameSync(`${path}.new`, path);
-    writeFileSync(facts, JSON.stringify({ text }));
-  }
-  return { path, ...JSON.parse(readFileSync(facts, 'utf8')) };
+  if (existsSync(path)) return path;
+  onStep(`Booting the guest once with network card ${card}`);
+  const state = await boot(files, options);
+  const old = readdirSync(GUEST).filter((one) => one.match(/^demo-(.*)-\w+\./)?.[1] === card);
+  for (const one of old) rmSync(join(GUEST, one));
+  // Level 19 takes a minute for one megabyte less.
+  const compressed = execFileSync('zstd', ['-q', '-10', '-c'], {
+    input: state,
+    maxBuffer: 2 * state.length,
+  });
+  writeFileSync(`${path}.new`, compressed);
+  renameSync(`${path}.new`, path);
+  return path;
 }

@@ -13,7 +13,7 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { CARDS, demoState, emulatorOptions, guestFiles, PROMPT } from '../guest/vm_demo_guest.mjs';
+import { CARDS, demoState, emulatorOptions, guestFiles } from '../guest/vm_demo_guest.mjs';
 import { launch } from './browsers.mjs';
 import { serve } from './serve.mjs';
 import { bundleScripts, runPageTool } from './web.mjs';
@@ -44,16 +44,16 @@ async function writeGuest(out, onStep) {
   }
   const cards = {};
   for (const card of Object.keys(CARDS)) {
-    const { path, text } = await demoState(card, guest, onStep);
+    const path = await demoState(card, guest, onStep);
     const to = `guest/${path
       .split('/')
       .at(-1)
       .replace(/^demo-(.*)\.zst$/, '$1.state')}`;
     await cp(path, `${out}/${to}`);
     const { size } = await stat(path);
-    cards[card] = { options: emulatorOptions(card), state: { path: to, size }, console: text };
+    cards[card] = { options: emulatorOptions(card), state: { path: to, size } };
   }
-  return { prompt: PROMPT, files, cards };
+  return { files, cards };
 }
 
 /**
@@ -68,7 +68,7 @@ export async function buildVmPage({ out = VM_PAGE, onStep = () => {} } = {}) {
   for (const folder of ['guest', 'v86', 'workers']) {
     await mkdir(`${out}/${folder}`, { recursive: true });
   }
-  const entries = { main: 'vm/main.ts', machine: 'vm/machine.ts' };
+  const entries = { main: 'vm/main.ts', machine: 'vm/machine.ts', network: 'vm/network.ts' };
   await bundleScripts({ entries, out, plugins: [v86Beside] });
   const copies = {
     'web/style.css': 'style.css',

@@ -15,6 +15,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build as bundle } from 'esbuild';
+import { ENTRIES } from '../entries.mjs';
 import { launch } from './browsers.mjs';
 import { serve, serveForPerson } from './serve.mjs';
 
@@ -40,12 +41,9 @@ export async function bundleScripts({ entries, out, plugins = [] }) {
     format: 'esm',
     target: 'es2022',
     // tsconfig.json points these at the sources, this at what is shipped.
-    alias: {
-      'ringstack/pcap': `${ROOT}dist/link/filter/pcap.js`,
-      'ringstack/v86': `${ROOT}dist/link/adapter/v86.js`,
-      'ringstack/link': `${ROOT}dist/link/link.js`,
-      ringstack: `${ROOT}dist/index.js`,
-    },
+    alias: Object.fromEntries(
+      ENTRIES.map(({ specifier, name }) => [specifier, `${ROOT}dist/${name}.js`]),
+    ),
     external: ['node:*'],
     plugins,
     logLevel: 'warning',

@@ -24,9 +24,9 @@ function isTelling(frame: Uint8Array): boolean {
 }
 
 /** Keeps the beginnings of some frames until they are taken. */
-export class Sampler {
+export class Sampler<E extends string = EndName> {
   readonly #now: () => number;
-  #frames: SeenFrame[] = [];
+  #frames: SeenFrame<E>[] = [];
   #plain = 0;
   #telling = 0;
   #unseen = 0;
@@ -40,7 +40,7 @@ export class Sampler {
   }
 
   /** Takes a frame that goes by; it may be over shared memory. */
-  see(from: EndName, frame: Uint8Array, isLost: boolean): void {
+  see(from: E, frame: Uint8Array, isLost: boolean): void {
     if (isLost) this.#lost++;
     if (!this.isOn || !this.#hasRoom(frame, isLost)) {
       this.#unseen++;
@@ -56,7 +56,7 @@ export class Sampler {
   }
 
   /** Ends the interval; returns its frames, and the counters since the beginning. */
-  take(): { frames: SeenFrame[]; counters: { lost: number; unseen: number } } {
+  take(): { frames: SeenFrame<E>[]; counters: { lost: number; unseen: number } } {
     const frames = this.#frames;
     this.#frames = [];
     this.#plain = 0;

@@ -8,6 +8,13 @@ export function byId<T extends Element = HTMLElement>(id: string): T {
   return element as unknown as T;
 }
 
+/** The first element below one that a selector finds. */
+export function find<T extends Element = HTMLElement>(root: ParentNode, selector: string): T {
+  const element = root.querySelector(selector);
+  if (!element) throw new Error(`Cannot find ${selector}`);
+  return element as unknown as T;
+}
+
 /** An element with a class and a text. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,

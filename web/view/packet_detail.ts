@@ -5,7 +5,7 @@
 
 import type { Decoded } from '../packets/decode.ts';
 import { hexRows } from '../packets/hexdump.ts';
-import type { EndName, SeenFrame } from '../packets/seen.ts';
+import type { SeenFrame } from '../packets/seen.ts';
 import { byId, make } from './dom.ts';
 
 type Mark = (start: number, length: number) => void;
@@ -59,27 +59,15 @@ function layerView(layer: Decoded['layers'][number], mark: Mark): HTMLElement {
   return details;
 }
 
-/** Shows a packet. */
-export function showPacket(
-  number: number,
-  frame: SeenFrame,
-  decoded: Decoded,
-  names: Readonly<Record<EndName, string>>,
-): void {
+/** Shows a packet under a title. */
+export function showPacket(title: string, frame: SeenFrame<string>, decoded: Decoded): void {
   const { element, mark } = hexView(frame.bytes);
-  const { A, B } = names;
-  const from = frame.from === 'A' ? `${A} to ${B}` : `${B} to ${A}`;
   const cut = frame.bytes.length < frame.length ? `, the first ${frame.bytes.length} kept` : '';
   const lost = frame.isLost ? '. Lost on the cable' : '';
   const line = `${decoded.source} → ${decoded.destination}, ${frame.length} bytes${cut}${lost}`;
   const layers = make('div', 'layers');
   layers.append(...decoded.layers.map((layer) => layerView(layer, mark)));
-  byId('detail').replaceChildren(
-    make('h3', '', `Packet ${number}, ${from}`),
-    make('p', 'quiet', line),
-    layers,
-    element,
-  );
+  byId('detail').replaceChildren(make('h3', '', title), make('p', 'quiet', line), layers, element);
 }
 
 /** Shows that no packet is chosen. */

@@ -17,9 +17,16 @@ import { showNoPacket, showPacket } from './packet_detail.ts';
 const KEPT = 400;
 const PAGE = 10;
 
-interface Row {
+/** The ends that packets come from, by the names they are saved and shown under. */
+export interface PacketEnds<E extends string> {
+  readonly names: Readonly<Record<E, string>>;
+  /** Name of the end that a frame goes to. */
+  to(frame: SeenFrame<E>): string;
+}
+
+interface Row<E extends string> {
   readonly number: number;
-  readonly frame: SeenFrame;
+  readonly frame: SeenFrame<E>;
   readonly decoded: Decoded;
   readonly element: HTMLElement;
 }
@@ -35,24 +42,24 @@ function download(name: string, bytes: Uint8Array<ArrayBuffer>): void {
 }
 
 /** The list and its buttons. */
-export class PacketList {
+export class PacketList<E extends string = EndName> {
   readonly #list = byId('packets');
   readonly #pause = byId<HTMLButtonElement>('pause');
   readonly #note = byId('packets-note');
   readonly #onPause: (isPaused: boolean) => void;
-  readonly #names: Readonly<Record<EndName, string>>;
-  #rows: Row[] = [];
-  #active: Row | undefined;
+  readonly #ends: PacketEnds<E>;
+  #rows: Row<E>[] = [];
+  #active: Row<E> | undefined;
   #last = 0;
   #start: number | undefined;
   #isPaused = false;
 
   /**
-   * @param names - Names of the two ends.
+   * @param ends - Their names.
    * @param onPause - Called when the list stops or goes on taking packets.
    */
-  constructor(names: Readonly<Record<EndName, string>>, onPause: (isPaused: boolean) => void) {
-    this.#names = names;
+  constructor(ends: PacketEnds<E>, onPause: (isPaused: boolean) => void) {
+    this.#ends = ends;
     this.#onPause = onPause;
     this.#list.addEventListener('keydown', (event) => this.#onKey(event));
     this.#list.addEventListener('click', (event) => {
@@ -69,7 +76,7 @@ export class PacketList {
   }
 
   /** Adds packets; while the list is paused they are ignored. */
-  add(frames: readonly SeenFrame[]): void {
+  add(frames: readonly SeenFrame<E>[]): void {
     if (this.#isPaused || frames.length === 0) return;
     const list = this.#list;
     const isAtEnd = list.scrollTop + list.clientHeight >= list.scrollHeight - 4;
@@ -83,7 +90,12 @@ export class PacketList {
     this.#update();
   }
 
-  /** Shows below the list which packets are not in it. */
+  /** Moves to the newest packets, when the list was hidden and is no longer. */
+  shown(): void {
+    if (!this.#isPaused) this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  /** Shows beside the list which packets are not in it. */
   note(text: string): void {
     if (this.#note.textContent !== text) this.#note.textContent = text;
   }
@@ -101,7 +113,7 @@ export class PacketList {
     byId<HTMLButtonElement>('download').disabled = this.#rows.length === 0;
   }
 
-  #makeRow(frame: SeenFrame): Row {
+  #makeRow(frame: SeenFrame<E>): Row<E> {
     const decoded = decode(frame.bytes);
     this.#start ??= frame.time;
     const number = ++this.#last;
@@ -110,11 +122,10 @@ export class PacketList {
     element.setAttribute('role', 'option');
     element.setAttribute('aria-selected', 'false');
     if (frame.isLost) element.classList.add('lost');
-    const { A, B } = this.#names;
     const cells: readonly [string, string][] = [
       ['number', `${number}`],
       ['time', ((frame.time - this.#start) / 1000).toFixed(6)],
-      ['way', frame.from === 'A' ? `${A} → ${B}` : `${B} → ${A}`],
+      ['way', `${this.#ends.names[frame.from]} → ${this.#ends.to(frame)}`],
       ['protocol', decoded.protocol],
       ['length', `${frame.length}`],
       ['info', frame.isLost ? `lost: ${decoded.info}` : decoded.info],
@@ -134,7 +145,7 @@ export class PacketList {
     this.#onPause(isPaused);
   }
 
-  #open(row: Row | undefined): void {
+  #open(row: Row<E> | undefined): void {
     this.#active?.element.setAttribute('aria-selected', 'false');
     this.#active = row;
     if (!row) {
@@ -146,7 +157,9 @@ export class PacketList {
     row.element.setAttribute('aria-selected', 'true');
     row.element.scrollIntoView({ block: 'nearest' });
     this.#list.setAttribute('aria-activedescendant', row.element.id);
-    showPacket(row.number, row.frame, row.decoded, this.#names);
+    const { frame, number, decoded } = row;
+    const way = `${this.#ends.names[frame.from]} to ${this.#ends.to(frame)}`;
+    showPacket(`Packet ${number}, ${way}`, frame, decoded);
   }
 
   #onKey(event: KeyboardEvent): void {
@@ -172,14 +185,15 @@ export class PacketList {
   }
 
   #save(): void {
-    const { A, B } = this.#names;
+    const names = Object.keys(this.#ends.names) as E[];
     const frames = this.#rows.map(({ frame }) => ({
       bytes: frame.bytes,
       length: frame.length,
       time: frame.time,
-      interface: frame.from === 'A' ? 0 : 1,
+      interface: names.indexOf(frame.from),
       ...(frame.isLost ? { comment: 'lost on the cable' } : {}),
     }));
-    download('ringstack.pcapng', writePcapng([A, B], frames, { snapLength: SNAP }));
+    const interfaces = names.map((name) => this.#ends.names[name]);
+    download('ringstack.pcapng', writePcapng(interfaces, frames, { snapLength: SNAP }));
   }
 }

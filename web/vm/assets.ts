@@ -49,15 +49,19 @@ export class Assets {
     const url = new URL(path, this.#base).href;
     const cache = await this.#cache;
     const kept = await cache?.match(url);
-    if (!kept) this.isCached = false;
-    const response = kept ?? (await fetch(url));
-    if (!response.ok || !response.body) {
-      throw new Error(`Cannot load ${path}: ${response.status} ${response.statusText}`);
-    }
-    const bytes = await this.#read(response.body, size);
-    // A file that does not fit is loaded again next time.
-    if (!kept) void cache?.put(url, new Response(bytes)).catch(() => {});
-    return bytes;
+    if (kept) return this.#read(kept, path, size);
+    this.isCached = false;
+    if (!cache || !navigator.locks) return this.#read(await fetch(url), path, size);
+    return new Promise((done, fail) => {
+      const load = async (): Promise<void> => {
+        const other = await cache.match(url);
+        const bytes = await this.#read(other ?? (await fetch(url)), path, size);
+        done(bytes);
+        // A file that does not fit is loaded again next time.
+        if (!other) await cache.put(url, new Response(bytes)).catch(() => {});
+      };
+      navigator.locks.request(`${CACHE} ${url}`, load).catch(fail);
+    });
   }
 
   /** Deletes kept files that are not among some files. */
@@ -69,7 +73,9 @@ export class Assets {
     }
   }
 
-  async #read(body: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array<ArrayBuffer>> {
+  async #read(response: Response, path: string, size: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { ok, body, status, statusText } = response;
+    if (!ok || !body) throw new Error(`Cannot load ${path}: ${status} ${statusText}`);
     let bytes = new Uint8Array(size);
     let at = 0;
     for await (const piece of body) {

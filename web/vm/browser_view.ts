@@ -51,6 +51,11 @@ export class BrowserView {
       event.preventDefault();
       void this.open(this.#address.value).catch(() => {});
     });
+    for (const button of Array.from(document.querySelectorAll<HTMLElement>('[data-open]'))) {
+      button.addEventListener('click', () => {
+        void this.open(button.dataset['open'] ?? '').catch(() => {});
+      });
+    }
     this.#frame.addEventListener('load', () => {
       this.#frame.contentDocument?.addEventListener('click', (event) => this.#onClick(event));
     });

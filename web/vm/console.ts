@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // console - the guest's terminal on the page: shows its screen, sends the input
 //
-// Input goes through an invisible text area, so that on-screen keyboards, input methods and pasting work as
+// The guests' consoles are made of one template. Input goes through an invisible text area, so that on-screen keyboards, input methods and pasting work as
 // usual. Tab belongs to the shell; Escape and then Tab leaves the console.
 
-import { byId, make } from '../view/dom.ts';
+import { find, make } from '../view/dom.ts';
 import { HISTORY, type Run, Screen } from './screen.ts';
 
 /** The text that keys without a character send. */
@@ -64,12 +64,12 @@ function fillLine(element: HTMLElement, runs: readonly Run[], cursor = -1): void
   if (!element.firstChild) element.append('\n');
 }
 
-/** The console. */
+/** The console in an element. */
 export class Console {
-  readonly #frame = byId('terminal');
-  readonly #history = byId('terminal-history');
-  readonly #rows = byId('terminal-rows');
-  readonly #input = byId<HTMLTextAreaElement>('terminal-input');
+  readonly #frame: HTMLElement;
+  readonly #history: HTMLElement;
+  readonly #rows: HTMLElement;
+  readonly #input: HTMLTextAreaElement;
   readonly #send: (text: string) => void;
   #screen: Screen;
   #shown = 0;
@@ -77,8 +77,15 @@ export class Console {
   /** Escape was the last key. */
   #isLeaving = false;
 
-  /** @param send - Called with the input. */
-  constructor(send: (text: string) => void) {
+  /**
+   * @param root - Has the template's elements.
+   * @param send - Called with the input.
+   */
+  constructor(root: HTMLElement, send: (text: string) => void) {
+    this.#frame = find(root, '.terminal');
+    this.#history = find(root, '.history');
+    this.#rows = find(root, '.rows');
+    this.#input = find<HTMLTextAreaElement>(root, '.input');
     this.#send = send;
     this.#screen = new Screen(send);
     this.#frame.addEventListener('click', () => {
@@ -94,7 +101,7 @@ export class Console {
       if (!(event as InputEvent).isComposing) take();
     });
     this.#input.addEventListener('compositionend', take);
-    for (const button of Array.from(document.querySelectorAll<HTMLElement>('[data-key]'))) {
+    for (const button of Array.from(root.querySelectorAll<HTMLElement>('[data-key]'))) {
       button.addEventListener('click', () => {
         const key = button.dataset['key'] ?? '';
         this.#type(KEYS[key] ?? String.fromCharCode(key.charCodeAt(0) & 31));
@@ -112,15 +119,9 @@ export class Console {
     this.#drawSoon();
   }
 
-  /**
-   * Shows output of the guest.
-   *
-   * @param text - With all its escape sequences.
-   * @param isOld - Output of an earlier run: its questions to the terminal have been answered.
-   */
-  write(text: string, isOld = false): void {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: an escape sequence
-    this.#screen.write(isOld ? text.replaceAll(/\x1b\[[56]n/g, '') : text);
+  /** Shows output of the guest, with all its escape sequences. */
+  write(text: string): void {
+    this.#screen.write(text);
     this.#drawSoon();
   }
 

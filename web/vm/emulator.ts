@@ -8,13 +8,6 @@ import type { GuestList, StartSettings } from './messages.ts';
 /** Path of v86, relative to the worker. */
 const V86_WASM = new URL('./v86/v86.wasm', import.meta.url).href;
 
-/** An emulator that is loaded and does not run yet. */
-export interface Loaded {
-  readonly emulator: V86;
-  /** Earlier output on the console. */
-  readonly console: string;
-}
-
 const eventOf = (emulator: V86, name: 'emulator-loaded'): Promise<void> =>
   new Promise((done) => emulator.add_listener(name, done));
 
@@ -38,7 +31,7 @@ export async function loadEmulator(
   { files, cards }: GuestList,
   assets: Assets,
   { card, how }: StartSettings,
-): Promise<Loaded> {
+): Promise<V86> {
   const chosen = cards[card];
   if (!chosen) throw new Error(`Cannot find a guest with network card "${card}"`);
   const load = async (name: keyof typeof files) => ({ buffer: await assets.load(files[name]) });
@@ -48,7 +41,7 @@ export async function loadEmulator(
     const [bios, vga_bios] = await Promise.all([load('bios'), load('vgaBios')]);
     const emulator = await make({ ...options, bios, vga_bios });
     await emulator.restore_state(await state); // which unpacks it
-    return { emulator, console: chosen.console };
+    return emulator;
   }
   const [bios, vga_bios, bzimage, initrd] = await Promise.all([
     load('bios'),
@@ -58,6 +51,5 @@ export async function loadEmulator(
   ]);
   // No state depends on this boot: the kernel may print its messages.
   const cmdline = (options.cmdline ?? '').replace(/ (quiet|loglevel=\d)(?= )/g, '');
-  const emulator = await make({ ...options, cmdline, bios, vga_bios, bzimage, initrd });
-  return { emulator, console: '' };
+  return make({ ...options, cmdline, bios, vga_bios, bzimage, initrd });
 }

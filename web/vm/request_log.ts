@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// request_log - the requests the guest has made to the page's web server, the newest first
+// request_log - the requests the guests have made to the page's web server, the newest first
 
 import { bitRate, byteCount } from '../units.ts';
 import { byId, make } from '../view/dom.ts';
@@ -25,7 +25,6 @@ export class RequestLog {
 
   /** Shows a request, or its progress. */
   show(request: GuestRequest): void {
-    if (!request.method && request.error === undefined) return;
     let row = this.#rows.get(request.id);
     if (!row) {
       row = make('li');
@@ -38,17 +37,17 @@ export class RequestLog {
       }
     }
     this.#empty.hidden = true;
-    const line = `${request.method || '?'} ${request.path}`;
+    const line = `${request.method} ${request.path}`;
     row.classList.toggle('bad', request.error !== undefined || (request.status ?? 0) >= 400);
     row.replaceChildren(
       make('span', 'line', line),
-      make('span', 'agent', request.agent),
+      make('span', 'agent', `${request.guest}, ${request.agent}`),
       make('span', 'outcome', describe(request)),
     );
     if (request.body) row.append(make('span', 'body', request.body));
   }
 
-  /** Clears the list for another machine. */
+  /** Clears the list for another network. */
   clear(): void {
     this.#rows.clear();
     this.#list.replaceChildren();
