@@ -151,7 +151,7 @@ describe('the flow table', () => {
     const ports = { sourcePort: 5000, destinationPort: 53 };
     const query = buildUdp({ source, destination, ...ports, payload: new Uint8Array(30) });
     table.see(frame(source, destination, IP_PROTOCOL.udp, query), 0);
-    const echo = { version: 4, identifier: 7, sequence: 1, payload: new Uint8Array(56) } as const;
+    const echo = { version: 4, identifier: 7, sequence: 1, data: new Uint8Array(56) } as const;
     for (const isReply of [false, true]) {
       const [source = '', destination = ''] = isReply ? [BETA, ALPHA] : [ALPHA, BETA];
       const message = buildIcmpEcho({ ...echo, source, destination, isReply });
@@ -198,7 +198,8 @@ describe('the flow table', () => {
     const prng = new Prng(3);
     for (let n = 0; n < 2000; n++) {
       const bytes = prng.bytes(n % 80);
-      if (n % 2 === 0) bytes.set([8, 0, 0x45].slice(0, Math.max(0, bytes.length - 12)), 12);
+      if (n % 2 === 0)
+        bytes.subarray(12).set([8, 0, 0x45].slice(0, Math.max(0, bytes.length - 12)));
       table.see(bytes, 0);
     }
     expect(table.list(0, nameOf).filter(({ source }) => source === 'alpha')).toEqual([]);
@@ -223,7 +224,9 @@ describe('the way out', () => {
     const guest = await openStack();
     const card = await guest.createTapInterface({ ip: '10.0.0.9/24', gateway: net.address });
     net.plug(card);
-    const { lookup } = await createDns(guest, { client: { nameServer: { ip: net.address } } });
+    const { lookup } = await createDns(guest, {
+      client: { nameServer: { ip: net.address }, cache: false },
+    });
     const set = (kind: WayKind, allowed: string[], url = 'wss://wisp.invalid/'): void =>
       outside.set({ kind, url, allowed });
     return { outside, refusals, guest, lookup, set };

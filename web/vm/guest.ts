@@ -19,7 +19,7 @@ export interface GuestUp {
   readonly isCached: boolean;
 }
 
-/** What a guest needs of the network. */
+/** The network, as far as a guest needs it. */
 export interface GuestNetwork {
   /** Plugs a cable in. */
   plug(name: GuestName, cable: MessagePort): Promise<void>;
@@ -73,7 +73,7 @@ export class Guest {
    * Ends the guest that runs, and starts another one.
    *
    * @param settings - Card, and how it starts.
-   * @param network - Where it is plugged in.
+   * @param network - The network that it is plugged into.
    * @returns When it is up; undefined if another start came in between.
    * @throws The reason if it fails.
    */
@@ -125,9 +125,10 @@ export class Guest {
   ): Promise<GuestUp | undefined> {
     const { name } = this;
     const { port1, port2 } = new MessageChannel();
-    const plugged = network.plug(name, port1);
-    const { isCached } = await mine.call('start', { ...settings, name }, port2);
-    await plugged;
+    const [{ isCached }] = await Promise.all([
+      mine.call('start', { ...settings, name }, port2),
+      network.plug(name, port1),
+    ]);
     if (isMine()) this.#say(settings.how === 'boot' ? 'booting' : 'asking for an address');
     await network.leased(name);
     if (isMine()) this.#say('waiting for its web server');

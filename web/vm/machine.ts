@@ -3,7 +3,7 @@
 //
 // Theory of operation
 //
-// A guest that runs asks on its second serial line who it is, and gets name, MAC, peer and time; one that goes on
+// A guest that runs asks on its second serial line for its name, MAC, peer and the time; one that goes on
 // from a state has asked before. The emulator runs for about a millisecond at a time; in between, frames pass. To end
 // a guest, its worker is terminated.
 
@@ -48,7 +48,7 @@ function passConsole(from: V86): void {
   }, CONSOLE_EVERY);
 }
 
-/** Answers the guest's question who it is. */
+/** Answers the guest's question for its name. */
 function introduce(guest: V86, name: GuestName, hasAsked: boolean): void {
   const answer = (): void => {
     const { mac, peer } = GUESTS[name];

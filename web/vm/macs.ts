@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// macs - to whom a frame goes: the names of MACs
+// macs - the end that a frame goes to: names of MACs
 
 import { formatMac } from '../../js/util/address.ts';
 import type { SeenFrame } from '../packets/seen.ts';

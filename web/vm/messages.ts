@@ -8,7 +8,7 @@ import type { SeenFrame } from '../packets/seen.ts';
 
 /** Name of a guest. */
 export type GuestName = 'alpha' | 'beta';
-/** Where a frame comes from: a guest, or the network's own stack. */
+/** The end that a frame comes from: a guest, or the network's own stack. */
 export type EndName = GuestName | 'page';
 
 /** A guest, as the page knows it before it runs. */
@@ -45,7 +45,7 @@ export interface GuestList {
 export interface GuestCard {
   /** Options of the emulator. */
   readonly options: object;
-  /** The state of a guest that has booted with it and asks who it is, compressed by zstd. */
+  /** The state of a guest that has booted with it and asks for its name, compressed by zstd. */
   readonly state: GuestFile;
 }
 

@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // Guests are plugged in by cables (cable.ts). A lane in front of each port sees every frame: those from its guest,
-// and those from the network's own stack to it. So each frame is seen once, but for broadcasts of the stack, which the
+// and those from the network's own stack to it. So each frame is seen once, except broadcasts of the stack, which the
 // first cable alone shows. A sampler keeps some of the frames for the page's list, a table keeps the flows.
 // Counters go to the page regularly; DNS queries, requests and refusals as they come.
 

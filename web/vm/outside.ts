@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // A page cannot look names up, so each name that is allowed gets an address of RANGE when a guest asks for it. A
-// connection to such an address is one to the name, and goes to the way out by name: that looks it up elsewhere.
+// connection to that address is one to the name, and goes to the way out by name: that looks it up elsewhere.
 // Other names are refused. The gateway's own policy stays in front: of all that is not public, only RANGE is open.
 // Ways and hosts may change at any time; connections that are open go on.
 
