@@ -7,7 +7,7 @@
 ## web                  a page to try it, served (PORT=8080 HOST=127.0.0.1)
 ## web-build            the same in build/web, for any static host (SERVICE_WORKER=1: one that sends no headers of yours)
 ## web-screenshot       docs/try-it.png
-## vm-demo              Linux in a page, and its network, served; its guest is fetched and booted once
+## vm-demo              two Linux guests on a network in a page, served; the guest is fetched and booted once
 ## vm-demo-build        the same in build/vm-demo, for any static host
 ## vm-demo-screenshot   docs/vm-demo.png
 

@@ -4,7 +4,7 @@
 // It is the guest of tools/guest/v86_guest.mjs with web/vm/guest/ laid over it in a second archive, and with a shell
 // for people on its serial line. Each network card has a state of its own, made by booting once in Node; its
 // name says what it was made of, and it is kept beside the tests' states. In a state, the guest waits on its second
-// serial line to be told who it is (web/vm/guest/start): so one state is good for any number of guests.
+// serial line for its name (web/vm/guest/shell): so one state is good for any number of guests.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -97,7 +97,7 @@ const content = ({ buffer, byteOffset, length }) => ({
   buffer: buffer.slice(byteOffset, byteOffset + length),
 });
 
-/** Boots until the guest asks who it is. Returns the state. */
+/** Boots until the guest asks for its name. Returns the state. */
 async function boot(files, options) {
   const { V86: Emulator } = await import('v86');
   const emulator = new Emulator({
@@ -156,7 +156,9 @@ export async function demoState(card, { files, id }, onStep) {
     input: state,
     maxBuffer: 2 * state.length,
   });
-  writeFileSync(`${path}.new`, compressed);
-  renameSync(`${path}.new`, path);
+  // Another process may do the same at the same time.
+  const written = `${path}.${process.pid}`;
+  writeFileSync(written, compressed);
+  renameSync(written, path);
   return path;
 }

@@ -9,7 +9,8 @@
 //
 // Beside the scripts it has v86 from node_modules and, in guest/, what the guest is made of, under names
 // that change with the content, so that the page may keep them: the kernel, the archive it starts from, the
-// firmware, and for each network card the state of a guest that has booted. guest/guest.json lists them.
+// firmware, and for each network card the state of a guest that has booted, from which both guests go on.
+// guest/guest.json lists them.
 import { createHash } from 'node:crypto';
 import { cp, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -90,27 +91,24 @@ export async function buildVmPage({ out = VM_PAGE, onStep = () => {} } = {}) {
 async function takePicture() {
   const server = await serve({ mounts: { '/': VM_PAGE } });
   const browser = await launch('chromium');
-  const { page } = await browser.open(server.url, { viewport: { width: 1180, height: 900 } });
+  const { page } = await browser.open(server.url, { viewport: { width: 1366, height: 860 } });
   const up = () => page.waitForSelector('[data-state=up]', { timeout: 120_000 });
   await up();
   await page.reload();
   await up();
-  await page.getByRole('textbox', { name: 'Console' }).focus();
-  await page.keyboard.type('wget -q -O - http://page/\n');
-  await page.locator('#requests li', { hasText: 'GET / ' }).waitFor();
-  const transfers = [
-    [/^Download/, 'rate-down'],
-    [/^Fetch/, 'rate-up'],
-  ];
-  // The emulator compiles what runs often: it is faster after a while.
-  for (const [button, rate] of Array(4).fill(transfers).flat()) {
-    await page.getByRole('button', { name: button }).click();
-    await page.locator(`#${rate}:not([data-done])`).waitFor({ state: 'attached' });
-    await page.locator(`#${rate}[data-done]`).waitFor({ timeout: 120_000 });
-  }
-  await page.getByRole('button', { name: 'Pause' }).click();
-  await page.locator('#packets .packet', { hasText: 'FIN' }).last().click();
-  await page.screenshot({ path: SCREENSHOT, fullPage: true });
+  const run = async (guest, line) => {
+    await page.getByRole('textbox', { name: `Console of ${guest}` }).focus();
+    await page.keyboard.type(`${line}\n`);
+  };
+  await run('alpha', 'ping -c 3 beta');
+  await page.locator('.guest.alpha .rows', { hasText: '3 packets received' }).waitFor();
+  await run('beta', 'wget -q -O - http://page/');
+  await page.locator('.guest.beta .rows', { hasText: 'Hello from' }).waitFor();
+  await run('beta', 'wget -O /dev/null http://alpha/20MB');
+  await page.locator('.guest.beta .rows', { hasText: 'saved' }).waitFor();
+  await run('beta', 'wget -O /dev/null http://alpha/20MB');
+  await page.locator('#wire-beta .to', { hasText: 'Mbit/s' }).waitFor();
+  await page.screenshot({ path: SCREENSHOT });
   await browser.close();
   await server.close();
 }
@@ -118,6 +116,6 @@ async function takePicture() {
 await runPageTool(import.meta.url, {
   folder: VM_PAGE,
   build: () => buildVmPage({ onStep: (what) => console.log(`${what}…`) }),
-  shows: 'boots Linux in the browser',
+  shows: 'runs two Linux guests in the browser',
   takePicture,
 });
