@@ -50,8 +50,10 @@ async function launchChromium(executablePath, more) {
   });
   return {
     version: `Chromium ${browser.version()}`,
-    async open(url, { onConsole, viewport } = {}) {
-      const page = await browser.newPage(viewport ? { viewport } : {});
+    async open(url, { onConsole, viewport, beside } = {}) {
+      const context =
+        beside?.page.context() ?? (await browser.newContext(viewport ? { viewport } : {}));
+      const page = await context.newPage();
       const gone = new Promise((resolve) => {
         page.on('crash', () => resolve('The page crashed'));
         page.on('close', () => resolve('The page was closed'));
@@ -65,7 +67,7 @@ async function launchChromium(executablePath, more) {
         page,
         gone,
         evaluate: (run, ...args) => page.evaluate(run, ...args),
-        close: () => page.close(),
+        close: () => (beside ? page.close() : context.close()),
       };
     },
     close: () => browser.close(),
@@ -128,7 +130,8 @@ const LAUNCHERS = { chromium: launchChromium, firefox: launchFirefox };
  *
  * @param name - 'chromium' or 'firefox'.
  * @param args - More arguments of Chromium.
- * @returns `version`; `open(url, { onConsole, viewport })`, which gives `evaluate(fn, arg)`, `page` (the
+ * @returns `version`; `open(url, { onConsole, viewport, beside })`, in the profile of the tab `beside` if there is one, else
+ *   in one of its own (in Firefox there is only one), which gives `evaluate(fn, arg)`, `page` (the
  *   driver's own), `gone` (settles with the reason when the page crashed or was closed) and `close()`; `close()`.
  */
 export async function launch(name, args = []) {
