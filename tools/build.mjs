@@ -20,6 +20,7 @@ const TYPES = 'build/types';
 const DIST = 'dist';
 /** Threads: each is one self-contained file. */
 const WORKERS = readdirSync('js/workers').map((file) => `workers/${file.replace(/\.ts$/, '')}`);
+const SERVICE_WORKER = 'workers/service_worker';
 /** Entries that users import, except those of threads. */
 const NAMES = ENTRIES.map(({ name }) => name).filter((name) => !WORKERS.includes(name));
 /** Programs that package.json names. */
@@ -164,7 +165,12 @@ for (const { path, text } of outputFiles) {
 // A program: package.json's "no side effects" is not meant for it. It exports nothing, and says so: some
 // tell by the syntax of a file whether it is a module.
 const program = { ...options, ignoreAnnotations: true, footer: { js: 'export {};' } };
-await build({ ...program, entryPoints: WORKERS.map(source) });
+await build({
+  ...program,
+  entryPoints: WORKERS.filter((name) => name !== SERVICE_WORKER).map(source),
+});
+// It runs as a module and as a classic script.
+await build({ ...options, entryPoints: [source(SERVICE_WORKER)], format: 'iife' });
 
 // The command: it imports entries as they are in dist/.
 const entries = {

@@ -17,6 +17,11 @@ import type {
 } from './types.ts';
 import { webSocketOver } from './websocket_client.ts';
 
+export {
+  bridgeServiceWorker,
+  type ServiceWorkerBridge,
+  type ServiceWorkerBridgeOptions,
+} from './page/bridge.ts';
 export { HttpResponse, type ResponseParts } from './response.ts';
 export type {
   HttpTransport,

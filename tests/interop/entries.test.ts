@@ -103,7 +103,7 @@ const SUBPATHS: ReadonlyMap<string, string> = new Map([
 
 test('The table of docs/bundlers.md has every file that is a subpath, and names no other but shared ones.', () => {
   const rows = read(ROOT, 'docs/bundlers.md').matchAll(
-    /^\| `([\w/.]+\.(?:js|wasm))` \| (?:`(ringstack[\w/.]*)`)? ?\|/gm,
+    /^\| `([\w/.]+\.(?:js|wasm))` \| (?:`(ringstack[\w/.-]*)`)? ?\|/gm,
   );
   const told = new Map([...rows].map(([, file = '', subpath = '']) => [file, subpath]));
   const files = readdirSync(join(ROOT, 'dist'), { recursive: true, encoding: 'utf8' });

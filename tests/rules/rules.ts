@@ -27,6 +27,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'sched/*': [...BASE, 'type memory/*', 'sched/*'],
   'control/*': [...BASE, 'memory/*', 'ring', 'sched/*', 'control/*'],
   'engine/*': [...BASE, 'type runtime/*', 'type memory/*', 'sched/*', 'engine/*'],
+  'workers/service_worker': ['http/worker/*'],
   'workers/*': ['abi', 'runtime/builtin', 'memory/instance', 'type engine/*'],
   'streams*': [...BASE, 'type memory/*', 'ring', 'sched/*', 'streams*'],
   // A bridge plugs endpoints into its ports, and has the loop guard of switches.
@@ -97,6 +98,10 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     ...['http/server_connection', 'http/byte_source'],
   ],
   'gateway/*': ['errors', 'runtime/builtin', 'api/*', 'util/*', 'codec/*', 'gateway/*'],
+  'http/worker/*': [
+    ...['util/*', 'http/worker/*', 'http/page/messages', 'http/page/port_stream'],
+    'http/page/locks',
+  ],
   'http/*': ['errors', 'util/*', 'codec/*', 'http/*', 'type api/*'],
   // All of it in one call.
   'network/*': [

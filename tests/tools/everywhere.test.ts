@@ -156,8 +156,9 @@ describe('the part that CI runs', () => {
     const files = await listTests();
     const sources = Object.keys(CHOSEN).map((name) => read(ROOT, files.get(name) ?? ''));
     const specifiers = ENTRIES.map(({ specifier }) => specifier);
-    // The thread of a stack is loaded by its URL.
-    const wanted = specifiers.filter((name) => name !== 'ringstack/worker');
+    // The thread of a stack is loaded by its URL, and a service worker is for pages alone (tests/web).
+    const threads = ['ringstack/worker', 'ringstack/service-worker'];
+    const wanted = specifiers.filter((name) => !threads.includes(name));
     expect(wanted.filter((name) => !sources.some((text) => text.includes(`'${name}'`)))).toEqual(
       [],
     );
