@@ -22,6 +22,8 @@ export class WebSocketError extends Error {
 /** A frame without its payload. */
 export interface FrameHeader {
   readonly isFinal: boolean;
+  /** RSV1: the message is compressed (RFC 7692). */
+  readonly isCompressed: boolean;
   readonly opcode: number;
   /** Bytes of the payload. */
   readonly length: number;
@@ -50,16 +52,23 @@ function lengthOf(view: DataView, seven: number): number {
  *
  * @param bytes - The input that has come.
  * @param isMasked - Whether frames from there have to be masked (a server's input) or must not be.
+ * @param mayCompress - Whether messages may be compressed, which the first frame of each says.
  * @returns The header; undefined if it has not come whole.
  * @throws {WebSocketError} If it is against the protocol.
  */
-export function parseFrame(bytes: Uint8Array, isMasked: boolean): FrameHeader | undefined {
+export function parseFrame(
+  bytes: Uint8Array,
+  isMasked: boolean,
+  mayCompress = false,
+): FrameHeader | undefined {
   const [first = 0, second = 0] = bytes;
   if (bytes.length < 2) return undefined;
   const opcode = first & 15;
   const isFinal = (first & 0x80) !== 0;
   const seven = second & 0x7f;
-  if (first & 0x70) throw bad('a reserved bit is set');
+  const isCompressed = (first & 0x40) !== 0;
+  const isFirst = opcode === OPCODE.text || opcode === OPCODE.binary;
+  if (first & (mayCompress && isFirst ? 0x30 : 0x70)) throw bad('a reserved bit is set');
   if (opcode > OPCODE.pong || (opcode > OPCODE.binary && opcode < OPCODE.close)) {
     throw bad(`opcode ${opcode} is not known`);
   }
@@ -73,7 +82,7 @@ export function parseFrame(bytes: Uint8Array, isMasked: boolean): FrameHeader | 
   const size = fixed + (isMasked ? 4 : 0);
   if (bytes.length < size) return undefined;
   const length = lengthOf(new DataView(bytes.buffer, bytes.byteOffset, fixed), seven);
-  return { isFinal, opcode, length, mask: isMasked ? fixed : -1, size };
+  return { isFinal, isCompressed, opcode, length, mask: isMasked ? fixed : -1, size };
 }
 
 /**
@@ -104,6 +113,7 @@ export function applyMask(data: Uint8Array, key: Uint8Array, from = 0): void {
  * @param opcode - See OPCODE.
  * @param payload - Copied.
  * @param key - 4 bytes that mask it, as a client must; undefined: no mask.
+ * @param isCompressed - Whether the payload is compressed.
  * @returns The frame.
  * @throws Never.
  */
@@ -111,13 +121,14 @@ export function formatFrame(
   opcode: number,
   payload: Uint8Array,
   key: Uint8Array | undefined,
+  isCompressed = false,
 ): Uint8Array<ArrayBuffer> {
   const { length } = payload;
   const fixed = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const size = fixed + (key ? 4 : 0);
   const frame = new Uint8Array(size + length);
   const view = new DataView(frame.buffer);
-  frame[0] = 0x80 | opcode;
+  frame[0] = (isCompressed ? 0xc0 : 0x80) | opcode;
   frame[1] = (key ? 0x80 : 0) | (fixed === 2 ? length : fixed === 4 ? 126 : 127);
   if (fixed === 4) view.setUint16(2, length);
   if (fixed === 10) {

@@ -6,6 +6,7 @@ import { NetError } from '../errors.ts';
 import { Exchange } from './exchange.ts';
 import { type FetchContext, originOf, watchSignal } from './fetch.ts';
 import { takeOver } from './upgrade.ts';
+import { canDeflate, OFFER, readAnswer } from './websocket_deflate.ts';
 import { MAX_PAYLOAD, SocketFace } from './websocket_face.ts';
 import { acceptOf, randomKey } from './websocket_handshake.ts';
 
@@ -13,6 +14,8 @@ import { acceptOf, randomKey } from './websocket_handshake.ts';
 interface ClientOptions {
   readonly protocols?: string | string[];
   readonly headers?: HeadersInit;
+  /** Offers permessage-deflate, where the runtime can. */
+  readonly perMessageDeflate?: boolean;
 }
 
 const syntaxError = (text: string): DOMException => new DOMException(text, 'SyntaxError');
@@ -51,7 +54,6 @@ function flawOf(head: ResponseHead, key: string, protocols: readonly string[]): 
   if (head.status !== 101) return `the server answered ${head.status}`;
   if (head.upgrade?.toLowerCase() !== 'websocket') return 'the server upgraded to something else';
   if (field('sec-websocket-accept') !== acceptOf(key)) return 'Sec-WebSocket-Accept is wrong';
-  if (field('sec-websocket-extensions')) return 'the server uses an extension nobody asked for';
   const protocol = field('sec-websocket-protocol');
   if (protocol !== undefined && !protocols.includes(protocol)) {
     return 'the server chose a protocol nobody asked for';
@@ -65,13 +67,20 @@ class Handshake {
   readonly #url: URL;
   readonly #protocols: readonly string[];
   readonly #headers: Headers;
+  readonly #deflates: boolean;
   readonly #abort = new AbortController();
 
-  constructor(context: FetchContext, url: URL, protocols: readonly string[], headers: Headers) {
+  constructor(
+    context: FetchContext,
+    url: URL,
+    protocols: readonly string[],
+    { headers, perMessageDeflate = false }: ClientOptions,
+  ) {
     this.#context = context;
     this.#url = url;
     this.#protocols = protocols;
-    this.#headers = headers;
+    this.#headers = new Headers(headers);
+    this.#deflates = perMessageDeflate && canDeflate();
   }
 
   /** Gives up. */
@@ -87,6 +96,7 @@ class Handshake {
     headers.set('connection', 'Upgrade');
     headers.set('sec-websocket-version', '13');
     headers.set('sec-websocket-key', key);
+    if (this.#deflates) headers.set('sec-websocket-extensions', OFFER);
     if (this.#protocols.length > 0) {
       headers.set('sec-websocket-protocol', this.#protocols.join(', '));
     }
@@ -115,7 +125,12 @@ class Handshake {
       );
       watchSignal(exchange, signal);
       const head = await exchange.run();
-      const reason = flawOf(head, key, this.#protocols);
+      const [, extensions = ''] =
+        head.fields.find(([name]) => name === 'sec-websocket-extensions') ?? [];
+      const codec = this.#deflates ? readAnswer(extensions) : undefined;
+      const reason =
+        flawOf(head, key, this.#protocols) ??
+        (extensions !== '' && !codec ? 'the server uses an extension nobody asked for' : undefined);
       if (reason !== undefined) {
         const error = new NetError('EPROTO', `Cannot open a WebSocket to ${face.url}`, { reason });
         exchange.fail(error);
@@ -123,7 +138,7 @@ class Handshake {
       }
       const [, protocol = ''] =
         head.fields.find(([name]) => name === 'sec-websocket-protocol') ?? [];
-      face.open(takeOver(exchange.handOver()), protocol);
+      face.open(takeOver(exchange.handOver()), protocol, codec);
     } catch (error) {
       face.refuse(error);
     }
@@ -150,12 +165,7 @@ export function webSocketOver(context: FetchContext): typeof globalThis.WebSocke
       }
       const protocols = protocolsOf(options.protocols ?? []);
       super(url.href.replace('http', 'ws'), false, { maxPayload: MAX_PAYLOAD, idleTimeout: 0 });
-      this.#handshake = new Handshake(
-        context,
-        url,
-        protocols,
-        new Headers((options as ClientOptions).headers),
-      );
+      this.#handshake = new Handshake(context, url, protocols, options);
       void this.#handshake.run(this);
     }
 

@@ -3,6 +3,7 @@
 
 import { OPCODE } from '../codec/websocket.ts';
 import type { StreamConnection } from './transport.ts';
+import type { MessageCodec } from './websocket_deflate.ts';
 import { type LinkEnd, type LinkOptions, WebSocketLink } from './websocket_link.ts';
 
 /** Bytes of a message by default, as in the package ws. */
@@ -71,10 +72,10 @@ export class SocketFace extends EventTarget {
   readonly CLOSING = 2;
   readonly CLOSED = 3;
   readonly url: string;
-  readonly extensions = '';
   readonly #isServer: boolean;
   readonly #limits: Pick<LinkOptions, 'maxPayload' | 'idleTimeout'>;
   #protocol = '';
+  #extensions = '';
   #state = 0;
   #binaryType: BinaryType = 'blob';
   #link: WebSocketLink | undefined;
@@ -101,6 +102,10 @@ export class SocketFace extends EventTarget {
 
   get protocol(): string {
     return this.#protocol;
+  }
+
+  get extensions(): string {
+    return this.#extensions;
   }
 
   get bufferedAmount(): number {
@@ -162,16 +167,18 @@ export class SocketFace extends EventTarget {
   }
 
   /** The handshake is done. */
-  open(connection: StreamConnection, protocol: string): void {
+  open(connection: StreamConnection, protocol: string, codec?: MessageCodec): void {
     if (this.#state !== 0) {
       connection.abort?.();
       return;
     }
     this.#protocol = protocol;
+    this.#extensions = codec?.extensions ?? '';
     this.#state = 1;
     this.#link = new WebSocketLink(connection, {
       isServer: this.#isServer,
       ...this.#limits,
+      codec,
       onMessage: (data) => this.#deliver(data),
       onClosing: () => {
         this.#state = 2;

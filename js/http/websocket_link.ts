@@ -25,6 +25,7 @@ import { abortConnection } from '../util/abort.ts';
 import { ByteSource } from './byte_source.ts';
 import { Deadline } from './deadline.ts';
 import { closeConnection, type StreamConnection } from './transport.ts';
+import type { MessageCodec } from './websocket_deflate.ts';
 
 /** ms that the peer is given to answer Close, and a server to end the connection after it. */
 const CLOSE_TIMEOUT = 10_000;
@@ -47,6 +48,8 @@ export interface LinkOptions {
   readonly isServer: boolean;
   /** Bytes of a message at the most. */
   readonly maxPayload: number;
+  /** Compresses messages, if that was agreed on. */
+  readonly codec?: MessageCodec | undefined;
   /** ms without a sign of the peer after which it is pinged, and after as many more given up; 0: never. */
   readonly idleTimeout: number;
   readonly onMessage: (data: string | Uint8Array) => void;
@@ -70,6 +73,7 @@ class Assembly {
   #length = 0;
   /** Of its first frame; 0: no message has begun. */
   opcode = 0;
+  isCompressed = false;
 
   get length(): number {
     return this.#length;
@@ -153,13 +157,15 @@ export class WebSocketLink {
 
   /** Reads a frame; false: none comes any more. */
   async #frame(): Promise<boolean> {
-    const { isServer, idleTimeout } = this.#options;
-    let header = parseFrame(this.#source.peek(), isServer);
+    const { isServer, idleTimeout, codec } = this.#options;
+    const parse = (): FrameHeader | undefined =>
+      parseFrame(this.#source.peek(), isServer, codec !== undefined);
+    let header = parse();
     while (!header) {
       if (!(await this.#source.more())) return false;
       this.#isSilent = false;
       if (!this.#sentClose) this.#deadline.set(idleTimeout);
-      header = parseFrame(this.#source.peek(), isServer);
+      header = parse();
     }
     const { mask, size, opcode } = header;
     const key = mask < 0 ? undefined : this.#source.peek().slice(mask, mask + 4);
@@ -180,8 +186,8 @@ export class WebSocketLink {
   }
 
   async #data(header: FrameHeader, key: Uint8Array | undefined): Promise<boolean> {
-    const { opcode, length, isFinal } = header;
-    this.#begin(opcode);
+    const { length, isFinal } = header;
+    this.#begin(header);
     if (this.#message.length + length > this.#options.maxPayload) {
       throw new WebSocketError(1009, `a message has more than ${this.#options.maxPayload} bytes`);
     }
@@ -197,19 +203,23 @@ export class WebSocketLink {
     return true;
   }
 
-  #begin(opcode: number): void {
+  #begin({ opcode, isCompressed }: FrameHeader): void {
     const hasBegun = this.#message.opcode !== 0;
     if (opcode === OPCODE.continuation) {
       if (!hasBegun) throw new WebSocketError(1002, 'a continuation continues nothing');
     } else {
       if (hasBegun) throw new WebSocketError(1002, 'a message begins within another');
       this.#message.opcode = opcode;
+      this.#message.isCompressed = isCompressed;
     }
   }
 
   #deliver(): void {
-    const isText = this.#message.opcode === OPCODE.text;
-    const bytes = this.#message.take();
+    const { opcode, isCompressed } = this.#message;
+    const isText = opcode === OPCODE.text;
+    const { codec, maxPayload } = this.#options;
+    const taken = this.#message.take();
+    const bytes = isCompressed && codec ? codec.expand(taken, maxPayload) : taken;
     const data = isText ? textOf(bytes) : bytes;
     // Behind Close nothing is a message.
     if (!this.#received) this.#options.onMessage(data);
@@ -270,14 +280,15 @@ export class WebSocketLink {
     const taken = (): void => {
       this.bufferedAmount -= payload.length;
     };
+    const compressed = this.#options.codec?.compress(payload);
     // The loop sees the error of a write that fails.
-    this.#write(opcode, payload).then(taken, () => {});
+    this.#write(opcode, compressed ?? payload, compressed !== undefined).then(taken, () => {});
   }
 
-  #write(opcode: number, payload: Uint8Array): Promise<void> {
+  #write(opcode: number, payload: Uint8Array, isCompressed = false): Promise<void> {
     const { isServer } = this.#options;
     const key = isServer ? undefined : crypto.getRandomValues(new Uint8Array(4));
-    return this.#writer.write(formatFrame(opcode, payload, key));
+    return this.#writer.write(formatFrame(opcode, payload, key, isCompressed));
   }
 
   /** The peer broke the protocol, or the connection failed. */

@@ -4,6 +4,7 @@
 import { isToken, listOf } from '../codec/http1.ts';
 import { wholeNumber } from './options.ts';
 import { setSocket } from './upgrade.ts';
+import { acceptOffer } from './websocket_deflate.ts';
 import { MAX_PAYLOAD, SocketFace } from './websocket_face.ts';
 import { acceptOf, isKey } from './websocket_handshake.ts';
 
@@ -18,6 +19,12 @@ export interface UpgradeWebSocketOptions {
   readonly idleTimeout?: number;
   /** Bytes of a message at the most; a longer one fails the WebSocket with 1009. @default 104857600 */
   readonly maxPayload?: number;
+  /**
+   * Whether messages are compressed (permessage-deflate, RFC 7692) if the client offers it and the runtime can: not
+   * in browsers.
+   * @default false: it costs more time than the network of a machine
+   */
+  readonly perMessageDeflate?: boolean;
 }
 
 /** Result of upgradeWebSocket(). */
@@ -103,13 +110,16 @@ export function upgradeWebSocket(
     ['upgrade', 'websocket'],
     ['sec-websocket-accept', accept],
   ];
+  const offered = request.headers.get('sec-websocket-extensions');
+  const codec = options.perMessageDeflate ? acceptOffer(offered) : undefined;
+  if (codec) headers.push(['sec-websocket-extensions', codec.extensions]);
   if (protocol !== '') headers.push(['sec-websocket-protocol', protocol]);
   // A Response cannot have the status 101; what counts is that it is this one.
   const response = new Response(null, { headers });
   Object.defineProperty(response, 'status', { value: 101 });
   setSocket(request, response, {
     headers,
-    open: (connection) => face.open(connection, protocol),
+    open: (connection) => face.open(connection, protocol, codec),
     abandon: () => face.refuse(new Error('The request was answered without the WebSocket')),
   });
   return { socket: face as unknown as WebSocket, response };

@@ -10,6 +10,7 @@ interface Builtins {
   'node:fs/promises': typeof import('node:fs/promises');
   'node:net': typeof import('node:net');
   'node:worker_threads': typeof import('node:worker_threads');
+  'node:zlib': typeof import('node:zlib');
 }
 
 /**

@@ -102,7 +102,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     ...['util/*', 'http/worker/*', 'http/page/messages', 'http/page/port_stream'],
     'http/page/locks',
   ],
-  'http/*': ['errors', 'util/*', 'codec/*', 'http/*', 'type api/*'],
+  'http/*': ['errors', 'runtime/builtin', 'util/*', 'codec/*', 'http/*', 'type api/*'],
   // All of it in one call.
   'network/*': [
     ...[
@@ -135,6 +135,7 @@ export const JS_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
     'node:fs/promises',
     'node:net',
     'node:worker_threads',
+    'node:zlib',
   ],
   // A device of Linux: never in a browser.
   'link/adapter/linux_tap/*': ['node:*'],

@@ -270,6 +270,51 @@ describe('ws', () => {
   });
 });
 
+describe('ws with permessage-deflate', () => {
+  const LONG = 'compressible '.repeat(10_000);
+  /** The constructor takes an object, as in undici and Deno. */
+  const deflate = { perMessageDeflate: true } as unknown as string[];
+
+  test('our client, its server', async () => {
+    const { server, url } = await nodeServer(() => {});
+    const wss = new WebSocketServer({ server, perMessageDeflate: true });
+    closing.push(() => wss.close());
+    wss.on('connection', (socket) => {
+      socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+    });
+    const { WebSocket } = await ourClient();
+    const socket = new WebSocket(url.replace('http', 'ws'), deflate);
+    const got: unknown[] = [];
+    socket.onmessage = ({ data }) => got.push(data);
+    await until(() => socket.readyState === 1);
+    expect(socket.extensions).toContain('permessage-deflate');
+    for (let i = 0; i < 3; i++) socket.send(LONG + i);
+    await until(() => got.length === 3);
+    expect(got).toEqual([`${LONG}0`, `${LONG}1`, `${LONG}2`]);
+    socket.close();
+  });
+
+  test.each([{}, { serverMaxWindowBits: 9, clientMaxWindowBits: 9 }])(
+    'our server, its client, %j',
+    async (perMessageDeflate) => {
+      const server = await ourServer((request) => {
+        const { socket, response } = upgradeWebSocket(request, { perMessageDeflate: true });
+        socket.onmessage = ({ data }) => socket.send(data);
+        return response;
+      });
+      const socket = new WsSocket(server.url.replace('http', 'ws'), { perMessageDeflate });
+      await once(socket, 'open');
+      expect(socket.extensions).toContain('permessage-deflate');
+      for (let i = 0; i < 3; i++) {
+        socket.send(LONG + i);
+        expect(String((await once(socket, 'message'))[0])).toBe(LONG + i);
+      }
+      socket.close();
+      await once(socket, 'close');
+    },
+  );
+});
+
 describe('node:http as the oracle', () => {
   /** Sends bytes, ends our side and waits for the end; returns the port it was sent from. */
   async function tell(port: number, text: string): Promise<number> {
