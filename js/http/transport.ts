@@ -31,6 +31,8 @@ export interface StreamConnection {
   readonly remoteAddress?: string;
   /** The peer's port. */
   readonly remotePort?: number;
+  /** The protocol that the two ends agreed on in the handshake of TLS (ALPN), where there was one. */
+  readonly alpn?: string;
   /**
    * Sends what was written and closes both sides; the readable ends.
    *
