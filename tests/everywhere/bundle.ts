@@ -16,7 +16,7 @@ export const OUT = 'build/everywhere';
 const resolveOurs: Plugin = {
   name: 'ours',
   setup({ onResolve, resolve }) {
-    onResolve({ filter: /^ringstack(\/\w+)?$/ }, ({ path }) => ({
+    onResolve({ filter: /^ringstack(\/[\w-]+)?$/ }, ({ path }) => ({
       path: `../../dist/${entryOf(path)}.js`,
       external: true,
     }));
