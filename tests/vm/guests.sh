@@ -5,6 +5,7 @@
 #   guest/vmlinuz guest/initrd   the newest of Debian's cloud kernels for amd64; busybox, tc, iperf3, wg, a virtio network card
 #   uml/linux uml/initrd         User-mode Linux, with the same programs
 #   ipxe/ipxe.lkrn               iPXE as a kernel image
+#   resolved/                    systemd-resolved and resolvectl; installed, they would take over /etc/resolv.conf
 #
 # Existing guests are not made again; remove a folder for newer ones. The exit status is 1 if one could not be fetched;
 # the others are there all the same.
@@ -102,6 +103,11 @@ ipxe() {
     unpack ipxe ipxe && keep ipxe "$work/ipxe/boot/ipxe.lkrn"
 }
 
+resolved() {
+    unpack systemd-resolved resolved &&
+        keep resolved "$work/resolved/lib/systemd/systemd-resolved" "$work/resolved/usr/bin/resolvectl"
+}
+
 status=0
 missing() {
     echo "test-vm: $1 could not be fetched from Debian's packages"
@@ -112,4 +118,5 @@ zcat "$vm/guest/initrd" 2>/dev/null | grep -q '/wireguard\.ko' || guest || missi
 # One that was made before had no IPv6.
 zcat "$vm/uml/initrd" 2>/dev/null | grep -q '/crc-ccitt\.ko' || uml || missing 'User-mode Linux'
 [ -d "$vm/ipxe" ] || ipxe || missing iPXE
+[ -d "$vm/resolved" ] || resolved || missing systemd-resolved
 exit "$status"

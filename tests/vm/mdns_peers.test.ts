@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// mdns_peers.test - ringstack/mdns and the mDNS that everybody has: avahi and python-zeroconf, in network namespaces
+// mdns_peers.test - ringstack/mdns and the mDNS that everybody has: avahi, python-zeroconf, systemd-resolved, in network namespaces
 
+import { hostname } from 'node:os';
+import { createDns, createZone } from 'ringstack/dns';
 import { createMdns, type Mdns, type MdnsOptions, type ServiceEvent } from 'ringstack/mdns';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type Kernel, openKernel, whyNoKernel } from './lib/kernel.ts';
+import { ADDRESS, type Kernel, openKernel, whyNoKernel } from './lib/kernel.ts';
 import { folder } from './lib/name_servers.ts';
-import { lacksProgram, needs, skipIf } from './lib/need.ts';
+import { guestFile, lacksGuest, lacksProgram, needs, skipIf } from './lib/need.ts';
 import type { Program } from './lib/process.ts';
 import { type Scope, testScope } from './lib/scope.ts';
 
@@ -137,6 +139,55 @@ describe('avahi', () => {
     await third.printed(/Established under name 'Web #?\(?[23]\)?/);
     expect(service.name).toBe('Web (2)');
   });
+});
+
+/** With a /run of its own; it needs its user, if the package is not installed. */
+const RESOLVED = `mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/systemd/resolve /run/systemd/resolved.conf.d
+id systemd-resolve >/dev/null 2>&1 || {
+  cp /etc/passwd "$1/passwd" && echo 'systemd-resolve:x:0:0::/:/bin/false' >>"$1/passwd"
+  mount --bind "$1/passwd" /etc/passwd
+}
+printf '[Resolve]\\nMulticastDNS=yes\\nLLMNR=no\\nDNSSEC=no\\nFallbackDNS=\\nDNS=${ADDRESS[4].ours}\\n' \\
+  >/run/systemd/resolved.conf.d/ours.conf
+SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec "$2"
+`;
+
+test('systemd-resolved: finds ours by mDNS, is found, and asks our DNS server', async (context) => {
+  needs(lacksGuest('resolved', 'systemd-resolved') ?? lacksProgram('dbus-daemon'), context);
+  const scope = testScope();
+  const { kernel, mdns } = await open(scope, { hostname: 'ringstack' });
+  await mdns.publish({ name: 'Web', type: HTTP, port: 80, txt: { path: '/a' } });
+  const dns = await createDns(kernel.stack);
+  const long = { type: 'TXT', value: 'x'.repeat(2000) } as const;
+  const zone = createZone({ 'a.ring.test': ['10.0.0.1', 'fd00::1'], 'long.ring.test': long });
+  const server = await dns.serve({ zones: [zone] });
+  const dir = folder(scope, { dbus: DBUS, start: RESOLVED });
+  const env = [`DBUS_SYSTEM_BUS_ADDRESS=${BUS}`];
+  const bus = ['--nofork', '--nopidfile', '--print-address'];
+  await kernel.run('dbus-daemon', `--config-file=${dir}/dbus`, ...bus).printed(/abstract/);
+  const program = guestFile('resolved/systemd-resolved');
+  const daemon = kernel.run('env', ...env, 'unshare', '-m', 'sh', `${dir}/start`, dir, program);
+  const resolvectl = (...args: string[]): Promise<string> =>
+    kernel.run('env', ...env, guestFile('resolved/resolvectl'), '--no-pager', ...args).succeeded();
+  // It has its name on the bus soon after it started.
+  while ((await resolvectl('mdns', 'tap0', 'yes').catch(() => undefined)) === undefined) {
+    expect(daemon.child.exitCode).toBeNull();
+  }
+  expect(await resolvectl('query', 'ringstack.local')).toMatch(
+    /10\.77\.0\.2 [\s\S]*via protocol mDNS/,
+  );
+  expect(await resolvectl('query', '-6', 'ringstack.local')).toMatch(/fd77::2/);
+  expect(await resolvectl('query', ADDRESS[4].ours)).toMatch(/10\.77\.0\.2: ringstack\.local/);
+  const service = await resolvectl('service', 'Web', HTTP, 'local');
+  expect(service).toMatch(/ringstack\.local:80 [\s\S]*10\.77\.0\.2[\s\S]*path=\/a/);
+  const theirs = `${hostname().split('.')[0]}.local`;
+  expect(await mdns.lookup(theirs, { family: 4 })).toBe(ADDRESS[4].kernel);
+  const both = await resolvectl('query', 'a.ring.test');
+  expect(both).toMatch(/10\.0\.0\.1[\s\S]*fd00::1[\s\S]*via protocol DNS/);
+  // Too long for a datagram.
+  expect(await resolvectl('query', '--type=TXT', 'long.ring.test')).toMatch(/x{200}/);
+  expect(server.statistics.connections).toBeGreaterThan(0);
+  await expect(resolvectl('query', 'no.ring.test')).rejects.toThrow(/not found/);
 });
 
 /** Looks one service up, and prints it. */
