@@ -98,7 +98,7 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
     ...['http/server_connection', 'http/byte_source'],
   ],
   'gateway/*': ['errors', 'runtime/builtin', 'api/*', 'util/*', 'codec/*', 'gateway/*'],
-  // Sockets as other platforms have them. What serves HTTP or asks for records is loaded when it is needed.
+  // Sockets as other platforms have them. HTTP and DNS are loaded when they are needed.
   'shapes/*': [
     ...['errors', 'type api/*', 'util/*', 'type codec/*', 'type http/*', 'http/transport'],
     ...['http/http', 'dns/dns', 'shapes/*'],

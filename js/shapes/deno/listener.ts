@@ -12,7 +12,7 @@ import { badResource, denoErrorOf, errors } from './errors.ts';
 import { Bound, portsOf } from './ports.ts';
 import type { NetAddr, TcpConn, TcpListener, TcpListenOptions } from './types.ts';
 
-/** That of Deno. */
+/** The default of Deno. */
 const BACKLOG = 511;
 
 const closed = (): Error => badResource('Listener has been closed');

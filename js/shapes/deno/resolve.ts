@@ -98,7 +98,18 @@ export interface ResolveDnsOptions {
   signal?: AbortSignal;
 }
 
-/** A client of DNS that has records of all types. */
+/**
+ * A client of DNS that has records of all types, such as a `Dns` or a `DnsClient` of ringstack/dns.
+ *
+ * @example
+ * ```ts
+ * import { createDeno, type RecordResolver } from 'ringstack/deno';
+ * import { DnsClient } from 'ringstack/dns';
+ *
+ * const dns: RecordResolver = new DnsClient(stack, { nameServer: { ip: '10.0.0.1' } });
+ * const Deno = createDeno(stack, { dns });
+ * ```
+ */
 export interface RecordResolver {
   /**
    * Looks up the records of a type.

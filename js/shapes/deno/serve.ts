@@ -26,7 +26,7 @@ async function loadHttp(): Promise<Http> {
   return http;
 }
 
-/** What a server is made of. */
+/** Parts of a server. */
 interface Parts {
   readonly stack: NetworkStack;
   readonly tls: TlsProvider | undefined;

@@ -59,7 +59,7 @@ export interface ServeOptions {
 export interface DenoHttpServer extends AsyncDisposable {
   /** Settles when it is closed; rejects if it cannot listen. */
   readonly finished: Promise<void>;
-  /** Where it listens. */
+  /** Address that it listens at. */
   readonly addr: NetAddr;
   /**
    * Closes it, when all requests are answered.

@@ -165,7 +165,7 @@ export interface TlsConn extends Conn {
   /**
    * The handshake, which is over when there is a TlsConn.
    *
-   * @returns What it agreed on.
+   * @returns The protocol that was agreed on.
    * @throws Never.
    */
   handshake(): Promise<TlsHandshakeInfo>;
@@ -206,7 +206,7 @@ export interface ConnectTlsOptions extends StartTlsOptions {
  * ```
  */
 export interface Listener<T extends Conn = Conn> extends AsyncIterable<T>, Disposable {
-  /** Where it listens; the port that was chosen if 0 was asked for. */
+  /** Address that it listens at; the port that was chosen if 0 was asked for. */
   readonly addr: NetAddr;
   /**
    * Waits for the next connection.
@@ -237,6 +237,7 @@ export interface Listener<T extends Conn = Conn> extends AsyncIterable<T>, Dispo
    * Iterates over connections; leaving the loop closes the listener.
    *
    * @returns The listener itself.
+   * @throws Never.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<T>;
 }
@@ -270,7 +271,7 @@ export type MulticastV6Membership = Omit<MulticastV4Membership, 'setTTL'>;
  * ```
  */
 export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
-  /** Where it receives; the port that was chosen if 0 was asked for. */
+  /** Address that it receives at; the port that was chosen if 0 was asked for. */
   readonly addr: NetAddr;
   /**
    * Becomes a member of a group of IPv4.
@@ -278,7 +279,7 @@ export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
    * @param address - The group.
    * @param networkInterface - An address of the interface; 0.0.0.0: any.
    * @returns The membership.
-   * @throws TypeError if it is no group, Error without such an interface.
+   * @throws TypeError if it is no group, Error if there is no interface of this kind.
    */
   joinMulticastV4(address: string, networkInterface: string): Promise<MulticastV4Membership>;
   /**
@@ -287,7 +288,7 @@ export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
    * @param address - The group.
    * @param networkInterface - Number of the interface in `stack.interfaces`, from 1; 0: any.
    * @returns The membership.
-   * @throws TypeError if it is no group, Error without such an interface.
+   * @throws TypeError if it is no group, Error if there is no interface of this kind.
    */
   joinMulticastV6(address: string, networkInterface: number): Promise<MulticastV6Membership>;
   /**
@@ -302,7 +303,7 @@ export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
    * Sends a datagram.
    *
    * @param p - Its payload.
-   * @param addr - Where to. @default for `hostname` 127.0.0.1
+   * @param addr - Its destination. @default for `hostname` 127.0.0.1
    * @returns The length of the payload.
    * @throws BadResource if it is closed, Error if it is too long.
    */
@@ -329,6 +330,7 @@ export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
    * Iterates over what is received, until it is closed.
    *
    * @returns The iterator.
+   * @throws Never.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<[Bytes, NetAddr]>;
 }

@@ -40,6 +40,7 @@ class Accepted {
  * const { readable: connections } = await server.opened;
  * const client = new TCPSocket('127.0.0.1', 7);
  * const { value: accepted } = await connections.getReader().read();
+ * assert.ok(accepted);
  * const { readable, writable } = await accepted.opened;
  * void readable.pipeTo(writable); // an echo
  *

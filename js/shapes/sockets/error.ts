@@ -7,7 +7,7 @@ const PREFIX = 'SocketError: ';
 /**
  * The error of a socket.
  *
- * @param message - What failed.
+ * @param message - The failed action, and why.
  * @param cause - The error behind it.
  * @returns A TypeError.
  */

@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../ends.ts';
 
-/** Where to connect to. */
+/** Destination of a connection. */
 export interface SocketAddress {
   /** An address or a name. */
   hostname: string;
@@ -56,7 +56,7 @@ export interface SocketInfo {
  * ```
  */
 export interface Socket {
-  /** Bytes from the peer, a byte stream. What is written and read waits until the socket is open. */
+  /** Bytes from the peer, a byte stream. Reads and writes wait until the socket is open. */
   readonly readable: ReadableStream<Bytes>;
   /** Bytes to the peer. Closing it ends our side; aborting it resets the connection. */
   readonly writable: WritableStream<Uint8Array>;
@@ -79,6 +79,7 @@ export interface Socket {
    *
    * @param reason - Error of the streams. @default the readable ends, the writable fails with a SocketError
    * @returns `closed`.
+   * @throws As `closed`.
    */
   close(reason?: unknown): Promise<void>;
   /**
