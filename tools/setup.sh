@@ -130,7 +130,8 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
                 wireguard-go:wireguard-go wg:wireguard-tools slirp4netns:slirp4netns pasta:passt \
                 turnutils_natdiscovery:coturn wget:wget git:git ssh:openssh-client sshd:openssh-server \
                 dropbear:dropbear-bin kea-dhcp4:kea-dhcp4-server radvd:radvd avahi-daemon:avahi-daemon \
-                avahi-browse:avahi-utils dbus-daemon:dbus-daemon ntpdig:ntpsec-ntpdig; do
+                avahi-browse:avahi-utils dbus-daemon:dbus-daemon ntpdig:ntpsec-ntpdig ab:apache2-utils \
+                h2load:nghttp2-client siege:siege slowhttptest:slowhttptest; do
                 program=${pair%:*}
                 [ "$(command -v "$program" || command -v "/usr/sbin/$program")" ] ||
                     echo "${pair#*:}||$program"
@@ -138,6 +139,7 @@ int main(void) { return 0; }' "$(check_flags)" || echo 'check|check pkgconf|the 
             [ -e /lib/systemd/systemd-networkd ] || echo 'systemd||systemd-networkd'
             [ -e /usr/lib/ipxe/qemu/efi-virtio.rom ] || echo 'ipxe-qemu||iPXE of QEMU'
             [ -d /usr/lib/python3/dist-packages/zeroconf ] || echo 'python3-zeroconf||zeroconf of Python'
+            [ -d /usr/lib/python3/dist-packages/websockets ] || echo 'python3-websockets||websockets of Python'
             ;;
         servers)
             # Servers for libraries of Node that talk over a stack.
