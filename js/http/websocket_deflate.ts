@@ -4,7 +4,7 @@
 // Each message is compressed by itself, both ways: no_context_takeover. So nothing of a message is kept for the
 // next one, 300 kB a connection less, and the calls of node:zlib that need no stream do it, in order.
 //
-// Where there is no node:zlib, in browsers, nothing is offered or taken. A DecompressionStream cannot be told that a
+// Without node:zlib, as in browsers, nothing is offered or taken. A DecompressionStream cannot be told that a
 // message ends: it wants a last block, which most peers never send, and takes no byte behind one, which others do
 // send. A CompressionStream has no flush, and neither says what it would give before it has given it: a message
 // that grows a thousandfold could not be bounded.
@@ -21,7 +21,7 @@ const MAX_LENGTH = 1_048_576;
 const TAIL = Uint8Array.of(0, 0, 0xff, 0xff);
 const NAME = 'permessage-deflate';
 
-/** What a client asks for. */
+/** The parameters that a client asks for. */
 export const OFFER = `${NAME}; server_no_context_takeover; client_no_context_takeover`;
 
 /** Compresses and decompresses messages. */
@@ -32,7 +32,7 @@ export interface MessageCodec {
    * Compresses a message.
    *
    * @param payload - The message.
-   * @returns What to send; undefined: the message as it is.
+   * @returns The bytes to send; undefined: the message as it is.
    */
   compress(payload: Uint8Array): Uint8Array | undefined;
   /**
@@ -46,7 +46,7 @@ export interface MessageCodec {
   expand(payload: Uint8Array, most: number): Uint8Array;
 }
 
-const zlib = (): typeof import('node:zlib') | undefined => builtin('node:zlib');
+const zlib = () => builtin('node:zlib');
 
 /** Whether this runtime can. */
 export const canDeflate = (): boolean => zlib() !== undefined;
@@ -141,7 +141,7 @@ export function readAnswer(field: string): MessageCodec | undefined {
   const [answer, ...others] = parametersIn(field);
   const isOne = others.length === 0 && field.split(',').length === 1;
   if (!answer || !isOne || !areValid(answer, false)) return undefined;
-  // What we have not offered, and what we cannot do without.
+  // A parameter that we have not offered, or one that we cannot do without.
   if (answer.has('client_max_window_bits') || !answer.has('server_no_context_takeover')) {
     return undefined;
   }

@@ -41,6 +41,7 @@ export const NO_PAGES: Readonly<Record<string, string>> = {
   services_network: 'a page has no sockets',
   services_http_fetch: 'a page has no zlib of Node',
   services_http_node: 'a page has no sockets',
+  services_http_node_oracle: 'a page has no sockets',
   tap: 'a page has no devices',
   wireguard_stacks_transports: 'a page has no sockets',
 };

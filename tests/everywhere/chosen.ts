@@ -31,8 +31,10 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   link_v86: 'ringstack/v86: events of an emulator',
   services_dhcp_server: 'ringstack/dhcp; timers, asynchronous iterators',
   services_dns_compatible: 'ringstack/dns; URL and its international names',
-  services_gateway_fetch: 'ringstack/gateway by fetch(): requests of a page, which hides what others show',
-  services_gateway_fetch_node: 'fetch() of each runtime: streams both ways, decompression, redirects',
+  services_gateway_fetch:
+    'ringstack/gateway by fetch(): requests of a page, which hides what others show',
+  services_gateway_fetch_node:
+    'fetch() of each runtime: streams both ways, decompression, redirects',
   services_gateway_node: 'the sockets of each runtime as a way out: half closes, resets',
   services_gateway_tcp: 'ringstack/gateway; streams on both sides, abort signals',
   services_network: 'ringstack/network; the file of the stack, loaded on first use',

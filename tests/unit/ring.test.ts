@@ -309,19 +309,6 @@ describe('change of buffer', () => {
     expect(bytes.ring.get('switch_pos')).toBe(NEAR_WRAP);
   });
 
-  test('follow leaves what was reserved where it is', () => {
-    const bytes = new Bytes();
-    bytes.p.reserve(10);
-    bytes.ring.offer(2 * SIZE);
-    bytes.p.follow();
-    expect(bytes.p.size).toBe(SIZE);
-    bytes.p.submit(10);
-    expect(bytes.c.peek()).toBe(10);
-    expect(bytes.c.offset).toBe(bytes.ring.get('buf0') + SIZE - TO_WRAP);
-    bytes.p.follow();
-    expect(bytes.p.size).toBe(2 * SIZE);
-  });
-
   test.each([0, 5, NEAR_WRAP])('an offer of no storage leaves no room, at %d', (at) => {
     const bytes = new Bytes(SIZE, at);
     bytes.put(300);

@@ -53,7 +53,7 @@ test('What is no cookie is ignored, and the oldest of too many go.', () => {
   expect(names[0]).toBe('n100=1');
 });
 
-/** What a document becomes, sent in pieces of a length. */
+/** A document with the script in it, sent in pieces of a length. */
 async function injected(html: string | Uint8Array, length: number): Promise<string> {
   const bytes = typeof html === 'string' ? new TextEncoder().encode(html) : html;
   const pieces = Array.from({ length: Math.ceil(bytes.length / length) }, (_, i) =>

@@ -6,7 +6,7 @@ import type { CookieJar } from './cookies.ts';
 import type { BridgedReply, BridgedRequest } from './messages.ts';
 import { receiveStream, sendStream } from './port_stream.ts';
 
-/** What all requests of a bridge have in common. */
+/** The server that all requests of a bridge go to. */
 export interface Server {
   readonly http: Pick<HttpApi, 'fetch' | 'WebSocket'>;
   /** Its origin. */
@@ -47,7 +47,7 @@ function headersOf({ target, cookies }: Server, request: BridgedRequest): Header
   return headers;
 }
 
-/** Where a redirect leads, as seen from our origin: inside the scope if it is at the server. */
+/** The place that a redirect leads to, as seen from our origin: inside the scope if it is at the server. */
 function movedTo({ target, scope }: Server, path: string, location: string): string {
   let url: URL;
   try {

@@ -152,7 +152,7 @@ class Bridge implements ServiceWorkerBridge {
     navigator.serviceWorker.startMessages();
   }
 
-  /** A worker that has started asks who serves. */
+  /** A worker that has started asks for pages that serve. */
   readonly #heard = ({ data, source }: MessageEvent<AskMessage | null>): void => {
     if (data?.ringstack === 'ask' && source) this.#offer(source as ServiceWorker);
   };
@@ -205,7 +205,7 @@ class Bridge implements ServiceWorkerBridge {
  * service worker whose script imports `ringstack/service-worker`, and a secure context (https:, localhost); no
  * cross-origin isolation.
  *
- * What the server sends runs in the page's own origin: see the guide.
+ * Scripts of the server run in the page's own origin: see the guide.
  *
  * @param http - Of createHttp(), over the stack that reaches the server.
  * @param options - The path, the server, and the worker.

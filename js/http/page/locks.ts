@@ -2,7 +2,7 @@
 // locks - tells that a page, a frame or a service worker has ended, however it did
 //
 // None of them can say so itself when it is closed, crashes or is stopped. But a lock that it holds is then
-// released, and who waits for the lock gets it (Web Locks).
+// released, and the next that waits for the lock gets it (Web Locks).
 
 /** A name that nobody else has. */
 export const lockName = (): string => `ringstack ${crypto.randomUUID()}`;

@@ -37,7 +37,7 @@ export interface AliveMessage {
   readonly ringstack: 'alive';
 }
 
-/** Worker to all pages, when it has started: who serves? */
+/** Worker to all pages, when it has started: do they serve? */
 export interface AskMessage {
   readonly ringstack: 'ask';
 }
@@ -88,7 +88,7 @@ export type BridgedReply =
       readonly error: string;
     };
 
-/** What a framed document is given. */
+/** The settings that a framed document is given. */
 export interface FrameConfig {
   readonly scope: string;
   readonly target: string;

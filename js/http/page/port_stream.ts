@@ -3,9 +3,9 @@
 //
 // Theory of operation
 //
-// The sender may be CREDIT chunks ahead of the receiver, who gives one credit for each chunk that was read.
+// The sender may be CREDIT chunks ahead of the receiver, which gives one credit for each chunk that was read.
 // So no more than that waits between them, and a receiver that is slow holds the source off. Streams that
-// browsers transfer by themselves would do the same, but not all browsers do. A port is closed by the one who
+// browsers transfer by themselves would do the same, but not all browsers do. A port is closed by the side that
 // gets its last message: closed by the other, that could be lost.
 
 /** Chunks that may be on their way. */

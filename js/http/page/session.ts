@@ -5,7 +5,7 @@
 //
 // A browser stops a worker that is idle and starts it again when it is needed; then it knows no page. So it
 // asks all pages, and each opens a new session. A worker holds a lock while it lives: when that is released,
-// the requests of its session are given up, since nobody is left who would read their responses. A worker is
+// the requests of its session are given up, since nobody is left to read their responses. A worker is
 // told now and then that a page is there while bodies are on their way, so that it is not stopped for idleness.
 
 import { Deferred } from '../../util/deferred.ts';
@@ -37,7 +37,7 @@ export class Session {
    * Offers ourselves to a worker.
    *
    * @param worker - The worker.
-   * @param serve - What to say to it.
+   * @param serve - The message for it.
    * @param server - Answers its requests.
    * @param frames - Gets the ports of documents.
    * @throws Never.

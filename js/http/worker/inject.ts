@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // inject - puts a tag in front of all other scripts of a document, while it streams
 
-/** What may stand in front of it: white space, comments, the doctype, html and head. */
+/** The text that may stand in front of it: white space, comments, the doctype, html and head. */
 const PREAMBLE =
   /^(?:\xEF\xBB\xBF)?(?:\s|<!--[\s\S]*?-->|<![a-z][^>]*>|<html(?:\s[^>]*)?>|<head(?:\s[^>]*)?>)*/i;
 /** Bytes within which it is found. */
@@ -11,7 +11,7 @@ const latin1 = new TextDecoder('latin1');
 
 /** The offset for the tag; -1: none, undefined: more has to come. */
 function placeIn(bytes: Uint8Array, isAll: boolean): number | undefined {
-  // What it is coded in may be said by its first bytes.
+  // Its first bytes may say how it is coded.
   if (bytes.length < 3 && !isAll) return undefined;
   // UTF-16, which a text in ASCII would spoil.
   if (bytes[0] === 0xff ? bytes[1] === 0xfe : bytes[0] === 0xfe && bytes[1] === 0xff) return -1;
@@ -26,7 +26,7 @@ function placeIn(bytes: Uint8Array, isAll: boolean): number | undefined {
  * Puts a tag into a document.
  *
  * @param tag - The tag, in ASCII.
- * @returns What the bytes of the document go through. One in UTF-16 stays as it is.
+ * @returns A stream that the bytes of the document go through. One in UTF-16 stays as it is.
  * @throws Never.
  */
 export function injection(tag: string): TransformStream<Uint8Array, Uint8Array> {

@@ -62,7 +62,7 @@ export class Page {
   }
 }
 
-/** What is known of the one who asks. */
+/** All that is known of the source of a request. */
 export interface Asker {
   /** Its client; '': not known. */
   readonly client: string;
@@ -148,7 +148,7 @@ export class Pages {
    * The page that answers a request.
    *
    * @param scope - Of the request.
-   * @param asker - Who asks.
+   * @param asker - The source of the request.
    * @returns The page; undefined if there is none.
    */
   async find(scope: string, asker: Asker): Promise<Page | undefined> {
@@ -218,7 +218,7 @@ export class Pages {
     return choice.reduce((best, page) => (rank(page) >= rank(best) ? page : best));
   }
 
-  /** Asks all pages who serves. */
+  /** Asks all pages whether they serve. */
   async ask(): Promise<void> {
     const message: AskMessage = { ringstack: 'ask' };
     for (const client of await this.#windows()) client.postMessage(message);

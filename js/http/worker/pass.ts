@@ -138,7 +138,7 @@ export async function pass(
     );
   }
   if (page.settings.isIsolated && !fields.has('cross-origin-embedder-policy')) {
-    // What an isolated page frames has to be isolated too.
+    // A document in a frame of an isolated page has to be isolated too.
     fields.set('cross-origin-embedder-policy', 'require-corp');
   }
   const stream = reply.body && receiveStream(reply.body, page.signal);

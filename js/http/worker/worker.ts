@@ -4,7 +4,7 @@
 // Theory of operation
 //
 // A request is the server's if it is below a scope, or if a document asks that is below one: its absolute paths
-// (/style.css) are meant for the server. A document that goes to such a path is led back into the scope. All else
+// (/style.css) are meant for the server. A document that goes to a path of that kind is led back into the scope. All else
 // is left to the network, and to other listeners of the script.
 //
 // Whether to answer has to be said at once, but a worker that was just started must first read its scopes, and
@@ -24,7 +24,7 @@ import { Store } from './store.ts';
 /** Clients whose scope is kept in mind. */
 const MAX_CLIENTS = 1000;
 
-/** Where a request goes: to a server below a scope; to its document's own path (a redirect); to the network. */
+/** The way of a request: to a server below a scope; to its document's own path (a redirect); to the network. */
 type Way =
   | { readonly scope: string; readonly path: string }
   | { readonly to: string }
@@ -62,7 +62,7 @@ export class BridgeWorker {
     return this.#scopes?.find((scope) => pathname.startsWith(scope));
   }
 
-  /** Where a request goes, as far as it can be said at once. */
+  /** The way of a request, as far as it can be said at once. */
   #wayOf({ request, clientId }: FetchEvent): Way {
     if (!this.#scopes) return 'unknown';
     if (this.#scopes.length === 0) return 'network';
@@ -169,7 +169,7 @@ export class BridgeWorker {
     page?.post(message, [port]);
   }
 
-  /** Asks all pages who serves: another worker did before. */
+  /** Asks all pages whether they serve: another worker did before. */
   async activated(): Promise<void> {
     await this.#pages.ask();
   }

@@ -15,7 +15,7 @@ let frame;
 globalThis.lab = {
   stack,
   http,
-  /** What bridgeServiceWorker() says to options. */
+  /** The answer of bridgeServiceWorker() to options. */
   bridge: async (options) => {
     try {
       lab.open = await bridgeServiceWorker(http, {
