@@ -40,6 +40,9 @@ export const CHOSEN: Readonly<Record<string, string>> = {
   services_network: 'ringstack/network; the file of the stack, loaded on first use',
   services_mdns_messages: 'ringstack/mdns; multicast, timers',
   services_small_services: 'ringstack/services; the same servers over TCP and UDP',
+  services_shapes_deno: 'ringstack/deno; error classes of the runtime, synchronous calls',
+  services_shapes_direct: 'ringstack/direct-sockets; DOMException, streams',
+  services_shapes_sockets: 'ringstack/sockets; streams that close together',
   services_http_websocket: "upgrades: the runtime's events and random numbers",
   tap: 'ringstack/tap: devices, a child process',
 };
