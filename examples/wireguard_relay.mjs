@@ -20,10 +20,7 @@ export async function startRelay(peerPort, peerHost = '127.0.0.1') {
   server.on('connection', (member) => {
     const udp = createSocket('udp4');
     udp.connect(peerPort, peerHost);
-    const isConnected = once(udp, 'connect').then(
-      () => true,
-      () => false,
-    );
+    const isConnected = once(udp, 'connect').then(Boolean, () => false);
     udp.on('error', () => {}); // the peer is not there now
     udp.on('message', (datagram) => {
       if (member.bufferedAmount < MOST_BUFFERED) member.send(datagram);
@@ -42,8 +39,7 @@ export async function startRelay(peerPort, peerHost = '127.0.0.1') {
 /** A stack that reaches another through the relay. */
 async function demo() {
   // The peer: here one of ours on a socket of the system, elsewhere any other, such as the kernel's.
-  const peerKey = generateKey();
-  const ourKey = generateKey();
+  const [peerKey, ourKey] = [generateKey(), generateKey()];
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
   const peerStack = await createStack();
@@ -71,8 +67,7 @@ async function demo() {
   await writer.write(new TextEncoder().encode('hello through WireGuard'));
   await writer.close();
   const theirs = await listener.accept();
-  for await (const chunk of theirs)
-    console.log(`the peer reads: ${new TextDecoder().decode(chunk)}`);
+  for await (const chunk of theirs) console.log(`the peer reads: ${Buffer.from(chunk)}`);
 
   for (const one of [stack, peerStack]) await one.close(); // the interfaces end with them
   webSocket.close();

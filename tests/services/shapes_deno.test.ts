@@ -4,6 +4,7 @@
 // Deno's own tests (docs/sockets.md) say whether it behaves as Deno's; here is what those cannot: both engines, two stacks,
 // ports that others have, memory that is given back.
 
+import '../helpers/dispose.ts';
 import type { NetworkStack } from 'ringstack';
 import { type Conn, createDeno, type DenoApi, type TcpConn } from 'ringstack/deno';
 import { connect } from 'ringstack/link';

@@ -25,6 +25,7 @@ test('the examples of RFC 6455, 5.7', () => {
   expect([...formatFrame(OPCODE.text, hello, key)]).toEqual(masked);
   expect(parseFrame(Uint8Array.from(masked), true)).toEqual({
     isFinal: true,
+    isCompressed: false,
     opcode: 1,
     length: 5,
     mask: 2,
