@@ -4,7 +4,6 @@
 // Deno's own tests (docs/sockets.md) say whether it behaves as Deno's; here is what those cannot: both engines, two stacks,
 // ports that others have, memory that is given back.
 
-import '../helpers/dispose.ts';
 import type { NetworkStack } from 'ringstack';
 import { type Conn, createDeno, type DenoApi, type TcpConn } from 'ringstack/deno';
 import { connect } from 'ringstack/link';
@@ -207,7 +206,10 @@ test('read() and write() tell that the peer reset, and that the connection is cl
   await expect(client.closeWrite()).rejects.toThrow(Deno.errors.BadResource);
   expect(() => client.close()).toThrow(Deno.errors.BadResource);
   expect(() => client.setNoDelay()).toThrow(Deno.errors.BadResource);
-  client[Symbol.dispose]();
+  {
+    using again = client; // disposing of what is closed throws nothing
+    expect(again).toBe(client);
+  }
 });
 
 test('close() ends reads and writes that wait, and what was written still arrives', async () => {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // shapes_deno_serve.test - ringstack/deno: datagrams, HTTP, DNS and TLS
 
-import '../helpers/dispose.ts';
 import type { NetworkStack } from 'ringstack';
 import { type Conn, createDeno, type DenoApi, type TcpConn } from 'ringstack/deno';
 import { createDns } from 'ringstack/dns';

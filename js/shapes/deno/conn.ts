@@ -8,6 +8,7 @@
 
 import type { TcpConnection } from '../../api/tcp.ts';
 import type { StreamConnection } from '../../http/transport.ts';
+import { DISPOSE } from '../../util/dispose.ts';
 import { Hold, unref } from '../../util/process.ts';
 import { ByteEnds, type Bytes } from '../ends.ts';
 import { SocketReadable, SocketWritable } from '../streams.ts';
@@ -108,10 +109,10 @@ class BaseConn implements Conn {
 
   close(): void {
     this.check();
-    this[Symbol.dispose]();
+    this[DISPOSE]();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     holdUntil(this.#ends.close());
@@ -128,7 +129,7 @@ class BaseConn implements Conn {
   }
 
   get readable(): ReadableStream<Bytes> {
-    const close = (): void => this[Symbol.dispose]();
+    const close = (): void => this[DISPOSE]();
     this.#readable ??= new SocketReadable(
       Promise.resolve({
         take: () => this.#reading(() => this.#ends.take()),
@@ -147,7 +148,7 @@ class BaseConn implements Conn {
   }
 
   get writable(): WritableStream<Uint8Array> {
-    const close = (): void => this[Symbol.dispose]();
+    const close = (): void => this[DISPOSE]();
     this.#writable ??= new SocketWritable(
       Promise.resolve({ write: async (bytes) => void (await this.write(bytes)) }),
       {

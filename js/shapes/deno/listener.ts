@@ -5,6 +5,7 @@
 
 import type { NetworkStack } from '../../api/stack.ts';
 import type { TcpListener as StackListener } from '../../api/tcp.ts';
+import { DISPOSE } from '../../util/dispose.ts';
 import { Hold } from '../../util/process.ts';
 import { checkedPort, checkTransport, localHost, tcpAddr } from './address.ts';
 import { StackConn } from './conn.ts';
@@ -86,16 +87,16 @@ class DenoListener implements TcpListener {
   }
 
   async return(): Promise<IteratorResult<TcpConn, undefined>> {
-    this[Symbol.dispose]();
+    this[DISPOSE]();
     return { value: undefined, done: true };
   }
 
   close(): void {
     if (this.#isClosed) throw badResource();
-    this[Symbol.dispose]();
+    this[DISPOSE]();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.#isClosed = true;
     this.#bound.close();
   }

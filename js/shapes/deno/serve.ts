@@ -7,6 +7,7 @@ import type { NetworkStack } from '../../api/stack.ts';
 import type { HttpServer, TlsProvider } from '../../http/types.ts';
 import type { UpgradeWebSocketOptions, WebSocketUpgrade } from '../../http/websocket_server.ts';
 import { handled } from '../../util/deferred.ts';
+import { ASYNC_DISPOSE } from '../../util/dispose.ts';
 import { tcpAddr } from './address.ts';
 import { denoErrorOf, errors } from './errors.ts';
 import { bindListener } from './listener.ts';
@@ -124,7 +125,7 @@ class DenoServer implements DenoHttpServer {
     void this.#bound.opened.then((listener) => listener.unref()).catch(() => {});
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [ASYNC_DISPOSE](): Promise<void> {
     return this.shutdown();
   }
 }
