@@ -126,13 +126,15 @@ describe.skipIf(whyNot !== undefined)('the page of the VMs', () => {
       await tab('Web');
       await shown.getByRole('link', { name: 'How alpha is' }).click();
       await shown.getByRole('heading', { name: /^alpha, / }).waitFor();
-      expect(await page.getByLabel('Address').inputValue()).toBe('http://alpha/cgi-bin/status');
+      expect(await page.getByLabel('Address', { exact: true }).inputValue()).toBe(
+        'http://alpha/cgi-bin/status',
+      );
       await page.getByRole('button', { name: 'beta', exact: true }).click();
       await shown.getByRole('heading', { name: 'Hello from beta' }).waitFor();
       await finish('echo "<h1>Changed</h1>" >/srv/index.html');
       await go(opened, 'alpha');
       await shown.getByRole('heading', { name: 'Changed' }).waitFor();
-      expect(await page.getByLabel('Address').inputValue()).toBe('http://alpha/');
+      expect(await page.getByLabel('Address', { exact: true }).inputValue()).toBe('http://alpha/');
       await go(opened, 'alpha/nothing');
       await page.locator('#browser-note', { hasText: '404' }).waitFor();
       await go(opened, 'http://alpha:81/');
@@ -176,30 +178,36 @@ describe.skipIf(whyNot !== undefined)('the page of the VMs', () => {
     { card: 'virtio-64k', mtu: '65520', size: '20' },
     { card: 'ne2k', mtu: '1500', size: '5' },
   ])('network card $card', ({ card, mtu, size }) => {
-    test('moves megabytes between page and guest, and from guest to guest, and shows how fast', async () => {
-      const { page, up, tab, run, sees } = await open({ hash: `#${card}` });
-      await up();
-      await run('cat /sys/class/net/eth0/mtu', 'beta');
-      await sees(new RegExp(`^${mtu}$`), 'beta');
-      await tab('Web');
-      const row = page.locator('#requests li', { hasText: `GET /${size}MB` });
-      await tab('Speed');
-      // An NE2000 of v86 now and then begins to lose every other frame of a guest, before they are on the
-      // cable: then the page says so, or TCP takes its time.
-      const outcome = card === 'ne2k' ? /bit\/s$|Nothing has come/ : /bit\/s$/;
-      await page.getByRole('button', { name: `alpha gets ${size} MB from the page` }).click();
-      await page.locator('#rate-down[data-done]', { hasText: 'bit/s' }).waitFor();
-      expect(await row.textContent()).toMatch(new RegExp(`200, ${size}\\.. MB in .*bit/s`));
-      await page.getByRole('button', { name: `The page gets ${size} MB from alpha` }).click();
-      await page.locator('#rate-up:not(:empty)', { hasText: outcome }).waitFor();
-      await expect.poll(() => page.locator('#move-up').isEnabled(), { timeout: 50_000 }).toBe(true);
-      expect(await page.locator('#rate-up').textContent()).toMatch(outcome);
-      await page.getByRole('button', { name: `beta gets ${size} MB from alpha` }).click();
-      const across = card === 'ne2k' ? '#rate-across:not(:empty)' : '#rate-across[data-done]';
-      await page.locator(across, { hasText: 'bit/s' }).waitFor();
-      const label = await page.locator('#throughput svg').getAttribute('aria-label');
-      expect(label).toMatch(/alpha .*bit\/s, beta .*bit\/s/);
-    });
+    test(
+      'moves megabytes between page and guest, and from guest to guest, and shows how fast',
+      async () => {
+        const { page, up, tab, run, sees } = await open({ hash: `#${card}` });
+        await up();
+        await run('cat /sys/class/net/eth0/mtu', 'beta');
+        await sees(new RegExp(`^${mtu}$`), 'beta');
+        await tab('Web');
+        const row = page.locator('#requests li', { hasText: `GET /${size}MB` });
+        await tab('Speed');
+        // An NE2000 of v86 now and then begins to lose every other frame of a guest, before they are on the
+        // cable: then the page says so, or TCP takes its time.
+        const outcome = card === 'ne2k' ? /bit\/s$|Nothing has come/ : /bit\/s$/;
+        await page.getByRole('button', { name: `alpha gets ${size} MB from the page` }).click();
+        await page.locator('#rate-down[data-done]', { hasText: 'bit/s' }).waitFor();
+        expect(await row.textContent()).toMatch(new RegExp(`200, ${size}\\.. MB in .*bit/s`));
+        await page.getByRole('button', { name: `The page gets ${size} MB from alpha` }).click();
+        await page.locator('#rate-up:not(:empty)', { hasText: outcome }).waitFor();
+        await expect
+          .poll(() => page.locator('#move-up').isEnabled(), { timeout: 50_000 })
+          .toBe(true);
+        expect(await page.locator('#rate-up').textContent()).toMatch(outcome);
+        await page.getByRole('button', { name: `beta gets ${size} MB from alpha` }).click();
+        const across = card === 'ne2k' ? '#rate-across:not(:empty)' : '#rate-across[data-done]';
+        await page.locator(across, { hasText: 'bit/s' }).waitFor();
+        const label = await page.locator('#throughput svg').getAttribute('aria-label');
+        expect(label).toMatch(/alpha .*bit\/s, beta .*bit\/s/);
+      },
+      BOOT,
+    );
   });
 
   test('another card is another network with other guests', async () => {

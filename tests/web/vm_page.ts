@@ -109,6 +109,6 @@ export function useVmPage(): (options?: OpenOptions) => Promise<Opened> {
 
 /** Opens an address in the browser of the page. */
 export async function go({ page }: Opened, address: string): Promise<void> {
-  await page.getByLabel('Address').fill(address);
+  await page.getByLabel('Address', { exact: true }).fill(address);
   await page.keyboard.press('Enter');
 }
