@@ -271,6 +271,12 @@ describe('the way out', () => {
     expect(refusals.at(-1)).toMatchObject({ host: 'example.com:22', reason: 'not on the list' });
   });
 
+  test('by fetch() needs no address', async () => {
+    const { lookup, set } = await open();
+    set('fetch', ['example.com'], '');
+    expect(await lookup('example.com')).toBe('198.18.0.1');
+  });
+
   test('takes no malformed host and no bad URL, and changes nothing then', async () => {
     const { lookup, set } = await open();
     set('wisp', ['example.com']);

@@ -98,6 +98,29 @@ describe.skipIf(whyNot !== undefined)('the network of the page of the VMs', () =
       expect(server.hosts).toHaveLength(1);
     });
 
+    test('is fetch() of the browser, for HTTP of an allowed host', async () => {
+      const { page, up, run, sees, tab } = await open();
+      await page.context().route('http://www.example.com/**', (route) =>
+        route.fulfill({
+          headers: { 'access-control-allow-origin': '*' },
+          body: `Fetched ${new URL(route.request().url()).pathname}\n`,
+        }),
+      );
+      await up();
+      await tab('Way out');
+      await page.getByLabel('Through').selectOption('fetch');
+      await page.locator('#way-note', { hasText: 'fetch()' }).waitFor();
+      await page.getByLabel('Host', { exact: true }).fill('www.example.com');
+      await page.keyboard.press('Enter');
+      await page.locator('#node-outside', { hasText: '1 host allowed, by fetch()' }).waitFor();
+      await run('wget -q -O - http://www.example.com/some/file', 'beta');
+      await sees('Fetched /some/file', 'beta');
+      await run('nc www.example.com 25 </dev/null || echo "port 25: $((20 + 5))"', 'beta');
+      await sees('port 25: 25', 'beta');
+      const refusals = page.getByRole('list', { name: 'Refused lately' });
+      await refusals.getByText('fetch() reaches HTTP alone').waitFor();
+    });
+
     test('says what is wrong with a host or an address', async () => {
       const { page, up, tab } = await open();
       await up();

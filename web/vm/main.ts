@@ -99,7 +99,11 @@ async function applyOutside(settings: OutsideSettings): Promise<void> {
   const { kind, url, allowed } = settings;
   const hosts = `${allowed.length} host${allowed.length === 1 ? '' : 's'} allowed`;
   if (kind === 'none') map.setOutside('closed: nothing leaves', false);
-  else map.setOutside(`${hosts}, by ${new URL(url).host}`, allowed.length > 0);
+  else
+    map.setOutside(
+      `${hosts}, by ${url === '' ? 'fetch()' : new URL(url).host}`,
+      allowed.length > 0,
+    );
 }
 
 function onGuest(name: GuestName, state: string, part?: number): void {

@@ -174,12 +174,12 @@ export interface Status {
 }
 
 /** A way out for the guests' connections. */
-export type WayKind = 'none' | 'wisp';
+export type WayKind = 'none' | 'fetch' | 'wisp';
 
 /** The way out, and the hosts that it is for. */
 export interface OutsideSettings {
   readonly kind: WayKind;
-  /** Of the Wisp server. */
+  /** Of the Wisp server; '' for other kinds. */
   readonly url: string;
   /** Entries of a policy: names, *.name, addresses, CIDRs, each with a port or without. */
   readonly allowed: readonly string[];

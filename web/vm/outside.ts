@@ -11,6 +11,7 @@
 import type { DnsRequest, DnsRequestResult } from 'ringstack/dns';
 import {
   createPolicy,
+  fetchHttp,
   type PolicyTable,
   type Rejection,
   type StreamConnection,
@@ -26,8 +27,9 @@ const RANGE_SIZE = 2 ** 17;
 /** Names that have an address at the same time. */
 const MOST = 4096;
 
-/** The ways out, by their kinds. Another one, such as fetch, is a row here and an option of the page. */
+/** The ways out, by their kinds. */
 const WAYS: Readonly<Record<Exclude<WayKind, 'none'>, (url: string) => TcpWay>> = {
+  fetch: () => fetchHttp(),
   wisp: (url) => wisp(checkUrl(url)),
 };
 
@@ -139,7 +141,9 @@ export class Outside {
     }
     if (typeof way === 'function') return way(flow);
     try {
-      return await way.connect({ host, port, signal });
+      const allows = (other: string, at: number): boolean =>
+        this.#policy.decideHost(other, at, source).isAllowed;
+      return await way.connect({ host, port, signal, names, allows });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#tell(source.address, `${host}:${port}`, reason, false, flow);

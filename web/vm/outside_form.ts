@@ -32,8 +32,8 @@ export class OutsideForm {
     });
     this.#kind.addEventListener('change', () => {
       this.#showUrl();
-      if (this.#kind.value === 'none') void this.#setWay();
-      else this.#url.focus();
+      if (this.#kind.value === 'wisp') this.#url.focus();
+      else void this.#setWay();
     });
     byId('allow-form').addEventListener('submit', async (event) => {
       event.preventDefault();
@@ -83,15 +83,17 @@ export class OutsideForm {
   }
 
   #showUrl(): void {
-    const isNone = this.#kind.value === 'none';
-    for (const id of ['way-url-line', 'way-use']) byId(id).hidden = isNone;
-    this.#url.required = !isNone;
+    const isWisp = this.#kind.value === 'wisp';
+    for (const id of ['way-url-line', 'way-use']) byId(id).hidden = !isWisp;
+    this.#url.required = isWisp;
+    byId('way-fetch').hidden = this.#kind.value !== 'fetch';
   }
 
   async #setWay(): Promise<void> {
     const kind = this.#kind.value as WayKind;
-    const url = kind === 'none' ? '' : this.#url.value.trim();
-    const words = kind === 'none' ? 'Nothing leaves.' : `Allowed hosts are reached through ${url}.`;
+    const url = kind === 'wisp' ? this.#url.value.trim() : '';
+    const through = `Allowed hosts are reached through ${url || 'fetch()'}.`;
+    const words = kind === 'none' ? 'Nothing leaves.' : through;
     await this.#set({ ...this.#settings, kind, url }, 'way-note', words);
   }
 
