@@ -45,7 +45,7 @@ export async function* rows() {
       label: 'the second time: out of the browser’s cache',
       columns: { s: (await startTime(page)) / 1000 },
     };
-    await page.getByRole('button', { name: 'Boot alpha from scratch' }).click();
+    await page.getByRole('button', { name: 'Boot from scratch: alpha' }).click();
     await page.waitForSelector('[data-state=starting]');
     yield {
       label: 'booting one guest from scratch',

@@ -35,7 +35,7 @@ describe.skipIf(whyNot !== undefined)('the page of the VMs', () => {
       async () => {
         const { page, up, run, sees } = await open();
         await up();
-        await page.getByRole('button', { name: 'Boot alpha from scratch' }).click();
+        await page.getByRole('button', { name: 'Boot from scratch: alpha' }).click();
         await page.locator('.guest.alpha .state', { hasText: 'booting' }).waitFor();
         await sees('Linux version');
         await run('wget -q -O - http://page/', 'beta');

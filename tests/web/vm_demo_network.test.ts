@@ -190,13 +190,13 @@ describe.skipIf(whyNot !== undefined)('the network of the page of the VMs', () =
       throw new Error(`${wanted} is not reached: ${passed.join(', ')}`);
     };
     expect(await tabTo('Console of alpha')).toEqual([
-      ...['card', 'open-outside', 'Boot alpha from scratch', 'Console of alpha'],
+      ...['card', 'open-outside', 'Boot from scratch: alpha', 'Console of alpha'],
     ]);
     await page.keyboard.type('echo "$((6 * 7)) typed"\n');
     await sees('42 typed');
     // Backwards without Escape, then on.
     await page.keyboard.press('Shift+Tab');
-    expect(await focused()).toBe('Boot alpha from scratch');
+    expect(await focused()).toBe('Boot from scratch: alpha');
     expect(await tabTo('tab-network')).toContain('Console of beta');
     const order = ['tab-packets', 'tab-web', 'tab-outside', 'tab-speed', 'tab-network'];
     for (const name of order) {

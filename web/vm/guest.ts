@@ -59,7 +59,7 @@ export class Guest {
     find(this.#root, '.input').setAttribute('aria-label', `Console of ${name}`);
     this.#state = find(this.#root, '.state');
     this.bootButton = find<HTMLButtonElement>(this.#root, '.boot');
-    this.bootButton.setAttribute('aria-label', `Boot ${name} from scratch`);
+    this.bootButton.setAttribute('aria-label', `Boot from scratch: ${name}`);
     this.console = new Console(this.#root, (text) => this.type(text));
     template.before(this.#root);
   }

@@ -178,8 +178,11 @@ class Lan {
 }
 
 function nameOf(net: VirtualNetwork, outside: Outside, address: string): string {
-  if (address === net.address) return 'page';
-  for (const guest of net.guests()) if (guest.address === address) return guest.name;
+  if (net.stack.hosts.lookup('gateway.internal').some((one) => one.address === address))
+    return 'page';
+  for (const guest of net.guests()) {
+    if (guest.address === address || guest.ipv6Addresses.includes(address)) return guest.name;
+  }
   return outside.nameOf(address) ?? address;
 }
 
