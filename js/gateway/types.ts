@@ -189,7 +189,10 @@ export interface ProbeLan {
     readonly type: 'tap';
     readonly readable: ReadableStream<Uint8Array>;
     readonly writable: WritableStream<Uint8Array>;
-  }) => { close(): Promise<unknown> };
+  }) => {
+    /** Unplugs it. */
+    close(): Promise<unknown>;
+  };
 }
 
 /** Options of createGateway(). */

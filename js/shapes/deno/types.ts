@@ -3,8 +3,6 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
-import type { Bytes } from '../ends.ts';
-
 /** An address of a socket. */
 export interface NetAddr {
   /** Kind of the socket. */
@@ -270,7 +268,7 @@ export type MulticastV6Membership = Omit<MulticastV4Membership, 'setTTL'>;
  * }
  * ```
  */
-export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
+export interface DatagramConn extends AsyncIterable<[Uint8Array<ArrayBuffer>, NetAddr]> {
   /** Address that it receives at; the port that was chosen if 0 was asked for. */
   readonly addr: NetAddr;
   /**
@@ -298,7 +296,7 @@ export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
    * @returns Its payload and its sender.
    * @throws BadResource if it is closed; AddrInUse, … if the stack could not open it.
    */
-  receive(p?: Uint8Array): Promise<[Bytes, NetAddr]>;
+  receive(p?: Uint8Array): Promise<[Uint8Array<ArrayBuffer>, NetAddr]>;
   /**
    * Sends a datagram.
    *
@@ -332,5 +330,5 @@ export interface DatagramConn extends AsyncIterable<[Bytes, NetAddr]> {
    * @returns The iterator.
    * @throws Never.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<[Bytes, NetAddr]>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<[Uint8Array<ArrayBuffer>, NetAddr]>;
 }

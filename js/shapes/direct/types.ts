@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // types - the public interfaces of Direct Sockets (WICG), under its names
 
-import type { Bytes } from '../ends.ts';
-
 /** Family of the address that a name is looked up for. */
 export type SocketDnsQueryType = 'ipv4' | 'ipv6';
 
@@ -23,7 +21,7 @@ export interface TCPSocketOptions {
 /** Result of `opened` of a TCPSocket. */
 export interface TCPSocketOpenInfo {
   /** Bytes from the peer, a byte stream. */
-  readable: ReadableStream<Bytes>;
+  readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Bytes to the peer. Closing or aborting it ends our side. */
   writable: WritableStream<Uint8Array>;
   /** The peer's address, numeric. */
@@ -142,7 +140,7 @@ export interface UDPMessage {
 /** A datagram that was received. */
 export interface ReceivedUDPMessage extends UDPMessage {
   /** Payload. */
-  data: Bytes;
+  data: Uint8Array<ArrayBuffer>;
 }
 
 /** Result of `opened` of a UDPSocket. */
@@ -187,19 +185,19 @@ export interface UDPSocket {
 
 /** The classes of Direct Sockets. */
 export interface DirectSockets {
-  /** TCP connections; throws a TypeError for a bad argument. */
-  readonly TCPSocket: new (
-    remoteAddress: string,
-    remotePort: number,
-    options?: TCPSocketOptions,
-  ) => TCPSocket;
-  /** TCP listeners; throws a TypeError for a bad argument. */
-  readonly TCPServerSocket: new (
-    localAddress: string,
-    options?: TCPServerSocketOptions,
-  ) => TCPServerSocket;
-  /** UDP sockets; throws a TypeError for a bad argument. */
-  readonly UDPSocket: new (
-    options?: UDPSocketOptions,
-  ) => UDPSocket;
+  /** TCP connections. */
+  readonly TCPSocket: {
+    /** Begins to connect; throws a TypeError for a bad argument. */
+    new (remoteAddress: string, remotePort: number, options?: TCPSocketOptions): TCPSocket;
+  };
+  /** TCP listeners. */
+  readonly TCPServerSocket: {
+    /** Begins to listen; throws a TypeError for a bad argument. */
+    new (localAddress: string, options?: TCPServerSocketOptions): TCPServerSocket;
+  };
+  /** UDP sockets. */
+  readonly UDPSocket: {
+    /** Begins to open; throws a TypeError for a bad argument. */
+    new (options?: UDPSocketOptions): UDPSocket;
+  };
 }

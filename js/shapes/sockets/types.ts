@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // types - the public interfaces of connect() as WinterTC and Cloudflare have it
 
-import type { Bytes } from '../ends.ts';
-
 /** Destination of a connection. */
 export interface SocketAddress {
   /** An address or a name. */
@@ -57,7 +55,7 @@ export interface SocketInfo {
  */
 export interface Socket {
   /** Bytes from the peer, a byte stream. Reads and writes wait until the socket is open. */
-  readonly readable: ReadableStream<Bytes>;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** Bytes to the peer. Closing it ends our side; aborting it resets the connection. */
   readonly writable: WritableStream<Uint8Array>;
   /**
