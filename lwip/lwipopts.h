@@ -75,6 +75,8 @@
 #define LWIP_HOOK_IP_FOREIGN(netif, inp)                                                           \
     ((port_foreign = (netif) == NULL) != 0 && port_ip_foreign(inp))
 #define LWIP_HOOK_TCP_LISTENS port_tcp_listens
+/* patches/: netif-addresses. The sockets of an address end before it goes (core/change.c). */
+#define LWIP_HOOK_IP_ADDR_CHANGED(old_addr, new_addr) ((void)(old_addr), (void)(new_addr))
 /* patches/: route-only. */
 #define LWIP_HOOK_ROUTE_ONLY 1
 #define LWIP_HOOK_IP4_ROUTE_SRC port_ip4_route

@@ -57,16 +57,3 @@ raw_input_state_t raw_input(struct pbuf *p, struct netif *inp)
 {
     return handler && handler(p, inp, protocol(p)) ? RAW_INPUT_EATEN : RAW_INPUT_NONE;
 }
-
-/**
- * raw_netif_ip_addr_changed() - An interface has another address (lwIP's netif.c)
- * @old_addr: the one it had
- * @new_addr: the one it has
- *
- * Nothing here is bound to an address of lwIP.
- */
-void raw_netif_ip_addr_changed(const ip_addr_t *old_addr, const ip_addr_t *new_addr)
-{
-    (void)old_addr;
-    (void)new_addr;
-}

@@ -100,6 +100,19 @@ START_TEST(syn_for_another_address_meets_the_listener_of_port_0)
 }
 END_TEST
 
+/* --- 0044-netif-addresses -------------------------------------------------------------------------- */
+
+START_TEST(address_that_goes_is_the_ports_matter)
+{
+    static const ip4_addr_t none = { 0 };
+
+    conn_open(1460, 0xffff);
+    netif_set_addr(&rig_tun, &none, &none, &none);
+    ck_assert_int_eq(conn.err, ERR_OK);
+    ck_assert_ptr_nonnull(conn.pcb);
+}
+END_TEST
+
 /* --- The suite ------------------------------------------------------------------------------- */
 
 /**
@@ -121,5 +134,7 @@ int main(void)
     tcase_add_loop_test(tcase, default_interface_is_no_route, 0, 2);
     tcase = add_case(suite, "0041");
     tcase_add_loop_test(tcase, syn_for_another_address_meets_the_listener_of_port_0, 0, 2);
+    tcase = add_case(suite, "0044");
+    tcase_add_test(tcase, address_that_goes_is_the_ports_matter);
     return run_cases(suite);
 }
