@@ -19,7 +19,10 @@ export interface StackStatistics {
   readonly udpInvalid: number;
   /** Datagrams for a port without a socket. */
   readonly udpNoSocket: number;
-  /** ICMP errors sent: about a port or protocol nobody has, a header, fragments that did not come. */
+  /**
+   * ICMP errors sent: about a port or protocol nobody has, a header, fragments that did not come. Answers to IPv6 echo
+   * requests to a group, which are bounded with them, count too.
+   */
   readonly icmpErrors: number;
   /** ICMP errors not sent: more than 50 at once, or 1000 a second. */
   readonly icmpLimited: number;

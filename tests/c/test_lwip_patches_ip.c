@@ -176,6 +176,35 @@ START_TEST(an_error_has_the_ports_word)
 }
 END_TEST
 
+/* --- 0042-icmp6-group-echo ------------------------------------------------------------------------------ */
+
+START_TEST(echo_request_to_all_nodes_is_answered_as_errors_are)
+{
+    static const u8_t all_nodes[16] = { [0] = 0xff, [1] = 2, [15] = 1 };
+    u8_t packet[IP6_HLEN + 16];
+    u16_t sum;
+
+    rig_ip6(packet, sizeof(packet), IP6_NEXTH_ICMP6, &rig_tun);
+    memcpy(packet + 24, all_nodes, sizeof(all_nodes));
+    memcpy(packet + IP6_HLEN, pattern, 16);
+    memset(packet + IP6_HLEN, 0, 4);
+    packet[IP6_HLEN] = ICMP6_TYPE_EREQ;
+    sum = rig_sum(packet + 8, 32, IP6_NEXTH_ICMP6, packet + IP6_HLEN, 16);
+    memcpy(packet + IP6_HLEN + 2, &sum, 2);
+    rig_no_errors = _i;
+    rig_feed(&rig_tun, packet, sizeof(packet));
+    ck_assert_uint_eq(rig_out_count, (unsigned)!_i);
+    if (!_i) {
+        ck_assert_uint_eq(rig_out[0].data[IP6_HLEN], ICMP6_TYPE_EREP);
+        ck_assert_mem_eq(rig_out[0].data + IP6_HLEN + 4, pattern + 4, 12);
+        /* From the address of the interface, to the sender. */
+        ck_assert_uint_eq(rig_out[0].data[8], 0xfd);
+        ck_assert_uint_eq(rig_out[0].data[23], 1);
+        ck_assert_uint_eq(rig_out[0].data[39], 2);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("patches of IP");
@@ -193,5 +222,7 @@ int main(void)
     tcase = add_case(suite, "0040");
     tcase_add_loop_test(tcase, packets_for_others_go_to_the_port, 0, 2);
     tcase_add_test(tcase, an_error_has_the_ports_word);
+    tcase = add_case(suite, "0042");
+    tcase_add_loop_test(tcase, echo_request_to_all_nodes_is_answered_as_errors_are, 0, 2);
     return run_cases(suite);
 }

@@ -254,6 +254,29 @@ describe('a socket of raw messages', () => {
     await receiver.leave('ff02::2', { interface: tapB });
   });
 
+  test('asks all hosts of a link: over IPv6 each answers, over IPv4 none', async () => {
+    const { a, b, tapA, tapB } = await wiredPair();
+    const over4 = await a.openIcmp({ family: 4, interface: tapA });
+    await over4.send(Uint8Array.of(8, 0, 0, 0, 0, 7, 0, 1), '224.0.0.1');
+    await over4.send(Uint8Array.of(8, 0, 0, 0, 0, 7, 0, 2), '10.0.0.255');
+    const socket = await a.openIcmp({ family: 6, interface: tapA });
+    await socket.send(Uint8Array.of(128, 0, 0, 0, 0, 7, 0, 1), 'ff02::1');
+    for await (const message of socket) {
+      if (message.data[0] !== 129) continue;
+      expect([...message.data.subarray(4)]).toEqual([0, 7, 0, 1]);
+      expect(message.host.split('%')[0]).toBe(tapB.linkLocalAddress?.split('%')[0]);
+      break;
+    }
+    expect(b.statistics.icmpErrors).toBe(1);
+    // The answer comes by the same wire, behind those that there are not.
+    await over4.send(Uint8Array.of(8, 0, 0, 0, 0, 7, 0, 3), ENDS[4].b);
+    for await (const message of over4) {
+      if (message.data[0] !== 0) continue; // the question to the broadcast address reaches us too
+      expect([...message.data.subarray(4)]).toEqual([0, 7, 0, 3]);
+      break;
+    }
+  });
+
   test('takes messages as a stream, and one that cannot be sent ends nothing', async () => {
     const { a, b } = await wiredPair();
     const receiver = await b.openIcmp();
