@@ -321,6 +321,70 @@ START_TEST(acknowledgements_at_the_edge_of_the_window_are_not_answered)
 }
 END_TEST
 
+/* --- 0043-tcp-simultaneous-open ------------------------------------------------------------------- */
+
+/* crossed() - our SYN and the peer's are under way at the same time: ours comes once more, with an ACK */
+static void crossed(u32_t isn)
+{
+    static const u8_t opt[4] = { LWIP_TCP_OPT_MSS, 4, 1460 >> 8, 1460 & 255 };
+    struct rig_seg sent;
+
+    conn_feed((struct rig_seg){ .seq = isn, .flags = TCP_SYN, .opt = opt, .optlen = sizeof(opt) });
+    ck_assert_int_eq(rig_sent(0, &sent), 1);
+    ck_assert_uint_eq(sent.flags, TCP_SYN | TCP_ACK);
+    ck_assert_uint_eq(sent.seq, conn.rcv - 1);
+    ck_assert_uint_eq(sent.ack, isn + 1);
+    rig_forget();
+    /* A SYN that is repeated is not answered without end. */
+    conn_feed((struct rig_seg){ .seq = isn, .flags = TCP_SYN });
+    ck_assert_uint_eq(rig_out_count, 0);
+}
+
+/* opened() - it is open, and data passes both ways */
+static void opened(void)
+{
+    struct rig_seg sent;
+
+    ck_assert_int_eq(conn.pcb->state, ESTABLISHED);
+    ck_assert_int_eq(rig_sent(0, &sent), 1);
+    ck_assert_uint_eq(sent.flags, TCP_ACK);
+    ck_assert_uint_eq(sent.ack, conn.snd);
+    data(0, 1000, 0);
+    expect_got(1000);
+    conn.snd += 1000;
+    rig_forget();
+    ck_assert_int_eq(conn_write(pattern, 2000), ERR_OK);
+    ck_assert_int_eq(rig_sent(0, &sent), 1);
+    ck_assert_uint_eq(sent.seq, conn.rcv);
+    ck_assert_uint_eq(sent.len, 1460);
+}
+
+START_TEST(two_that_connect_to_each_other_are_connected)
+{
+    conn_connect(conn_connected);
+    crossed(conn.snd);
+    if (_i == 0) {
+        conn_feed((struct rig_seg){ .flags = TCP_SYN | TCP_ACK });
+        conn.snd++;
+    } else {
+        /* Its SYN-ACK was lost. */
+        conn.snd++;
+        conn_feed((struct rig_seg){ .flags = TCP_ACK });
+    }
+    opened();
+}
+END_TEST
+
+START_TEST(syn_that_was_made_up_keeps_nobody_out)
+{
+    conn_connect(conn_connected);
+    crossed(conn.snd + 77777);
+    conn_feed((struct rig_seg){ .flags = TCP_SYN | TCP_ACK });
+    conn.snd++;
+    opened();
+}
+END_TEST
+
 /* --- The suite ---------------------------------------------------------------------------------- */
 
 /**
@@ -352,5 +416,8 @@ int main(void)
     tcase_add_loop_test(tcase, fin_behind_a_full_window_arrives, 0, 2);
     tcase = add_case(suite, "0028");
     tcase_add_loop_test(tcase, acknowledgements_at_the_edge_of_the_window_are_not_answered, 0, 2);
+    tcase = add_case(suite, "0043");
+    tcase_add_loop_test(tcase, two_that_connect_to_each_other_are_connected, 0, 2);
+    tcase_add_test(tcase, syn_that_was_made_up_keeps_nobody_out);
     return run_cases(suite);
 }
