@@ -391,7 +391,7 @@ struct cmd_change {
     uint32_t pad;
 };
 enum change {
-    CHANGE_ADD,    /* address; an IPv4 address takes the place of that before */
+    CHANGE_ADD, /* address (IPv4: in place of that before); amount: 1: no source (RFC 4862, 5.5.4) */
     CHANGE_REMOVE, /* address */
     CHANGE_DETECT, /* does another host have the address? The answer has in handle and offset, 8 bytes, its MAC
                       and a 1, or zeros: none has */

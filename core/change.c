@@ -66,6 +66,9 @@ static int change_address(struct ringif *ifc, const struct cmd_change *cmd)
         end_sockets(ifc, (uint32_t)slot, ABI_EADDRNOTAVAIL);
     }
     address_put(ifc, (uint32_t)slot, to);
+    if (slot && to->family && cmd->amount) {
+        netif_ip6_addr_set_state(&ifc->netif, (s8_t)slot, IP6_ADDR_DEPRECATED);
+    }
     return 0;
 }
 

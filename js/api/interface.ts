@@ -121,6 +121,12 @@ export interface AddAddressOptions {
    * (RFC 4862, 2 s). An interface without Ethernet has nobody to ask. @default false
    */
   readonly detect?: boolean;
+  /**
+   * An IPv6 address that takes what comes, but is not chosen as the source of new connections and datagrams while the
+   * interface has another of that scope (RFC 4862, 5.5.4). Added again without it, the address is preferred.
+   * @default false
+   */
+  readonly deprecated?: boolean;
 }
 
 /**
@@ -167,7 +173,7 @@ export interface NetworkInterface {
    * it has three IPv6 addresses besides the link-local one. One that it has already gets another prefix.
    *
    * @param cidr - The address and the length of its prefix.
-   * @param options - Whether to ask other hosts first.
+   * @param options - Whether to ask other hosts first, and whether it is a source.
    * @throws {NetError} EINVAL; EADDRINUSE if a host has it (the message names its MAC address); ENOBUFS: no room for
    *   another IPv6 address; ENODEV: it was removed, or with `detect` nobody can be asked; EBADF: it belongs to another
    *   thread; ESHUTDOWN.

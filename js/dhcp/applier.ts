@@ -23,12 +23,21 @@ const LEAST_MTU = 1280;
 interface Held {
   readonly of: HeardPrefix;
   cidr?: string;
+  /** Its address is no source any more. */
+  isDeprecated: boolean;
   route?: { remove?(): unknown; close?(): unknown };
   /** Addresses of this network that were another host's. */
   conflicts: number;
   /** It is not tried any more. */
   isGivenUp: boolean;
 }
+
+const newlyHeld = (of: HeardPrefix): Held => ({
+  of,
+  isDeprecated: false,
+  conflicts: 0,
+  isGivenUp: false,
+});
 
 /** The client that it works for. */
 export interface ApplierOwner {
@@ -112,7 +121,8 @@ export class Applier {
     }
     if (this.#ended) return;
     clearTimeout(this.#timer);
-    const ms = Math.min(Math.max(this.#heard.next - performance.now(), 0) + 1, INT32_MAX);
+    const now = performance.now();
+    const ms = Math.min(Math.max(this.#heard.next(now) - now, 0) + 1, INT32_MAX);
     this.#timer = setTimeout(() => this.due(), ms);
     unref(this.#timer);
   }
@@ -157,10 +167,11 @@ export class Applier {
         this.#heard.prefixes.delete(key);
         continue;
       }
-      const held = this.#held.get(key) ?? { of: prefix, conflicts: 0, isGivenUp: false };
+      const held = this.#held.get(key) ?? newlyHeld(prefix);
       this.#held.set(key, held);
-      if (this.#ended || held.isGivenUp || held.cidr !== undefined) continue;
-      if (prefix.isAutonomous) await this.#claim(held, now);
+      if (this.#ended || held.isGivenUp) continue;
+      if (held.cidr !== undefined) await this.#try(() => this.#prefer(held, now));
+      else if (prefix.isAutonomous) await this.#claim(held, now);
       else if (!held.route) await this.#try(() => this.#addRoute(held, key));
     }
   }
@@ -178,6 +189,14 @@ export class Applier {
     delete held.route;
     await (route?.remove ?? route?.close)?.call(route);
     if (cidr !== undefined) await this.#iface.removeAddress(cidr);
+  }
+
+  /** Has the interface choose an address as a source while it is preferred (RFC 4862, 5.5.4). */
+  async #prefer(held: Held, now: number): Promise<void> {
+    const deprecated = held.of.preferredUntil <= now;
+    if (deprecated === held.isDeprecated) return;
+    await this.#iface.addAddress(held.cidr as string, { deprecated });
+    held.isDeprecated = deprecated;
   }
 
   /** Makes room for an address: the one whose network hosts should not use any more goes. */
@@ -198,8 +217,10 @@ export class Applier {
       const address = stableAddress(prefix, this.#iface.mac, this.#secret, held.conflicts);
       const cidr = `${address}/${isOnLink ? 64 : 128}`;
       try {
-        await this.#iface.addAddress(cidr, { detect });
+        const deprecated = held.of.preferredUntil <= now;
+        await this.#iface.addAddress(cidr, { detect, deprecated });
         held.cidr = cidr;
+        held.isDeprecated = deprecated;
         this.#owner.tell({ kind: 'address', value: cidr });
         return;
       } catch (error) {

@@ -147,11 +147,20 @@ export class Heard {
     }
   }
 
-  /** When the next of all things ends, ms. */
-  get next(): number {
+  /**
+   * When the next of all things ends.
+   *
+   * @param now - Time, ms.
+   * @returns Time, ms; an address that is not preferred any more is no end to come.
+   * @throws Never.
+   */
+  next(now: number): number {
+    const ends = [...this.prefixes.values()].flatMap(({ validUntil, preferredUntil }) =>
+      preferredUntil > now ? [preferredUntil, validUntil] : validUntil,
+    );
     return Math.min(
       ...[...this.#routers.values()].map(({ until }) => until),
-      ...[...this.prefixes.values()].map(({ validUntil }) => validUntil),
+      ...ends,
       ...this.#servers.values(),
       ...this.#domains.values(),
     );

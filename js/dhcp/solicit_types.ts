@@ -27,11 +27,11 @@ export interface SlaacInterface extends DhcpInterface {
    * Gives it an address.
    *
    * @param cidr - Address and prefix.
-   * @param options - Whether other hosts are asked first.
+   * @param options - Whether other hosts are asked first; `deprecated`: it is no source any more.
    * @returns Nothing, or a promise.
    * @throws NetError EADDRINUSE if another host has it, or the interface's error.
    */
-  addAddress(cidr: string, options?: { detect?: boolean }): unknown;
+  addAddress(cidr: string, options?: { detect?: boolean; deprecated?: boolean }): unknown;
   /**
    * Takes an address from it.
    *

@@ -127,7 +127,7 @@ async function detect(iface: Changeable, action: string, cidr: Cidr): Promise<vo
  *
  * @param iface - The interface.
  * @param text - A CIDR.
- * @param options - Whether to ask other hosts first.
+ * @param options - Whether to ask other hosts first, and whether it is a source.
  * @throws {NetError} As addAddress() of the interface.
  */
 export async function addAddress(
@@ -136,8 +136,11 @@ export async function addAddress(
   options: AddAddressOptions = {},
 ): Promise<void> {
   const action = `Cannot add the address ${show(text)}`;
-  checkOptions(action, options, { detect: flag });
+  checkOptions(action, options, { detect: flag, deprecated: flag });
   const cidr = readHostCidr(action, text);
+  if (options.deprecated && cidr.address.family === 4) {
+    throw new NetError('EINVAL', action, { reason: 'deprecated is for IPv6 addresses' });
+  }
   await inTurn(iface, action, async () => {
     const { family } = cidr.address;
     const same = iface.cidrs.findIndex((one) => isSame(one.address, cidr.address));
@@ -147,7 +150,8 @@ export async function addAddress(
       throw new NetError('ENOBUFS', action, { reason });
     }
     if (same < 0 && options.detect) await detect(iface, action, cidr);
-    await iface.channel.call(changeCommand(iface, CHANGE_ADD, cidr), action, () => {
+    const command = changeCommand(iface, CHANGE_ADD, cidr, options.deprecated ? 1 : 0);
+    await iface.channel.call(command, action, () => {
       const at = same >= 0 || family === 6 ? same : iface.cidrs.indexOf(others[0] as Cidr);
       iface.cidrs =
         at < 0 ? [...iface.cidrs, cidr] : iface.cidrs.map((one, i) => (i === at ? cidr : one));

@@ -37,6 +37,34 @@ START_TEST(three_ipv6_addresses_fit_and_each_is_announced)
 }
 END_TEST
 
+/* source() - Last byte of the IPv6 address that a datagram to a host of the link leaves from */
+static uint8_t source(const char *to)
+{
+    tap_drop_all();
+    dg_send(&a, to, 9, 10);
+    ck_assert_uint_gt(take_frame(sent.bytes, 0x86dd), 0); /* the question for its MAC address */
+    return sent.bytes[37];
+}
+
+START_TEST(deprecated_address_is_no_source_while_there_is_another)
+{
+    dg_udp(&a, NULL, 7);
+    ck_assert_int_eq(add("fd00::5/64"), 0);
+    ck_assert_uint_eq(source("fd00::11"), 1);
+    ck_assert_int_eq(change(CHANGE_ADD, "fd00::1/64", 1), 0);
+    ck_assert_uint_eq(source("fd00::12"), 5);
+    /* Packets to it still come, and its sockets go on. */
+    ck_assert_int_eq(dg_open(&b, dg_command(SOCK_UDP, "fd00::1", 8, NULL, 0)), 0);
+    ck_assert_int_eq(add("fd00::1/64"), 0);
+    ck_assert_uint_eq(source("fd00::13"), 1);
+    ck_assert_int_eq(change(CHANGE_ADD, "fd00::1/64", 1), 0);
+    ck_assert_int_eq(change(CHANGE_REMOVE, "fd00::5", 1), 0);
+    ck_assert_uint_eq(source("fd00::14"), 1); /* the only one */
+    ck_assert_uint_eq(b.bits & SOCK_CLOSED, 0);
+    ck_assert_int_eq(change(CHANGE_ADD, "10.0.0.1/24", 1), 0); /* of no meaning */
+}
+END_TEST
+
 START_TEST(sockets_of_a_removed_address_end)
 {
     static const char *const own[] = { "10.0.0.1", "fd00::1" };
@@ -350,6 +378,7 @@ int main(void)
 
     tcase_add_test(on_tap, ipv4_address_takes_the_place_of_that_before);
     tcase_add_test(on_tap, three_ipv6_addresses_fit_and_each_is_announced);
+    tcase_add_test(on_tap, deprecated_address_is_no_source_while_there_is_another);
     tcase_add_loop_test(on_tap, sockets_of_a_removed_address_end, 0, 2);
     tcase_add_test(on_tap, another_prefix_ends_nothing);
     tcase_add_test(on_tap, interface_without_an_address_speaks_dhcp_before_and_after);

@@ -22,6 +22,7 @@ class Bench {
   readonly sent: Uint8Array[] = [];
   readonly statistics = { dropped: 0 };
   readonly taken = new Set<string>();
+  readonly given = new Set<string>();
   isOpen = true;
   room = 3;
   #incoming: RouterMessage[] = [];
@@ -32,16 +33,22 @@ class Bench {
     addresses: [] as string[],
     mtu: 1500,
     statistics: this.statistics,
-    addAddress: async (cidr: string) => {
+    addAddress: async (cidr: string, options: { deprecated?: boolean } = {}) => {
       if (cidr.startsWith('fe80')) return;
+      if (this.given.has(cidr)) {
+        this.log.push(`${options.deprecated ? 'deprecated' : 'preferred'} ${cidr}`);
+        return;
+      }
       if (this.taken.delete('next')) throw new NetError('EADDRINUSE', 'Cannot add it');
       if (this.room === 0) throw new NetError('ENOBUFS', 'Cannot add it');
       this.room--;
+      this.given.add(cidr);
       this.log.push(`+${cidr}`);
     },
     removeAddress: async (cidr: string) => {
       if (cidr.startsWith('fe80')) return;
       this.room++;
+      this.given.delete(cidr);
       this.log.push(`-${cidr}`);
     },
     setGateway: async (ip: string | null) => void this.log.push(`via ${ip}`),
@@ -111,7 +118,9 @@ class Bench {
 
   /** The log since the last time; addresses without their identifier. */
   told(): string[] {
-    return this.log.splice(0).map((line) => line.replace(/^([+-]fd\d\d::?).*(\/\d+)$/, '$1…$2'));
+    return this.log
+      .splice(0)
+      .map((line) => line.replace(/^((?:[+-]|\w+ed )fd\d\d::?).*(\/\d+)$/, '$1…$2'));
   }
 }
 
@@ -151,8 +160,27 @@ test('an address lasts as long as its prefix, a router as long as it says', asyn
   await advance(5_000);
   expect(bench.sent.length).toBeGreaterThan(solicitations); // it asks for another router
   await advance(2 * HOUR);
-  expect(bench.told()).toEqual(['-fd00::…/64']);
+  expect(bench.told()).toEqual(['deprecated fd00::…/64', '-fd00::…/64']);
   expect(client.addresses).toEqual([]);
+});
+
+test('an address is no source while its network is not preferred', async () => {
+  const bench = new Bench();
+  const client = await bench.start();
+  bench.told();
+  await advance(3_599_000);
+  expect(bench.told()).toEqual(['via null']);
+  await advance(2_000);
+  expect(bench.told()).toEqual(['deprecated fd00::…/64']);
+  expect(client.addresses).toHaveLength(1);
+  // One check, not one after another.
+  const timers = vi.getTimerCount();
+  await advance(60_000);
+  expect([vi.getTimerCount(), bench.told()]).toEqual([timers, []]);
+  await bench.say({ options: { prefixes: [PREFIX] } });
+  expect(bench.told()).toEqual(['via fe80::1', 'preferred fd00::…/64']);
+  await bench.say({ options: { prefixes: [{ ...PREFIX, preferredLifetime: 0 }] } });
+  expect(bench.told()).toEqual(['deprecated fd00::…/64']);
 });
 
 test('lifetimes of a second end after a second, again and again', async () => {
@@ -244,7 +272,7 @@ test('an address whose network is not preferred any more makes room for another'
   bench.told();
   const old = { ...PREFIX, preferredLifetime: 0 };
   await bench.say({ options: { prefixes: [old, { ...PREFIX, prefix: 'fd04::' }] } });
-  expect(bench.told()).toEqual(['-fd00::…/64', '+fd04::…/64']);
+  expect(bench.told()).toEqual(['deprecated fd00::…/64', '-fd00::…/64', '+fd04::…/64']);
 });
 
 test.each<[string, Said]>([

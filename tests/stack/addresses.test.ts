@@ -13,6 +13,8 @@ import {
   openStack,
   outcome,
   plug,
+  readUpTo,
+  send,
   text,
   wiredPair,
 } from '../helpers/net.ts';
@@ -66,6 +68,26 @@ describe('addAddress()', () => {
     const { value } = await server.readable.getReader().read();
     expect(text(value as Uint8Array)).toBe('still');
     expect((await a.routes.lookup('10.200.0.1'))?.destination).toBe('10.0.0.0/8');
+  });
+
+  test('of a deprecated IPv6 address leaves connections, and takes it no more as a source', async () => {
+    const { a, b, tapA } = await wiredPair();
+    const before = await connectEnds(a, b, { host: ENDS[6].b });
+    await tapA.addAddress('fd00::5/64');
+    await tapA.addAddress('fd00::1/64', { deprecated: true });
+    expect(tapA.addresses).toEqual(['10.0.0.1/24', 'fd00::1/64', 'fd00::5/64']);
+    const { client } = await connectEnds(a, b, { host: ENDS[6].b });
+    expect(client.localAddress).toBe('fd00::5');
+    const asked = { host: ENDS[6].b, connect: { localAddress: 'fd00::1' } };
+    expect((await connectEnds(a, b, asked)).client.localAddress).toBe('fd00::1');
+    expect((await connectEnds(b, a, { host: 'fd00::1' })).server.localAddress).toBe('fd00::1');
+    await send(before.client.writable, bytes('still'));
+    expect(text(await readUpTo(before.server.readable, 5))).toBe('still');
+    await tapA.addAddress('fd00::1/64');
+    const after = await connectEnds(a, b, { host: ENDS[6].b });
+    expect(after.client.localAddress).toBe('fd00::1');
+    const refused = tapA.addAddress('10.0.0.7/24', { deprecated: true });
+    expect(await outcome(refused)).toBe('EINVAL');
   });
 
   test('takes three IPv6 addresses and says that there is no room for more', async () => {
