@@ -192,7 +192,7 @@ static uint32_t judge(struct ringif *ifc, const uint8_t *f, uint32_t length,
     if (me->pub.blocked || !netif_is_up(&ifc->netif) || !netif_is_up(&me->bridge->netif)) {
         return PORT_LOOPED;
     }
-    if ((me->flags & PORT_IS_GUARDED) && bridge_guard_is_server(f, length)) {
+    if ((me->flags & PORT_IS_GUARDED) && bridge_guard_refuses(f, length)) {
         return PORT_GUARDED;
     }
     if (!bridge_learn(ifc, f + 6)) {

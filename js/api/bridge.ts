@@ -27,8 +27,8 @@ export interface BridgePortOptions {
   /** Exchanges no frames with other isolated ports. @default false */
   readonly isolated?: boolean;
   /**
-   * Drops what only DHCP servers and routers send: DHCP and DHCPv6 answers, router advertisements, redirects. For
-   * ports of guests. @default false
+   * Drops what only DHCP servers and routers send: DHCP and DHCPv6 answers, router advertisements, redirects; and DHCP
+   * requests for another MAC address than the one they come from. For ports of guests. @default false
    */
   readonly guarded?: boolean;
   /**
@@ -92,7 +92,7 @@ export interface BridgePortStatistics {
   readonly looped: number;
   /** To be sent to another isolated port, and dropped. */
   readonly isolated: number;
-  /** Received and dropped: of a DHCP server or a router (`guarded`). */
+  /** Received and dropped: of a DHCP server or a router, or a DHCP request for another host (`guarded`). */
   readonly guarded: number;
   /** To be sent and dropped: the other end is slow, and the ring is full. */
   readonly full: number;

@@ -9,7 +9,7 @@
 //
 //   blocked port, malformed frame, reserved address    dropped
 //   probe of the loop guard                            js/link/switch_loop.ts
-//   what only servers send, at a guarded port           dropped (js/link/switch_guard.ts)
+//   what guests may not send, at a guarded port         dropped (js/link/switch_guard.ts)
 //   source address                                     learned (js/link/switch_table.ts)
 //   known destination                                  sent to its port
 //   group or unknown destination                       storm limit, then sent to all other ports
@@ -27,7 +27,7 @@ import { copyOf } from './frame_copy.ts';
 import { callback, queueBytes, rule } from './options.ts';
 import { plugEndpoint } from './plugs.ts';
 import { checkEndpoint } from './shape.ts';
-import { isServer } from './switch_guard.ts';
+import { isRefused } from './switch_guard.ts';
 import { LoopGuard } from './switch_loop.ts';
 import { Port } from './switch_port.ts';
 import { ForwardingTable, macAt } from './switch_table.ts';
@@ -193,7 +193,7 @@ class LearningSwitch implements Switch {
     else if (destination >= RESERVED && destination < RESERVED + 16) counts.reserved++;
     else if (this.#guard.isProbe(frame)) this.#takeProbe(port, frame, now);
     else if (this.#isBlocked(port, now)) counts.looped++;
-    else if (port.guarded && isServer(frame)) counts.guarded++;
+    else if (port.guarded && isRefused(frame)) counts.guarded++;
     else if (!this.#learn(port, source, now)) counts.spoofed++;
     else {
       const to = isGroup(frame, 0) ? undefined : this.#table.find(destination, now);

@@ -30,8 +30,8 @@ export interface SwitchPortOptions {
   /** Exchanges no frames with other isolated ports. @default false */
   readonly isolated?: boolean;
   /**
-   * Drops what only DHCP servers and routers send: DHCP and DHCPv6 answers, router advertisements, redirects. For
-   * ports of guests. @default false
+   * Drops what only DHCP servers and routers send: DHCP and DHCPv6 answers, router advertisements, redirects; and DHCP
+   * requests for another MAC address than the one they come from. For ports of guests. @default false
    */
   readonly guarded?: boolean;
   /**
@@ -67,7 +67,7 @@ export interface SwitchPortStatistics {
   readonly looped: number;
   /** To be sent to another isolated port, and dropped. */
   readonly isolated: number;
-  /** Received and dropped: of a DHCP server or a router (`guarded`). */
+  /** Received and dropped: of a DHCP server or a router, or a DHCP request for another host (`guarded`). */
   readonly guarded: number;
   /** To be sent and dropped: the endpoint is slow, and the queue is full. */
   readonly full: number;

@@ -331,6 +331,9 @@ struct suspect {
     int is_dropped;
 };
 
+/* host(4, 1) */
+#define GUEST_MAC 2, 0, 0, 1, 4, 1
+
 static const struct suspect suspects[] = {
     { "DHCP answer", 0x0800, 28, { 0x45, [9] = 17, [20] = 0, 67, 0, 68 }, 1 },
     { "DHCP answer with a tag",
@@ -345,7 +348,18 @@ static const struct suspect suspects[] = {
       1 },
     { "tag cut off", 0x8100, 3, { 0, 0, 8 }, 0 },
     { "DHCP answer behind options", 0x0800, 32, { 0x46, [9] = 17, [24] = 0, 67, 0, 68 }, 1 },
-    { "DHCP request", 0x0800, 28, { 0x45, [9] = 17, [20] = 0, 68, 0, 67 }, 0 },
+    { "DHCP request", 0x0800, 62, { 0x45, [9] = 17, [20] = 0, 68, 0, 67, [56] = GUEST_MAC }, 0 },
+    { "DHCP request with a tag",
+      0x8100,
+      66,
+      { 0, 0, 8, 0, 0x45, [13] = 17, [24] = 0, 68, 0, 67, [60] = GUEST_MAC },
+      0 },
+    { "DHCP request for another host", 0x0800, 62, { 0x45, [9] = 17, [20] = 0, 68, 0, 67 }, 1 },
+    { "DHCP request cut off",
+      0x0800,
+      61,
+      { 0x45, [9] = 17, [20] = 0, 68, 0, 67, [56] = GUEST_MAC },
+      1 },
     { "TCP from port 67", 0x0800, 40, { 0x45, [9] = 6, [20] = 0, 67, 0, 68 }, 0 },
     { "later fragment", 0x0800, 28, { 0x45, [7] = 1, [9] = 17, [20] = 0, 67 }, 0 },
     { "UDP cut off", 0x0800, 21, { 0x45, [9] = 17, [20] = 0 }, 1 },
@@ -381,7 +395,7 @@ static const struct suspect suspects[] = {
     { "ARP", 0x0806, 28, { 0, 1 }, 0 },
 };
 
-START_TEST(guarded_port_sends_nothing_that_only_servers_send)
+START_TEST(guarded_port_sends_nothing_that_guests_may_not)
 {
     const struct suspect *s = &suspects[_i];
     uint8_t frame[100];
@@ -423,7 +437,7 @@ int main(void)
     tcase_add_test(tc, slow_port_drops_and_holds_up_no_other);
     tcase_add_test(tc, ports_that_fill_the_ring_of_another_one_have_equal_shares_of_it);
     tcase_add_test(tc, isolated_ports_reach_others_and_not_each_other);
-    tcase_add_loop_test(tc, guarded_port_sends_nothing_that_only_servers_send, 0,
+    tcase_add_loop_test(tc, guarded_port_sends_nothing_that_guests_may_not, 0,
                         sizeof(suspects) / sizeof(suspects[0]));
     suite_add_tcase(suite, tc);
     return run_suite(suite);

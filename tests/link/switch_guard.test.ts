@@ -18,6 +18,9 @@ function packet(length: number, ...parts: readonly [at: number, ...bytes: number
 const V4 = [0, 0x45] as const;
 const V6 = [0, 0x60] as const;
 
+const request = (client: [number, ...number[]]): Uint8Array =>
+  packet(62, [...V4], [9, 17], [20, 0, 68, 0, 67], client);
+
 test.each([
   ['a DHCP answer', 0x0800, packet(28, [...V4], [9, 17], [20, 0, 67, 0, 68]), 1],
   [
@@ -34,7 +37,9 @@ test.each([
   ],
   ['a tag cut off', 0x8100, packet(3, [2, 8]), 0],
   ['a DHCP answer behind options', 0x0800, packet(32, [0, 0x46], [9, 17], [24, 0, 67, 0, 68]), 1],
-  ['a DHCP request', 0x0800, packet(28, [...V4], [9, 17], [20, 0, 68, 0, 67]), 0],
+  ['a DHCP request', 0x0800, request([56, 2, 0, 0, 0, 0, 1]), 0],
+  ['a DHCP request for another host', 0x0800, request([56, 2, 0, 0, 0, 0, 2]), 1],
+  ['a DHCP request cut off', 0x0800, request([56, 2, 0, 0, 0, 0, 1]).subarray(0, 61), 1],
   ['TCP from port 67', 0x0800, packet(40, [...V4], [9, 6], [20, 0, 67]), 0],
   ['a later fragment', 0x0800, packet(28, [...V4], [7, 1], [9, 17], [20, 0, 67]), 0],
   ['UDP cut off', 0x0800, packet(21, [...V4], [9, 17]), 1],
