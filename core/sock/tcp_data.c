@@ -46,6 +46,8 @@
 /* Segments of fewer bytes behind holes, and how many of them are kept: TCP walks all of them for the next one. */
 #define SMALL 512u
 #define SMALL_MOST 256u
+/* Segments that TCP has at once of a peer that takes no larger ones: it walks all of them for what comes behind. */
+#define SMALL_QUEUED 64u
 
 /* tcp_write() takes a u16. */
 #define LWIP_MOST 0xffffu
@@ -479,6 +481,21 @@ static uint32_t queueable(struct tcp_sock *t, uint32_t mss)
 }
 
 /**
+ * few() - How far into tx lwIP is to have the bytes, if the peer takes small segments only
+ * @t: open connection
+ * @end: how far it could have them
+ * @mss: size of a full segment
+ *
+ * Return: position
+ */
+static uint32_t few(const struct tcp_sock *t, uint32_t end, uint32_t mss)
+{
+    uint32_t head = t->sock.tx.head, most = LWIP_MAX(SMALL_QUEUED * mss, t->queued - head);
+
+    return mss < SMALL ? head + LWIP_MIN(end - head, most) : end;
+}
+
+/**
  * tcp_sock_data_output() - Give lwIP what is in tx, the FIN after it, and send
  * @t: open connection with a pcb
  *
@@ -503,7 +520,7 @@ int tcp_sock_data_output(struct tcp_sock *t)
     tcp_sock_rings_grow_tx(t);
     mss = LWIP_MAX(1u, LWIP_MIN(tcp_mss(t->pcb), LWIP_MIN(LWIP_MOST, t->pcb->snd_wnd_max / 2)));
     most = LWIP_MOST / mss * mss;
-    end = queueable(t, mss);
+    end = few(t, queueable(t, mss), mss);
     if (end - t->queued > mss) {
         struct netif *netif = ip_route(&t->pcb->local_ip, &t->pcb->remote_ip);
 

@@ -466,7 +466,7 @@ START_TEST(peer_with_a_tiny_mss_gets_segments_of_48_bytes)
     static uint8_t frame[FRAME_MOST];
     uint8_t *ip = put_link(frame, 0x0800);
     struct cmd_socket cmd = socket_command(SOCK_TCP_LISTENER, "0.0.0.0", 80);
-    uint32_t i;
+    uint32_t i, used;
 
     cmd.backlog = 5;
     ck_assert_int_eq(rig_open(&listener, cmd), 0);
@@ -491,6 +491,23 @@ START_TEST(peer_with_a_tiny_mss_gets_segments_of_48_bytes)
     }
     ck_assert_uint_eq(peer.got, 4800);
     ck_assert_uint_le(peer.segments, 102);
+    /* Of much data TCP has few segments at a time, and all of it comes, and the end. */
+    used = heap_used();
+    say(&server, 100000);
+    app_write(&server);
+    rig_cmd(CMD_SHUTDOWN, server.handle, 0);
+    rig_settle();
+    for (i = 0; i < 5000 && peer.got < 104800; i++) {
+        ck_assert_uint_lt(heap_used(), used + 40000);
+        app_write(&server);
+        peer_listen(&peer);
+        peer_send(&peer, TCP_ACK_FLAG, NULL, 0);
+        rig_settle();
+    }
+    ck_assert_uint_eq(peer.got, 104800);
+    rig_settle();
+    peer_listen(&peer);
+    ck_assert(peer.flags & TCP_FIN_FLAG);
 }
 END_TEST
 
