@@ -86,6 +86,9 @@ export class Channel {
   #ending: NetError | undefined;
   #closed: NetError | undefined;
 
+  /** A thread that does not answer may still use memory of the stack. */
+  isLost = false;
+
   /** The zone of an interface, by its handle; a thread that has no stack knows none. */
   zoneOf: (iface: number) => string | undefined = () => undefined;
 

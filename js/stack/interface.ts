@@ -58,6 +58,7 @@ export class BaseInterface implements NetworkInterface {
   /** Its handle in C. */
   readonly handle: number;
   #gone: NetError | undefined;
+  #isLost = false;
   #last: InterfaceStatistics | undefined;
   readonly #load: LoadChanges;
 
@@ -169,6 +170,11 @@ export class BaseInterface implements NetworkInterface {
     return this.#gone;
   }
 
+  lose(): void {
+    this.#isLost = true;
+    this.channel.isLost = true;
+  }
+
   /** Ends its streams; settles when nothing here uses its rings. */
   async detach(error: NetError): Promise<void> {
     if (this.#gone) return;
@@ -189,8 +195,8 @@ export class BaseInterface implements NetworkInterface {
   async remove(): Promise<void> {
     const action = `Cannot remove the ${this.type} interface`;
     await this.detach(new NetError('ENODEV', `Cannot use the ${this.type} interface`));
-    if (!(await this.channel.recall(this.handle, () => this.isHere))) {
-      const reason = 'the thread it was shared with does not release it';
+    if (this.#isLost || !(await this.channel.recall(this.handle, () => this.isHere))) {
+      const reason = 'another thread does not release it';
       throw new NetError('ETIMEDOUT', action, { reason });
     }
     this.freeze();

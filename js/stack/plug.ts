@@ -6,6 +6,9 @@ import type { Channel } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
 import type { FrameConsumer, FrameProducer } from '../ring.ts';
 
+/** ms that an engine may take to release a wire. */
+const PATIENCE = 5000;
+
 /** An interface as a wire needs it. */
 export interface WireEnd {
   readonly handle: number;
@@ -19,6 +22,8 @@ export interface WireEnd {
   setListening(on: boolean): void;
   /** A wire has moved the positions of its rings. */
   unplugged(): void;
+  /** Another thread has its ring and does not answer. */
+  lose(): void;
 }
 
 /** Joins two interfaces; returns what unplugs the wire and settles when the rings are free again. */
@@ -29,15 +34,36 @@ async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
     return to.channel.call(command, 'Cannot plug a wire', () => {});
   };
   await wire(from.txRing);
-  return () =>
-    wire(0).catch(() => {
-      // The destination is gone, and its end of the wire with it. If its engine died, the ring still
-      // has that engine's doorbell.
-      const { arena, doorbell } = from.channel;
-      if (!from.channel.closed) {
-        Atomics.store(arena.i32, (from.txRing + RING_DATA_DOORBELL) >>> 2, doorbell);
-      }
-    });
+  return async () => {
+    if (await isPulled(wire(0), from)) return;
+    // The destination is gone, and its end of the wire with it. If its engine died, the ring still
+    // has that engine's doorbell.
+    const { arena, doorbell } = from.channel;
+    if (!from.channel.closed) {
+      Atomics.store(arena.i32, (from.txRing + RING_DATA_DOORBELL) >>> 2, doorbell);
+    }
+  };
+}
+
+/**
+ * Waits until the destination releases the ring. One in another thread may be dead, which nobody tells: after some seconds
+ * it counts as dead, and in case it only stood still, the memory of the ring is not used again.
+ */
+async function isPulled(pulling: Promise<void>, from: WireEnd): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const patience = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => {
+      from.lose();
+      resolve(false);
+    }, PATIENCE);
+  });
+  const done = pulling.then(
+    () => true,
+    () => false,
+  );
+  const pulled = await Promise.race([done, patience]);
+  clearTimeout(timer);
+  return pulled;
 }
 
 /** Moves runs of records between two arenas after each turn of either side. */

@@ -291,7 +291,7 @@ class Stack implements NetworkStack {
     this.#channel.shutdown(error);
     await this.#engine.close();
     // Leak the memory if a thread did not release its object: it may still write to it.
-    if (isFree) this.#arena.freeOwner(this.#owner);
+    if (isFree && !this.#channel.isLost) this.#arena.freeOwner(this.#owner);
     this.#release();
   }
 

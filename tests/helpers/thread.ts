@@ -54,4 +54,8 @@ export class TestThread {
   post(message: unknown): void {
     this.#worker.postMessage(message);
   }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
 }

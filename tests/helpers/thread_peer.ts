@@ -37,6 +37,11 @@ export class ThreadPeer {
     this.#thread.post({ fallback });
   }
 
+  /** Ends the thread, whatever it does. */
+  terminate(): Promise<void> {
+    return this.#thread.terminate();
+  }
+
   start(job: string, handle?: SharedHandle<unknown>, rest: object = {}): void {
     this.#thread.post({ job, handle, ...rest });
   }
