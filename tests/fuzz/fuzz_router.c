@@ -53,7 +53,10 @@ static void route_in(struct input *in)
         cmd.via.family = cmd.destination.family;
         address_in(in, (int)v6, 0, cmd.via.bytes);
     }
-    rig_call(&cmd, sizeof(cmd));
+    /* The honest host, 10.9.0.2, is not to be behind another interface: its packets would not be taken. */
+    if (v6 || cmd.destination.prefix <= 24 || load16(cmd.destination.bytes) != 0x0a09) {
+        rig_call(&cmd, sizeof(cmd));
+    }
 }
 
 /* on_side() - A step of the hostile host on either side */
