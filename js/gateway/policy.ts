@@ -260,6 +260,25 @@ export class PolicyTable {
     return fits(guest, parseIp(source.address), names);
   }
 
+  /** The decision of rules by name: about one port of TCP, or about the look-up, which serves any flow. */
+  #decideByName(name: string, source: PolicyQuestion['source'], port?: number): PolicyDecision {
+    const find = (entries: readonly Entry[]): Entry | undefined =>
+      entries.find(({ to, guest, protocol }) => {
+        if (to.net !== undefined || (to.name !== undefined && !fitsName(to, name))) return false;
+        if (port !== undefined && (protocol === 'udp' || port < to.first || port > to.last)) {
+          return false;
+        }
+        return !guest || this.#isGuest(guest, source);
+      });
+    // An entry of deny for some ports or one protocol leaves the name to the others.
+    const isWhole = ({ to, protocol }: Entry) => to.first === 0 && protocol === undefined;
+    const denied = find(port === undefined ? this.#deny.filter(isWhole) : this.#deny);
+    if (denied) return { isAllowed: false, rule: `deny: ${denied.text}` };
+    const allowed = find(this.#allow);
+    if (allowed) return { isAllowed: true, rule: `allow: ${allowed.text}` };
+    return { isAllowed: this.#default, rule: 'default' };
+  }
+
   /**
    * Decides whether a guest may look a name up: else the query itself could carry data out.
    *
@@ -269,18 +288,10 @@ export class PolicyTable {
    * @throws NetError EINVAL if its address is none.
    */
   decideName(name: string, source: PolicyQuestion['source']): PolicyDecision {
-    const find = (entries: readonly Entry[]): Entry | undefined =>
-      entries.find(({ to, guest }) => {
-        const isAbout = to.net === undefined && (to.name === undefined || fitsName(to, name));
-        return isAbout && (!guest || this.#isGuest(guest, source));
-      });
-    // An entry of deny for some ports leaves the name to the others.
-    const denied = find(this.#deny.filter(({ to }) => to.first === 0));
-    if (denied) return { isAllowed: false, rule: `deny: ${denied.text}` };
-    const allowed = find(this.#allow);
-    if (allowed) return { isAllowed: true, rule: `allow: ${allowed.text}` };
+    const decision = this.#decideByName(name, source);
     // Without a rule by name, addresses decide.
-    return { isAllowed: this.#default || !this.hasNames, rule: 'default' };
+    const isOpen = decision.rule === 'default' && !this.hasNames;
+    return isOpen ? { ...decision, isAllowed: true } : decision;
   }
 
   /**
@@ -294,9 +305,7 @@ export class PolicyTable {
    */
   decideHost(host: string, port: number, source: PolicyQuestion['source']): PolicyDecision {
     if (!isHostName(host)) return this.decide({ protocol: 'tcp', source, address: host, port });
-    const decision = this.decideName(lowerAscii(host), source);
-    // Addresses would decide, and there is none.
-    return decision.rule === 'default' ? { ...decision, isAllowed: this.#default } : decision;
+    return this.#decideByName(lowerAscii(host), source, port);
   }
 }
 

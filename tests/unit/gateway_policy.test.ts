@@ -222,9 +222,27 @@ describe('entries', () => {
     [{ allow: ['good.example'] }, 'data.evil.example', false],
     [{ allow: ['9.9.9.9'] }, 'any.example', true],
     [{ allow: ['good.example', '*:443'] }, 'any.example', true],
+    [{ deny: [{ to: 'evil.example', protocol: 'udp' }] }, 'evil.example', true],
+    [{ deny: [{ to: 'evil.example', protocol: 'tcp' }, 'evil.example'] }, 'evil.example', false],
+    [{ allow: [{ to: 'good.example', protocol: 'udp' }] }, 'good.example', true],
     [{}, 'any.example', true],
   ] as [Policy, string, boolean][])('%j: a look-up of %s', (policy, name, isAllowed) => {
     expect(createPolicy(policy).decideName(name, GUEST).isAllowed).toBe(isAllowed);
+  });
+
+  test.each([
+    [{ deny: ['evil.example:8443'] }, false],
+    [{ deny: ['evil.example:443'] }, true],
+    [{ deny: [{ to: 'evil.example', protocol: 'tcp' }] }, false],
+    [{ deny: [{ to: 'evil.example', protocol: 'udp' }] }, true],
+    [{ allow: ['evil.example:8000-8999'] }, true],
+    [{ allow: ['evil.example:443'] }, false],
+    [{ allow: [{ to: 'evil.example', protocol: 'udp' }] }, false],
+    [{ allow: ['9.9.9.9'] }, false],
+    [{}, true],
+  ] as [Policy, boolean][])('%j: a redirect to port 8443 of evil.example', (policy, isAllowed) => {
+    const table = createPolicy(policy);
+    expect(table.decideHost('Evil.Example', 8443, GUEST).isAllowed).toBe(isAllowed);
   });
 });
 
