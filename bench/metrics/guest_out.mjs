@@ -41,6 +41,8 @@ const commandOf = {
   pasta: (guest, mtu) => [
     ...['pasta', '-q', '-f', '--config-net', '--netns-only', '-m', `${mtu}`, '-I', 'tap0'],
     ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none', '--runas', '0'],
+    // The server is its gateway, whose address would lead to the loopback of the host.
+    '--no-map-gw',
     ...['--netns', `/var/run/netns/${guest}`],
   ],
 };
