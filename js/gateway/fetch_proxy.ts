@@ -14,7 +14,7 @@ import { ByteSource } from '../http/byte_source.ts';
 import { parseIp } from '../util/address.ts';
 import { any, checkOptions, type Rules, text, whole } from '../util/check.ts';
 import { isHostName } from '../util/host.ts';
-import { chunksOf } from './node_datagrams.ts';
+import { chunksOf } from './datagrams.ts';
 import { reset } from './relay.ts';
 import type { OutboundOptions, OutboundTransport } from './types.ts';
 

@@ -10,7 +10,10 @@ export type {
   StreamTransport,
 } from '../api/transport.ts';
 export type * from './auto_types.ts';
+export { bun } from './bun.ts';
 export { createGateway, type Gateway } from './create.ts';
+export { deno } from './deno.ts';
+export { type DirectSocketClasses, type DirectSocketsOptions, directSockets } from './direct.ts';
 export { type FetchHttpOptions, fetchHttp } from './fetch_http.ts';
 export { type HttpProxyOptions, httpProxy } from './fetch_proxy.ts';
 export { parseForward } from './forward.ts';

@@ -5,15 +5,16 @@
 // for 'drain': a slow side holds the other one off. A numeric host is connected to as it is; a name is resolved by the
 // system, so a gateway, which has asked its policy about an address, never gives one.
 
-import type { DatagramTransport, StreamConnection, StreamListener } from '../api/transport.ts';
+import type { StreamConnection, StreamListener } from '../api/transport.ts';
 import { NetError } from '../errors.ts';
 import { builtin } from '../runtime/builtin.ts';
 import { AcceptQueue } from '../util/accept_queue.ts';
 import { checkOptions, flag, type Rules, text } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { netErrorOf } from '../util/system_error.ts';
-import { chunksOf, missing, nameOf, openNode } from './node_datagrams.ts';
-import type { OutboundOptions, OutboundTransport } from './types.ts';
+import { chunksOf, missing, nameOf } from './datagrams.ts';
+import { openNode } from './node_datagrams.ts';
+import type { NativeTransport, OutboundOptions } from './types.ts';
 
 type NodeSocket = import('node:net').Socket;
 type NodeServer = import('node:net').Server;
@@ -54,15 +55,7 @@ export interface NodeNameServer {
  * await listener.close?.();
  * ```
  */
-export interface NodeTransport extends OutboundTransport, DatagramTransport {
-  /**
-   * Listens.
-   *
-   * @param options - Address and port; 0: any.
-   * @returns The listener.
-   * @throws NetError EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOTSUP.
-   */
-  listen(options: { host?: string; port: number }): Promise<StreamListener>;
+export interface NodeTransport extends NativeTransport {
   /**
    * Name servers of this computer.
    *

@@ -6,7 +6,7 @@
 
 import type { StreamConnection } from '../api/transport.ts';
 import { Deferred } from '../util/deferred.ts';
-import { chunksOf } from './node_datagrams.ts';
+import { chunksOf } from './datagrams.ts';
 
 const READ_AHEAD = 64 * 1024;
 

@@ -5,6 +5,7 @@ import type {
   DatagramSocket,
   DatagramTransport,
   StreamConnection,
+  StreamListener,
   StreamTransport,
 } from '../api/transport.ts';
 import type { Policy } from './policy_types.ts';
@@ -119,6 +120,34 @@ export interface OutboundTransport extends StreamTransport {
    * @throws NetError ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT and the like: the guest sees the same.
    */
   connect(options: OutboundOptions): Promise<StreamConnection>;
+}
+
+/** Options of deno() and bun(). */
+export interface NativeOptions {
+  /** Small segments are sent at once. @default true */
+  readonly noDelay?: boolean;
+}
+
+/**
+ * The sockets of a runtime: connections, listeners and datagrams.
+ *
+ * @example
+ * ```ts
+ * import { deno, type NativeTransport, node } from 'ringstack/gateway';
+ *
+ * const sockets: NativeTransport = 'Deno' in globalThis ? deno() : node();
+ * void sockets;
+ * ```
+ */
+export interface NativeTransport extends OutboundTransport, DatagramTransport {
+  /**
+   * Listens.
+   *
+   * @param options - Address and port; 0: any.
+   * @returns The listener.
+   * @throws NetError EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOTSUP.
+   */
+  listen(options: { host?: string; port: number }): Promise<StreamListener>;
 }
 
 /** An echo request of a guest. */

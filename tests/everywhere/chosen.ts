@@ -35,6 +35,7 @@ export const CHOSEN: Readonly<Record<string, string>> = {
     'ringstack/gateway by fetch(): requests of a page, which hides what others show',
   services_gateway_fetch_node:
     'fetch() of each runtime: streams both ways, decompression, redirects',
+  services_gateway_native: 'the own sockets of Deno and Bun as a way out',
   services_gateway_node: 'the sockets of each runtime as a way out: half closes, resets',
   services_gateway_tcp: 'ringstack/gateway; streams on both sides, abort signals',
   services_network: 'ringstack/network; the file of the stack, loaded on first use',
