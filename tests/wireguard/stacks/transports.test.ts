@@ -2,6 +2,9 @@
 // transports.test - WireGuard over everything that carries datagrams
 
 import { createSocket } from 'node:dgram';
+import type { NetworkStack } from 'ringstack';
+import { createDeno } from 'ringstack/deno';
+import { createDirectSockets } from 'ringstack/direct-sockets';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { sentIntact } from '../../helpers/links.ts';
 import { ENDS, wiredPair } from '../../helpers/net.ts';
@@ -59,6 +62,37 @@ describe('over', () => {
       { endpoint: '192.0.2.2:9' },
     );
     await sentIntact(stackA, stackB, 300_000, inner(2));
+  });
+
+  test('sockets of Direct Sockets, TCP crosses intact, whoever begins', async () => {
+    const outer = await wiredPair();
+    const bound = (stack: NetworkStack, localPort: number) => {
+      const { UDPSocket } = createDirectSockets(stack);
+      return new UDPSocket({ localAddress: '0.0.0.0', localPort }).opened;
+    };
+    const { stackA, stackB } = await tunnel(
+      await bound(outer.a, 6000),
+      await bound(outer.b, 5000),
+      {
+        endpoint: `${ENDS[4].b}:5000`,
+      },
+    );
+    await sentIntact(stackA, stackB, 300_000, inner(2));
+  });
+
+  test('sockets of Deno.listenDatagram(), TCP crosses intact', async () => {
+    const outer = await wiredPair();
+    const bound = (stack: NetworkStack, port: number) => {
+      const options = { transport: 'udp', hostname: '0.0.0.0', port } as const;
+      const conn = createDeno(stack).listenDatagram(options);
+      onTestFinished(() => conn.close());
+      return conn;
+    };
+    const { stackA, stackB, wgB } = await tunnel(bound(outer.a, 6000), bound(outer.b, 5000), {
+      endpoint: `${ENDS[4].b}:5000`,
+    });
+    await sentIntact(stackA, stackB, 300_000, inner(2));
+    expect(wgB.listenPort).toBe(5000);
   });
 
   test('node:dgram, TCP crosses intact', async () => {

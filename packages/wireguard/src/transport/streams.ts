@@ -30,7 +30,6 @@ export class StreamTransport implements WireGuardTransport {
   readonly isSession: boolean;
   readonly #reader: ReadableStreamDefaultReader<unknown>;
   readonly #writer: WritableStreamDefaultWriter<unknown>;
-  #isDirect = false;
   #pending = 0;
   #isOver = false;
 
@@ -55,7 +54,6 @@ export class StreamTransport implements WireGuardTransport {
       const chunk = value as StreamChunk;
       if (chunk instanceof Uint8Array) sink.receive(chunk);
       else {
-        this.#isDirect ||= chunk.remoteAddress !== undefined;
         sink.receive(chunk.data, chunk.host ?? chunk.remoteAddress, chunk.port ?? chunk.remotePort);
       }
       await sink.room();
@@ -65,11 +63,10 @@ export class StreamTransport implements WireGuardTransport {
   send(data: Uint8Array, to: WireGuardEndpoint | undefined): boolean {
     if (this.#pending >= STREAM_PENDING) return false;
     const copy = data.slice();
-    const chunk = !to
-      ? copy
-      : this.#isDirect
-        ? { data: copy, remoteAddress: to.host, remotePort: to.port }
-        : { data: copy, host: to.host, port: to.port };
+    // Both names of each: streams of Direct Sockets and of others take what they know, also before anything came.
+    const chunk = to
+      ? { data: copy, host: to.host, port: to.port, remoteAddress: to.host, remotePort: to.port }
+      : copy;
     const over = (): void => void this.#pending--;
     this.#pending++;
     this.#writer.write(chunk).then(over, over);
