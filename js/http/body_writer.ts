@@ -45,6 +45,11 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
+/** Whether a body that is there goes with its head in one write. */
+export function isOneWrite(body: Uint8Array | undefined): boolean {
+  return body === undefined || body.length <= COPIED;
+}
+
 /** The stream of a body failed; the error tells this failure from one of the connection. */
 export class BodyError extends Error {
   constructor(cause: unknown) {
@@ -76,10 +81,10 @@ export class MessageWriter {
   /** A head, and a body that is there: one write if it is small. */
   async sendBytes(head: string, body: Uint8Array | undefined): Promise<void> {
     if (body === undefined || body.length === 0) return this.write(toLatin1(head));
-    const bytes = toLatin1(head, body.length <= COPIED ? body.length : 0);
-    if (body.length <= COPIED) bytes.set(body, head.length);
+    const bytes = toLatin1(head, isOneWrite(body) ? body.length : 0);
+    if (isOneWrite(body)) bytes.set(body, head.length);
     await this.write(bytes);
-    if (body.length > COPIED) await this.write(body);
+    if (!isOneWrite(body)) await this.write(body);
   }
 
   /**

@@ -18,7 +18,7 @@ import { NetError } from '../errors.ts';
 import { Deferred } from '../util/deferred.ts';
 import type { OutgoingBody } from './body_init.ts';
 import { BodyReader } from './body_reader.ts';
-import { BodyError } from './body_writer.ts';
+import { BodyError, isOneWrite } from './body_writer.ts';
 import type { ClientConnection, Pool } from './pool.ts';
 import { isBodyless } from './status.ts';
 
@@ -157,7 +157,10 @@ export class Exchange {
       const length = isChunked ? undefined : body.length;
       await writer.sendStream(start, body.stream, { isChunked, length, trailers });
     } else {
-      await writer.sendBytes(start, body?.bytes);
+      const sending = writer.sendBytes(start, body?.bytes);
+      // It may settle after the response. The next request is queued behind it.
+      this.#isSent = isOneWrite(body?.bytes);
+      await sending;
     }
     return true;
   }

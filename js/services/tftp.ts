@@ -2,8 +2,8 @@
 // tftp - serveTftp(): files for hosts that boot from the network; they can be read, not written
 //
 // A request comes to port 69; its transfer (js/services/tftp_transfer.ts) has a port of its own. A request that is
-// repeated before its transfer is answered changes nothing; later one from the same port is a new request, and ends the
-// transfer that it follows. Transfers are limited in all and per host, requests per second.
+// repeated before its transfer is answered changes nothing. Another one from the same port, or a later one, is a new
+// request, and ends the transfer that it follows. Transfers are limited in all and per host, requests per second.
 
 import type { Datagram, DatagramSocket } from '../api/transport.ts';
 import { parseTftp, TFTP_ERROR, TFTP_PORT } from '../codec/tftp.ts';
@@ -55,8 +55,17 @@ const OVERTAKEN_MS = 50;
 
 /** A transfer, by address and port of its client. */
 interface Running {
+  /** The datagram that asked for it. */
+  readonly request: Uint8Array;
   transfer: Transfer | undefined;
   over: Promise<void>;
+}
+
+/** Whether a request is the one that a transfer has not answered yet, once more. */
+function isRepeat(running: Running | undefined, data: Uint8Array): boolean {
+  if (!running || running.transfer?.isKnown) return false;
+  const { request } = running;
+  return request.length === data.length && request.every((byte, i) => byte === data[i]);
 }
 
 /**
@@ -150,7 +159,7 @@ export class TftpServer implements AsyncDisposable {
       const packet = parseTftp(data);
       const key = `${host} ${port}`;
       if (packet?.kind !== 'read' && packet?.kind !== 'write') this.#counts.droppedMalformed++;
-      else if (this.#running.has(key) && !this.#running.get(key)?.transfer?.isKnown) continue;
+      else if (isRepeat(this.#running.get(key), data)) continue;
       else if (
         this.#running.size >= maxTransfers ||
         (this.#perHost.get(host) ?? 0) >= maxPerClient ||
@@ -161,7 +170,7 @@ export class TftpServer implements AsyncDisposable {
         this.#counts.requests++;
         this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1);
         const before = this.#running.get(key);
-        const running: Running = { transfer: undefined, over: Promise.resolve() };
+        const running: Running = { request: data, transfer: undefined, over: Promise.resolve() };
         this.#running.set(key, running);
         running.over = this.#transfer(datagram, packet, running, before).finally(() => {
           if (this.#running.get(key) === running) this.#running.delete(key);
