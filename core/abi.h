@@ -526,17 +526,20 @@ struct stack_ctl {
     uint32_t owner;           /* arena owner number */
     struct doorbell doorbell; /* of the engine */
     uint32_t next_timer;      /* C: ms until the next timer, TIMER_NONE: nothing to time */
-    _Atomic uint32_t
-        pending;            /* index of the last channel with commands: threads push, C takes all */
-    uint32_t channels;      /* C: channels besides the app's */
-    uint32_t first_channel; /* C: offset of the first of them */
-    _Atomic uint32_t stop;  /* JS: a worker that turns the stack is to end */
-    _Atomic uint32_t posts; /* C: a sleeper must be woken by postMessage */
-    uint32_t pad[4];
+    _Atomic uint32_t pending; /* last channel with commands: threads push, C takes all */
+    uint32_t channels;        /* C: channels besides the app's */
+    uint32_t first_channel;   /* C: offset of the first of them */
+    _Atomic uint32_t stop;    /* JS: a worker that turns the stack is to end */
+    _Atomic uint32_t posts;   /* C: a sleeper must be woken by postMessage */
+    _Atomic uint32_t lock;    /* JS: of the turn (js/sched/turn_lock.ts) */
+    uint32_t waker;           /* JS: WAKER_*; C: a doorbell, in place of WAKER_JS */
+    double clock, alarm;      /* JS, ms: time of the last turn; when the engine turns by itself */
+    uint32_t pad[14];
     struct abi_channel app;
     struct stack_stats stats;
 };
 #define TIMER_NONE 0xffffffffu
+#define WAKER_JS 1u /* the app's thread turns the stack: it wakes a sleeper itself; 0: C does */
 
 /* Results of a turn of the engine (core/loop.c). */
 #define TURN_IDLE 0
@@ -579,19 +582,16 @@ ABI_ASSERT(sizeof(struct ring) == RING_LAYOUT_SIZE);
 ABI_ASSERT(offsetof(struct ring, head) - offsetof(struct ring, tail) >= ABI_LINE);
 ABI_ASSERT(offsetof(struct ring, buf) - offsetof(struct ring, head) >= ABI_LINE);
 ABI_ASSERT(sizeof(struct frame) == FRAME_HEADER && FRAME_HEADER % FRAME_ALIGN == 0);
-ABI_ASSERT(sizeof(struct abi_addr) == 24);
 ABI_ASSERT(offsetof(struct abi_sock, rx) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct abi_sock, rx_bytes) % 8 == 0);
-ABI_ASSERT(sizeof(struct abi_datagram) == 64);
+ABI_ASSERT(sizeof(struct abi_addr) == 24 && sizeof(struct abi_datagram) == 64);
 ABI_ASSERT(offsetof(struct abi_iface, rx) % ABI_LINE == 0);
 ABI_ASSERT(offsetof(struct abi_iface, tx_bytes) % 8 == 0 &&
            offsetof(struct abi_iface, rx_bytes) % 8 == 0);
-ABI_ASSERT(sizeof(struct abi_channel) % ABI_LINE == 0);
-ABI_ASSERT(offsetof(struct stack_ctl, app) % ABI_LINE == 0);
-ABI_ASSERT(offsetof(struct stack_ctl, stats) % 8 == 0);
+ABI_ASSERT((sizeof(struct abi_channel) | offsetof(struct stack_ctl, app)) % ABI_LINE == 0);
+ABI_ASSERT((offsetof(struct stack_ctl, stats) | offsetof(struct stack_ctl, clock)) % 8 == 0);
 ABI_ASSERT(offsetof(struct stack_stats, bytes_copied) % 8 == 0);
-ABI_ASSERT(sizeof(struct abi_entry) == 64);
-ABI_ASSERT(sizeof(struct abi_station) == 12);
+ABI_ASSERT(sizeof(struct abi_entry) == 64 && sizeof(struct abi_station) == 12);
 /* An entry begins as its command goes on. */
 ABI_ASSERT(offsetof(struct cmd_route, number) - offsetof(struct cmd_route, destination) ==
            offsetof(struct abi_entry, number));

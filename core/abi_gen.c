@@ -337,11 +337,17 @@ static void stack(void)
     OFFSET("STACK_FIRST_CHANNEL", stack_ctl, first_channel);
     OFFSET("STACK_STOP", stack_ctl, stop);
     OFFSET("STACK_POSTS", stack_ctl, posts);
+    OFFSET("STACK_LOCK", stack_ctl, lock);
+    OFFSET("STACK_WAKER", stack_ctl, waker);
+    OFFSET("STACK_CLOCK", stack_ctl, clock);
+    OFFSET("STACK_ALARM", stack_ctl, alarm);
     OFFSET("STACK_APP", stack_ctl, app);
     OFFSET("STACK_STATS", stack_ctl, stats);
     SIZE("STACK_CTL_SIZE", stack_ctl);
     VALUE(TIMER_NONE);
+    VALUE(WAKER_JS);
     VALUE(TURN_IDLE);
+    VALUE(TURN_MORE);
     VALUE(TURN_SOON);
     OFFSET("STATS_TCP_REXMIT", stack_stats, tcp_rexmit);
     OFFSET("STATS_TCP_RX_SEGMENTS", stack_stats, tcp_rx_segments);

@@ -88,7 +88,7 @@ int channel_setup(struct stack_ctl *stack)
         return ABI_ENOMEM;
     }
     ctl = stack;
-    doorbell_setup(&ctl->posts);
+    doorbell_setup(ctl);
     set_up(&app, &ctl->app, in, out, APP_RING);
     return 0;
 }

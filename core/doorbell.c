@@ -4,15 +4,15 @@
 
 #include "mem/arena.h"
 
-static _Atomic uint32_t *posts;
+static struct stack_ctl *ctl;
 
 /**
- * doorbell_setup() - Set where to note that a sleeper must be woken by a message
- * @word: ctl.posts
+ * doorbell_setup() - Set where to note which sleepers JS must wake
+ * @stack: control block of the stack
  */
-void doorbell_setup(_Atomic uint32_t *word)
+void doorbell_setup(struct stack_ctl *stack)
 {
-    posts = word;
+    ctl = stack;
 }
 
 /**
@@ -31,8 +31,10 @@ void doorbell_ring(uint32_t doorbell)
     atomic_fetch_add_explicit(&d->seq, 1, memory_order_seq_cst); /* M, before N */
     sleeping =
         atomic_load_explicit(&d->sleeping, memory_order_seq_cst); /* N, pairs the sleeper's */
-    if (sleeping == DOORBELL_POST && posts) {
-        atomic_store_explicit(posts, 1, memory_order_relaxed); /* no order: our own JS reads it */
+    if (sleeping == DOORBELL_POST && ctl) {
+        atomic_store_explicit(&ctl->posts, 1, memory_order_relaxed); /* no order: our JS reads it */
+    } else if (sleeping && ctl && ctl->waker == WAKER_JS) {
+        ctl->waker = doorbell;
     } else if (sleeping) {
 #ifdef __wasm__
         __builtin_wasm_memory_atomic_notify((int *)&d->seq, 0x7fffffff);

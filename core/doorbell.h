@@ -11,14 +11,15 @@
  *
  * All four are sequentially consistent: in their total order either the sleeper sees the new count,
  * or the side that rings sees that it sleeps. C cannot post a message. So a sleeper that waits for one
- * is noted in a word, which JS looks at after every turn.
+ * is noted in a word, which JS looks at after every turn. So is one sleeper of a turn that the app's
+ * thread runs: it can turn a sleeping engine as fast as wake it (js/engine/worker.ts).
  */
 #ifndef RINGSTACK_DOORBELL_H
 #define RINGSTACK_DOORBELL_H
 
 #include "abi.h"
 
-void doorbell_setup(_Atomic uint32_t *word);
+void doorbell_setup(struct stack_ctl *stack);
 void doorbell_ring(uint32_t doorbell);
 
 #endif /* RINGSTACK_DOORBELL_H */

@@ -36,6 +36,7 @@ export interface EngineStart {
 
 /** The messages of the thread. */
 export type EngineReply =
-  | { readonly ctl: number }
+  /** now: the thread's clock, ms. */
+  | { readonly ctl: number; readonly now: number }
   | { readonly ended: true }
   | { readonly error: string };

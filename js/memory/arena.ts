@@ -36,7 +36,8 @@ import { SharedMemory } from './shared_memory.ts';
 
 const PAGE = 65536;
 const KEEPER = 4096;
-const C_STACK = 32768;
+/** Bytes of the C stack of an instance. */
+export const C_STACK = 32768;
 /** Function 0 would be a null pointer. */
 const TABLE_BASE = 1;
 const DEFAULT_ARENA = 256 * 1024 * 1024;

@@ -31,6 +31,7 @@ export interface Region {
  * @param module - The compiled module.
  * @param memory - The arena's.
  * @param region - Zeroed.
+ * @param isJoining - Another thread has an instance over the same region, which has set it up.
  * @returns Its exports.
  * @throws {WebAssembly.LinkError} If it is another module.
  */
@@ -38,6 +39,7 @@ export function instantiate(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
   region: Region,
+  isJoining = false,
 ): Exports {
   const i32 = (value: number, mutable = false): WebAssembly.Global =>
     new WebAssembly.Global({ value: 'i32', mutable }, value);
@@ -54,7 +56,10 @@ export function instantiate(
     },
   });
   const exports = instance.exports as unknown as Exports;
-  exports.__wasm_apply_data_relocs?.();
-  exports.__wasm_call_ctors?.();
+  // It initializes its data once for a region; these would do it each time.
+  if (!isJoining) {
+    exports.__wasm_apply_data_relocs?.();
+    exports.__wasm_call_ctors?.();
+  }
   return exports;
 }

@@ -155,6 +155,25 @@ export class Sleeper {
     else schedule(this.#wake);
   }
 
+  /** Is not woken until resume(): this thread is about to look by itself. */
+  pause(): void {
+    Atomics.store(this.#memory.i32, this.#sleeping, DOORBELL_AWAKE); // N: until it resumes
+  }
+
+  /** Ends a pause, with what was seen by markSeen(); as arm(). */
+  resume(): void {
+    if (!this.#armed || this.#closed) {
+      this.arm();
+      return;
+    }
+    const { i32 } = this.#memory;
+    Atomics.store(i32, this.#sleeping, this.#mode); // N, before the count is compared
+    if (Atomics.load(i32, this.#seq) === this.#seen) return;
+    if (this.#mode === DOORBELL_POST) this.#onMessage();
+    // Ends our own wait, which began with an older count.
+    else Atomics.notify(i32, this.#seq);
+  }
+
   readonly #onMessage = (): void => {
     if (this.#armed && Atomics.load(this.#memory.i32, this.#seq) !== this.#seen) {
       schedule(this.#wake);

@@ -93,6 +93,16 @@ function run(): void {
 }
 
 /**
+ * Says whether turns wait for the event loop.
+ *
+ * @returns Whether the slice is used up.
+ * @throws Never.
+ */
+export function isSliceUsed(): boolean {
+  return sliceUsed || (sliceOpen && performance.now() - sliceStart > SLICE);
+}
+
+/**
  * Call before continuing a loop that may never block, since the stack is in another thread.
  *
  * @returns A promise if the event loop is overdue; it settles after the event loop has run.

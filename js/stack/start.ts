@@ -94,7 +94,7 @@ async function startWorker(
   const region = arena.newRegion(owner);
   const thread = await openThread(WORKER_FILE, options.worker);
   const startTimeout = options.startTimeout ?? START_TIMEOUT;
-  return WorkerEngine.start(arena, { thread, region, config, startTimeout });
+  return WorkerEngine.start(arena, { thread, region, owner, config, startTimeout });
 }
 
 /**

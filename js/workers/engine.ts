@@ -8,51 +8,35 @@
 // on the stack's doorbell until that is rung or a timer is due, and never returns to its event loop. A word
 // of the control block tells it to end.
 //
-// Waking a thread takes tens of microseconds, since an idle core goes to sleep itself. After a turn that
-// moved little, an answer is likely to arrive sooner than that, so the thread looks at the doorbell for
-// SPIN ms before it sleeps. After a turn that moved much, the receiver may need the core.
+// The app's thread may run a turn itself while this one sleeps (js/engine/worker.ts). So there is a lock around each
+// turn, one clock, and an alarm: when this thread turns by itself.
 //
 // It is built into one self-contained file (tools/build.mjs), so that it can be served from anywhere.
 
 import {
   DOORBELL_SEQ,
   DOORBELL_SLEEPING,
+  STACK_ALARM,
+  STACK_CLOCK,
   STACK_DOORBELL,
+  STACK_LOCK,
   STACK_NEXT_TIMER,
   STACK_POSTS,
-  STACK_STATS,
   STACK_STOP,
-  STATS_BYTES_COPIED,
   TIMER_NONE,
   TURN_IDLE,
 } from '../abi.ts';
 import type { EngineReply, EngineStart } from '../engine/engine.ts';
 import { type Exports, instantiate } from '../memory/instance.ts';
 import { builtin } from '../runtime/builtin.ts';
+import { SharedClock } from '../sched/shared_clock.ts';
+import { lock, unlock } from '../sched/turn_lock.ts';
 
 /** The part of a worker's global scope that is used, in Node and in browsers. */
 interface Scope {
   postMessage(reply: EngineReply): void;
   onmessage: ((event: { data: EngineStart }) => void) | null;
   close?(): void;
-}
-
-/** ms */
-const SPIN = 0.2;
-/** Loads of the doorbell between two looks at the clock. */
-const LOOKS = 64;
-/** Bytes of a request or an answer, at the most. */
-const LITTLE = 16384;
-
-/** Waits a moment for a word to change; returns whether it did. */
-function spin(i32: Int32Array, word: number, seen: number): boolean {
-  const end = performance.now() + SPIN;
-  do {
-    for (let look = 0; look < LOOKS; look++) {
-      if (Atomics.load(i32, word) !== seen) return true;
-    }
-  } while (performance.now() < end);
-  return false;
 }
 
 /** Runs turns of the stack until it is told to end. */
@@ -63,28 +47,35 @@ function run(start: EngineStart, exports: Exports, ctl: number): void {
   const nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
   const stop = (ctl + STACK_STOP) >>> 2;
   const posts = (ctl + STACK_POSTS) >>> 2;
-  const bytesCopied = (ctl + STACK_STATS + STATS_BYTES_COPIED) >>> 2;
-  let copied = 0;
+  const f64 = new Float64Array(start.memory.buffer);
+  const turnLock = (ctl + STACK_LOCK) >>> 2;
+  const clock = new SharedClock(start.memory, (ctl + STACK_CLOCK) >>> 3);
+  const alarm = (ctl + STACK_ALARM) >>> 3;
   let broadcast: BroadcastChannel | undefined;
   for (;;) {
     const seen = Atomics.load(i32, seq);
     if (Atomics.load(i32, stop) !== 0) break;
-    const more = exports.rs_stack_turn(performance.now());
+    lock(i32, turnLock);
+    const now = clock.read(performance.now());
+    const more = exports.rs_stack_turn(now);
+    const next = (i32[nextTimer] ?? 0) >>> 0;
+    const ms = next === TIMER_NONE ? Number.POSITIVE_INFINITY : next;
+    // While it is awake it needs nobody to tell it of a timer.
+    f64[alarm] = more === TURN_IDLE ? now + ms : 0;
+    unlock(i32, turnLock);
     if (Atomics.load(i32, posts) !== 0 && Atomics.exchange(i32, posts, 0) !== 0) {
       broadcast ??= new BroadcastChannel(start.channel);
       broadcast.postMessage(0);
     }
     if (more !== TURN_IDLE) continue;
-    const moved = ((i32[bytesCopied] ?? 0) - copied) >>> 0;
-    copied = i32[bytesCopied] ?? 0;
-    if (moved > 0 && moved < LITTLE && spin(i32, seq, seen)) continue;
     // The protocol of js/sched/doorbell.ts: store that we sleep (N), then compare the count, as wait() does.
     Atomics.store(i32, sleeping, 1);
-    const ms = (i32[nextTimer] ?? 0) >>> 0;
-    Atomics.wait(i32, seq, seen, ms === TIMER_NONE ? Number.POSITIVE_INFINITY : ms);
+    Atomics.wait(i32, seq, seen, ms);
     Atomics.store(i32, sleeping, 0);
   }
+  lock(i32, turnLock);
   exports.rs_stack_close();
+  unlock(i32, turnLock);
   broadcast?.close();
 }
 
@@ -108,7 +99,7 @@ self.onmessage = ({ data: start }) => {
   try {
     const exports = instantiate(start.module, start.memory, start.region);
     const ctl = exports.rs_stack_init(start.config, performance.now()) >>> 0;
-    self.postMessage({ ctl });
+    self.postMessage({ ctl, now: performance.now() });
     if (ctl !== 0) run(start, exports, ctl);
     self.postMessage({ ended: true });
   } catch (error) {

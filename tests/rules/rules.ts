@@ -26,9 +26,11 @@ export const JS_EDGES: Readonly<Record<string, readonly string[]>> = {
   'ring*': [...BASE, 'type memory/*', 'ring*'],
   'sched/*': [...BASE, 'type memory/*', 'sched/*'],
   'control/*': [...BASE, 'memory/*', 'ring', 'sched/*', 'control/*'],
+  // It makes an instance of its own beside that of the thread.
+  'engine/worker': [...BASE, 'type runtime/*', 'memory/*', 'sched/*', 'engine/*'],
   'engine/*': [...BASE, 'type runtime/*', 'type memory/*', 'sched/*', 'engine/*'],
   'workers/service_worker': ['http/worker/*'],
-  'workers/*': ['abi', 'runtime/builtin', 'memory/instance', 'type engine/*'],
+  'workers/*': ['abi', 'runtime/builtin', 'memory/instance', 'sched/*', 'type engine/*'],
   'streams*': [...BASE, 'type memory/*', 'ring', 'sched/*', 'streams*'],
   // A bridge plugs endpoints into its ports, and has the loop guard of switches.
   'stack/bridge*': [
