@@ -98,6 +98,9 @@ export interface WritableOwner {
   failed(error: unknown): unknown;
 }
 
+/** A round of the event loop. */
+const nextRound = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+
 /** The sink of a writable. */
 type Sink = Pick<ByteEnds, 'write'>;
 
@@ -106,6 +109,9 @@ export class SocketWritable {
   readonly stream: WritableStream<Uint8Array>;
   #controller!: WritableStreamDefaultController;
   #isOver = false;
+  #isWriting = false;
+  /** Writes that are over. */
+  #written = 0;
   /** Ends the write that is under way: a stream waits for it before it fails. */
   #giveUp: (error: unknown) => void = () => {};
 
@@ -137,14 +143,31 @@ export class SocketWritable {
       const bytes = bytesOf(chunk);
       await (await sink).write(bytes);
     };
+    this.#isWriting = true;
     return new Promise((resolve, reject) => {
       this.#giveUp = reject;
-      write().then(resolve, (error) => {
+      const done = (): void => {
+        this.#isWriting = false;
+        this.#written++;
+        resolve();
+      };
+      write().then(done, (error) => {
         const what = owner.failed(error);
         this.#isOver = true;
         reject(what);
       });
     });
+  }
+
+  /** Settles when all chunks are written, or when no more of them go: the send buffer has no room. */
+  async flush(): Promise<void> {
+    let before: number;
+    do {
+      before = this.#written;
+      // A write may settle a round later than it is over, and the next one begins then.
+      await nextRound();
+      await nextRound();
+    } while (this.#isWriting && this.#written !== before);
   }
 
   /** Fails the stream: what waits in it is not written. */

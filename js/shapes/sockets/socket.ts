@@ -47,9 +47,6 @@ interface End {
 
 const closedError = (): TypeError => socketError('The socket is closed');
 
-/** A round of the event loop. */
-const nextRound = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-
 /** A socket. */
 export class StackSocket implements Socket {
   readonly secureTransport: Settings['kind'];
@@ -185,7 +182,7 @@ export class StackSocket implements Socket {
   }
 
   async #close(reason: unknown): Promise<void> {
-    if (this.#isOpen && !this.#isOver) await nextRound();
+    if (this.#isOpen && !this.#isOver) await this.#writable.flush();
     this.#end({ reason });
     this.#opening.abort(reason);
     const ends = await this.#ends.catch(() => undefined);
@@ -214,7 +211,7 @@ export class StackSocket implements Socket {
   async #detach(): Promise<StreamConnection> {
     const ends = await this.#ends;
     // Chunks that wait in the writable go before the handshake.
-    await nextRound();
+    await this.#writable.flush();
     this.#end();
     try {
       return ends.detach();
