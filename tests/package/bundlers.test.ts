@@ -169,8 +169,8 @@ describe.each(ROWS)('$bundler, $mode', (row) => {
       const files = await project.files('dist');
       expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(1);
       const texts = await scripts(files);
-      // A name that only the inline engine and the worker have.
-      expect(texts.filter((text) => text.includes('rs_stack_turn'))).toHaveLength(2);
+      // A name that only the inline engine and the worker's file have.
+      expect(texts.filter((text) => text.includes('rs_stack_init'))).toHaveLength(2);
       expect(texts.filter((text) => /data:[\w/-]+;base64/.test(text))).toHaveLength(0);
       expect(log).not.toMatch(/warning/i);
     });
