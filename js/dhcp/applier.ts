@@ -39,6 +39,9 @@ const newlyHeld = (of: HeardPrefix): Held => ({
   isGivenUp: false,
 });
 
+/** Whether hosts should not use its network for new connections any more (RFC 4862, 5.5.4). */
+const isDeprecated = ({ of }: Held, now: number): boolean => of.preferredUntil <= now;
+
 /** The client that it works for. */
 export interface ApplierOwner {
   readonly iface: SlaacInterface;
@@ -193,7 +196,7 @@ export class Applier {
 
   /** Has the interface choose an address as a source while it is preferred (RFC 4862, 5.5.4). */
   async #prefer(held: Held, now: number): Promise<void> {
-    const deprecated = held.of.preferredUntil <= now;
+    const deprecated = isDeprecated(held, now);
     if (deprecated === held.isDeprecated) return;
     await this.#iface.addAddress(held.cidr as string, { deprecated });
     held.isDeprecated = deprecated;
@@ -202,7 +205,7 @@ export class Applier {
   /** Makes room for an address: the one whose network hosts should not use any more goes. */
   async #makeRoom(now: number): Promise<void> {
     const all = [...this.#held.values()].filter(({ cidr }) => cidr !== undefined);
-    const old = all.find(({ of }) => of.preferredUntil <= now);
+    const old = all.find((held) => isDeprecated(held, now));
     if (all.length < ADDRESSES || !old) return;
     old.isGivenUp = true;
     await this.#drop(old);
@@ -217,7 +220,7 @@ export class Applier {
       const address = stableAddress(prefix, this.#iface.mac, this.#secret, held.conflicts);
       const cidr = `${address}/${isOnLink ? 64 : 128}`;
       try {
-        const deprecated = held.of.preferredUntil <= now;
+        const deprecated = isDeprecated(held, now);
         await this.#iface.addAddress(cidr, { detect, deprecated });
         held.cidr = cidr;
         held.isDeprecated = deprecated;

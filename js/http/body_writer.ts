@@ -81,10 +81,11 @@ export class MessageWriter {
   /** A head, and a body that is there: one write if it is small. */
   async sendBytes(head: string, body: Uint8Array | undefined): Promise<void> {
     if (body === undefined || body.length === 0) return this.write(toLatin1(head));
-    const bytes = toLatin1(head, isOneWrite(body) ? body.length : 0);
-    if (isOneWrite(body)) bytes.set(body, head.length);
+    const isOne = isOneWrite(body);
+    const bytes = toLatin1(head, isOne ? body.length : 0);
+    if (isOne) bytes.set(body, head.length);
     await this.write(bytes);
-    if (!isOneWrite(body)) await this.write(body);
+    if (!isOne) await this.write(body);
   }
 
   /**

@@ -9,6 +9,7 @@ import type { Datagram, DatagramSocket } from '../api/transport.ts';
 import { parseTftp, TFTP_ERROR, TFTP_PORT } from '../codec/tftp.ts';
 import { checkOptions, type Rules, text, whole } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
+import { sameBytes } from '../util/same_bytes.ts';
 import { TokenBucket } from '../util/token_bucket.ts';
 import { planOf, Transfer, toNetascii } from './tftp_transfer.ts';
 import type {
@@ -63,9 +64,7 @@ interface Running {
 
 /** Whether a request is the one that a transfer has not answered yet, once more. */
 function isRepeat(running: Running | undefined, data: Uint8Array): boolean {
-  if (!running || running.transfer?.isKnown) return false;
-  const { request } = running;
-  return request.length === data.length && request.every((byte, i) => byte === data[i]);
+  return running !== undefined && !running.transfer?.isKnown && sameBytes(running.request, data);
 }
 
 /**
