@@ -11,7 +11,7 @@ import { checkOptions, flag, type Rules } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { Queue } from '../util/queue.ts';
 import { netErrorOf } from '../util/system_error.ts';
-import { type BoundOptions, missing, nameOf, openFamilies } from './datagrams.ts';
+import { type BoundOptions, missing, nameOf, openAction, openFamilies } from './datagrams.ts';
 import { type NativeCalls, NativeConnection, NativeListener, READ_AHEAD } from './native.ts';
 import type { NativeOptions, NativeTransport, OutboundOptions } from './types.ts';
 
@@ -229,7 +229,7 @@ async function listenBun(
 }
 
 async function openBun(options: BoundOptions): Promise<DatagramSocket> {
-  const action = `Cannot open a socket of UDP on ${nameOf(options.host ?? '::', options.port ?? 0)}`;
+  const action = openAction(options);
   const net = bunNet(action);
   return openFamilies(options, undefined, async (_family, hostname, port, received) => {
     try {

@@ -144,6 +144,10 @@ export interface BoundOptions {
   readonly port?: number;
 }
 
+/** The action of opening one, for messages. */
+export const openAction = ({ host = '::', port = 0 }: BoundOptions): string =>
+  `Cannot open a socket of UDP on ${nameOf(host, port)}`;
+
 /** Opens a socket of datagrams; `bind` opens one of a family at an address. */
 export async function openFamilies(
   { host, port = 0 }: BoundOptions,

@@ -5,7 +5,7 @@ import type { DatagramSocket, StreamListener } from '../api/transport.ts';
 import { NetError } from '../errors.ts';
 import { checkOptions, flag, type Rules } from '../util/check.ts';
 import { netErrorOf } from '../util/system_error.ts';
-import { type BoundOptions, missing, nameOf, openFamilies } from './datagrams.ts';
+import { type BoundOptions, missing, nameOf, openAction, openFamilies } from './datagrams.ts';
 import { type NativeCalls, NativeConnection, NativeListener } from './native.ts';
 import type { NativeOptions, NativeTransport, OutboundOptions } from './types.ts';
 
@@ -136,7 +136,7 @@ async function listenDeno(
 }
 
 async function openDeno(options: BoundOptions): Promise<DatagramSocket> {
-  const action = `Cannot open a socket of UDP on ${nameOf(options.host ?? '::', options.port ?? 0)}`;
+  const action = openAction(options);
   const net = denoNet(action);
   if (!net.listenDatagram) {
     const reason = 'Deno has datagrams with --unstable-net only; node() has them without';

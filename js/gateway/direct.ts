@@ -10,7 +10,7 @@ import { untilAborted } from '../util/abort.ts';
 import { any, checkOptions, flag, type Rules } from '../util/check.ts';
 import { handled } from '../util/deferred.ts';
 import { netErrorOf } from '../util/system_error.ts';
-import { type BoundOptions, nameOf, openFamilies } from './datagrams.ts';
+import { type BoundOptions, nameOf, openAction, openFamilies } from './datagrams.ts';
 import { type NativeCalls, NativeConnection, type NativeEnds, NativeListener } from './native.ts';
 import type { NativeTransport, OutboundOptions } from './types.ts';
 
@@ -166,7 +166,7 @@ async function openDirect(
   options: BoundOptions,
   classes: DirectSocketClasses,
 ): Promise<DatagramSocket> {
-  const action = `Cannot open a socket of UDP on ${nameOf(options.host ?? '::', options.port ?? 0)}`;
+  const action = openAction(options);
   const UDPSocket = classOf(classes, 'UDPSocket', action);
   return openFamilies(options, undefined, async (_family, localAddress, port, received) => {
     const given = {

@@ -168,6 +168,7 @@ export class NativeListener implements StreamListener {
   readonly port: number;
   readonly #stop: () => void | Promise<void>;
   readonly #queue = new AcceptQueue<StreamConnection>();
+  #isClosed = false;
 
   constructor(port: number, stop: () => void | Promise<void>) {
     this.port = port;
@@ -181,7 +182,8 @@ export class NativeListener implements StreamListener {
   }
 
   async close(): Promise<void> {
-    if (this.#queue.error !== undefined) return;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.end(new NetError('ECONNABORTED', 'Cannot accept', { reason: 'the listener was closed' }));
     await this.#stop();
   }

@@ -8,18 +8,15 @@
 import type { StreamConnection, StreamListener } from '../api/transport.ts';
 import { NetError } from '../errors.ts';
 import { builtin } from '../runtime/builtin.ts';
-import { AcceptQueue } from '../util/accept_queue.ts';
 import { checkOptions, flag, type Rules, text } from '../util/check.ts';
 import { Deferred } from '../util/deferred.ts';
 import { netErrorOf } from '../util/system_error.ts';
 import { chunksOf, missing, nameOf } from './datagrams.ts';
+import { NativeListener, READ_AHEAD } from './native.ts';
 import { openNode } from './node_datagrams.ts';
 import type { NativeTransport, OutboundOptions } from './types.ts';
 
 type NodeSocket = import('node:net').Socket;
-type NodeServer = import('node:net').Server;
-
-const READ_AHEAD = 256 * 1024;
 
 /** Options of node(). */
 export interface NodeOptions {
@@ -190,38 +187,6 @@ class NodeConnection implements StreamConnection {
   }
 }
 
-/** A server that listens. */
-class NodeListener implements StreamListener {
-  readonly port: number;
-  readonly #server: NodeServer;
-  readonly #queue = new AcceptQueue<StreamConnection>();
-
-  constructor(server: NodeServer, noDelay: boolean) {
-    this.#server = server;
-    this.port = (server.address() as { port: number }).port;
-    server.on('connection', (socket) => {
-      socket.setNoDelay(noDelay);
-      const from = nameOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
-      this.#queue.push(new NodeConnection(socket, `Cannot use the connection of ${from}`));
-    });
-    server.on('error', (error) => this.#end(netErrorOf(error, 'Cannot accept')));
-  }
-
-  #end(error: NetError): void {
-    for (const connection of this.#queue.end(error)) connection.abort?.();
-  }
-
-  async close(): Promise<void> {
-    this.#end(new NetError('ECONNABORTED', 'Cannot accept', { reason: 'the listener was closed' }));
-    // Its callback waits for all connections, which go on.
-    this.#server.close();
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<StreamConnection> {
-    return this.#queue.items((error) => (error as NetError).code === 'ECONNABORTED');
-  }
-}
-
 async function connectNode(
   given: OutboundOptions,
   options: NodeOptions,
@@ -262,7 +227,16 @@ async function listenNode(
     server.once('error', (error) => reject(netErrorOf(error, action)));
     server.listen({ port, ...(host !== undefined && { host }) }, resolve);
   });
-  return new NodeListener(server, noDelay);
+  const { port: bound } = server.address() as { port: number };
+  // The callback of close() would wait for all connections, which go on.
+  const listener = new NativeListener(bound, () => void server.close());
+  server.on('connection', (socket) => {
+    socket.setNoDelay(noDelay);
+    const from = nameOf(socket.remoteAddress ?? '', socket.remotePort ?? 0);
+    listener.push(new NodeConnection(socket, `Cannot use the connection of ${from}`));
+  });
+  server.on('error', (error) => listener.end(netErrorOf(error, 'Cannot accept')));
+  return listener;
 }
 
 /**

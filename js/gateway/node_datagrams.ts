@@ -4,7 +4,7 @@
 import type { DatagramSocket } from '../api/transport.ts';
 import { builtin } from '../runtime/builtin.ts';
 import { netErrorOf } from '../util/system_error.ts';
-import { type BoundOptions, missing, nameOf, openFamilies } from './datagrams.ts';
+import { type BoundOptions, missing, openAction, openFamilies } from './datagrams.ts';
 
 type Rinfo = import('node:dgram').RemoteInfo;
 
@@ -14,7 +14,7 @@ export async function openNode(
   localAddress: string | undefined,
 ): Promise<DatagramSocket> {
   const dgram = builtin('node:dgram');
-  const action = `Cannot open a socket of UDP on ${nameOf(options.host ?? '::', options.port ?? 0)}`;
+  const action = openAction(options);
   if (!dgram) throw missing(action);
   return openFamilies(options, localAddress, async (family, address, port, received) => {
     const socket = dgram.createSocket(
