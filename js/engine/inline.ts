@@ -10,18 +10,11 @@
 //
 // As soon as other threads use the arena, an idle engine also waits for its doorbell (js/sched/doorbell.ts).
 
-import {
-  DOORBELL_SEQ,
-  STACK_DOORBELL,
-  STACK_NEXT_TIMER,
-  STACK_POSTS,
-  TIMER_NONE,
-  TURN_IDLE,
-  TURN_SOON,
-} from '../abi.ts';
+import { DOORBELL_SEQ, STACK_DOORBELL, TURN_IDLE, TURN_SOON } from '../abi.ts';
 import type { Arena } from '../memory/arena.ts';
 import type { Exports } from '../memory/instance.ts';
-import { post, Sleeper } from '../sched/doorbell.ts';
+import { postIfAsked, Sleeper } from '../sched/doorbell.ts';
+import { nextTimer } from '../sched/next_timer.ts';
 import { nextMicrotask, schedule } from '../sched/scheduler.ts';
 import { unref } from '../util/process.ts';
 import type { Engine } from './engine.ts';
@@ -45,8 +38,6 @@ export class InlineEngine implements Engine {
   readonly #unshare: () => void;
   #sleeper: Sleeper | undefined;
   readonly #doorbell: number;
-  readonly #nextTimer: number;
-  readonly #posts: number;
   #onTurn: (() => void) | undefined;
   #seen = 0;
   #scheduled = false;
@@ -60,8 +51,6 @@ export class InlineEngine implements Engine {
     this.#arena = arena;
     this.#exports = exports;
     this.#doorbell = (ctl + STACK_DOORBELL + DOORBELL_SEQ) >>> 2;
-    this.#nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
-    this.#posts = (ctl + STACK_POSTS) >>> 2;
     engines.add(this);
     this.#unshare = arena.whenShared(() => {
       this.#sleeper = new Sleeper(arena, ctl + STACK_DOORBELL, this.wake);
@@ -99,14 +88,13 @@ export class InlineEngine implements Engine {
 
   /** Runs one turn now. */
   #turn(now: number): void {
-    const { i32, id } = this.#arena;
-    this.#seen = Atomics.load(i32, this.#doorbell);
+    this.#seen = Atomics.load(this.#arena.i32, this.#doorbell);
     this.#sleeper?.markSeen();
     const more = this.#exports.rs_stack_turn(now);
     if (more === TURN_IDLE) this.#setTimer(now);
     else if (more === TURN_SOON) this.#wakeSoon(WRITE_HOPS);
     else this.wake();
-    if (Atomics.load(i32, this.#posts) !== 0 && Atomics.exchange(i32, this.#posts, 0)) post(id);
+    postIfAsked(this.#arena, this.ctl);
     wakeNotified();
     this.#onTurn?.();
     // The app may need a turn for what it did in onTurn; then it has called wake().
@@ -121,8 +109,8 @@ export class InlineEngine implements Engine {
   }
 
   #setTimer(now: number): void {
-    const wait = (this.#arena.i32[this.#nextTimer] ?? 0) >>> 0;
-    const due = wait === TIMER_NONE ? Number.POSITIVE_INFINITY : now + wait;
+    const wait = nextTimer(this.#arena.i32, this.ctl);
+    const due = now + wait;
     if (due >= this.#timerDue) return;
     clearTimeout(this.#timer);
     this.#timerDue = due;

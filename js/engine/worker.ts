@@ -33,11 +33,8 @@ import {
   STACK_CLOCK,
   STACK_DOORBELL,
   STACK_LOCK,
-  STACK_NEXT_TIMER,
-  STACK_POSTS,
   STACK_STOP,
   STACK_WAKER,
-  TIMER_NONE,
   TURN_IDLE,
   TURN_MORE,
   TURN_SOON,
@@ -47,10 +44,12 @@ import { NetError } from '../errors.ts';
 import { type Arena, C_STACK } from '../memory/arena.ts';
 import { type Exports, instantiate, type Region } from '../memory/instance.ts';
 import type { Thread } from '../runtime/thread.ts';
-import { channelName, notify, post, Sleeper } from '../sched/doorbell.ts';
+import { channelName, notify, postIfAsked, Sleeper } from '../sched/doorbell.ts';
+import { nextTimer } from '../sched/next_timer.ts';
 import { isSliceUsed, nextMicrotask, schedule } from '../sched/scheduler.ts';
 import { SharedClock } from '../sched/shared_clock.ts';
 import { tryLock, unlock } from '../sched/turn_lock.ts';
+import { settlesWithin } from '../util/patience.ts';
 import type { Engine, EngineReply, EngineStart } from './engine.ts';
 import { recallFromDead } from './recall.ts';
 
@@ -148,7 +147,7 @@ class OwnTurns {
     this.#exports = instantiate(arena.module, arena.memory, { ...region, top }, true);
     this.#f64 = new Float64Array(arena.memory.buffer);
     this.#ctl = ctl;
-    this.#clock = new SharedClock(arena.memory, (ctl + STACK_CLOCK) >>> 3, ahead);
+    this.#clock = new SharedClock(this.#f64, (ctl + STACK_CLOCK) >>> 3, ahead);
   }
 
   /**
@@ -170,9 +169,8 @@ class OwnTurns {
     const more = this.#exports.rs_stack_turn(now);
     const rung = (i32[waker] ?? 0) >>> 0;
     i32[waker] = 0;
-    const next = (i32[(ctl + STACK_NEXT_TIMER) >>> 2] ?? 0) >>> 0;
     const alarm = this.#f64[(ctl + STACK_ALARM) >>> 3] ?? 0;
-    const isLate = more === TURN_IDLE && next !== TIMER_NONE && now + next < alarm;
+    const isLate = more === TURN_IDLE && now + nextTimer(i32, ctl) < alarm;
     unlock(i32, turnLock);
     return { more, rung, isLate };
   }
@@ -273,14 +271,13 @@ export class WorkerEngine implements Engine {
 
   /** Wakes the sleeper of a doorbell that a turn has rung, and sleepers that wait for a message. */
   #wakeOthers(rung: number): void {
-    const { i32, id } = this.#arena;
+    const { i32 } = this.#arena;
     if (rung !== WAKER_JS) {
       const sibling = engines.get(this.#arena)?.get(rung);
       if (sibling) sibling.wake();
       else Atomics.notify(i32, (rung + DOORBELL_SEQ) >>> 2);
     }
-    const posts = (this.ctl + STACK_POSTS) >>> 2;
-    if (Atomics.load(i32, posts) !== 0 && Atomics.exchange(i32, posts, 0) !== 0) post(id);
+    postIfAsked(this.#arena, this.ctl);
   }
 
   /** Asks for a turn after so many microtasks, unless one is scheduled before. */
@@ -322,12 +319,7 @@ export class WorkerEngine implements Engine {
     engines.get(this.#arena)?.delete(this.ctl + STACK_DOORBELL);
     Atomics.store(this.#arena.i32, (this.ctl + STACK_STOP) >>> 2, 1);
     this.#ring();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE);
-    });
-    await Promise.race([this.#ended, patience]);
-    clearTimeout(timer);
+    await settlesWithin(this.#ended, PATIENCE);
     await this.#thread.terminate();
   }
 }

@@ -19,6 +19,7 @@ import {
   DOORBELL_SEQ,
   DOORBELL_SLEEPING,
   DOORBELL_WAIT,
+  STACK_POSTS,
 } from '../abi.ts';
 import type { SharedMemory } from '../memory/shared_memory.ts';
 import { unref } from '../util/process.ts';
@@ -84,7 +85,7 @@ function unlisten(id: string, onMessage: () => void): void {
  * @param id - Of their memory.
  * @throws Never.
  */
-export function post(id: string): void {
+function post(id: string): void {
   const entry = channels.get(id);
   if (entry) {
     entry.channel.postMessage(0);
@@ -95,6 +96,18 @@ export function post(id: string): void {
     channel.postMessage(0);
     channel.close();
   }
+}
+
+/**
+ * Posts after a turn, if C has rung a sleeper that waits for a message.
+ *
+ * @param memory - The memory of the stack.
+ * @param ctl - Offset of its struct stack_ctl.
+ * @throws Never.
+ */
+export function postIfAsked({ i32, id }: SharedMemory, ctl: number): void {
+  const posts = (ctl + STACK_POSTS) >>> 2;
+  if (Atomics.load(i32, posts) !== 0 && Atomics.exchange(i32, posts, 0) !== 0) post(id);
 }
 
 /**

@@ -99,7 +99,7 @@ function run(): void {
  * @throws Never.
  */
 export function isSliceUsed(): boolean {
-  return sliceUsed || (sliceOpen && performance.now() - sliceStart > SLICE);
+  return sliceOpen && performance.now() - sliceStart > SLICE;
 }
 
 /**

@@ -13,9 +13,9 @@ export class SharedClock {
   readonly #index: number;
   #ahead: number;
 
-  /** index: of the double; ahead: ms that it is ahead of this thread's clock, as far as is known. */
-  constructor(memory: WebAssembly.Memory, index: number, ahead = 0) {
-    this.#f64 = new Float64Array(memory.buffer);
+  /** f64: the memory; index: of the double; ahead: ms that it is ahead of this thread's clock, as far as is known. */
+  constructor(f64: Float64Array, index: number, ahead = 0) {
+    this.#f64 = f64;
     this.#index = index;
     this.#ahead = ahead;
   }

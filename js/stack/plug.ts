@@ -5,6 +5,7 @@ import { CMD_IFACE_WIRE, RING_DATA_DOORBELL } from '../abi.ts';
 import type { Channel } from '../control/channel.ts';
 import { newCommand } from '../control/commands.ts';
 import type { FrameConsumer, FrameProducer } from '../ring.ts';
+import { settlesWithin } from '../util/patience.ts';
 
 /** ms that an engine may take to release a wire. */
 const PATIENCE = 5000;
@@ -50,20 +51,15 @@ async function plug(from: WireEnd, to: WireEnd): Promise<() => Promise<void>> {
  * it counts as dead, and in case it only stood still, the memory of the ring is not used again.
  */
 async function isPulled(pulling: Promise<void>, from: WireEnd): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => {
-      from.lose();
-      resolve(false);
-    }, PATIENCE);
-  });
+  let isDone = false;
   const done = pulling.then(
-    () => true,
-    () => false,
+    () => {
+      isDone = true;
+    },
+    () => {},
   );
-  const pulled = await Promise.race([done, patience]);
-  clearTimeout(timer);
-  return pulled;
+  if (!(await settlesWithin(done, PATIENCE))) from.lose();
+  return isDone;
 }
 
 /** Moves runs of records between two arenas after each turn of either side. */

@@ -20,15 +20,14 @@ import {
   STACK_CLOCK,
   STACK_DOORBELL,
   STACK_LOCK,
-  STACK_NEXT_TIMER,
   STACK_POSTS,
   STACK_STOP,
-  TIMER_NONE,
   TURN_IDLE,
 } from '../abi.ts';
 import type { EngineReply, EngineStart } from '../engine/engine.ts';
 import { type Exports, instantiate } from '../memory/instance.ts';
 import { builtin } from '../runtime/builtin.ts';
+import { nextTimer } from '../sched/next_timer.ts';
 import { SharedClock } from '../sched/shared_clock.ts';
 import { lock, unlock } from '../sched/turn_lock.ts';
 
@@ -44,12 +43,11 @@ function run(start: EngineStart, exports: Exports, ctl: number): void {
   const i32 = new Int32Array(start.memory.buffer);
   const seq = (ctl + STACK_DOORBELL + DOORBELL_SEQ) >>> 2;
   const sleeping = (ctl + STACK_DOORBELL + DOORBELL_SLEEPING) >>> 2;
-  const nextTimer = (ctl + STACK_NEXT_TIMER) >>> 2;
   const stop = (ctl + STACK_STOP) >>> 2;
   const posts = (ctl + STACK_POSTS) >>> 2;
   const f64 = new Float64Array(start.memory.buffer);
   const turnLock = (ctl + STACK_LOCK) >>> 2;
-  const clock = new SharedClock(start.memory, (ctl + STACK_CLOCK) >>> 3);
+  const clock = new SharedClock(f64, (ctl + STACK_CLOCK) >>> 3);
   const alarm = (ctl + STACK_ALARM) >>> 3;
   let broadcast: BroadcastChannel | undefined;
   for (;;) {
@@ -58,8 +56,7 @@ function run(start: EngineStart, exports: Exports, ctl: number): void {
     lock(i32, turnLock);
     const now = clock.read(performance.now());
     const more = exports.rs_stack_turn(now);
-    const next = (i32[nextTimer] ?? 0) >>> 0;
-    const ms = next === TIMER_NONE ? Number.POSITIVE_INFINITY : next;
+    const ms = nextTimer(i32, ctl);
     // While it is awake it needs nobody to tell it of a timer.
     f64[alarm] = more === TURN_IDLE ? now + ms : 0;
     unlock(i32, turnLock);
